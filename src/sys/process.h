@@ -1,0 +1,21 @@
+/* process.h - facts about this process and its machine. */
+#ifndef MEERKAT_SYS_PROCESS_H
+#define MEERKAT_SYS_PROCESS_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+typedef struct ProcessStats {
+    double cpu_seconds;          /* user + system */
+    uint64_t rss_bytes, vsize_bytes;
+    uint64_t open_fds, max_fds, threads;
+    int64_t start_time_ms;       /* wall clock */
+} ProcessStats;
+void process_stats(ProcessStats *ret);
+int process_pid(void);
+void process_hostname(Buf *out);
+/* Who listens on a TCP port of this machine: "prometheus (pid 1234)" into out; false when unknown. */
+bool process_find_listener(uint16_t port, Buf *out);
+
+#endif

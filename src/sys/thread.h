@@ -1,0 +1,45 @@
+/* thread.h - threads, locks, condition variables, and a worker pool. The only creators of concurrency. */
+#ifndef MEERKAT_SYS_THREAD_H
+#define MEERKAT_SYS_THREAD_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct Thread Thread;
+/* name: at most 15 bytes, visible in top. Signals are blocked in the new thread. */
+Thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
+void thread_join(Thread *t); /* frees t; NULL is fine */
+unsigned thread_cpu_count(void); /* usable by this process (affinity, cgroup quota rounded up) */
+
+typedef struct Mutex { pthread_mutex_t m; } Mutex;
+typedef struct Cond { pthread_cond_t c; } Cond;
+typedef struct RwLock { pthread_rwlock_t l; } RwLock;
+void mutex_init(Mutex *m);
+void mutex_done(Mutex *m);
+void mutex_lock(Mutex *m);
+void mutex_unlock(Mutex *m);
+void cond_init(Cond *c);  /* on the monotonic clock */
+void cond_done(Cond *c);
+void cond_wait(Cond *c, Mutex *m);
+bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms); /* false: timed out */
+void cond_signal(Cond *c);
+void cond_broadcast(Cond *c);
+void rwlock_init(RwLock *l);
+void rwlock_done(RwLock *l);
+void rwlock_read(RwLock *l);
+void rwlock_write(RwLock *l);
+void rwlock_unlock(RwLock *l);
+
+/* Fixed pool with a bounded queue. pool_submit gives ERR_OVERLOADED when the queue is full and
+ * ERR_UNAVAILABLE after pool_stop. Threads are started on demand up to `threads`. */
+typedef struct Pool Pool;
+Pool *pool_create(const char *name, unsigned threads, size_t queue_max);
+ErrCode pool_submit(Pool *pool, void (*fn)(void *ctx), void *ctx);
+size_t pool_queued(const Pool *pool);
+void pool_stop(Pool *pool);      /* runs what is queued, joins */
+Pool *pool_free(Pool *pool);
+
+#endif
