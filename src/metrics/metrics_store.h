@@ -1,0 +1,79 @@
+/* metrics_store.h - the interface of a store for samples. The embedded engine is the default
+ * implementation; engines and APIs see only this. All calls are thread-safe. */
+#ifndef MEERKAT_METRICS_METRICS_STORE_H
+#define MEERKAT_METRICS_METRICS_STORE_H
+
+#include "model/metrics_batch.h"
+#include "sys/fs.h"
+
+typedef struct MetricsStore MetricsStore;
+
+typedef struct MetricsAppendResult {
+    uint64_t samples, histograms, exemplars; /* stored */
+    uint64_t duplicates;     /* same time and same bits: ignored, not an error */
+    uint64_t conflicts;      /* same time, other value: refused (Prometheus: duplicate sample for timestamp) */
+    uint64_t too_old;        /* before the retention */
+    uint64_t new_series;
+    char first_error[256];   /* of the refused ones, with the series; empty when none */
+} MetricsAppendResult;
+
+typedef struct MetricsSelect {
+    Matchers matchers;
+    int64_t min_t_ms, max_t_ms;  /* inclusive */
+    Arena *arena;                /* results live here; its budget bounds the query: ERR_TOO_LARGE */
+    uint64_t samples_max;        /* 0: no limit; beyond it ERR_UNPROCESSABLE with Prometheus' text */
+    const _Atomic bool *cancel;  /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
+} MetricsSelect;
+
+/* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */
+typedef struct SeriesColumn {
+    Labels labels;
+    size_t n;
+    const int64_t *t_ms;
+    const double *value;         /* stale markers included, bit-exact */
+    size_t n_histograms;
+    const int64_t *histogram_t_ms;
+    const Histogram *histograms;
+} SeriesColumn;
+
+typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
+
+typedef struct MetricsStoreStats {
+    uint64_t series_active, samples_total, head_samples, parts, bytes_on_disk, wal_bytes, memory_bytes;
+    uint64_t corrupt_parts, wal_corrupt_frames, wal_torn_bytes, out_of_order;
+    int64_t min_t_ms, max_t_ms;
+} MetricsStoreStats;
+
+typedef struct MetricsStoreOps {
+    /* Returns when durable and visible. ERR_OVERLOADED: retry later. Refused samples are counted, not an error. */
+    ErrCode (*append)(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
+    /* Series that match and have samples in the range, sorted by labels. */
+    ErrCode (*select)(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
+    /* Label sets only. limit 0: none. */
+    ErrCode (*series)(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
+    /* Sorted, unique; matchers may be empty (all series). */
+    ErrCode (*label_names)(MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*label_values)(MetricsStore *s, const MetricsSelect *req, Str name, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+    /* metric empty: all. */
+    ErrCode (*metadata)(MetricsStore *s, Str metric, Arena *arena, MetricMetadata **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*exemplars)(MetricsStore *s, const MetricsSelect *req, Labels **ret_series, Exemplar **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*delete_series)(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr);
+    void (*stats)(MetricsStore *s, MetricsStoreStats *ret);
+    ErrCode (*flush)(MetricsStore *s, Err *reterr);  /* head to parts now (tests, shutdown, backup) */
+    void (*close)(MetricsStore *s);
+} MetricsStoreOps;
+
+struct MetricsStore { const MetricsStoreOps *ops; };
+
+typedef struct MetricsStoreOptions {
+    bool durable;                 /* fsync before the acknowledgement */
+    int64_t retention_ms;         /* 0: 15 days */
+    uint64_t retention_bytes;     /* 0: no limit */
+    size_t head_bytes_max;        /* 0: 128 MiB; beyond it the head is flushed early */
+    int64_t partition_ms;         /* 0: 2 h time partitions */
+} MetricsStoreOptions;
+
+/* The embedded engine, in directory dir. */
+ErrCode metrics_store_open(Fs *fs, const char *dir, const MetricsStoreOptions *opts, MetricsStore **ret, Err *reterr);
+
+#endif

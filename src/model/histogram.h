@@ -1,0 +1,36 @@
+/* histogram.h - native histogram samples (Prometheus' float histogram form; integer counts are exact to 2^53). */
+#ifndef MEERKAT_MODEL_HISTOGRAM_H
+#define MEERKAT_MODEL_HISTOGRAM_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define HISTOGRAM_SCHEMA_MIN (-4)
+#define HISTOGRAM_SCHEMA_MAX 8
+#define HISTOGRAM_SCHEMA_CUSTOM (-53)
+
+typedef enum HistogramReset { HISTOGRAM_RESET_UNKNOWN, HISTOGRAM_RESET_YES, HISTOGRAM_RESET_NO, HISTOGRAM_RESET_GAUGE } HistogramReset;
+
+typedef struct HistogramSpan { int32_t offset; uint32_t length; } HistogramSpan; /* offset: gap to the previous span's end */
+
+typedef struct Histogram {
+    int8_t schema;
+    uint8_t reset;        /* HistogramReset */
+    bool is_float;        /* came as a float histogram */
+    double count, sum, zero_threshold, zero_count;
+    const HistogramSpan *pos_spans, *neg_spans;
+    const double *pos, *neg;              /* absolute counts per bucket in span order */
+    uint32_t n_pos_spans, n_neg_spans, n_pos, n_neg;
+    const double *custom_bounds;          /* schema -53: upper bounds without +Inf */
+    uint32_t n_custom_bounds;
+} Histogram;
+
+Histogram *histogram_copy(Arena *arena, const Histogram *h); /* NULL on exhaustion */
+bool histogram_eq(const Histogram *a, const Histogram *b);   /* bitwise on floats */
+/* A stale marker is a histogram whose sum is the stale NaN. */
+bool histogram_is_stale(const Histogram *h);
+/* Compact binary form for logs and parts; decode gives false on malformed bytes. */
+void histogram_encode(Buf *out, const Histogram *h);
+bool histogram_decode(Str in, Arena *arena, Histogram *ret, size_t *ret_used);
+
+#endif

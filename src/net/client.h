@@ -1,0 +1,40 @@
+/* client.h - HTTP client on libcurl's multi interface, one thread, thousands of requests in flight. */
+#ifndef MEERKAT_NET_CLIENT_H
+#define MEERKAT_NET_CLIENT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "net/http.h"
+
+typedef struct HttpClient HttpClient;
+
+typedef struct HttpClientRequest {
+    const char *method;              /* "GET" */
+    const char *url;
+    const char *const *headers;      /* "Name: value" strings, NULL-terminated; may be NULL */
+    Str body;                        /* copied */
+    int64_t timeout_ms;
+    size_t max_body_bytes;           /* of the answer after decoding; 0: 64 MiB */
+    const char *username, *password, *bearer_token; /* NULL: none */
+    const char *ca_file, *cert_file, *key_file, *server_name, *proxy_url;
+    bool insecure_skip_verify, no_follow_redirects, accept_gzip;
+} HttpClientRequest;
+
+typedef struct HttpClientResponse {
+    ErrCode code;                    /* OK: an HTTP answer came (any status) */
+    char error[256];
+    int status;
+    Str body, content_type;          /* valid during the callback */
+    int64_t duration_ns;
+} HttpClientResponse;
+
+/* Runs on the client's thread: must not block; hand heavy work to a pool. */
+typedef void (*HttpClientDone)(void *ctx, const HttpClientResponse *res);
+
+HttpClient *http_client_create(const char *user_agent);
+HttpClient *http_client_free(HttpClient *c);  /* pending requests end with ERR_CANCELLED */
+void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
+/* Waits for the answer; body is copied to *ret_body (caller: buf_done). Not from the client's thread. */
+ErrCode http_client_fetch(HttpClient *c, const HttpClientRequest *req, int *ret_status, Buf *ret_body, Err *reterr);
+
+#endif

@@ -1,0 +1,114 @@
+/* http.h - one request and one response model for HTTP/1.1 and HTTP/2, and the router.
+ *
+ * Handlers run on worker threads, synchronously: read req, fill res, return. They may block (fsync,
+ * queries); classes keep slow queries from starving ingestion. Everything in a request lives until
+ * the handler returns; memory for the answer's making comes from req->arena (budgeted). */
+#ifndef MEERKAT_NET_HTTP_H
+#define MEERKAT_NET_HTTP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+typedef enum HttpMethod { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16, HTTP_OPTIONS = 32, HTTP_PATCH = 64 } HttpMethod;
+
+typedef struct HttpHeader { Str name, value; } HttpHeader; /* names compare case-insensitively */
+typedef struct HttpParam { Str name, value; } HttpParam;   /* percent-decoded */
+
+typedef enum Role { ROLE_NONE, ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN } Role;
+
+typedef struct HttpRequest {
+    HttpMethod method;
+    Str path;                 /* percent-decoded, without the query */
+    Str raw_path;             /* as sent, without the query */
+    Str query;                /* as sent, without '?' */
+    const HttpHeader *headers;
+    size_t n_headers;
+    Str body;                 /* as received (still encoded); bounded by the route's max_body_bytes */
+    const HttpParam *path_params;
+    size_t n_path_params;
+    Str peer;                 /* "127.0.0.1:51234" */
+    Str listener;             /* name of the port's service: "prometheus", "ui", ... */
+    Str user;                 /* authenticated name, empty when anonymous */
+    Role role;
+    bool tls, http2;
+    Arena *arena;
+    int64_t deadline_mono_ns; /* 0: none */
+    /* Form and query parameters, parsed on first use. */
+    HttpParam *params; size_t n_params; bool params_parsed;
+} HttpRequest;
+
+typedef struct HttpResponse HttpResponse;
+/* Streaming body: write with http_stream_write until done. Runs on the worker after the head is sent. */
+typedef void (*HttpStreamFn)(void *ctx, HttpResponse *res);
+
+struct HttpResponse {
+    int status;               /* 200 unless set */
+    Buf body;
+    HttpHeader headers[24];
+    size_t n_headers;         /* names and values: literals, or in req->arena */
+    Str content_type;
+    bool no_compress;
+    void *impl;
+};
+
+typedef void (*HttpHandler)(void *ctx, HttpRequest *req, HttpResponse *res);
+
+/* --- reading a request --- */
+Str http_header(const HttpRequest *req, Str name);               /* first one; STR_NULL when absent */
+Str http_path_param(const HttpRequest *req, Str name);
+/* Query string first, then (POST with application/x-www-form-urlencoded) the body, as Go's r.FormValue merges them. */
+Str http_param(HttpRequest *req, Str name);                      /* first; STR_NULL when absent */
+size_t http_params(HttpRequest *req, Str name, Str *out, size_t max); /* all values of a repeated one */
+bool http_has_param(HttpRequest *req, Str name);
+/* Body after Content-Encoding (gzip, deflate, zstd, snappy block), at most max_bytes, in req->arena.
+ * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID. */
+ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *reterr);
+/* Media type of Content-Type without parameters, lower case. */
+Str http_media_type(const HttpRequest *req);
+
+/* --- answering --- */
+void http_set_header(HttpResponse *res, Str name, Str value);
+void http_reply(HttpResponse *res, int status, Str content_type, Str body);  /* copies body */
+void http_reply_text(HttpResponse *res, int status, const char *fmt, ...) ATTR_PRINTF(3, 4); /* text/plain; charset=utf-8 */
+/* The edge's standard error: err_http_status(err->code), plain text; 429/503 get Retry-After: 1. */
+void http_reply_error(HttpResponse *res, const Err *err);
+/* A redirect (302) to location. */
+void http_redirect(HttpResponse *res, Str location);
+
+Str http_url_decode(Arena *arena, Str s, bool plus_is_space); /* malformed escapes stay as they are */
+void http_url_encode(Buf *out, Str s);                        /* query component */
+const char *http_status_text(int status);
+
+/* --- routing --- */
+typedef enum RouteClass {
+    ROUTE_INSTANT, /* cheap, never blocks: health, metadata */
+    ROUTE_INGEST,  /* own workers; a full queue answers 429 with Retry-After */
+    ROUTE_QUERY,   /* own workers; a full queue answers 503 */
+} RouteClass;
+
+typedef struct Route {
+    unsigned methods;         /* HttpMethod bits; HEAD is answered wherever GET is */
+    const char *pattern;      /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path */
+    HttpHandler handler;
+    void *ctx;
+    RouteClass cls;
+    size_t max_body_bytes;    /* 0: 1 MiB */
+    Role role;                /* least role on non-loopback listeners and on the UI port; ROLE_NONE: open */
+    size_t arena_bytes;       /* budget of req->arena; 0: 256 MiB for queries, 4 x max_body for ingest */
+} Route;
+
+typedef struct Router Router;
+Router *router_create(void);
+Router *router_free(Router *r);
+/* Pattern and ctx are borrowed for the router's life. Panics on a duplicate route. */
+void router_add(Router *r, const Route *route);
+/* Falls through to another router (shared by several ports) when nothing matched here. */
+void router_set_fallback(Router *r, Router *fallback);
+typedef struct RouteMatch { const Route *route; HttpParam params[8]; size_t n_params; unsigned allowed_methods; } RouteMatch;
+/* false: nothing matches the path. route == NULL: the path exists with other methods (405, Allow). Literal segments win over parameters. */
+bool router_match(const Router *r, HttpMethod method, Str raw_path, Arena *arena, RouteMatch *ret);
+
+#endif

@@ -1,0 +1,26 @@
+/* column.h - encodings of one column of one block. Self-describing: the first byte names the scheme.
+ *
+ * Integers: constant, delta-constant, frame of reference or delta (zigzag) with bit packing, whichever is smallest.
+ * Floats: decimal mantissa/exponent (exact round trip checked) through the integer schemes with patched
+ * exceptions, constant, XOR for the rest; every bit pattern (NaNs, -0) survives.
+ * Strings: constant, dictionary (bit-packed codes), lengths + bytes. Decoders never trust their input:
+ * false on malformed bytes, never more than n values. */
+#ifndef MEERKAT_STORAGE_COLUMN_H
+#define MEERKAT_STORAGE_COLUMN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+void column_encode_i64(Buf *out, const int64_t *v, size_t n);
+ATTR_MUST bool column_decode_i64(Str in, int64_t *out, size_t n);
+void column_encode_f64(Buf *out, const double *v, size_t n);
+ATTR_MUST bool column_decode_f64(Str in, double *out, size_t n);
+void column_encode_str(Buf *out, const Str *v, size_t n);
+/* Slices point into `in`. */
+ATTR_MUST bool column_decode_str(Str in, Str *out, size_t n);
+/* Small unsigned codes (types, dictionary codes, booleans). */
+void column_encode_u32(Buf *out, const uint32_t *v, size_t n);
+ATTR_MUST bool column_decode_u32(Str in, uint32_t *out, size_t n);
+
+#endif

@@ -1,0 +1,36 @@
+/* commit.h - group commit: many submitters, one writer thread, one fsync for all that wait.
+ *
+ * The writer takes whatever is queued (waiting up to window_us for more once something is there and more
+ * submitters are active), appends each record to the WAL, syncs once, applies each item to the head in WAL
+ * order, and wakes the submitters. commit_submit returns OK only for what is on disk AND visible. */
+#ifndef MEERKAT_STORAGE_COMMIT_H
+#define MEERKAT_STORAGE_COMMIT_H
+
+#include "storage/wal.h"
+
+typedef struct CommitQueue CommitQueue;
+
+typedef struct CommitOptions {
+    const char *name;          /* thread name */
+    bool durable;              /* false: sync only every interval_ms ("durability: interval") */
+    int64_t interval_ms;       /* 0: 1000 */
+    int64_t window_us;         /* 0: 2000 */
+    size_t pending_bytes_max;  /* 0: 64 MiB; beyond it ERR_OVERLOADED */
+} CommitOptions;
+
+/* Applies a durable record to memory, on the writer thread. item is what commit_submit was given. */
+typedef void (*CommitApplyFn)(void *ctx, WalPos pos, uint8_t type, Str payload, void *item);
+/* Runs between batches on the writer thread about every 250 ms and after each batch (head rotation, ageing). */
+typedef void (*CommitIdleFn)(void *ctx);
+
+CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn apply, CommitIdleFn idle, void *ctx);
+/* Blocks until durable and applied. payload and item are borrowed until it returns. Any thread. */
+ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr);
+/* Runs fn on the writer thread between batches and waits for it (head rotation, flush, tests). */
+void commit_run(CommitQueue *q, void (*fn)(void *ctx), void *ctx);
+typedef struct CommitStats { uint64_t commits, records, bytes, syncs, sync_ns, rejected, failed; size_t pending_bytes; } CommitStats;
+void commit_stats(const CommitQueue *q, CommitStats *ret);
+/* Finishes what is queued, stops the thread. The WAL stays open (the caller's). */
+CommitQueue *commit_free(CommitQueue *q);
+
+#endif
