@@ -9,8 +9,9 @@
 #include <stdatomic.h>
 
 typedef struct Thread Thread;
-/* name: at most 15 bytes, visible in top. Signals are blocked in the new thread. */
-Thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
+/* name: at most 15 bytes (the rest is cut), visible in top. Signals are blocked in the new thread, except those
+ * that report its own faults (SIGSEGV and the like). NULL when the system refuses another thread. */
+ATTR_MUST Thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
 void thread_join(Thread *t); /* frees t; NULL is fine */
 unsigned thread_cpu_count(void); /* usable by this process (affinity, cgroup quota rounded up) */
 
@@ -33,13 +34,13 @@ void rwlock_read(RwLock *l);
 void rwlock_write(RwLock *l);
 void rwlock_unlock(RwLock *l);
 
-/* Fixed pool with a bounded queue. pool_submit gives ERR_OVERLOADED when the queue is full and
- * ERR_UNAVAILABLE after pool_stop. Threads are started on demand up to `threads`. */
+/* Fixed pool with a bounded queue. pool_submit gives ERR_OVERLOADED when the queue is full (or the system refuses
+ * the pool its first thread) and ERR_UNAVAILABLE after pool_stop. Threads are started on demand up to `threads`. */
 typedef struct Pool Pool;
-Pool *pool_create(const char *name, unsigned threads, size_t queue_max);
+ATTR_MUST Pool *pool_create(const char *name, unsigned threads, size_t queue_max);
 ErrCode pool_submit(Pool *pool, void (*fn)(void *ctx), void *ctx);
-size_t pool_queued(const Pool *pool);
-void pool_stop(Pool *pool);      /* runs what is queued, joins */
-Pool *pool_free(Pool *pool);
+size_t pool_queued(const Pool *pool); /* waiting, not yet running; a moment's view */
+void pool_stop(Pool *pool);           /* runs what is queued, joins; not from a worker; twice is fine */
+Pool *pool_free(Pool *pool);          /* stops it first; NULL is fine; returns NULL */
 
 #endif
