@@ -9,19 +9,27 @@
 #define HISTOGRAM_SCHEMA_MAX 8
 #define HISTOGRAM_SCHEMA_CUSTOM (-53)
 
-typedef enum HistogramReset { HISTOGRAM_RESET_UNKNOWN, HISTOGRAM_RESET_YES, HISTOGRAM_RESET_NO, HISTOGRAM_RESET_GAUGE } HistogramReset;
+typedef enum HistogramReset {
+    HISTOGRAM_RESET_UNKNOWN,
+    HISTOGRAM_RESET_YES,
+    HISTOGRAM_RESET_NO,
+    HISTOGRAM_RESET_GAUGE
+} HistogramReset;
 
-typedef struct HistogramSpan { int32_t offset; uint32_t length; } HistogramSpan; /* offset: gap to the previous span's end */
+typedef struct HistogramSpan {
+    int32_t offset;
+    uint32_t length;
+} HistogramSpan; /* offset: gap to the previous span's end */
 
 typedef struct Histogram {
     int8_t schema;
-    uint8_t reset;        /* HistogramReset */
-    bool is_float;        /* came as a float histogram */
+    uint8_t reset; /* HistogramReset */
+    bool is_float; /* came as a float histogram */
     double count, sum, zero_threshold, zero_count;
     const HistogramSpan *pos_spans, *neg_spans;
-    const double *pos, *neg;              /* absolute counts per bucket in span order */
+    const double *pos, *neg; /* absolute counts per bucket in span order */
     uint32_t n_pos_spans, n_neg_spans, n_pos, n_neg;
-    const double *custom_bounds;          /* schema -53: upper bounds without +Inf */
+    const double *custom_bounds; /* schema -53: upper bounds without +Inf */
     uint32_t n_custom_bounds;
 } Histogram;
 

@@ -7,15 +7,15 @@
 #include "model/labels.h"
 
 typedef struct LogRow {
-    uint32_t stream;     /* into streams */
+    uint32_t stream; /* into streams */
     int64_t t_ns;
     Str line;
-    AttrRange metadata;  /* structured metadata: keys are label names, typed values */
+    AttrRange metadata; /* structured metadata: keys are label names, typed values */
 } LogRow;
 
 typedef struct LogsBatch {
     Arena *arena;
-    AVEC(Labels) streams;  /* index labels, sorted, unique */
+    AVEC(Labels) streams; /* index labels, sorted, unique */
     AVEC(LogRow) rows;
     AVEC(Attr) attrs;
 } LogsBatch;

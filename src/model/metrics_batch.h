@@ -9,30 +9,56 @@
 /* Prometheus' stale marker: exactly these bits; every other NaN is an ordinary value. */
 #define STALE_NAN_BITS UINT64_C(0x7ff0000000000002)
 #define NORMAL_NAN_BITS UINT64_C(0x7ff8000000000001)
-static inline double stale_nan(void) { uint64_t b = STALE_NAN_BITS; double d; memcpy(&d, &b, 8); return d; }
-static inline bool is_stale_nan(double d) { uint64_t b; memcpy(&b, &d, 8); return b == STALE_NAN_BITS; }
+static inline double stale_nan(void) {
+    uint64_t b = STALE_NAN_BITS;
+    double d;
+    memcpy(&d, &b, 8);
+    return d;
+}
+static inline bool is_stale_nan(double d) {
+    uint64_t b;
+    memcpy(&b, &d, 8);
+    return b == STALE_NAN_BITS;
+}
 
-typedef enum MetricType { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_GAUGE_HISTOGRAM, METRIC_SUMMARY, METRIC_INFO, METRIC_STATESET } MetricType;
+typedef enum MetricType {
+    METRIC_UNKNOWN,
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM,
+    METRIC_GAUGE_HISTOGRAM,
+    METRIC_SUMMARY,
+    METRIC_INFO,
+    METRIC_STATESET
+} MetricType;
 const char *metric_type_name(MetricType t); /* "counter", "gaugehistogram", ... "unknown" */
 
-typedef struct Exemplar { Labels labels; double value; int64_t t_ms; } Exemplar;
+typedef struct Exemplar {
+    Labels labels;
+    double value;
+    int64_t t_ms;
+} Exemplar;
 
 typedef struct BatchSeries {
-    Labels labels;               /* sorted, unique, includes __name__ */
-    uint64_t raw_hash;           /* hash of the label bytes as they came, 0: not computed */
+    Labels labels;                          /* sorted, unique, includes __name__ */
+    uint64_t raw_hash;                      /* hash of the label bytes as they came, 0: not computed */
     uint32_t first_sample, n_samples;       /* into t_ms / value */
     uint32_t first_histogram, n_histograms; /* into histogram_t_ms / histograms */
     uint32_t first_exemplar, n_exemplars;
 } BatchSeries;
 
-typedef struct MetricMetadata { Str metric; MetricType type; Str help, unit; } MetricMetadata;
+typedef struct MetricMetadata {
+    Str metric;
+    MetricType type;
+    Str help, unit;
+} MetricMetadata;
 
 /* Arrays live in `arena`. Samples of a series lie together; times need not be sorted. */
 typedef struct MetricsBatch {
     Arena *arena;
     AVEC(BatchSeries) series;
     AVEC(int64_t) t_ms;
-    AVEC(double) value;          /* same length as t_ms */
+    AVEC(double) value; /* same length as t_ms */
     AVEC(int64_t) histogram_t_ms;
     AVEC(Histogram) histograms;
     AVEC(Exemplar) exemplars;
