@@ -33,7 +33,7 @@ typedef struct FsOps {
     void (*unmap)(Fs *fs, FileView *view);
     ErrCode (*rename)(Fs *fs, const char *from, const char *to, Err *reterr); /* replaces to */
     ErrCode (*remove)(Fs *fs, const char *path, Err *reterr);            /* file or empty directory */
-    ErrCode (*make_dir)(Fs *fs, const char *path, Err *reterr);          /* with parents; existing is fine */
+    ErrCode (*make_dir)(Fs *fs, const char *path, Err *reterr);          /* with parents, durable; existing is fine */
     ErrCode (*sync_dir)(Fs *fs, const char *path, Err *reterr);
     ErrCode (*list)(Fs *fs, const char *path, FsListFn fn, void *ctx, Err *reterr);
     ErrCode (*usage)(Fs *fs, const char *path, FsUsage *ret, Err *reterr);
