@@ -35,6 +35,9 @@
 
 /* Prints where and what, then aborts (the crash reporter of room self turns that into a report). */
 ATTR_NORETURN void base_panic(const char *file, int line, const char *func, const char *what);
+/* The hook is called in place of the message (the crash reporter, tests that leave by longjmp);
+ * when it returns the process aborts all the same. NULL restores the message. */
+void base_set_panic_hook(void (*hook)(const char *file, int line, const char *func, const char *what));
 
 /* Long-lived small memory. Never return NULL: when the machine has no memory left the process
  * stops with a report. Memory whose size a stranger chooses comes from an Arena with a budget.
