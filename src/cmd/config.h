@@ -1,0 +1,73 @@
+/* config.h - the server's configuration: one struct, described by one table.
+ *
+ * Values come from, later ones winning: the table's defaults, meerkat.yml (with ${VAR}), environment
+ * variables, flags. Every key, its type, default, range, flag, environment variable and documentation stand in
+ * config_table.c and nowhere else; parsing, validation, --help and docs/configuration.md are made from it. */
+#ifndef MEERKAT_CMD_CONFIG_H
+#define MEERKAT_CMD_CONFIG_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/diag.h"
+
+#define CONFIG_LIST_MAX 64
+
+typedef struct ConfigList {
+    Str v[CONFIG_LIST_MAX];
+    size_t n;
+} ConfigList;
+
+typedef struct Config {
+    Arena *arena; /* borrowed; holds every string and the struct itself */
+    struct {
+        Str listen;
+        int64_t port_offset;
+        int64_t ui, prometheus, otlp_grpc, otlp_http, jaeger, jaeger_collector, jaeger_admin, jaeger_sampling;
+        int64_t zipkin, loki, tempo, alertmanager, health, exporter, own_metrics; /* ports; 0 closes one */
+        Str tls_cert_file, tls_key_file;
+        int64_t max_connections, max_request_bytes, request_memory_bytes, drain_timeout_ms;
+        int64_t ingest_workers, query_workers;
+    } server;
+    struct {
+        Str data_dir, durability;
+        int64_t metrics_retention_ms, metrics_retention_bytes, metrics_head_bytes;
+        int64_t logs_retention_ms, logs_retention_bytes, logs_head_bytes;
+        int64_t traces_retention_ms, traces_retention_bytes, traces_head_bytes;
+    } storage;
+    struct {
+        int64_t timeout_ms, max_samples, memory_bytes, lookback_ms;
+    } query;
+    struct {
+        Str admin_user, admin_password, admin_password_file, api_token, api_token_file;
+        bool loopback_open;
+    } auth;
+    struct {
+        Str level, format;
+    } log;
+    struct {
+        Str prometheus, alertmanager, collector, provisioning;
+        ConfigList runbooks;
+    } files;
+    struct {
+        int64_t interval_ms;
+    } self;
+} Config;
+
+/* A flag as given: "--storage.data-dir" or the short one of the table, with its value. */
+typedef struct ConfigFlag {
+    Str name, value;
+} ConfigFlag;
+
+/* Builds a whole configuration in the arena (unlimited; the file's text stays there for diags' source lines). file
+ * NULL: no file. Every problem of file, environment and flags is added to diags. NULL when there is an error. */
+Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, Arena *arena, DiagList *diags);
+
+/* Whether name (without value) is a flag of the table; boolean flags take no value. */
+bool config_is_flag(Str name, bool *ret_takes_value);
+/* The nearest flag's name for "did you mean", or STR_NULL. */
+Str config_suggest_flag(Str name);
+void config_put_help(Buf *out);                  /* the options part of `meerkat serve --help` */
+void config_put_markdown(Buf *out);              /* docs/configuration.md */
+void config_put_yaml(Buf *out, const Config *c); /* effective configuration; secrets as <secret> */
+
+#endif

@@ -1,0 +1,78 @@
+#include "cmd/config_int.h"
+
+#define AT(field) offsetof(Config, field)
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+#define DAY INT64_C(86400000)
+
+#define PORT_KEY(name, dflt, envname, text)                                                                            \
+    { "server.ports." #name, CONFIG_PORT, AT(server.name), dflt, .env = envname, .needs_restart = true, .doc = text }
+
+/* clang-format off */
+const ConfigKey config_keys[] = {
+    {"server.listen", CONFIG_STR, AT(server.listen), "127.0.0.1", .flag = "listen", .needs_restart = true,
+     .doc = "Address that every port is bound to. Any other than loopback needs a changed admin password."},
+    {"server.port_offset", CONFIG_INT, AT(server.port_offset), "0", 0, 50000, .flag = "port-offset", .env = "MEERKAT_PORT_OFFSET", .needs_restart = true,
+     .doc = "Added to every port, so that several servers fit on one machine."},
+    PORT_KEY(ui, "3001", "GRAFANA_PORT", "Web UI; serves every API under its path as well."),
+    PORT_KEY(prometheus, "9090", "PROMETHEUS_PORT", "Prometheus API."),
+    PORT_KEY(otlp_grpc, "4317", "OTEL_GRPC_PORT", "OTLP over gRPC."),
+    PORT_KEY(otlp_http, "4318", "OTEL_HTTP_PORT", "OTLP over HTTP."),
+    PORT_KEY(jaeger, "16686", "JAEGER_UI_PORT", "Jaeger query API."),
+    PORT_KEY(jaeger_collector, "14268", NULL, "Jaeger collector."),
+    PORT_KEY(jaeger_admin, "14269", NULL, "Jaeger collector's admin port: health and metrics."),
+    PORT_KEY(jaeger_sampling, "5778", NULL, "Jaeger sampling strategies."),
+    PORT_KEY(zipkin, "9411", NULL, "Zipkin API."),
+    PORT_KEY(loki, "3100", NULL, "Loki API."),
+    PORT_KEY(tempo, "3200", NULL, "Tempo API."),
+    PORT_KEY(alertmanager, "9093", NULL, "Alertmanager API."),
+    PORT_KEY(health, "13133", NULL, "Collector health check."),
+    PORT_KEY(exporter, "8889", NULL, "Collector's Prometheus exporter."),
+    PORT_KEY(own_metrics, "8888", NULL, "Collector's own metrics."),
+    {"server.tls.cert_file", CONFIG_STR, AT(server.tls_cert_file), "", .doc = "PEM certificate chain; with key_file, every port speaks TLS. Read again on reload."},
+    {"server.tls.key_file", CONFIG_STR, AT(server.tls_key_file), "", .doc = "PEM private key."},
+    {"server.max_connections", CONFIG_INT, AT(server.max_connections), "4096", 16, 1000000, .needs_restart = true, .doc = "Open connections over all ports; further ones are closed."},
+    {"server.max_request_size", CONFIG_SIZE, AT(server.max_request_bytes), "64MiB", MIB, 2 * GIB, .needs_restart = true, .doc = "Largest request body, after decompression."},
+    {"server.request_memory", CONFIG_SIZE, AT(server.request_memory_bytes), "512MiB", 16 * MIB, 1024 * GIB, .needs_restart = true, .doc = "Request bodies held at once; beyond it senders are told to retry."},
+    {"server.drain_timeout", CONFIG_DURATION, AT(server.drain_timeout_ms), "10s", 0, 600000, .doc = "How long running requests may take to finish at shutdown."},
+    {"server.ingest_workers", CONFIG_INT, AT(server.ingest_workers), "0", 0, 1024, .needs_restart = true, .doc = "Threads for writes; 0 chooses."},
+    {"server.query_workers", CONFIG_INT, AT(server.query_workers), "0", 0, 1024, .needs_restart = true, .doc = "Threads for queries; 0 chooses."},
+
+    {"storage.data_dir", CONFIG_STR, AT(storage.data_dir), "./meerkat-data", .flag = "data-dir", .needs_restart = true, .doc = "Where everything is kept. One server at a time (a lock file guards it)."},
+    {"storage.durability", CONFIG_ENUM, AT(storage.durability), "fsync", .choices = "fsync|interval", .needs_restart = true, .doc = "fsync: a write is acknowledged when it is on disk. interval: once a second."},
+    {"storage.metrics.retention", CONFIG_DURATION, AT(storage.metrics_retention_ms), "15d", 3600000, 36500 * DAY, .needs_restart = true, .doc = "How long samples are kept."},
+    {"storage.metrics.retention_size", CONFIG_SIZE, AT(storage.metrics_retention_bytes), "0", .needs_restart = true, .doc = "Most bytes of samples on disk; the oldest go first. 0: no limit."},
+    {"storage.metrics.head_size", CONFIG_SIZE, AT(storage.metrics_head_bytes), "128MiB", MIB, 64 * GIB, .needs_restart = true, .doc = "Samples held in memory before they become a part."},
+    {"storage.logs.retention", CONFIG_DURATION, AT(storage.logs_retention_ms), "30d", 3600000, 36500 * DAY, .needs_restart = true, .doc = "How long log lines are kept."},
+    {"storage.logs.retention_size", CONFIG_SIZE, AT(storage.logs_retention_bytes), "0", .needs_restart = true, .doc = "Most bytes of logs on disk. 0: no limit."},
+    {"storage.logs.head_size", CONFIG_SIZE, AT(storage.logs_head_bytes), "64MiB", MIB, 64 * GIB, .needs_restart = true, .doc = "Log lines held in memory before they become a part."},
+    {"storage.traces.retention", CONFIG_DURATION, AT(storage.traces_retention_ms), "7d", 3600000, 36500 * DAY, .needs_restart = true, .doc = "How long spans are kept."},
+    {"storage.traces.retention_size", CONFIG_SIZE, AT(storage.traces_retention_bytes), "0", .needs_restart = true, .doc = "Most bytes of spans on disk. 0: no limit."},
+    {"storage.traces.head_size", CONFIG_SIZE, AT(storage.traces_head_bytes), "64MiB", MIB, 64 * GIB, .needs_restart = true, .doc = "Spans held in memory before they become a part."},
+
+    {"query.timeout", CONFIG_DURATION, AT(query.timeout_ms), "2m", 100, DAY, .doc = "Longest run of one query."},
+    {"query.max_samples", CONFIG_INT, AT(query.max_samples), "50000000", 1000, INT64_MAX, .doc = "Most samples one PromQL query may load."},
+    {"query.memory", CONFIG_SIZE, AT(query.memory_bytes), "1GiB", 16 * MIB, 1024 * GIB, .doc = "Memory of one query; one that needs more is refused."},
+    {"query.lookback", CONFIG_DURATION, AT(query.lookback_ms), "5m", 1000, DAY, .doc = "How far an instant selector looks back for a sample."},
+
+    {"auth.admin_user", CONFIG_STR, AT(auth.admin_user), "admin", .env = "GRAFANA_ADMIN_USER", .doc = "Name of the administrator."},
+    {"auth.admin_password", CONFIG_SECRET, AT(auth.admin_password), "", .env = "GRAFANA_ADMIN_PASSWORD", .doc = "Password of the administrator. Empty: the one kept in the data directory, at first \"admin\"."},
+    {"auth.admin_password_file", CONFIG_STR, AT(auth.admin_password_file), "", .doc = "File that holds it instead."},
+    {"auth.api_token", CONFIG_SECRET, AT(auth.api_token), "", .doc = "Bearer token with the editor role for clients on other machines."},
+    {"auth.api_token_file", CONFIG_STR, AT(auth.api_token_file), "", .doc = "File that holds it instead."},
+    {"auth.loopback_open", CONFIG_BOOL, AT(auth.loopback_open), "true", .doc = "The wire APIs need no login on loopback connections (the UI always does)."},
+
+    {"log.level", CONFIG_ENUM, AT(log.level), "info", .choices = "debug|info|warn|error", .flag = "log-level", .doc = "Least level that is written."},
+    {"log.format", CONFIG_ENUM, AT(log.format), "logfmt", .choices = "logfmt|json", .flag = "log-format", .doc = "Form of the lines on standard error."},
+
+    {"files.prometheus", CONFIG_STR, AT(files.prometheus), "", .flag = "prometheus.config", .doc = "prometheus.yml with what to scrape."},
+    {"files.alertmanager", CONFIG_STR, AT(files.alertmanager), "", .flag = "alertmanager.config", .doc = "alertmanager.yml."},
+    {"files.collector", CONFIG_STR, AT(files.collector), "", .flag = "collector.config", .doc = "otel-collector.yaml."},
+    {"files.provisioning", CONFIG_STR, AT(files.provisioning), "", .flag = "provisioning", .doc = "Grafana provisioning folder."},
+    {"files.runbooks", CONFIG_LIST, AT(files.runbooks), "", .flag = "runbooks", .doc = "Markdown runbooks: files or folders; may be given several times."},
+
+    {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
+};
+/* clang-format on */
+
+const size_t config_keys_n = ARRAY_LEN(config_keys);

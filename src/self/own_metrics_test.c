@@ -1,0 +1,61 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "self/own_metrics.h"
+#include "sys/clock.h"
+
+#include <stdatomic.h>
+
+static void test_text(void **state) {
+    (void)state;
+    MetricsBatch b = {.arena = arena_create(ARENA_UNLIMITED)};
+    own_metrics_add(&b, 1, METRIC_COUNTER, "b_total", 3, "x", "2", NULL);
+    own_metrics_add(&b, 1, METRIC_GAUGE, "a", 0.5, NULL);
+    own_metrics_add(&b, 1, METRIC_COUNTER, "b_total", 4, "x", "1\"\n", "a", "y", NULL);
+    Buf out = {0};
+    own_metrics_put_text(&out, &b);
+    assert_string_equal(buf_cstr(&out),
+        "# TYPE a gauge\na 0.5\n# TYPE b_total counter\nb_total{a=\"y\",x=\"1\\\"\\n\"} 4\nb_total{x=\"2\"} 3\n");
+    buf_done(&out);
+    arena_free(b.arena);
+}
+
+static _Atomic int rounds, stale_rounds, bad_labels;
+
+static void gather(void *ctx, MetricsBatch *b, int64_t t_ms) {
+    (void)ctx;
+    own_metrics_process(b, t_ms, "test");
+}
+
+static ErrCode sink(void *ctx, const MetricsBatch *b, Err *reterr) {
+    (void)ctx;
+    (void)reterr;
+    for (size_t i = 0; i < b->series.n; i++) {
+        if (!str_eq_lit(labels_get(b->series.v[i].labels, STR("job")), "meerkat")) bad_labels++;
+    }
+    if (is_stale_nan(b->value.v[0])) stale_rounds++;
+    rounds++;
+    return OK;
+}
+
+static void test_rounds_end_with_stale_markers(void **state) {
+    (void)state;
+    OwnMetrics *m = own_metrics_start(5, "here", gather, sink, NULL);
+    for (int i = 0; i < 400 && rounds < 2; i++) clock_sleep_ms(5);
+    own_metrics_stop(m);
+    assert_true(rounds >= 3);
+    assert_int_equal(stale_rounds, 1);
+    assert_int_equal(bad_labels, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_rounds_end_with_stale_markers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
