@@ -1,0 +1,357 @@
+/* Heads become parts, parts become fewer parts. */
+#include "logs/store_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LEVEL_FLUSH 1
+#define LEVEL_MERGE 6
+#define SAMPLE_EVERY 32
+
+/* Parts made by one step, to be published together. */
+typedef struct Output {
+    VEC(PartInfo) parts;
+} Output;
+
+static void output_discard(Store *s, Output *out) {
+    vec_foreach(PartInfo, p, &out->parts) {
+        char name[40], path[FS_PATH_MAX], dir[FS_PATH_MAX];
+        (void)snprintf(name, sizeof name, "part-%016llx.mkp", (unsigned long long)p->id);
+        fs_path_join(dir, s->dir, "parts");
+        fs_path_join(path, dir, name);
+        (void)s->fs->ops->remove(s->fs, path, NULL);
+    }
+    vec_done(&out->parts);
+}
+
+/* --- flush --- */
+
+typedef struct HeadRef {
+    int64_t t_ns;
+    const HeadRow *row;
+    uint32_t stream;
+} HeadRef;
+
+static int cmp_refs(const void *a, const void *b) {
+    int64_t x = ((const HeadRef *)a)->t_ns, y = ((const HeadRef *)b)->t_ns;
+    return (x > y) - (x < y);
+}
+
+static int cmp_streams(const void *a, const void *b) {
+    return labels_cmp((*(HeadStream *const *)a)->labels, (*(HeadStream *const *)b)->labels);
+}
+
+typedef struct Flush {
+    Store *s;
+    HeadStream **streams; /* by labels */
+    Labels *labels;       /* of the part being written */
+    uint32_t *number;     /* stream -> number in the part + 1 */
+    size_t n_streams;
+    HeadRef *rows; /* by time */
+    size_t n_rows;
+    LogPartRow *slice;
+} Flush;
+
+static size_t put_chain(HeadRef *out, const HeadChain *chain, uint32_t stream) {
+    size_t n = 0;
+    for (const HeadChunk *c = chain->first; c; c = c->next) {
+        for (uint32_t i = 0; i < c->n; i++) out[n++] = (HeadRef){c->rows[i].t_ns, &c->rows[i], stream};
+        if (c == chain->last) break;
+    }
+    return n;
+}
+
+static void flush_init(Flush *f, Store *s, LogHead *h) {
+    *f = (Flush){.s = s, .n_streams = h->streams.n};
+    f->streams = mem_alloc_array(h->streams.n + 1, sizeof *f->streams);
+    f->labels = mem_alloc_array(h->streams.n + 1, sizeof *f->labels);
+    f->number = mem_alloc_array(h->streams.n + 1, sizeof *f->number);
+    f->rows = mem_alloc_array(h->rows + 1, sizeof *f->rows);
+    f->slice = mem_alloc_array(LOG_SLICE_ROWS, sizeof *f->slice);
+    if (h->streams.n > 0) memcpy(f->streams, h->streams.v, h->streams.n * sizeof *f->streams);
+    qsort(f->streams, f->n_streams, sizeof *f->streams, cmp_streams);
+    for (uint32_t i = 0; i < f->n_streams; i++) {
+        f->n_rows += put_chain(f->rows + f->n_rows, &f->streams[i]->main, i);
+        f->n_rows += put_chain(f->rows + f->n_rows, &f->streams[i]->late, i);
+    }
+    ASSERT(f->n_rows == h->rows);
+    qsort(f->rows, f->n_rows, sizeof *f->rows, cmp_refs);
+}
+
+static void flush_done(Flush *f) {
+    mem_free(f->streams);
+    mem_free(f->labels);
+    mem_free(f->number);
+    mem_free(f->rows);
+    mem_free(f->slice);
+}
+
+static size_t number_streams(Flush *f, const HeadRef *rows, size_t n) {
+    memset(f->number, 0, (f->n_streams + 1) * sizeof *f->number);
+    for (size_t i = 0; i < n; i++) f->number[rows[i].stream] = 1;
+    size_t used = 0;
+    for (size_t i = 0; i < f->n_streams; i++) {
+        if (!f->number[i]) continue;
+        f->labels[used++] = f->streams[i]->labels;
+        f->number[i] = (uint32_t)used;
+    }
+    return used;
+}
+
+static ErrCode flush_slices(Flush *f, LogPartWriter *w, const HeadRef *rows, size_t n, Err *reterr) {
+    for (size_t i = 0; i < n;) {
+        size_t k = 0, bytes = 0;
+        for (; i < n && k < LOG_SLICE_ROWS && bytes < LOG_SLICE_BYTES; i++, k++) {
+            const HeadRow *r = rows[i].row;
+            f->slice[k] = (LogPartRow){r->t_ns, f->number[rows[i].stream] - 1, head_row_line(r), head_row_metadata(r)};
+            bytes += r->line_n + r->md_n;
+        }
+        ErrCode rc = logpart_writer_slice(w, f->slice, k, reterr);
+        if (rc) return rc;
+    }
+    return OK;
+}
+
+static ErrCode flush_day(Flush *f, const HeadRef *rows, size_t n, Output *out, Err *reterr) {
+    char path[FS_PATH_MAX];
+    PartInfo info = {.id = partset_new_id(f->s->parts, path)};
+    size_t n_streams = number_streams(f, rows, n);
+    LogPartWriter *w;
+    ErrCode rc = logpart_writer_create(f->s->fs, path, LEVEL_FLUSH, f->labels, n_streams, &w, reterr);
+    if (rc) return rc;
+    rc = flush_slices(f, w, rows, n, reterr);
+    if (rc == OK) rc = logpart_writer_finish(w, &info, reterr);
+    logpart_writer_free(w);
+    if (rc == OK) vec_push(&out->parts, info);
+    return rc;
+}
+
+static int64_t day_of(int64_t t) { return t >= 0 ? t / LOG_DAY_NS : -((-(t + 1)) / LOG_DAY_NS) - 1; }
+
+static ErrCode flush_days(Flush *f, Output *out, Err *reterr) {
+    for (size_t i = 0, end; i < f->n_rows; i = end) {
+        int64_t day = day_of(f->rows[i].t_ns);
+        for (end = i + 1; end < f->n_rows && day_of(f->rows[end].t_ns) == day;) end++;
+        ErrCode rc = flush_day(f, f->rows + i, end - i, out, reterr);
+        if (rc) return rc;
+    }
+    return OK;
+}
+
+static void remember(Store *s, const Flush *f) {
+    LogRecentSet set = {.n = f->n_rows, .stream_max = u64map_create()};
+    set.hashes = mem_alloc_array(f->n_rows + 1, sizeof *set.hashes);
+    for (size_t i = 0; i < f->n_rows; i++)
+        set.hashes[i] = head_row_hash(f->streams[f->rows[i].stream]->hash, f->rows[i].row);
+    for (size_t i = 0; i < f->n_streams; i++) {
+        bool inserted;
+        uint64_t *v = u64map_put(set.stream_max, f->streams[i]->hash, &inserted);
+        if (inserted || (int64_t)*v < f->streams[i]->max_t) *v = (uint64_t)f->streams[i]->max_t;
+    }
+    recent_add(&s->recent, set);
+}
+
+ErrCode rewrite_head(Store *s, LogHead *h, Err *reterr) {
+    Flush f;
+    Output out = {0};
+    flush_init(&f, s, h);
+    ErrCode rc = flush_days(&f, &out, reterr);
+    if (rc) {
+        flush_done(&f);
+        output_discard(s, &out);
+        return rc;
+    }
+    uint64_t *ids = mem_alloc_array(out.parts.n + 1, sizeof *ids);
+    for (size_t i = 0; i < out.parts.n; i++) ids[i] = out.parts.v[i].id;
+    mutex_lock(&s->lock);
+    mem_free(h->part_ids);
+    h->part_ids = ids;
+    h->n_part_ids = out.parts.n;
+    mutex_unlock(&s->lock);
+    remember(s, &f);
+    rc = partset_publish(s->parts, out.parts.v, out.parts.n, NULL, 0, h->end, reterr);
+    flush_done(&f);
+    if (rc)
+        output_discard(s, &out);
+    else
+        vec_done(&out.parts);
+    return rc;
+}
+
+/* --- merge --- */
+
+typedef struct Merge {
+    Store *s;
+    LogPartWriter *w;
+    Arena *slice_arena;
+    VEC(LogPartRow) slice;
+    VEC(Labels) labels; /* by labels_cmp, unique */
+    U64Map *number;     /* address of a part's label set -> number in labels */
+    VEC(bool) drop;
+    const LogSelect *drop_req;
+    uint64_t dropped;
+    VEC(const Attr *) sorted;
+    Buf md;
+    VEC(int64_t) samples;
+    size_t slice_bytes;
+    Err err;
+    ErrCode rc;
+} Merge;
+
+static int cmp_labels(const void *a, const void *b) { return labels_cmp(*(const Labels *)a, *(const Labels *)b); }
+
+static uint64_t label_set_key(Labels l) { return l.n > 0 ? (uint64_t)(uintptr_t)l.v : 0; }
+
+static void merge_streams(Merge *m, const PartRef *parts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const LogPart *p = parts[i].obj;
+        for (size_t k = 0; k < p->n_streams; k++)
+            if (p->streams[k].rows > 0) vec_push(&m->labels, p->streams[k].labels);
+    }
+    if (m->labels.n > 0) qsort(m->labels.v, m->labels.n, sizeof *m->labels.v, cmp_labels);
+    size_t out = 0;
+    for (size_t i = 0; i < m->labels.n; i++) {
+        if (out == 0 || labels_cmp(m->labels.v[out - 1], m->labels.v[i]) != 0) m->labels.v[out++] = m->labels.v[i];
+        *u64map_put(m->number, label_set_key(m->labels.v[i]), NULL) = out - 1;
+    }
+    m->labels.n = out;
+    for (size_t i = 0; i < out; i++)
+        vec_push(&m->drop, m->drop_req && matchers_match(m->drop_req->matchers, m->labels.v[i]));
+}
+
+static ErrCode merge_write(Merge *m) {
+    if (m->slice.n == 0) return OK;
+    m->rc = logpart_writer_slice(m->w, m->slice.v, m->slice.n, &m->err);
+    vec_clear(&m->slice);
+    arena_reset(m->slice_arena);
+    return m->rc;
+}
+
+static bool merge_row(void *ctx, const LogView *row) {
+    Merge *m = ctx;
+    uint64_t *number = u64map_get(m->number, label_set_key(row->stream));
+    ASSERT(number);
+    if (m->drop.v[*number] && row->t_ns >= m->drop_req->start_ns && row->t_ns < m->drop_req->end_ns) {
+        m->dropped++;
+        return true;
+    }
+    vec_clear(&m->sorted);
+    for (size_t i = 0; i < row->n_metadata; i++) vec_push(&m->sorted, &row->metadata[i]);
+    buf_clear(&m->md);
+    if (m->sorted.n > 0) log_metadata_encode(&m->md, m->sorted.v, m->sorted.n);
+    LogPartRow r = {row->t_ns, (uint32_t)*number, arena_copy(m->slice_arena, row->line), STR_NULL};
+    if (m->md.n > 0) r.metadata = arena_copy(m->slice_arena, buf_str(&m->md));
+    vec_push(&m->slice, r);
+    if (arena_used_bytes(m->slice_arena) > 2 * (size_t)LOG_SLICE_BYTES) return merge_write(m) == OK;
+    return true;
+}
+
+/* Every SAMPLE_EVERYth time of every block: their quantiles bound the slices. */
+static ErrCode merge_sample(Merge *m, const PartRef *ref, Err *reterr) {
+    const LogPart *p = ref->obj;
+    for (size_t i = 0, n = wide_part_block_count(p->wide); i < n; i++) {
+        WideBlock *b;
+        const int64_t *t;
+        ErrCode rc = wide_block_open(p->wide, i, m->slice_arena, &b, reterr);
+        if (rc == OK) rc = wide_block_times(b, &t, reterr);
+        if (rc) return rc;
+        WideBlockInfo info = wide_part_block_info(p->wide, i);
+        for (uint32_t k = 0; k < info.rows; k += SAMPLE_EVERY) vec_push(&m->samples, t[k]);
+        arena_reset(m->slice_arena);
+    }
+    return OK;
+}
+
+static int cmp_i64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t samples_per_slice(const PartRef *parts, size_t n) {
+    uint64_t rows = 1, bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const LogPart *p = parts[i].obj;
+        for (size_t k = 0; k < p->n_streams; k++) {
+            rows += p->streams[k].rows;
+            bytes += p->streams[k].bytes;
+        }
+    }
+    uint64_t per_slice = LOG_SLICE_BYTES / (bytes / rows + 1);
+    return (size_t)MAX(MIN(per_slice, (uint64_t)LOG_SLICE_ROWS) / SAMPLE_EVERY, UINT64_C(1));
+}
+
+/* One slice at a time: all rows of [start, end), in whatever order blocks give them. */
+static ErrCode merge_slice(Merge *m, const PartRef *parts, size_t n, int64_t start, int64_t end, Err *reterr) {
+    Arena *tables = arena_create(ARENA_UNLIMITED);
+    LogScanStats stats = {0};
+    LogSelect req = {.start_ns = start, .end_ns = end, .any_order = true, .arena = tables};
+    ErrCode rc = scan_parts(parts, n, &req, merge_row, m, &stats, reterr);
+    arena_free(tables);
+    if (rc == OK && stats.corrupt_blocks > 0)
+        rc = err_set(reterr, ERR_CORRUPT, "parts with damaged blocks are left as they are");
+    if (rc == OK && m->rc == OK) merge_write(m);
+    if (rc == OK && m->rc) {
+        rc = m->rc;
+        if (reterr) *reterr = m->err;
+    }
+    return rc;
+}
+
+static ErrCode merge_all(Merge *m, const PartRef *parts, size_t n, Err *reterr) {
+    int64_t max_t = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        ErrCode rc = merge_sample(m, &parts[i], reterr);
+        if (rc) return rc;
+        max_t = MAX(max_t, parts[i].info.max_t);
+    }
+    if (m->samples.n > 0) qsort(m->samples.v, m->samples.n, sizeof *m->samples.v, cmp_i64);
+    size_t step = samples_per_slice(parts, n);
+    int64_t start = INT64_MIN;
+    for (size_t i = step; i < m->samples.n; i += step) {
+        if (m->samples.v[i] <= start) continue;
+        ErrCode rc = merge_slice(m, parts, n, start, m->samples.v[i], reterr);
+        if (rc) return rc;
+        start = m->samples.v[i];
+    }
+    return merge_slice(m, parts, n, start, max_t < INT64_MAX ? max_t + 1 : INT64_MAX, reterr);
+}
+
+static void merge_done(Merge *m) {
+    logpart_writer_free(m->w);
+    arena_free(m->slice_arena);
+    u64map_free(m->number);
+    vec_done(&m->slice);
+    vec_done(&m->labels);
+    vec_done(&m->drop);
+    vec_done(&m->sorted);
+    vec_done(&m->samples);
+    buf_done(&m->md);
+}
+
+ErrCode rewrite_parts(
+    Store *s, const PartRef *parts, size_t n, const LogSelect *drop, uint64_t *ret_dropped, Err *reterr) {
+    Merge m = {.s = s, .drop_req = drop, .slice_arena = arena_create(ARENA_UNLIMITED), .number = u64map_create()};
+    char path[FS_PATH_MAX];
+    PartInfo info = {.id = partset_new_id(s->parts, path)};
+    merge_streams(&m, parts, n);
+    VEC(uint64_t) remove = {0};
+    for (size_t i = 0; i < n; i++) {
+        vec_push(&remove, parts[i].info.id);
+        info.level = MAX(info.level, parts[i].info.level + 1);
+    }
+    ErrCode rc = logpart_writer_create(s->fs, path, LEVEL_MERGE, m.labels.v, m.labels.n, &m.w, reterr);
+    if (rc == OK) rc = merge_all(&m, parts, n, reterr);
+    bool empty = false;
+    if (rc == OK) {
+        rc = logpart_writer_finish(m.w, &info, reterr);
+        if (rc == ERR_NOT_FOUND) {
+            empty = true;
+            rc = OK;
+        }
+    }
+    if (rc == OK) rc = partset_publish(s->parts, &info, empty ? 0 : 1, remove.v, remove.n, 0, reterr);
+    if (ret_dropped) *ret_dropped = m.dropped;
+    vec_done(&remove);
+    merge_done(&m);
+    return rc;
+}
