@@ -11,26 +11,35 @@
 typedef struct CommitQueue CommitQueue;
 
 typedef struct CommitOptions {
-    const char *name;          /* thread name */
-    bool durable;              /* false: sync only every interval_ms ("durability: interval") */
-    int64_t interval_ms;       /* 0: 1000 */
-    int64_t window_us;         /* 0: 2000 */
-    size_t pending_bytes_max;  /* 0: 64 MiB; beyond it ERR_OVERLOADED */
+    const char *name;         /* thread name */
+    bool durable;             /* false: sync only every interval_ms ("durability: interval") */
+    int64_t interval_ms;      /* 0: 1000 */
+    int64_t window_us;        /* 0: 2000 */
+    size_t pending_bytes_max; /* 0: 64 MiB; beyond it ERR_OVERLOADED */
 } CommitOptions;
 
 /* Applies a durable record to memory, on the writer thread. item is what commit_submit was given. */
 typedef void (*CommitApplyFn)(void *ctx, WalPos pos, uint8_t type, Str payload, void *item);
-/* Runs between batches on the writer thread about every 250 ms and after each batch (head rotation, ageing). */
+/* Runs between batches on the writer thread at least about every 250 ms and after each batch (head rotation, ageing).
+ */
 typedef void (*CommitIdleFn)(void *ctx);
 
+/* NULL when the system refuses the thread. wal and ctx are borrowed until commit_free; only the writer touches wal. */
 CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn apply, CommitIdleFn idle, void *ctx);
-/* Blocks until durable and applied. payload and item are borrowed until it returns. Any thread. */
+/* Blocks until durable and applied. payload and item are borrowed until it returns. Any thread but the writer.
+ * ERR_OVERLOADED (retry later), ERR_UNAVAILABLE (shutting down), ERR_TOO_LARGE, and what the disk says: ERR_NO_SPACE,
+ * ERR_IO. A record that failed is not applied and is not part of the log. */
 ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr);
-/* Runs fn on the writer thread between batches and waits for it (head rotation, flush, tests). */
+/* Runs fn on the writer thread between batches and waits for it (head rotation, flush, tests). On the writer
+ * thread itself it runs fn at once. Not after commit_free began. */
 void commit_run(CommitQueue *q, void (*fn)(void *ctx), void *ctx);
-typedef struct CommitStats { uint64_t commits, records, bytes, syncs, sync_ns, rejected, failed; size_t pending_bytes; } CommitStats;
+/* records, bytes (of payload): acknowledged. failed: refused by the disk, or interval syncs that failed. */
+typedef struct CommitStats {
+    uint64_t commits, records, bytes, syncs, sync_ns, rejected, failed;
+    size_t pending_bytes;
+} CommitStats;
 void commit_stats(const CommitQueue *q, CommitStats *ret);
-/* Finishes what is queued, stops the thread. The WAL stays open (the caller's). */
+/* Finishes what is queued, syncs, stops the thread; NULL is fine; returns NULL. The WAL stays open (the caller's). */
 CommitQueue *commit_free(CommitQueue *q);
 
 #endif

@@ -13,7 +13,12 @@
 #include "base/cursor.h"
 #include "sys/fs.h"
 
-typedef struct BlockRef { uint64_t offset; uint32_t stored_bytes, raw_bytes, crc; uint8_t codec; /* 0 raw, 1 zstd */ } BlockRef;
+/* raw_bytes is at most 1 GiB. The encoding is fixed: it stands in footers. */
+typedef struct BlockRef {
+    uint64_t offset;
+    uint32_t stored_bytes, raw_bytes, crc;
+    uint8_t codec; /* 0 raw, 1 zstd */
+} BlockRef;
 void block_ref_encode(Buf *out, const BlockRef *ref);
 bool block_ref_decode(Cursor *c, BlockRef *ret);
 
@@ -32,8 +37,10 @@ Part *part_close(Part *p);
 Str part_footer(const Part *p);
 uint64_t part_size_bytes(const Part *p);
 const char *part_path(const Part *p);
+/* Blocks found bad since the part was opened. */
+uint64_t part_corrupt_count(const Part *p);
 /* Raw bytes of a block: a slice of the mapping (codec 0) or decompressed into the arena. The checksum
- * is verified the first time a block is read. Thread-safe. */
+ * is verified the first time a block is read. ERR_TOO_LARGE: the arena's budget. Thread-safe. */
 ErrCode part_block(const Part *p, const BlockRef *ref, Arena *arena, Str *ret, Err *reterr);
 
 #endif

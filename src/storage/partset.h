@@ -3,7 +3,7 @@
  * "MANIFEST" (replaced atomically) lists the parts and the WAL position before which everything is in
  * parts, so that a flush that makes several parts, a merge and a log truncation are one step: after a
  * crash either all of it happened or none. Files not in the manifest are removed at open. Corrupt parts
- * are set aside (renamed *.bad), reported, and the rest is served. */
+ * are set aside (renamed *.bad), counted, and the rest is served. Without a readable manifest nothing is touched. */
 #ifndef MEERKAT_STORAGE_PARTSET_H
 #define MEERKAT_STORAGE_PARTSET_H
 
@@ -13,10 +13,10 @@
 typedef struct PartSet PartSet;
 
 typedef struct PartInfo {
-    uint64_t id;             /* file "part-%016x.mkp" */
-    int64_t min_t, max_t;    /* in the store's own unit, inclusive */
+    uint64_t id;          /* file "part-%016x.mkp" */
+    int64_t min_t, max_t; /* in the store's own unit, inclusive */
     uint64_t rows, size_bytes;
-    uint32_t level;          /* 0: from a flush; merges give max(inputs) + 1 */
+    uint32_t level; /* 0: from a flush; merges give max(inputs) + 1 */
 } PartInfo;
 
 /* A store's opened part, reference-counted by the set; open/close are the store's. */
@@ -25,28 +25,45 @@ typedef struct PartOps {
     void (*close)(void *ctx, void *obj);
 } PartOps;
 
+/* ERR_CORRUPT when the manifest is lost or damaged; damaged parts are no error. ops is copied. */
 ErrCode partset_open(Fs *fs, const char *dir, const PartOps *ops, void *ctx, PartSet **ret, Err *reterr);
+/* Every snapshot must have been released. NULL is fine; returns NULL. */
 PartSet *partset_close(PartSet *s);
 WalPos partset_wal_floor(const PartSet *s);
 uint64_t partset_corrupt_count(const PartSet *s);
 uint64_t partset_size_bytes(const PartSet *s);
 
 /* A consistent view; parts in it stay open until released, whatever is merged or removed meanwhile. */
-typedef struct PartRef { PartInfo info; void *obj; Part *part; } PartRef;
-typedef struct PartSnapshot { PartRef *v; size_t n; void *impl; } PartSnapshot; /* ordered by min_t, then id */
+typedef struct PartRef {
+    PartInfo info;
+    void *obj;
+    Part *part;
+} PartRef;
+typedef struct PartSnapshot {
+    PartRef *v;
+    size_t n;
+    void *impl;
+} PartSnapshot; /* ordered by min_t, then id */
 void partset_snapshot(PartSet *s, PartSnapshot *ret);
 void partset_release(PartSet *s, PartSnapshot *snap);
 
 /* Path for a new part; the id is reserved. */
 uint64_t partset_new_id(PartSet *s, char ret_path[FS_PATH_MAX]);
-/* One atomic step: adds finished parts, removes others, moves the WAL floor (0: leave). Any thread. */
-ErrCode partset_publish(PartSet *s, const PartInfo *add, size_t n_add, const uint64_t *remove, size_t n_remove, WalPos wal_floor, Err *reterr);
+/* One atomic step: adds finished parts, removes others, moves the WAL floor (0: leave; it never goes back). Any
+ * thread. ERR_CONFLICT: a part to remove is not there (retention was faster than a merge). After any error the set
+ * in memory is as before; files of the added parts are left to the caller or, if it forgets, to the next open. After
+ * an I/O error it is open whether a crash now would bring up the old or the new state, so nothing of either may be
+ * deleted before the next publish has succeeded. Files of removed parts go when the last snapshot with them does. */
+ErrCode partset_publish(PartSet *s, const PartInfo *add, size_t n_add, const uint64_t *remove, size_t n_remove,
+    WalPos wal_floor, Err *reterr);
 
 /* Chooses parts to merge: neighbours within one time partition (partition_len in the store's unit) whose sizes are
- * alike; at least 2, at most 16; 0 when there is nothing to do. Parts being merged are marked until published or unmarked. */
+ * alike; at least 2, at most 16; 0 when there is nothing to do. Parts being merged are marked until published or
+ * unmarked. */
 size_t partset_pick_merge(PartSet *s, int64_t partition_len, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max);
 void partset_unmark_merge(PartSet *s, const uint64_t *ids, size_t n);
-/* Ids of parts wholly older than min_t, then the oldest ones until at most size_bytes_max remain (0: no limit). */
+/* Ids of parts (none of them in a merge) wholly older than min_t, then the oldest ones until at most size_bytes_max
+ * remain (0: no limit). */
 size_t partset_pick_expired(PartSet *s, int64_t min_t, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max);
 
 #endif

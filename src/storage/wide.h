@@ -13,12 +13,29 @@
 #define WIDE_BLOCK_BYTES (2u << 20)
 #define WIDE_COLUMNS_MAX 512 /* further fields of a block share one overflow column; readers do not notice */
 
-typedef enum WideType { WIDE_NULL, WIDE_STR, WIDE_I64, WIDE_F64, WIDE_BOOL, WIDE_BYTES, WIDE_JSON_ARRAY, WIDE_JSON_MAP } WideType;
+typedef enum WideType {
+    WIDE_NULL,
+    WIDE_STR,
+    WIDE_I64,
+    WIDE_F64,
+    WIDE_BOOL,
+    WIDE_BYTES,
+    WIDE_JSON_ARRAY,
+    WIDE_JSON_MAP
+} WideType;
 typedef struct WideValue {
     WideType type;
-    union { Str s; int64_t i; double d; bool b; };
+    union {
+        Str s;
+        int64_t i;
+        double d;
+        bool b;
+    };
 } WideValue;
-typedef struct WideField { Str name; WideValue value; } WideField;
+typedef struct WideField {
+    Str name;
+    WideValue value;
+} WideField;
 
 typedef struct WideWriter WideWriter;
 /* filter_fields: names of string fields that get exact-value filters in addition to token filters (ids). */
@@ -38,7 +55,11 @@ ErrCode wide_part_open(Part *part, WidePart **ret, Err *reterr);
 WidePart *wide_part_close(WidePart *p);
 Str wide_part_user(const WidePart *p);
 size_t wide_part_block_count(const WidePart *p);
-typedef struct WideBlockInfo { uint32_t rows; int64_t min_t, max_t; uint64_t min_group, max_group; } WideBlockInfo;
+typedef struct WideBlockInfo {
+    uint32_t rows;
+    int64_t min_t, max_t;
+    uint64_t min_group, max_group;
+} WideBlockInfo;
 WideBlockInfo wide_part_block_info(const WidePart *p, size_t block);
 /* Whether a row of the block may have `needle` inside the string field (its whole words only are looked up). */
 bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needle);

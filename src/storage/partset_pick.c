@@ -1,0 +1,89 @@
+/* partset_pick.c - which parts to merge, which to let go. */
+#include "storage/partset_int.h"
+
+#include <stdlib.h>
+
+#define MERGE_MAX 16
+/* A merge must be worth its writes: all inputs together over the largest one. Two equal parts give 2. */
+#define MERGE_GAIN_MIN 1.7
+/* Below this size parts count as equal: what they cost is opening them, not rewriting them. */
+#define MERGE_SIZE_FLOOR ((double)(256 << 10))
+
+static int64_t partition_of(int64_t t, int64_t len) {
+    if (len <= 0) return 0;
+    int64_t q = t / len;
+    return t % len < 0 ? q - 1 : q;
+}
+
+/* The best run of neighbours: the one with the highest gain. */
+static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t size_max, size_t max, size_t *ret_first) {
+    double best = MERGE_GAIN_MIN;
+    size_t best_n = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        int64_t partition = partition_of(v->entries[i]->info.min_t, partition_len);
+        double sum = 0, largest = 0;
+        uint64_t bytes = 0;
+        for (size_t n = 1; n <= max && i + n <= v->n; n++) {
+            const PartEntry *e = v->entries[i + n - 1];
+            if (e->merging || partition_of(e->info.min_t, partition_len) != partition) break;
+            bytes += e->info.size_bytes;
+            if (size_max && bytes > size_max) break;
+            double size = MAX((double)e->info.size_bytes, MERGE_SIZE_FLOOR);
+            sum += size;
+            largest = MAX(largest, size);
+            if (n < 2 || sum / largest < best) continue;
+            best = sum / largest;
+            best_n = n;
+            *ret_first = i;
+        }
+    }
+    return best_n;
+}
+
+size_t partset_pick_merge(PartSet *s, int64_t partition_len, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max) {
+    size_t first = 0;
+    mutex_lock(&s->mutex);
+    size_t n = best_run(s->current, partition_len, size_bytes_max, MIN(max, MERGE_MAX), &first);
+    for (size_t i = 0; i < n; i++) {
+        s->current->entries[first + i]->merging = true;
+        ret_ids[i] = s->current->entries[first + i]->info.id;
+    }
+    mutex_unlock(&s->mutex);
+    return n;
+}
+
+void partset_unmark_merge(PartSet *s, const uint64_t *ids, size_t n) {
+    mutex_lock(&s->mutex);
+    for (size_t i = 0; i < s->current->n; i++) {
+        PartEntry *e = s->current->entries[i];
+        for (size_t k = 0; k < n; k++)
+            if (e->info.id == ids[k]) e->merging = false;
+    }
+    mutex_unlock(&s->mutex);
+}
+
+static int cmp_age(const void *a, const void *b) {
+    const PartInfo *x = a, *y = b;
+    if (x->max_t != y->max_t) return x->max_t < y->max_t ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+size_t partset_pick_expired(PartSet *s, int64_t min_t, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max) {
+    mutex_lock(&s->mutex);
+    uint64_t left = s->size_bytes;
+    size_t n = 0, out = 0;
+    PartInfo *idle = mem_alloc_array(MAX(s->current->n, 1), sizeof *idle);
+    /* Parts in a merge are left alone: the result is looked at when it is there. */
+    for (size_t i = 0; i < s->current->n; i++)
+        if (!s->current->entries[i]->merging) idle[n++] = s->current->entries[i]->info;
+    mutex_unlock(&s->mutex);
+    if (n > 1) qsort(idle, n, sizeof *idle, cmp_age);
+    for (size_t i = 0; i < n && out < max; i++) {
+        bool old = idle[i].max_t < min_t, over = size_bytes_max && left > size_bytes_max;
+        if (!old && !over) break;
+        left -= idle[i].size_bytes;
+        ret_ids[out++] = idle[i].id;
+    }
+    mem_free(idle);
+    return out;
+}

@@ -1,0 +1,392 @@
+/* wal.c - writing the log: append, sync, and what happens when the disk says no. */
+#include "storage/wal_int.h"
+
+#include "codec/compress.h"
+#include "codec/crc.h"
+#include "sys/random.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#define SEGMENT_BYTES_DEFAULT ((uint64_t)64 << 20)
+#define SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
+#define OFFSET_MAX ((uint64_t)3 << 30) /* offsets are 32 bits of a position */
+#define COMPRESS_MIN_BYTES 256
+#define COMPRESS_LEVEL 1
+
+struct Wal {
+    Fs *fs;
+    char dir[FS_PATH_MAX];
+    uint64_t segment_bytes;
+    size_t record_bytes_max;
+    File *file;      /* NULL: the last segment was abandoned and no new one could be begun yet */
+    uint64_t number; /* of file */
+    uint32_t salt;
+    uint16_t epoch;
+    uint64_t end;            /* written */
+    uint64_t good;           /* what callers were told is safe */
+    bool unsynced;           /* something is written and not synced */
+    Buf pending;             /* frames appended and not written */
+    Buf compressed;          /* scratch */
+    uint64_t next_number;    /* never used before, not even by a failed attempt */
+    uint64_t tail, tail_end; /* last segment with records before `file`, and how much of it counts */
+    bool recovered;          /* tail was cut at open: said in the next header */
+    WalSegmentVec segments;  /* on disk, the current one last */
+    _Atomic uint64_t size_bytes;
+};
+
+static void segment_path(const Wal *wal, uint64_t number, char out[FS_PATH_MAX]) {
+    char name[WAL_NAME_MAX];
+    wal_segment_name(name, number);
+    fs_path_join(out, wal->dir, name);
+}
+
+static void publish_size(Wal *wal) {
+    uint64_t sum = 0;
+    vec_foreach(WalSegment, s, &wal->segments) sum += wal->file && s->number == wal->number ? wal->end : s->size_bytes;
+    atomic_store_explicit(&wal->size_bytes, sum, memory_order_relaxed);
+}
+
+static ErrCode create_segment(Wal *wal, const WalSegment *seg, File **ret, Err *reterr) {
+    char path[FS_PATH_MAX];
+    segment_path(wal, seg->number, path);
+    Buf head = {0};
+    wal_header_encode(&head, seg);
+    wal_header_encode(&head, seg);
+    ErrCode rc = fs_open(wal->fs, path, FILE_CREATE_NEW, ret, reterr);
+    if (rc == OK) {
+        rc = file_write(*ret, buf_str(&head), reterr);
+        if (rc == OK) rc = file_sync(*ret, reterr);
+        if (rc == OK) rc = wal->fs->ops->sync_dir(wal->fs, wal->dir, reterr);
+        if (rc != OK) {
+            *ret = file_close(*ret);
+            (void)wal->fs->ops->remove(wal->fs, path, NULL); /* if it stays, the next one makes it void */
+        }
+    }
+    buf_done(&head);
+    return rc;
+}
+
+/* Where the current segment ends, for the next one's header. A segment without records is left out of the chain. */
+static void retire_current(Wal *wal) {
+    ASSERT(wal->good >= WAL_HEADER_BYTES);
+    if (wal->good > WAL_HEADER_BYTES) {
+        wal->tail = wal->number;
+        wal->tail_end = wal->good;
+        wal->recovered = false;
+    }
+    ASSERT(wal->segments.n > 0);
+    WalSegment *last = &wal->segments.v[wal->segments.n - 1];
+    ASSERT(last->number == wal->number);
+    last->size_bytes = wal->end;
+    wal->file = file_close(wal->file);
+    if (wal->good == WAL_HEADER_BYTES) {
+        char path[FS_PATH_MAX];
+        segment_path(wal, wal->number, path);
+        if (wal->fs->ops->remove(wal->fs, path, NULL) == OK) wal->segments.n--;
+    }
+}
+
+/* The current segment, if any, stays in place until the new one is durable. */
+static ErrCode begin_segment(Wal *wal, Err *reterr) {
+    ASSERT(wal->pending.n == 0 && wal->next_number <= UINT32_MAX);
+    bool has_records = wal->file && wal->good > WAL_HEADER_BYTES;
+    WalSegment seg = {
+        .number = wal->next_number++,
+        .header_ok = true,
+        .salt = (uint32_t)random_u64(),
+        .prev_number = has_records ? wal->number : wal->tail,
+        .prev_end = has_records ? wal->good : wal->tail_end,
+        .flags = !has_records && wal->recovered ? WAL_HEADER_FLAG_RECOVERED : 0,
+        .size_bytes = WAL_HEADER_BYTES,
+    };
+    File *file;
+    ErrCode rc = create_segment(wal, &seg, &file, reterr);
+    if (rc != OK) {
+        err_prefix(reterr, "write-ahead log");
+        return rc;
+    }
+    if (wal->file) retire_current(wal);
+    wal->file = file;
+    wal->number = seg.number;
+    wal->salt = seg.salt;
+    wal->epoch = 1;
+    wal->end = wal->good = WAL_HEADER_BYTES;
+    wal->unsynced = false;
+    vec_push(&wal->segments, seg);
+    publish_size(wal);
+    return OK;
+}
+
+/* After a failed sync nobody knows what is on disk: the kernel may have dropped the dirty pages and called them
+ * clean, so trying again would report success for lost data. The segment ends where it was last known good; the
+ * next segment's header is what makes that true on disk, cutting the file is a courtesy. */
+static void abandon_segment(Wal *wal) {
+    if (file_truncate(wal->file, wal->good, NULL) == OK) {
+        wal->end = wal->good;
+        (void)file_sync(wal->file, NULL);
+    }
+    retire_current(wal);
+    (void)begin_segment(wal, NULL); /* else wal_append tries again */
+    publish_size(wal);
+}
+
+static ErrCode write_pending(Wal *wal, Err *reterr) {
+    if (wal->pending.n == 0) return OK;
+    ASSERT(wal->file);
+    Err err = {0};
+    ErrCode rc = file_write(wal->file, buf_str(&wal->pending), &err);
+    if (rc == OK) {
+        wal->end += wal->pending.n;
+        wal->unsynced = true;
+        buf_clear(&wal->pending);
+        publish_size(wal);
+        return OK;
+    }
+    if (reterr) *reterr = err;
+    err_prefix(reterr, "write-ahead log");
+    buf_clear(&wal->pending);
+    wal->end = file_size(wal->file);
+    /* A full disk took nothing back that it had promised: the segment goes on once its end is clean again. */
+    if (rc == ERR_NO_SPACE && wal->end >= wal->good && file_truncate(wal->file, wal->good, NULL) == OK)
+        wal->end = wal->good;
+    else
+        abandon_segment(wal);
+    publish_size(wal);
+    return rc;
+}
+
+ErrCode wal_write(Wal *wal, Err *reterr) {
+    ErrCode rc = write_pending(wal, reterr);
+    if (rc == OK) wal->good = wal->end;
+    return rc;
+}
+
+ErrCode wal_sync(Wal *wal, Err *reterr) {
+    ErrCode rc = write_pending(wal, reterr);
+    if (rc != OK || !wal->unsynced) return rc;
+    rc = file_sync(wal->file, reterr);
+    if (rc != OK) {
+        err_prefix(reterr, "write-ahead log");
+        abandon_segment(wal);
+        return rc;
+    }
+    wal->good = wal->end;
+    wal->unsynced = false;
+    wal->epoch++;
+    return OK;
+}
+
+/* A file to append to, rotated when it is full. */
+static ErrCode ready_segment(Wal *wal, Err *reterr) {
+    if (!wal->file) return begin_segment(wal, reterr);
+    if (wal->pending.n > 0 || wal->end < wal->segment_bytes) return OK;
+    ErrCode rc = wal_sync(wal, reterr);
+    if (rc != OK) return rc;
+    return begin_segment(wal, reterr);
+}
+
+static void put_frame(Wal *wal, uint8_t type, uint8_t flags, size_t raw_bytes, Str stored) {
+    Buf *b = &wal->pending;
+    size_t start = b->n;
+    buf_reserve(b, WAL_FRAME_BYTES + stored.n);
+    buf_put_u32le(b, (uint32_t)stored.n);
+    buf_put_char(b, (char)type);
+    buf_put_char(b, (char)flags);
+    buf_put_u16le(b, wal->epoch);
+    buf_put_u32le(b, (uint32_t)raw_bytes);
+    buf_put_u32le(b, wal_frame_crc(wal->salt, b->p + start, stored));
+    buf_put_str(b, stored);
+}
+
+ErrCode wal_append(Wal *wal, uint8_t type, Str payload, WalPos *ret_pos, Err *reterr) {
+    if (payload.n > wal->record_bytes_max)
+        return err_set(reterr, ERR_TOO_LARGE, "record of %zu bytes is larger than the log's limit of %zu", payload.n,
+            wal->record_bytes_max);
+    ErrCode rc = ready_segment(wal, reterr);
+    if (rc != OK) return rc;
+    uint64_t at = wal->end + wal->pending.n;
+    if (at + payload.n > OFFSET_MAX)
+        return err_set(reterr, ERR_OVERLOADED, "too much is waiting to be written to the log");
+    Str stored = payload;
+    uint8_t flags = 0;
+    if (payload.n >= COMPRESS_MIN_BYTES) {
+        buf_clear(&wal->compressed);
+        zstd_block_encode(payload, COMPRESS_LEVEL, &wal->compressed);
+        if (wal->compressed.n < payload.n - payload.n / 16) {
+            stored = buf_str(&wal->compressed);
+            flags = WAL_FLAG_ZSTD;
+        }
+    }
+    put_frame(wal, type, flags, payload.n, stored);
+    if (ret_pos) *ret_pos = wal->number << 32 | at;
+    return OK;
+}
+
+ErrCode wal_cut(Wal *wal, WalPos *ret_pos, Err *reterr) {
+    ErrCode rc = wal_sync(wal, reterr);
+    if (rc != OK) return rc;
+    if (!wal->file || wal->good > WAL_HEADER_BYTES) rc = begin_segment(wal, reterr);
+    if (rc == OK) *ret_pos = wal->number << 32;
+    return rc;
+}
+
+ErrCode wal_truncate_before(Wal *wal, WalPos pos, Err *reterr) {
+    size_t n = 0;
+    ErrCode rc = OK;
+    while (n < wal->segments.n && rc == OK) {
+        const WalSegment *s = &wal->segments.v[n];
+        if (s->number >= pos >> 32 || (wal->file && s->number == wal->number)) break;
+        char path[FS_PATH_MAX];
+        segment_path(wal, s->number, path);
+        rc = wal->fs->ops->remove(wal->fs, path, reterr);
+        if (rc == ERR_NOT_FOUND) rc = OK;
+        if (rc == OK) n++;
+    }
+    if (n == 0) return rc;
+    wal->segments.n -= n;
+    memmove(wal->segments.v, wal->segments.v + n, wal->segments.n * sizeof *wal->segments.v);
+    publish_size(wal);
+    if (rc != OK) return rc;
+    return wal->fs->ops->sync_dir(wal->fs, wal->dir, reterr);
+}
+
+uint64_t wal_size_bytes(const Wal *wal) { return atomic_load_explicit(&wal->size_bytes, memory_order_relaxed); }
+
+Wal *wal_close(Wal *wal) {
+    if (!wal) return NULL;
+    if (wal->file && wal->unsynced) (void)file_sync(wal->file, NULL);
+    file_close(wal->file);
+    buf_done(&wal->pending);
+    buf_done(&wal->compressed);
+    vec_done(&wal->segments);
+    mem_free(wal);
+    return NULL;
+}
+
+/* --- open --- */
+
+typedef struct Replay {
+    uint64_t number;
+    WalReplayFn fn;
+    void *ctx;
+} Replay;
+
+static ErrCode replay_frame(void *ctx, const WalFrame *f) {
+    Replay *r = ctx;
+    if (f->problem || !r->fn) return OK;
+    return r->fn(r->ctx, r->number << 32 | f->offset, f->type, f->payload);
+}
+
+static void note_problem(WalReport *rep, uint64_t number, const WalScanResult *res) {
+    if (rep->detail[0] || res->problem_offset == UINT64_MAX) return;
+    char name[WAL_NAME_MAX];
+    wal_segment_name(name, number);
+    snprintf(rep->detail, sizeof rep->detail, "%s: bad bytes at offset %" PRIu64 "%s", name, res->problem_offset,
+        res->corrupt ? "" : " (never acknowledged)");
+}
+
+static ErrCode replay_segment(
+    Wal *wal, const WalSegment *seg, WalPos from, Replay *replay, WalReport *rep, Err *reterr) {
+    uint64_t from_offset = seg->number == from >> 32 ? from & UINT32_MAX : 0;
+    replay->number = seg->number;
+    WalScanResult res;
+    ErrCode rc = wal_scan_segment(wal->fs, wal->dir, seg, from_offset, replay_frame, replay, &res, reterr);
+    if (rc != OK) return rc;
+    rep->segments++;
+    rep->records += res.frames;
+    rep->bytes += res.end;
+    rep->corrupt_frames += res.corrupt;
+    rep->torn_bytes += res.torn_bytes;
+    note_problem(rep, seg->number, &res);
+    if (res.end > WAL_HEADER_BYTES || res.corrupt) { /* a damaged segment stays on the chain: it is evidence */
+        wal->tail = seg->number;
+        wal->tail_end = seg->limited ? seg->limit : res.end;
+        wal->recovered = !seg->limited || seg->recovered;
+    }
+    return OK;
+}
+
+static ErrCode replay_all(Wal *wal, WalPos from, Replay *replay, WalReport *rep, Err *reterr) {
+    WalSegmentVec found = {0};
+    ErrCode rc = wal_list_segments(wal->fs, wal->dir, &found, reterr);
+    vec_foreach(WalSegment, seg, &found) {
+        if (rc != OK) break;
+        wal->next_number = MAX(wal->next_number, seg->number + 1);
+        if (seg->dead || seg->number < from >> 32) {
+            /* Void, or wholly in parts already: a truncation was cut short. */
+            if (seg->number > wal->tail && !seg->dead) wal->tail = seg->number, wal->tail_end = seg->limit;
+            char path[FS_PATH_MAX];
+            segment_path(wal, seg->number, path);
+            if (wal->fs->ops->remove(wal->fs, path, NULL) != OK) vec_push(&wal->segments, *seg);
+            continue;
+        }
+        rc = replay_segment(wal, seg, from, replay, rep, reterr);
+        vec_push(&wal->segments, *seg);
+    }
+    vec_done(&found);
+    return rc;
+}
+
+ErrCode wal_open(Fs *fs, const char *dir, const WalOptions *opts, WalPos from, WalReplayFn fn, void *ctx,
+    WalReport *ret_report, Wal **ret, Err *reterr) {
+    *ret_report = (WalReport){0};
+    ErrCode rc = fs->ops->make_dir(fs, dir, reterr);
+    if (rc != OK) return rc;
+    Wal *wal = NEW(Wal);
+    wal->fs = fs;
+    ASSERT(strlen(dir) + WAL_NAME_MAX < FS_PATH_MAX);
+    memcpy(wal->dir, dir, strlen(dir) + 1);
+    uint64_t segment_bytes = opts && opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    size_t record_max = opts && opts->record_bytes_max ? opts->record_bytes_max : (size_t)64 << 20;
+    wal->segment_bytes = MIN(segment_bytes, SEGMENT_BYTES_MAX);
+    wal->record_bytes_max = MIN(record_max, WAL_RECORD_HARD_MAX);
+    /* Positions below `from` count as already in parts: never hand one out again. */
+    wal->next_number = MAX(1, (from >> 32) + ((from & UINT32_MAX) != 0));
+    Replay replay = {.fn = fn, .ctx = ctx};
+    rc = replay_all(wal, from, &replay, ret_report, reterr);
+    /* A full disk must not keep what is stored from being read: appending begins when there is room. */
+    bool replayed = rc == OK;
+    if (replayed) rc = begin_segment(wal, reterr);
+    if (!replayed || (rc != OK && rc != ERR_NO_SPACE)) {
+        wal_close(wal);
+        return rc;
+    }
+    *ret = wal;
+    return OK;
+}
+
+/* --- dump --- */
+
+typedef struct Dump {
+    void (*fn)(void *ctx, const char *file, uint64_t offset, uint8_t type, Str payload, const char *problem);
+    void *ctx;
+    char name[WAL_NAME_MAX];
+} Dump;
+
+static ErrCode dump_frame(void *ctx, const WalFrame *f) {
+    Dump *d = ctx;
+    d->fn(d->ctx, d->name, f->offset, f->type, f->payload, f->problem);
+    return OK;
+}
+
+ErrCode wal_dump(Fs *fs, const char *dir,
+    void (*fn)(void *ctx, const char *file, uint64_t offset, uint8_t type, Str payload, const char *problem), void *ctx,
+    Err *reterr) {
+    WalSegmentVec found = {0};
+    ErrCode rc = wal_list_segments(fs, dir, &found, reterr);
+    vec_foreach(WalSegment, seg, &found) {
+        if (rc != OK) break;
+        Dump d = {.fn = fn, .ctx = ctx};
+        wal_segment_name(d.name, seg->number);
+        if (seg->dead) {
+            fn(ctx, d.name, 0, 0, STR_NULL, "void: a later segment leaves it out");
+            continue;
+        }
+        WalScanResult res;
+        rc = wal_scan_segment(fs, dir, seg, 0, dump_frame, &d, &res, reterr);
+    }
+    vec_done(&found);
+    return rc;
+}
