@@ -29,7 +29,8 @@ typedef struct JsonReader {
     Arena *arena;      /* for strings with escapes */
     unsigned depth, depth_max;
     uint8_t stack[JSON_DEPTH_MAX]; /* '{' or '[' */
-    uint8_t state;
+    uint8_t state;     /* private */
+    bool skipping;     /* private: strings are checked, not decoded */
     JsonToken token;
     Str text;
     Err err;
