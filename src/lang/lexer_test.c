@@ -1,8 +1,9 @@
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "lang/lexer.h"
 
@@ -33,7 +34,7 @@ static void test_numbers(void **state) {
         {"x", LANG_NUMBER_NONE, 0},
         {".", LANG_NUMBER_NONE, 0},
         {"", LANG_NUMBER_NONE, 0},
-        {"5a", LANG_NUMBER_BAD, 2},
+        {"5a", LANG_NUMBER_BAD, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         size_t end;

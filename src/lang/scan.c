@@ -69,6 +69,7 @@ static bool scan_float(Str s, size_t *pos) {
             break;
         }
     }
+    if (!ok && i < s.n && i > begin && s.p[i - 1] != '.' && strchr("._eE", s.p[i])) i++;
     *pos = i;
     return ok && i > begin && !(i - begin == 1 && s.p[begin] == '.');
 }
@@ -108,8 +109,8 @@ LangNumberKind lang_scan_number(Str src, size_t pos, size_t *ret_end) {
         *ret_end = duration_end;
         return LANG_NUMBER_DURATION;
     }
-    end = MAX(end, duration_end);
-    if (is_alpha(at(src, end)) || is_digit(at(src, end))) end++;
+    if (duration_end > end)
+        end = duration_end + (is_alpha(at(src, duration_end)) && !is_digit(src.p[duration_end - 1]));
     *ret_end = end;
     return LANG_NUMBER_BAD;
 }
