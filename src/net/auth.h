@@ -10,13 +10,14 @@
 typedef struct Auth Auth;
 
 typedef struct AuthOptions {
-    bool loopback_open;        /* wire APIs on loopback connections need no login */
-    int64_t session_ttl_ms;    /* 0: 7 days */
+    bool loopback_open;     /* wire APIs on loopback connections need no login */
+    int64_t session_ttl_ms; /* 0: 7 days */
 } AuthOptions;
 
 Auth *auth_create(const AuthOptions *opts);
 Auth *auth_free(Auth *a);
-/* Adds or replaces a user. password is hashed here (tens of ms); password_hash (a stored argon2id string) instead when it is not NULL. */
+/* Adds or replaces a user. password is hashed here (tens of ms); password_hash (a stored argon2id string) instead when
+ * it is not NULL. */
 ErrCode auth_set_user(Auth *a, Str name, Str password, const char *password_hash, Role role, Err *reterr);
 ErrCode auth_password_hash(const Auth *a, Str user, Buf *out); /* for storing */
 void auth_remove_user(Auth *a, Str name);
@@ -27,7 +28,8 @@ ErrCode auth_check_password(Auth *a, Str user, Str password, Str peer, Role *ret
 /* A new session: 32 random bytes as hex into cookie (65 bytes with NUL). */
 void auth_session_create(Auth *a, Str user, Role role, char ret_cookie[65]);
 void auth_session_drop(Auth *a, Str cookie);
-/* Fills req->user and req->role from Authorization or the cookie "meerkat_session". A wrong credential is an error, none is not. */
+/* Fills req->user and req->role from Authorization or the cookie "meerkat_session". A wrong credential is an error,
+ * none is not. */
 ErrCode auth_identify(Auth *a, HttpRequest *req, Err *reterr);
 /* For writes with a session cookie: Origin (or Referer) must be this host. */
 bool auth_origin_ok(const HttpRequest *req);

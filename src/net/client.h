@@ -9,31 +9,36 @@
 typedef struct HttpClient HttpClient;
 
 typedef struct HttpClientRequest {
-    const char *method;              /* "GET" */
+    const char *method; /* "GET" */
     const char *url;
-    const char *const *headers;      /* "Name: value" strings, NULL-terminated; may be NULL */
-    Str body;                        /* copied */
+    const char *const *headers; /* "Name: value" strings, NULL-terminated; may be NULL */
+    Str body;                   /* copied */
     int64_t timeout_ms;
-    size_t max_body_bytes;           /* of the answer after decoding; 0: 64 MiB */
+    size_t max_body_bytes;                          /* of the answer after decoding; 0: 64 MiB */
     const char *username, *password, *bearer_token; /* NULL: none */
     const char *ca_file, *cert_file, *key_file, *server_name, *proxy_url;
     bool insecure_skip_verify, no_follow_redirects, accept_gzip;
+    bool http2_prior_knowledge; /* HTTP/2 without TLS: gRPC to a plain port */
 } HttpClientRequest;
 
 typedef struct HttpClientResponse {
-    ErrCode code;                    /* OK: an HTTP answer came (any status) */
+    ErrCode code; /* OK: an HTTP answer came (any status) */
     char error[256];
     int status;
-    Str body, content_type;          /* valid during the callback */
+    Str body, content_type; /* valid during the callback */
     int64_t duration_ns;
+    Str headers;           /* "Name: value\r\n" lines of the last answer, then its trailers */
+    int64_t retry_after_s; /* of Retry-After, 0 when absent */
 } HttpClientResponse;
 
 /* Runs on the client's thread: must not block; hand heavy work to a pool. */
 typedef void (*HttpClientDone)(void *ctx, const HttpClientResponse *res);
 
 HttpClient *http_client_create(const char *user_agent);
-HttpClient *http_client_free(HttpClient *c);  /* pending requests end with ERR_CANCELLED */
+HttpClient *http_client_free(HttpClient *c); /* pending requests end with ERR_CANCELLED */
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
+/* First header or trailer of that name (case-insensitive), trimmed; STR_NULL when absent. */
+Str http_client_header(const HttpClientResponse *res, Str name);
 /* Waits for the answer; body is copied to *ret_body (caller: buf_done). Not from the client's thread. */
 ErrCode http_client_fetch(HttpClient *c, const HttpClientRequest *req, int *ret_status, Buf *ret_body, Err *reterr);
 

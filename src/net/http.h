@@ -12,55 +12,82 @@
 #include "base/json.h"
 #include "base/str.h"
 
-typedef enum HttpMethod { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16, HTTP_OPTIONS = 32, HTTP_PATCH = 64 } HttpMethod;
+typedef enum HttpMethod {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_PUT = 8,
+    HTTP_DELETE = 16,
+    HTTP_OPTIONS = 32,
+    HTTP_PATCH = 64
+} HttpMethod;
 
-typedef struct HttpHeader { Str name, value; } HttpHeader; /* names compare case-insensitively */
-typedef struct HttpParam { Str name, value; } HttpParam;   /* percent-decoded */
+typedef struct HttpHeader {
+    Str name, value;
+} HttpHeader; /* names compare case-insensitively */
+typedef struct HttpParam {
+    Str name, value;
+} HttpParam; /* percent-decoded */
 
 typedef enum Role { ROLE_NONE, ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN } Role;
 
 typedef struct HttpRequest {
     HttpMethod method;
-    Str path;                 /* percent-decoded, without the query */
-    Str raw_path;             /* as sent, without the query */
-    Str query;                /* as sent, without '?' */
+    Str path;     /* percent-decoded, without the query */
+    Str raw_path; /* as sent, without the query */
+    Str query;    /* as sent, without '?' */
     const HttpHeader *headers;
     size_t n_headers;
-    Str body;                 /* as received (still encoded); bounded by the route's max_body_bytes */
+    Str body; /* as received (still encoded); bounded by the route's max_body_bytes */
     const HttpParam *path_params;
     size_t n_path_params;
-    Str peer;                 /* "127.0.0.1:51234" */
-    Str listener;             /* name of the port's service: "prometheus", "ui", ... */
-    Str user;                 /* authenticated name, empty when anonymous */
+    Str peer;     /* "127.0.0.1:51234" */
+    Str listener; /* name of the port's service: "prometheus", "ui", ... */
+    Str user;     /* authenticated name, empty when anonymous */
     Role role;
     bool tls, http2;
     Arena *arena;
     int64_t deadline_mono_ns; /* 0: none */
     /* Form and query parameters, parsed on first use. */
-    HttpParam *params; size_t n_params; bool params_parsed;
+    HttpParam *params;
+    size_t n_params;
+    bool params_parsed;
 } HttpRequest;
 
 typedef struct HttpResponse HttpResponse;
-/* Streaming body: write with http_stream_write until done. Runs on the worker after the head is sent. */
-typedef void (*HttpStreamFn)(void *ctx, HttpResponse *res);
+
+/* A body of unknown length is pulled piece by piece: writes up to max bytes into buf and gives their number,
+ * or one of the values below. Runs on an I/O thread, so it must not block: a source that has nothing yet gives
+ * HTTP_BODY_WAIT and later calls http_waker_wake from any thread. */
+typedef ptrdiff_t (*HttpBodyFn)(void *ctx, char *buf, size_t max);
+#define HTTP_BODY_END ((ptrdiff_t)0)
+#define HTTP_BODY_ERROR ((ptrdiff_t)-1) /* the connection (HTTP/2: the stream) is cut, so that the client notices */
+#define HTTP_BODY_WAIT ((ptrdiff_t)-2)
+typedef struct HttpWaker HttpWaker;
 
 struct HttpResponse {
-    int status;               /* 200 unless set */
+    int status; /* 200 unless set */
     Buf body;
     HttpHeader headers[24];
-    size_t n_headers;         /* names and values: literals, or in req->arena */
+    size_t n_headers; /* names and values: literals, or in req->arena */
     Str content_type;
     bool no_compress;
-    void *impl;
+    HttpHeader trailers[4]; /* sent after the body over HTTP/2 only (gRPC) */
+    size_t n_trailers;
+    HttpBodyFn stream_fn; /* set by http_reply_stream; body is ignored then */
+    void (*stream_free)(void *ctx);
+    void *stream_ctx;
+    void *impl; /* the engine's */
 };
 
 typedef void (*HttpHandler)(void *ctx, HttpRequest *req, HttpResponse *res);
 
 /* --- reading a request --- */
-Str http_header(const HttpRequest *req, Str name);               /* first one; STR_NULL when absent */
+Str http_header(const HttpRequest *req, Str name); /* first one; STR_NULL when absent */
 Str http_path_param(const HttpRequest *req, Str name);
-/* Query string first, then (POST with application/x-www-form-urlencoded) the body, as Go's r.FormValue merges them. */
-Str http_param(HttpRequest *req, Str name);                      /* first; STR_NULL when absent */
+/* The body (POST, PUT, PATCH with application/x-www-form-urlencoded) first, then the query string, as Go's
+ * r.FormValue merges them. */
+Str http_param(HttpRequest *req, Str name);                           /* first; STR_NULL when absent */
 size_t http_params(HttpRequest *req, Str name, Str *out, size_t max); /* all values of a repeated one */
 bool http_has_param(HttpRequest *req, Str name);
 /* Body after Content-Encoding (gzip, deflate, zstd, snappy block), at most max_bytes, in req->arena.
@@ -70,17 +97,31 @@ ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *ret
 Str http_media_type(const HttpRequest *req);
 
 /* --- answering --- */
-void http_set_header(HttpResponse *res, Str name, Str value);
-void http_reply(HttpResponse *res, int status, Str content_type, Str body);  /* copies body */
-void http_reply_text(HttpResponse *res, int status, const char *fmt, ...) ATTR_PRINTF(3, 4); /* text/plain; charset=utf-8 */
+void http_set_header(HttpResponse *res, Str name, Str value); /* replaces one of the same name */
+void http_add_header(HttpResponse *res, Str name, Str value); /* repeats it (Set-Cookie); at most 24 in all */
+void http_add_trailer(HttpResponse *res, Str name, Str value);
+void http_reply(HttpResponse *res, int status, Str content_type, Str body); /* copies body */
+void http_reply_text(HttpResponse *res, int status, const char *fmt, ...)
+    ATTR_PRINTF(3, 4); /* text/plain; charset=utf-8 */
 /* The edge's standard error: err_http_status(err->code), plain text; 429/503 get Retry-After: 1. */
 void http_reply_error(HttpResponse *res, const Err *err);
+/* A chunked body pulled from fn; free_fn(ctx) runs once at its end or when the client has gone. The request and its
+ * arena live until then. */
+void http_reply_stream(
+    HttpResponse *res, int status, Str content_type, HttpBodyFn fn, void (*free_fn)(void *ctx), void *ctx);
+/* For a source that may give HTTP_BODY_WAIT: a handle that outlives the request (unref it when the source ends).
+ * Call it inside the handler. Waking after the end does nothing. Thread-safe. */
+HttpWaker *http_response_waker(HttpResponse *res);
+void http_waker_wake(HttpWaker *w);
+HttpWaker *http_waker_unref(HttpWaker *w);
 /* A redirect (302) to location. */
 void http_redirect(HttpResponse *res, Str location);
 
 Str http_url_decode(Arena *arena, Str s, bool plus_is_space); /* malformed escapes stay as they are */
 void http_url_encode(Buf *out, Str s);                        /* query component */
 const char *http_status_text(int status);
+const char *http_method_name(HttpMethod m); /* "GET"; "" for 0 */
+HttpMethod http_method_parse(Str name);     /* 0: one we do not know */
 
 /* --- routing --- */
 typedef enum RouteClass {
@@ -90,14 +131,14 @@ typedef enum RouteClass {
 } RouteClass;
 
 typedef struct Route {
-    unsigned methods;         /* HttpMethod bits; HEAD is answered wherever GET is */
-    const char *pattern;      /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path */
+    unsigned methods;    /* HttpMethod bits; HEAD is answered wherever GET is */
+    const char *pattern; /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path */
     HttpHandler handler;
     void *ctx;
     RouteClass cls;
-    size_t max_body_bytes;    /* 0: 1 MiB */
-    Role role;                /* least role on non-loopback listeners and on the UI port; ROLE_NONE: open */
-    size_t arena_bytes;       /* budget of req->arena; 0: 256 MiB for queries, 4 x max_body for ingest */
+    size_t max_body_bytes; /* 0: 1 MiB */
+    Role role;             /* least role on non-loopback listeners and on the UI port; ROLE_NONE: open */
+    size_t arena_bytes;    /* budget of req->arena; 0: 256 MiB for queries, 4 x max_body for ingest */
 } Route;
 
 typedef struct Router Router;
@@ -107,8 +148,14 @@ Router *router_free(Router *r);
 void router_add(Router *r, const Route *route);
 /* Falls through to another router (shared by several ports) when nothing matched here. */
 void router_set_fallback(Router *r, Router *fallback);
-typedef struct RouteMatch { const Route *route; HttpParam params[8]; size_t n_params; unsigned allowed_methods; } RouteMatch;
-/* false: nothing matches the path. route == NULL: the path exists with other methods (405, Allow). Literal segments win over parameters. */
+typedef struct RouteMatch {
+    const Route *route;
+    HttpParam params[8];
+    size_t n_params;
+    unsigned allowed_methods;
+} RouteMatch;
+/* false: nothing matches the path. route == NULL: the path exists with other methods (405, Allow). Literal segments win
+ * over parameters. */
 bool router_match(const Router *r, HttpMethod method, Str raw_path, Arena *arena, RouteMatch *ret);
 
 #endif

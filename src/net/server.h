@@ -12,27 +12,28 @@
 typedef struct NetServer NetServer;
 
 typedef struct NetServerOptions {
-    unsigned io_threads;            /* 0: min(2, CPUs) */
-    unsigned ingest_workers;        /* 0: 16 */
-    unsigned query_workers;         /* 0: 2 x CPUs, at least 4 */
+    unsigned io_threads;              /* 0: min(2, CPUs) */
+    unsigned ingest_workers;          /* 0: 16 */
+    unsigned query_workers;           /* 0: 2 x CPUs, at least 4 */
     size_t ingest_queue, query_queue; /* 0: 256 / 128 waiting requests */
-    size_t connections_max;         /* 0: 4096 over all ports; beyond it new ones are closed */
-    size_t body_bytes_max;          /* 0: 512 MiB of request bodies in memory at once; beyond it 503 */
-    unsigned header_timeout_ms;     /* 0: 10000; slow senders are cut */
-    unsigned idle_timeout_ms;       /* 0: 120000 */
-    unsigned body_timeout_ms;       /* 0: 60000 for a whole body */
-    Auth *auth;                     /* borrowed; NULL: everyone is admin (tests) */
+    size_t connections_max;           /* 0: 4096 over all ports; beyond it new ones are closed */
+    size_t body_bytes_max;            /* 0: 512 MiB of request bodies in memory at once; beyond it 503 */
+    unsigned header_timeout_ms;       /* 0: 10000; slow senders are cut */
+    unsigned idle_timeout_ms;         /* 0: 120000 */
+    unsigned body_timeout_ms;         /* 0: 60000 for a whole body */
+    Auth *auth;                       /* borrowed; NULL: everyone is admin (tests) */
     void (*on_access)(void *ctx, const HttpRequest *req, int status, int64_t duration_ns, size_t bytes_out);
     void *on_access_ctx;
 } NetServerOptions;
 
 typedef struct NetListen {
-    const char *name;               /* "prometheus"; kept by copy */
-    const char *address;            /* "127.0.0.1", "0.0.0.0", "::1" */
-    uint16_t port;                  /* 0: any free one (tests), see net_server_port */
-    const Router *router;           /* borrowed */
+    const char *name;                         /* "prometheus"; kept by copy */
+    const char *address;                      /* "127.0.0.1", "0.0.0.0", "::1" */
+    uint16_t port;                            /* 0: any free one (tests), see net_server_port */
+    const Router *router;                     /* borrowed */
     const char *tls_cert_file, *tls_key_file; /* both or none; reloaded by net_server_reload_tls */
-    bool require_role;              /* enforce Route.role even on loopback (the UI) */
+    bool require_role;                        /* enforce Route.role even on loopback (the UI) */
+    bool cors;                                /* answer as Prometheus' API does: Access-Control-Allow-Origin: * */
 } NetListen;
 
 typedef struct NetStats {

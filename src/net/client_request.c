@@ -1,0 +1,227 @@
+/* client_request.c - a request as curl's options, an outcome as a response. */
+#include "net/client_int.h"
+
+#include <stdio.h>
+
+#define BODY_MAX_DEFAULT ((size_t)64 << 20)
+#define HEAD_MAX ((size_t)256 << 10)
+#define REDIRECTS_MAX 10L
+
+static const char *copy(Arena *a, const char *s) { return s ? arena_copy(a, str_cstr(s)).p : NULL; }
+
+Transfer *transfer_create(const HttpClientRequest *req, HttpClientDone done, void *ctx) {
+    Transfer *t = NEW(Transfer);
+    Arena *a = t->arena = arena_create(ARENA_UNLIMITED); /* our own caller's strings */
+    t->req = *req;
+    t->done = done;
+    t->ctx = ctx;
+    HttpClientRequest *r = &t->req;
+    r->method = copy(a, req->method ? req->method : "GET");
+    r->url = copy(a, req->url);
+    r->body = arena_copy(a, req->body);
+    r->username = copy(a, req->username);
+    r->password = copy(a, req->password);
+    r->bearer_token = copy(a, req->bearer_token);
+    r->ca_file = copy(a, req->ca_file);
+    r->cert_file = copy(a, req->cert_file);
+    r->key_file = copy(a, req->key_file);
+    r->server_name = copy(a, req->server_name);
+    r->proxy_url = copy(a, req->proxy_url);
+    r->headers = NULL;
+    for (const char *const *h = req->headers; h && *h; h++) {
+        if (strpbrk(*h, "\r\n"))
+            t->setup_error = "a header contains a line break";
+        else
+            t->headers = curl_slist_append(t->headers, *h);
+    }
+    if (!r->max_body_bytes) r->max_body_bytes = BODY_MAX_DEFAULT;
+    return t;
+}
+
+void transfer_free(Transfer *t) {
+    if (t->easy) curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->headers);
+    curl_slist_free_all(t->connect_to);
+    buf_done(&t->body);
+    buf_done(&t->head);
+    arena_free(t->arena);
+    mem_free(t);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
+    Transfer *t = ctx;
+    size_t bytes = size * n;
+    if (t->body.n + bytes > t->req.max_body_bytes) {
+        t->too_large = true;
+        return 0; /* curl stops with CURLE_WRITE_ERROR */
+    }
+    buf_put(&t->body, p, bytes);
+    return bytes;
+}
+
+/* Keeps the last answer's head (redirects and 1xx come before it) and its trailers. */
+static size_t on_head(char *p, size_t size, size_t n, void *ctx) {
+    Transfer *t = ctx;
+    size_t bytes = size * n;
+    if (str_starts_with(str_of(p, bytes), STR("HTTP/"))) {
+        buf_clear(&t->head);
+        buf_clear(&t->body);
+    }
+    if (t->head.n + bytes > HEAD_MAX) {
+        t->too_large = true;
+        return 0;
+    }
+    buf_put(&t->head, p, bytes);
+    return bytes;
+}
+
+static void add_header(Transfer *t, const char *prefix, const char *value) {
+    Str line = arena_printf(t->arena, "%s%s", prefix, value);
+    t->headers = curl_slist_append(t->headers, line.p);
+}
+
+static bool sets_header(const Transfer *t, const char *name) {
+    for (const struct curl_slist *h = t->headers; h; h = h->next) {
+        Str line = str_cstr(h->data);
+        size_t colon = str_find_char(line, ':');
+        if (colon != SIZE_MAX && str_eq_nocase(str_slice(line, 0, colon), str_cstr(name))) return true;
+    }
+    return false;
+}
+
+static void set_method(Transfer *t) {
+    const HttpClientRequest *r = &t->req;
+    CURL *e = t->easy;
+    bool post = strcmp(r->method, "POST") == 0, has_body = r->body.n > 0;
+    if (strcmp(r->method, "HEAD") == 0) {
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (post || has_body) {
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, has_body ? r->body.p : "");
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+        add_header(t, "Expect:", "");
+        if (!sets_header(t, "content-type")) add_header(t, "Content-Type:", "");
+    }
+    if (!post && strcmp(r->method, "GET") != 0) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
+    if (has_body && strcmp(r->method, "GET") == 0) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "GET");
+}
+
+/* curl takes the name for SNI and verification from the URL: put server_name there and connect to the real host. */
+static const char *override_server_name(Transfer *t) {
+    CURLU *u = curl_url();
+    char *host = NULL, *port = NULL, *full = NULL;
+    const char *result = NULL;
+    if (curl_url_set(u, CURLUPART_URL, t->req.url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_HOST, t->req.server_name, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_URL, &full, 0) == CURLUE_OK) {
+        Str to = arena_printf(t->arena, "%s:%s:%s:%s", t->req.server_name, port, host, port);
+        t->connect_to = curl_slist_append(NULL, to.p);
+        if (!sets_header(t, "host")) add_header(t, "Host: ", arena_printf(t->arena, "%s:%s", host, port).p);
+        curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to);
+        result = arena_copy(t->arena, str_cstr(full)).p;
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_free(full);
+    curl_url_cleanup(u);
+    return result;
+}
+
+static void set_tls(Transfer *t) {
+    const HttpClientRequest *r = &t->req;
+    CURL *e = t->easy;
+    if (r->ca_file) curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
+    if (r->cert_file) curl_easy_setopt(e, CURLOPT_SSLCERT, r->cert_file);
+    if (r->key_file) curl_easy_setopt(e, CURLOPT_SSLKEY, r->key_file);
+    curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (r->insecure_skip_verify) {
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static void set_credentials(Transfer *t) {
+    const HttpClientRequest *r = &t->req;
+    if (r->username) {
+        curl_easy_setopt(t->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(t->easy, CURLOPT_USERNAME, r->username);
+        curl_easy_setopt(t->easy, CURLOPT_PASSWORD, r->password ? r->password : "");
+    }
+    if (!r->bearer_token) return;
+    if (strpbrk(r->bearer_token, "\r\n"))
+        t->setup_error = "the bearer token contains a line break";
+    else
+        add_header(t, "Authorization: Bearer ", r->bearer_token); /* curl keeps it from other hosts */
+}
+
+ErrCode transfer_setup(Transfer *t, const char *user_agent) {
+    const HttpClientRequest *r = &t->req;
+    CURL *e = t->easy = curl_easy_init();
+    ASSERT(e);
+    const char *url = r->url ? r->url : "";
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_error);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, user_agent);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, r->no_follow_redirects ? 0L : 1L);
+    curl_easy_setopt(e, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_PROXY, r->proxy_url ? r->proxy_url : ""); /* never from the environment */
+    if (r->accept_gzip) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+    if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
+    if (r->http2_prior_knowledge) curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+    set_method(t);
+    set_tls(t);
+    set_credentials(t);
+    if (r->server_name) url = override_server_name(t);
+    if (!url)
+        t->setup_error = "malformed URL or server name";
+    else
+        curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+    return t->setup_error ? ERR_INVALID : OK;
+}
+
+static ErrCode code_of(CURLcode result) {
+    switch (result) {
+    case CURLE_OK: return OK;
+    case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return ERR_INVALID;
+    case CURLE_TOO_MANY_REDIRECTS:
+    case CURLE_BAD_CONTENT_ENCODING: return ERR_UNPROCESSABLE;
+    default: return ERR_UNAVAILABLE;
+    }
+}
+
+void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret) {
+    long status = 0;
+    char *type = NULL;
+    curl_off_t retry_s = 0;
+    ret->code = t->too_large ? ERR_TOO_LARGE : t->setup_error ? ERR_INVALID : code_of(result);
+    if (t->too_large) {
+        snprintf(ret->error, sizeof(ret->error), "the answer is larger than %zu bytes", t->req.max_body_bytes);
+    } else if (ret->code != OK) {
+        const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(result);
+        snprintf(ret->error, sizeof(ret->error), "%.255s", t->setup_error ? t->setup_error : text);
+    }
+    if (!t->easy) return;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_s);
+    ret->status = (int)status;
+    ret->content_type = str_cstr(type);
+    ret->retry_after_s = (int64_t)retry_s;
+    ret->body = buf_str(&t->body);
+    ret->headers = buf_str(&t->head);
+}

@@ -1,0 +1,120 @@
+/* params.c - percent coding and form parameters. Source: WHATWG URL (application/x-www-form-urlencoded). */
+#include "net/http.h"
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* Decodes into out (room for s.n bytes) and gives the length. */
+static size_t url_decode_into(char *out, Str s, bool plus_is_space) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '+' && plus_is_space) {
+            c = ' ';
+        } else if (c == '%' && i + 2 < s.n) {
+            int hi = hex_value(s.p[i + 1]), lo = hex_value(s.p[i + 2]);
+            if (hi >= 0 && lo >= 0) {
+                c = (char)(hi << 4 | lo);
+                i += 2;
+            }
+        }
+        out[n++] = c;
+    }
+    return n;
+}
+
+Str http_url_decode(Arena *arena, Str s, bool plus_is_space) {
+    if (str_find_char(s, '%') == SIZE_MAX && (!plus_is_space || str_find_char(s, '+') == SIZE_MAX)) return s;
+    char *out = arena_alloc(arena, s.n + 1);
+    if (!out) return STR_NULL;
+    size_t n = url_decode_into(out, s, plus_is_space);
+    out[n] = '\0';
+    return str_of(out, n);
+}
+
+static bool is_unreserved(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '~';
+}
+
+void http_url_encode(Buf *out, Str s) {
+    static const char digits[] = "0123456789ABCDEF";
+    buf_reserve(out, s.n);
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (is_unreserved((char)c)) {
+            buf_put_char(out, (char)c);
+        } else if (c == ' ') {
+            buf_put_char(out, '+');
+        } else {
+            buf_put_char(out, '%');
+            buf_put_char(out, digits[c >> 4]);
+            buf_put_char(out, digits[c & 15]);
+        }
+    }
+}
+
+static size_t count_pairs(Str s) {
+    size_t n = s.n > 0;
+    for (size_t i = 0; i < s.n; i++) n += s.p[i] == '&';
+    return n;
+}
+
+/* Appends the pairs of s. Like Go, a pair with a semicolon is dropped: proxies disagree about its meaning. */
+static void parse_pairs(HttpRequest *req, Str s) {
+    Str part;
+    while (str_split_next(&s, '&', &part)) {
+        if (part.n == 0 || str_find_char(part, ';') != SIZE_MAX) continue;
+        size_t eq = str_find_char(part, '=');
+        Str name = eq == SIZE_MAX ? part : str_slice(part, 0, eq);
+        Str value = eq == SIZE_MAX ? STR("") : str_skip(part, eq + 1);
+        name = http_url_decode(req->arena, name, true);
+        value = http_url_decode(req->arena, value, true);
+        if (!name.p || !value.p) return; /* budget used up: arena_exhausted() tells */
+        req->params[req->n_params++] = (HttpParam){name, value};
+    }
+}
+
+static void parse_params(HttpRequest *req) {
+    if (req->params_parsed) return;
+    req->params_parsed = true;
+    Str form = STR_NULL;
+    bool may_have_form = req->method == HTTP_POST || req->method == HTTP_PUT || req->method == HTTP_PATCH;
+    if (may_have_form && str_eq_lit(http_media_type(req), "application/x-www-form-urlencoded")) form = req->body;
+    size_t n = count_pairs(form) + count_pairs(req->query);
+    if (n == 0) return;
+    req->params = ARENA_ARRAY(req->arena, HttpParam, n);
+    if (!req->params) return;
+    if (form.n) parse_pairs(req, form);
+    if (req->query.n) parse_pairs(req, req->query);
+    ASSERT(req->n_params <= n);
+}
+
+Str http_param(HttpRequest *req, Str name) {
+    parse_params(req);
+    for (size_t i = 0; i < req->n_params; i++) {
+        if (str_eq(req->params[i].name, name)) return req->params[i].value;
+    }
+    return STR_NULL;
+}
+
+size_t http_params(HttpRequest *req, Str name, Str *out, size_t max) {
+    parse_params(req);
+    size_t n = 0;
+    for (size_t i = 0; i < req->n_params && n < max; i++) {
+        if (str_eq(req->params[i].name, name)) out[n++] = req->params[i].value;
+    }
+    return n;
+}
+
+bool http_has_param(HttpRequest *req, Str name) {
+    parse_params(req);
+    for (size_t i = 0; i < req->n_params; i++) {
+        if (str_eq(req->params[i].name, name)) return true;
+    }
+    return false;
+}
