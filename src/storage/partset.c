@@ -153,10 +153,23 @@ static void install(PartSet *s, PartEntry **entries, size_t n, const uint64_t *r
     version_unref(s, old);
 }
 
+/* After a failed publish its files may be in the manifest on disk or not; now that a newer manifest is durable
+ * they are in it or garbage. */
+static void clear_limbo(PartSet *s) {
+    vec_foreach(uint64_t, id, &s->limbo) {
+        bool live = false;
+        for (size_t i = 0; i < s->current->n; i++) live |= s->current->entries[i]->info.id == *id;
+        char path[FS_PATH_MAX];
+        partset_part_path(s, *id, "", path);
+        if (!live) (void)s->fs->ops->remove(s->fs, path, NULL);
+    }
+    vec_clear(&s->limbo);
+}
+
 static ErrCode publish_locked(PartSet *s, PartEntry **added, size_t n_add, const uint64_t *remove, size_t n_remove,
     WalPos wal_floor, Err *reterr) {
-    PartEntry **entries;
-    size_t n;
+    PartEntry **entries = NULL;
+    size_t n = 0;
     ErrCode rc = next_entries(s, added, n_add, remove, n_remove, &entries, &n, reterr);
     if (rc != OK) return rc;
     WalPos floor = MAX(s->wal_floor, wal_floor);
@@ -166,6 +179,7 @@ static ErrCode publish_locked(PartSet *s, PartEntry **added, size_t n_add, const
         return rc;
     }
     install(s, entries, n, remove, n_remove, floor);
+    clear_limbo(s);
     return OK;
 }
 
@@ -181,6 +195,7 @@ ErrCode partset_publish(PartSet *s, const PartInfo *add, size_t n_add, const uin
     if (rc == OK) {
         mutex_lock(&s->publish_mutex);
         rc = publish_locked(s, added, n_add, remove, n_remove, wal_floor, reterr);
+        for (size_t i = 0; rc != OK && rc != ERR_CONFLICT && i < n_add; i++) vec_push(&s->limbo, add[i].id);
         mutex_unlock(&s->publish_mutex);
     }
     if (rc != OK) entries_drop(s, added, opened);
@@ -214,6 +229,7 @@ PartSet *partset_close(PartSet *s) {
         ASSERT(atomic_load(&s->current->refs) == 1); /* every snapshot was released */
         version_unref(s, s->current);
     }
+    vec_done(&s->limbo);
     mutex_done(&s->publish_mutex);
     mutex_done(&s->mutex);
     mem_free(s);

@@ -51,9 +51,10 @@ void partset_release(PartSet *s, PartSnapshot *snap);
 uint64_t partset_new_id(PartSet *s, char ret_path[FS_PATH_MAX]);
 /* One atomic step: adds finished parts, removes others, moves the WAL floor (0: leave; it never goes back). Any
  * thread. ERR_CONFLICT: a part to remove is not there (retention was faster than a merge). After any error the set
- * in memory is as before; files of the added parts are left to the caller or, if it forgets, to the next open. After
- * an I/O error it is open whether a crash now would bring up the old or the new state, so nothing of either may be
- * deleted before the next publish has succeeded. Files of removed parts go when the last snapshot with them does. */
+ * in memory is as before. After an I/O error it is open whether a crash now would bring up the old or the new state,
+ * so do not delete the files of the added parts: the next publish that succeeds (or the next open) removes them,
+ * unless it adds them. After ERR_CONFLICT and errors of opening they are the caller's. Files of removed parts go
+ * when the last snapshot with them does. */
 ErrCode partset_publish(PartSet *s, const PartInfo *add, size_t n_add, const uint64_t *remove, size_t n_remove,
     WalPos wal_floor, Err *reterr);
 

@@ -29,6 +29,7 @@ struct PartSet {
     PartOps ops;
     void *ctx;
     uint64_t corrupt;    /* found at open */
+    VEC(uint64_t) limbo; /* ids of failed publishes; guarded by publish_mutex */
     Mutex publish_mutex; /* one publisher at a time; held over I/O */
     Mutex mutex;         /* guards what follows; never held over I/O */
     PartVersion *current;
