@@ -22,7 +22,7 @@
 
 /* Assertions stay on in production: a broken invariant must stop the process before it reaches
  * the disk. DASSERT is for inner loops and lives in debug and sanitizer builds only. */
-#define ASSERT(cond) (LIKELY(cond) ? (void)0 : base_panic(__FILE__, __LINE__, __func__, #cond))
+#define ASSERT(cond) (UNLIKELY(!(cond)) ? base_panic(__FILE__, __LINE__, __func__, #cond) : (void)0)
 #ifdef NDEBUG
 #define DASSERT(cond) ((void)sizeof(cond))
 #else

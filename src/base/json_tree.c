@@ -4,17 +4,28 @@
 
 /* --- numbers out of tokens --- */
 
+/* Clamped far beyond anything that still fits a word. */
+static bool exponent_of(Str s, int64_t *ret) {
+    bool negative = s.n && s.p[0] == '-';
+    if (s.n && (s.p[0] == '-' || s.p[0] == '+')) s = str_skip(s, 1);
+    int64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)(s.p[i] - '0') > 9) return false;
+        if (v < INT64_C(1) << 50) v = v * 10 + (s.p[i] - '0');
+    }
+    *ret = negative ? -v : v;
+    return s.n > 0;
+}
+
 /* Integral value of a JSON number written with a point or exponent ("1.0", "12e3"); exact or false. */
 static bool integral_u64(Str s, uint64_t *ret, bool *ret_negative) {
     *ret_negative = s.n && s.p[0] == '-';
     if (*ret_negative) s = str_skip(s, 1);
     int64_t exp10 = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if ((s.p[i] | 0x20) != 'e') continue;
-        if (!num_parse_i64(str_skip(s, i + 1), &exp10) || exp10 > 100000 || exp10 < -100000) return false;
-        s = str_slice(s, 0, i);
-        break;
-    }
+    size_t e = 0;
+    while (e < s.n && (s.p[e] | 0x20) != 'e') e++;
+    if (e < s.n && !exponent_of(str_skip(s, e + 1), &exp10)) return false;
+    s = str_slice(s, 0, e);
     size_t point = str_find_char(s, '.');
     size_t last = s.n; /* behind the last digit that is not 0 */
     while (last > 0 && (s.p[last - 1] == '0' || s.p[last - 1] == '.')) last--;
