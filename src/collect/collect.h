@@ -25,9 +25,9 @@ typedef struct CollectSinks {
 
 typedef struct CollectOptions {
     CollectSinks sinks;
-    size_t max_body_bytes;      /* after decompression; 0: 64 MiB */
+    size_t max_body_bytes; /* after decompression; 0: 64 MiB */
     const char *version;
-    const char *state_dir;      /* for delta-to-cumulative state; may be NULL */
+    const char *state_dir; /* for delta-to-cumulative state; may be NULL */
 } CollectOptions;
 
 Collector *collector_create(const CollectOptions *opts);

@@ -1,8 +1,10 @@
-/* otlp_decode.h - OTLP requests (protobuf and JSON) straight into model batches: one pass, no tree.
+/* otlp_decode.h - OTLP requests straight into model batches: one pass over the protobuf, no tree.
  *
- * A batch's arena must outlive it; strings are slices of the request, so the request must, too. Malformed input is
- * ERR_INVALID, too deep or too large is ERR_TOO_LARGE. Invalid records inside a well-formed request are counted
- * in OtlpRejects and the rest is taken (partial success). Source: opentelemetry-proto v1.11, OTLP specification. */
+ * OTLP/JSON is first rewritten as protobuf (otlp_json.h), so that both encodings have one meaning. A batch's
+ * strings are slices of the request, which must outlive it. A malformed request is ERR_INVALID, one that does not
+ * fit the arena's budget ERR_TOO_LARGE; then nothing of it may be stored. A record that is well-formed but not
+ * acceptable (bad ids, invalid UTF-8, impossible buckets) is counted in OtlpRejects and the rest is taken: that is
+ * OTLP's partial success. Source: opentelemetry-proto v1.11, OTLP specification 1.11. */
 #ifndef MEERKAT_COLLECT_OTLP_DECODE_H
 #define MEERKAT_COLLECT_OTLP_DECODE_H
 
@@ -12,40 +14,28 @@
 #include "model/spans_batch.h"
 
 typedef struct OtlpRejects {
-    uint64_t count;       /* spans, data points or log records that were refused */
-    char message[256];    /* the first reason */
+    uint64_t accepted; /* spans, data points or log records in the batch */
+    uint64_t count;    /* those that were refused */
+    char message[256]; /* the first reason */
 } OtlpRejects;
 
-ErrCode otlp_proto_decode_traces(Str body, SpansBatch *batch, OtlpRejects *rejects, Err *reterr);
-ErrCode otlp_json_decode_traces(Str body, SpansBatch *batch, OtlpRejects *rejects, Err *reterr);
+/* ExportTraceServiceRequest. */
+ErrCode otlp_decode_traces(Str proto, SpansBatch *batch, OtlpRejects *rejects, Err *reterr);
 
-/* Log records in OTLP's own shape; otlp_logs_to_batch maps them to streams as Loki does. */
-typedef struct OtlpLogRecord {
-    int64_t t_ns, observed_ns;
-    int32_t severity_number;
-    Str severity_text, event_name;
-    AttrValue body;
-    AttrRange attrs;
-    uint32_t resource, scope, flags, dropped_attributes;
-    TraceId trace_id;
-    SpanId span_id;
-} OtlpLogRecord;
+/* ExportLogsServiceRequest, mapped to streams as Loki does: 18 resource attributes become stream labels, all else
+ * structured metadata, the body the line. now_ns stands in where a record has no time. */
+ErrCode otlp_decode_logs(Str proto, int64_t now_ns, LogsBatch *batch, OtlpRejects *rejects, Err *reterr);
 
-typedef struct OtlpLogs {
-    Arena *arena;
-    AVEC(OtlpLogRecord) rows;
-    AVEC(Attr) attrs;
-    AVEC(Resource) resources;
-    AVEC(Scope) scopes;
-} OtlpLogs;
+/* Running sums of delta points, so that they can be kept as Prometheus keeps counters. Thread-safe; at most
+ * `series_max` series are remembered (0: 200,000), the longest unseen ones are forgotten first. */
+typedef struct OtlpDeltas OtlpDeltas;
+OtlpDeltas *otlp_deltas_create(size_t series_max);
+OtlpDeltas *otlp_deltas_free(OtlpDeltas *d);
+size_t otlp_deltas_count(OtlpDeltas *d);
 
-ErrCode otlp_proto_decode_logs(Str body, OtlpLogs *ret, OtlpRejects *rejects, Err *reterr);
-ErrCode otlp_json_decode_logs(Str body, OtlpLogs *ret, OtlpRejects *rejects, Err *reterr);
-/* Loki's OTLP mapping: which resource attributes become stream labels, the rest structured metadata. */
-ErrCode otlp_logs_to_batch(const OtlpLogs *logs, int64_t now_ns, LogsBatch *batch, Err *reterr);
-
-/* Data points in OTLP's own shape; otlp_metrics_to_batch maps them to series as Prometheus does. */
-typedef enum OtlpMetricKind { OTLP_GAUGE, OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXP_HISTOGRAM, OTLP_SUMMARY } OtlpMetricKind;
-typedef struct OtlpMetrics OtlpMetrics; /* otlp_metrics.h */
+/* ExportMetricsServiceRequest, mapped to series as Prometheus does (UnderscoreEscapingWithSuffixes, target_info;
+ * delta temporality is summed up through deltas). */
+ErrCode otlp_decode_metrics(
+    Str proto, int64_t now_ms, OtlpDeltas *deltas, MetricsBatch *batch, OtlpRejects *rejects, Err *reterr);
 
 #endif

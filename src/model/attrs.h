@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/vec.h"
 
 typedef enum AttrType {
     ATTR_EMPTY,
@@ -55,5 +56,10 @@ typedef struct Scope {
     Str schema_url;
     uint32_t dropped_attributes;
 } Scope;
+
+/* Named so that decoders and copiers can work on any batch's pools. They live in the batch's arena. */
+typedef AVEC(Attr) AttrPool;
+typedef AVEC(Resource) ResourcePool;
+typedef AVEC(Scope) ScopePool;
 
 #endif

@@ -17,7 +17,7 @@ typedef struct LogsBatch {
     Arena *arena;
     AVEC(Labels) streams; /* index labels, sorted, unique */
     AVEC(LogRow) rows;
-    AVEC(Attr) attrs;
+    AttrPool attrs;
 } LogsBatch;
 
 #endif

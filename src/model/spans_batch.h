@@ -60,11 +60,11 @@ typedef struct SpanRow {
 typedef struct SpansBatch {
     Arena *arena;
     AVEC(SpanRow) rows;
-    AVEC(Attr) attrs;
+    AttrPool attrs;
     AVEC(SpanEvent) events;
     AVEC(SpanLink) links;
-    AVEC(Resource) resources;
-    AVEC(Scope) scopes;
+    ResourcePool resources;
+    ScopePool scopes;
 } SpansBatch;
 
 /* service.name of a row's resource; "unknown_service" when it has none (OpenTelemetry's default). */

@@ -1,0 +1,204 @@
+/* otlp_points.c - the data point messages of gauges, sums, histograms and summaries. */
+#include "base/num.h"
+#include "collect/otlp_metrics_int.h"
+
+#define FLAG_NO_RECORDED_VALUE 1u
+
+/* NumberDataPoint{attributes = 7, time = 3, as_double = 4, exemplars = 5, as_int = 6, flags = 8} */
+bool otlp_number_point(MetricDecoder *d, Str message) {
+    ProtoReader r = proto_reader(message);
+    ProtoField f;
+    OtlpPoint p = {.wire_first = d->wire.n, .first_exemplar = (uint32_t)d->batch->exemplars.n};
+    int64_t time_ns = 0;
+    double value = 0;
+    bool has_value = false, has_exemplars = false;
+    while (proto_next(&r, &f)) {
+        switch (f.number) {
+        case 3: time_ns = proto_i64(&f); break;
+        case 4: value = proto_f64(&f), has_value = true; break;
+        case 6: value = (double)proto_i64(&f), has_value = true; break;
+        case 5: has_exemplars = true; break;
+        case 7:
+            if (!otlp_key_value(&d->r, f.bytes, p.wire_first)) return false;
+            break;
+        case 8: p.no_value = (f.u64 & FLAG_NO_RECORDED_VALUE) != 0; break;
+        default: break;
+        }
+    }
+    if (!otlp_end(&d->r, &r) || !otlp_point_labels(d, &p, time_ns)) return false;
+    if (!has_value && !p.no_value) d->r.problem = "a data point has no value";
+    if (has_exemplars) {
+        r = proto_reader(message);
+        while (proto_next(&r, &f)) {
+            if (f.number == 5 && !otlp_exemplar(d, f.bytes)) return false;
+        }
+    }
+    if (d->r.problem) return true;
+    return otlp_emit(
+        d, &p, "", (Label){0}, value, p.first_exemplar, (uint32_t)d->batch->exemplars.n - p.first_exemplar);
+}
+
+/* --- explicit histograms --- */
+
+typedef struct ExplicitBuckets {
+    AVEC(uint64_t) counts;
+    AVEC(double) bounds;
+    uint64_t count;
+    double sum;
+    bool has_sum;
+} ExplicitBuckets;
+
+/* bucket_counts and explicit_bounds: packed, or one by one. */
+static bool take_count(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f) {
+    if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->counts, f->u64) ? true : otlp_full(&d->r);
+    ProtoReader packed = proto_reader(f->bytes);
+    uint64_t v;
+    while (proto_packed_fixed64(&packed, &v)) {
+        if (!avec_push(d->r.arena, &b->counts, v)) return otlp_full(&d->r);
+    }
+    return otlp_end(&d->r, &packed);
+}
+
+static bool take_bound(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f) {
+    if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->bounds, proto_f64(f)) ? true : otlp_full(&d->r);
+    ProtoReader packed = proto_reader(f->bytes);
+    ProtoField one;
+    while (proto_packed_fixed64(&packed, &one.u64)) {
+        if (!avec_push(d->r.arena, &b->bounds, proto_f64(&one))) return otlp_full(&d->r);
+    }
+    return otlp_end(&d->r, &packed);
+}
+
+static void check_buckets(MetricDecoder *d, const ExplicitBuckets *b) {
+    if (b->counts.n > 0 && b->counts.n != b->bounds.n + 1)
+        d->r.problem = "a histogram's bucket_counts must be one more than its explicit_bounds";
+    for (size_t i = 1; i < b->bounds.n; i++) {
+        if (!(b->bounds.v[i - 1] < b->bounds.v[i])) d->r.problem = "a histogram's explicit_bounds must ascend";
+    }
+}
+
+/* Bounds and quantiles from OTLP are written as plain decimals ("5", "0.25"), as Prometheus' translation does. */
+static Str bound_text(MetricDecoder *d, double bound) {
+    buf_clear(&d->r.scratch);
+    num_put_f64_prom(&d->r.scratch, bound);
+    return arena_copy(d->r.arena, buf_str(&d->r.scratch));
+}
+
+/* Moves the exemplars that belong to the bucket (those up to its bound) to the front of the rest; gives their number.
+ */
+static uint32_t exemplars_up_to(MetricDecoder *d, uint32_t from, double bound, bool last) {
+    Exemplar *v = d->batch->exemplars.v;
+    uint32_t n = 0;
+    for (size_t i = from; i < d->batch->exemplars.n; i++) {
+        if (!last && !(v[i].value <= bound)) continue;
+        Exemplar e = v[i];
+        v[i] = v[from + n];
+        v[from + n++] = e;
+    }
+    return n;
+}
+
+static bool emit_buckets(MetricDecoder *d, const OtlpPoint *p, const ExplicitBuckets *b) {
+    uint64_t cumulative = 0;
+    uint32_t exemplar = p->first_exemplar;
+    for (size_t i = 0; i <= b->bounds.n; i++) {
+        bool last = i == b->bounds.n;
+        if (b->counts.n > 0) cumulative += b->counts.v[i];
+        Label le = {STR("le"), last ? STR("+Inf") : bound_text(d, b->bounds.v[i])};
+        if (!le.value.p) return otlp_full(&d->r);
+        uint32_t n = exemplars_up_to(d, exemplar, last ? 0 : b->bounds.v[i], last);
+        /* Without bucket counts only +Inf is known. */
+        double value = last ? (double)b->count : (double)cumulative;
+        if (b->counts.n == 0 && !last) continue;
+        if (!otlp_emit(d, p, "_bucket", le, value, exemplar, n)) return false;
+        exemplar += n;
+    }
+    return true;
+}
+
+static bool histogram_field(MetricDecoder *d, const ProtoField *f, OtlpPoint *p, ExplicitBuckets *b, int64_t *time_ns) {
+    switch (f->number) {
+    case 3: *time_ns = proto_i64(f); return true;
+    case 4: b->count = f->u64; return true;
+    case 5: b->sum = proto_f64(f), b->has_sum = true; return true;
+    case 6: return take_count(d, b, f);
+    case 7: return take_bound(d, b, f);
+    case 8: return otlp_exemplar(d, f->bytes);
+    case 9: return otlp_key_value(&d->r, f->bytes, p->wire_first);
+    case 10: p->no_value = (f->u64 & FLAG_NO_RECORDED_VALUE) != 0; return true;
+    default: return true;
+    }
+}
+
+/* HistogramDataPoint{attributes = 9, time = 3, count = 4, sum = 5, bucket_counts = 6, explicit_bounds = 7, exemplars =
+ * 8, flags = 10} */
+bool otlp_histogram_point(MetricDecoder *d, Str message) {
+    ProtoReader r = proto_reader(message);
+    ProtoField f;
+    OtlpPoint p = {.wire_first = d->wire.n, .first_exemplar = (uint32_t)d->batch->exemplars.n};
+    ExplicitBuckets b = {0};
+    int64_t time_ns = 0;
+    /* Exemplars use d->wire above the point's attributes and leave it as it was, so attributes come first on
+     * the wire in practice (field 9 after 8): they are read in a pass of their own. */
+    while (proto_next(&r, &f)) {
+        if (f.number == 9 && !histogram_field(d, &f, &p, &b, &time_ns)) return false;
+    }
+    if (!otlp_end(&d->r, &r)) return false;
+    r = proto_reader(message);
+    while (proto_next(&r, &f)) {
+        if (f.number != 9 && !histogram_field(d, &f, &p, &b, &time_ns)) return false;
+    }
+    if (!otlp_point_labels(d, &p, time_ns)) return false;
+    check_buckets(d, &b);
+    if (d->r.problem) return true;
+    if (!emit_buckets(d, &p, &b)) return false;
+    if (b.has_sum && !otlp_emit(d, &p, "_sum", (Label){0}, b.sum, 0, 0)) return false;
+    return otlp_emit(d, &p, "_count", (Label){0}, (double)b.count, 0, 0);
+}
+
+/* --- summaries --- */
+
+/* SummaryDataPoint{attributes = 7, time = 3, count = 4, sum = 5, quantile_values = 6{quantile = 1, value = 2}, flags =
+ * 8} */
+static bool emit_quantile(MetricDecoder *d, const OtlpPoint *p, Str message) {
+    ProtoReader r = proto_reader(message);
+    ProtoField f;
+    double quantile = 0, value = 0;
+    while (proto_next(&r, &f)) {
+        if (f.number == 1) quantile = proto_f64(&f);
+        if (f.number == 2) value = proto_f64(&f);
+    }
+    if (!otlp_end(&d->r, &r)) return false;
+    Label label = {STR("quantile"), bound_text(d, quantile)};
+    if (!label.value.p) return otlp_full(&d->r);
+    return otlp_emit(d, p, "", label, value, 0, 0);
+}
+
+bool otlp_summary_point(MetricDecoder *d, Str message) {
+    ProtoReader r = proto_reader(message);
+    ProtoField f;
+    OtlpPoint p = {.wire_first = d->wire.n};
+    int64_t time_ns = 0;
+    double sum = 0;
+    uint64_t count = 0;
+    while (proto_next(&r, &f)) {
+        switch (f.number) {
+        case 3: time_ns = proto_i64(&f); break;
+        case 4: count = f.u64; break;
+        case 5: sum = proto_f64(&f); break;
+        case 7:
+            if (!otlp_key_value(&d->r, f.bytes, p.wire_first)) return false;
+            break;
+        case 8: p.no_value = (f.u64 & FLAG_NO_RECORDED_VALUE) != 0; break;
+        default: break;
+        }
+    }
+    if (!otlp_end(&d->r, &r) || !otlp_point_labels(d, &p, time_ns)) return false;
+    if (d->r.problem) return true;
+    r = proto_reader(message);
+    while (proto_next(&r, &f)) {
+        if (f.number == 6 && !emit_quantile(d, &p, f.bytes)) return false;
+    }
+    return otlp_emit(d, &p, "_sum", (Label){0}, sum, 0, 0) &&
+           otlp_emit(d, &p, "_count", (Label){0}, (double)count, 0, 0);
+}

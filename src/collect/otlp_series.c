@@ -1,0 +1,155 @@
+/* otlp_series.c - labels of data points, exemplars, and the one place that adds samples to the batch. */
+#include "base/hash.h"
+#include "collect/otlp_metrics_int.h"
+
+#include <stdlib.h>
+
+static bool attr_text(OtlpReader *r, const AttrValue *v, Str *ret) {
+    if (v->type == ATTR_STR || v->type == ATTR_ARRAY || v->type == ATTR_MAP) {
+        *ret = v->s;
+        return true;
+    }
+    buf_clear(&r->scratch);
+    attr_put_text(&r->scratch, v);
+    *ret = arena_copy(r->arena, buf_str(&r->scratch));
+    return ret->p ? true : otlp_full(r);
+}
+
+static int by_key(const void *a, const void *b) { return str_cmp(((const Attr *)a)->key, ((const Attr *)b)->key); }
+
+/* Attributes that become the same label have their values joined by ';' in the order of their keys. */
+static bool join_value(OtlpReader *r, Label *l, Str more) {
+    l->value = arena_printf(r->arena, "%" STR_FMT ";%" STR_FMT, STR_ARG(l->value), STR_ARG(more));
+    return l->value.p ? true : otlp_full(r);
+}
+
+static size_t find_label(const Label *v, size_t n, Str name) {
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(v[i].name, name)) return i;
+    }
+    return n;
+}
+
+static bool add_label(OtlpReader *r, Label *v, size_t *n, const Attr *a) {
+    Str name = otlp_label_name(r->arena, a->key), value;
+    if (!name.p) return otlp_full(r);
+    if (name.n == 0) return true; /* an attribute without a key */
+    if (!attr_text(r, &a->value, &value)) return false;
+    size_t at = find_label(v, *n, name);
+    if (at < *n) return join_value(r, &v[at], value);
+    v[(*n)++] = (Label){name, value};
+    return true;
+}
+
+static void set_label(Label *v, size_t *n, Str name, Str value) {
+    if (value.n == 0) return;
+    size_t at = find_label(v, *n, name);
+    if (at == *n) (*n)++;
+    v[at] = (Label){name, value};
+}
+
+bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
+    size_t n_attrs = d->wire.n - p->wire_first;
+    Attr *attrs = d->wire.v + p->wire_first;
+    if (n_attrs > 1) qsort(attrs, n_attrs, sizeof *attrs, by_key);
+    p->labels = ARENA_ARRAY(d->r.arena, Label, n_attrs + 2);
+    if (!p->labels) return otlp_full(&d->r);
+    p->n_labels = 0;
+    for (size_t i = 0; i < n_attrs; i++) {
+        if (!add_label(&d->r, p->labels, &p->n_labels, &attrs[i])) return false;
+    }
+    set_label(p->labels, &p->n_labels, STR("job"), d->job);
+    set_label(p->labels, &p->n_labels, STR("instance"), d->instance);
+    if (labels_normalize(p->labels, &p->n_labels, NULL) != OK) return otlp_fail(&d->r, ERR_INTERNAL, "labels collide");
+    p->t_ms = time_ns ? time_ns / 1000000 : d->now_ms;
+    d->min_t_ms = d->resource_has_points ? MIN(d->min_t_ms, p->t_ms) : p->t_ms;
+    d->max_t_ms = d->resource_has_points ? MAX(d->max_t_ms, p->t_ms) : p->t_ms;
+    d->resource_has_points = true;
+    d->wire.n = p->wire_first;
+    return true;
+}
+
+/* Merges a label into its place; a label of the point with that name gives way. */
+static void insert_label(Label *v, size_t *n, Label l) {
+    size_t at = 0;
+    while (at < *n && str_cmp(v[at].name, l.name) < 0) at++;
+    if (at < *n && str_eq(v[at].name, l.name)) {
+        v[at] = l;
+        return;
+    }
+    memmove(v + at + 1, v + at, (*n - at) * sizeof *v);
+    v[at] = l;
+    (*n)++;
+}
+
+bool otlp_series_labels(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, Labels *ret) {
+    Label *v = ARENA_ARRAY(d->r.arena, Label, p->n_labels + 2);
+    Str name = *suffix ? arena_printf(d->r.arena, "%" STR_FMT "%s", STR_ARG(d->metric.prom_name), suffix)
+                       : d->metric.prom_name;
+    if (!v || !name.p) return otlp_full(&d->r);
+    memcpy(v, p->labels, p->n_labels * sizeof *v);
+    size_t n = p->n_labels;
+    insert_label(v, &n, (Label){LABEL_NAME_METRIC, name});
+    if (extra.name.n > 0) insert_label(v, &n, extra);
+    *ret = (Labels){v, n};
+    return true;
+}
+
+bool otlp_emit(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, double value,
+    uint32_t first_exemplar, uint32_t n_exemplars) {
+    Labels labels;
+    if (!otlp_series_labels(d, p, suffix, extra, &labels)) return false;
+    if (p->no_value) {
+        value = stale_nan();
+    } else if (d->metric.is_delta && !otlp_deltas_add(d->deltas, labels_hash(labels), p->t_ms, value, &value)) {
+        d->r.problem = "a delta point is older than the one before it";
+        return true;
+    }
+    if (!metrics_batch_add(d->batch, labels, p->t_ms, value)) return otlp_full(&d->r);
+    BatchSeries *s = vec_last(&d->batch->series);
+    s->first_exemplar = first_exemplar;
+    s->n_exemplars = n_exemplars;
+    return true;
+}
+
+/* Exemplar{time_unix_nano = 2, as_double = 3, span_id = 4, trace_id = 5, as_int = 6, filtered_attributes = 7} */
+bool otlp_exemplar(MetricDecoder *d, Str message) {
+    ProtoReader p = proto_reader(message);
+    ProtoField f;
+    Exemplar e = {0};
+    Str trace_id = STR_NULL, span_id = STR_NULL;
+    size_t first = d->wire.n;
+    while (proto_next(&p, &f)) {
+        switch (f.number) {
+        case 2: e.t_ms = proto_i64(&f) / 1000000; break;
+        case 3: e.value = proto_f64(&f); break;
+        case 4: span_id = f.bytes; break;
+        case 5: trace_id = f.bytes; break;
+        case 6: e.value = (double)proto_i64(&f); break;
+        case 7:
+            if (!otlp_key_value(&d->r, f.bytes, first)) return false;
+            break;
+        default: break;
+        }
+    }
+    if (!otlp_end(&d->r, &p)) return false;
+    size_t n = 0;
+    Label *v = ARENA_ARRAY(d->r.arena, Label, d->wire.n - first + 2);
+    if (!v) return otlp_full(&d->r);
+    for (size_t i = first; i < d->wire.n; i++) {
+        if (!add_label(&d->r, v, &n, &d->wire.v[i])) return false;
+    }
+    d->wire.n = first;
+    Buf hex = {0};
+    for (int i = 0; i < 2; i++) {
+        Str id = i ? span_id : trace_id;
+        if (id.n != (i ? 8u : 16u)) continue;
+        buf_clear(&hex);
+        for (size_t j = 0; j < id.n; j++) buf_printf(&hex, "%02x", (uint8_t)id.p[j]);
+        set_label(v, &n, i ? STR("span_id") : STR("trace_id"), arena_copy(d->r.arena, buf_str(&hex)));
+    }
+    buf_done(&hex);
+    if (labels_normalize(v, &n, NULL) != OK) return true;
+    e.labels = (Labels){v, n};
+    return avec_push(d->r.arena, &d->batch->exemplars, e) ? true : otlp_full(&d->r);
+}
