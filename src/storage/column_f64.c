@@ -1,0 +1,280 @@
+/* column_f64.c - float columns: decimals as integers, bit patterns as integers, or differences of bit patterns. */
+#include "storage/column_int.h"
+
+#include "base/vec.h"
+
+#include <math.h>
+
+enum { F64_RAW, F64_CONST, F64_DECIMAL, F64_BITS, F64_XOR };
+
+/* How a decimal's mantissa becomes the value again. All ways are exact for what the encoder let through. */
+enum {
+    DEC_WIDE = 0x80 /* mantissas beyond 2^51 */,
+    DEC_MULTIPLY = 0x40 /* by 10^-e instead of dividing */,
+    DEC_EXPONENT = 0x1f
+};
+
+#define EXPONENT_MAX 17
+static const double pow10_of[EXPONENT_MAX + 1] = {
+    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
+static const double pow10_inverse[EXPONENT_MAX + 1] = {
+    1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17};
+
+#define SMALL_LIMIT (INT64_C(1) << 51)
+
+static inline uint64_t bits_of(double d) {
+    uint64_t u;
+    memcpy(&u, &d, 8);
+    return u;
+}
+
+static inline double of_bits(uint64_t u) {
+    double d;
+    memcpy(&d, &u, 8);
+    return d;
+}
+
+/* --- encode --- */
+
+/* The mantissa of v at 10^-e; false when it does not give v back, bit for bit. */
+static inline bool to_decimal(double v, unsigned e, int64_t *ret) {
+    double y = v * pow10_of[e];
+    if (!(fabs(y) < (e ? 9007199254740992.0 : 9223372036854774784.0))) return false;
+    int64_t m = (int64_t)(y < 0 ? y - 0.5 : y + 0.5);
+    if (e == 0) m = (int64_t)y;
+    *ret = m;
+    return bits_of((double)m / pow10_of[e]) == bits_of(v);
+}
+
+/* The exponent that is cheapest for a sample: a digit costs log2(10) bits a value, an exception ten bytes. */
+static bool choose_exponent(const double *v, size_t n, unsigned *ret) {
+    double best = 0;
+    bool found = false;
+    size_t k = MIN(n, 64);
+    for (unsigned e = 0; e <= EXPONENT_MAX; e++) {
+        size_t fails = 0;
+        for (size_t i = 0; i < k; i++) {
+            int64_t m;
+            if (!to_decimal(v[i * n / k], e, &m)) fails++;
+        }
+        double cost = (double)fails * 80 + (double)(k - fails) * 3.33 * e;
+        if (fails * 4 > k || (found && cost >= best)) continue;
+        best = cost;
+        found = true;
+        *ret = e;
+        if (fails == 0) break;
+    }
+    return found;
+}
+
+static size_t decimals_of(const double *v, size_t n, unsigned e, int64_t *m, Buf *exceptions) {
+    size_t count = 0, last = 0;
+    int64_t prev = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!to_decimal(v[i], e, &m[i])) {
+            m[i] = prev; /* costs nothing: the difference is 0 */
+            buf_put_uvarint(exceptions, i - last);
+            buf_put_u64le(exceptions, bits_of(v[i]));
+            last = i;
+            count++;
+        }
+        prev = m[i];
+    }
+    return count;
+}
+
+static uint8_t decimal_way(const double *v, size_t n, unsigned e, const int64_t *m, size_t exceptions) {
+    uint8_t way = (uint8_t)e;
+    bool multiply = e > 0 && exceptions == 0;
+    for (size_t i = 0; i < n; i++) {
+        if (m[i] >= SMALL_LIMIT || m[i] <= -SMALL_LIMIT) way |= DEC_WIDE;
+        multiply = multiply && bits_of((double)m[i] * pow10_inverse[e]) == bits_of(v[i]);
+    }
+    return multiply ? way | DEC_MULTIPLY : way;
+}
+
+static bool encode_decimal(Buf *out, const double *v, size_t n, int64_t *scratch) {
+    unsigned e = 0;
+    if (!choose_exponent(v, n, &e)) return false;
+    Buf exceptions = {0};
+    size_t count = decimals_of(v, n, e, scratch, &exceptions);
+    bool good = count <= n / 4;
+    if (good) {
+        buf_put_char(out, F64_DECIMAL);
+        buf_put_char(out, (char)decimal_way(v, n, e, scratch, count));
+        buf_put_uvarint(out, count);
+        column_encode_i64(out, scratch, n);
+        buf_put_str(out, buf_str(&exceptions));
+    }
+    buf_done(&exceptions);
+    return good;
+}
+
+/* Per value a nibble: 0 as before; 1..8 that many low bytes of the difference follow; 9..15 that many less 8 high
+ * bytes do. */
+static void encode_xor(Buf *out, const double *v, size_t n) {
+    buf_put_char(out, F64_XOR);
+    size_t nibbles = out->n;
+    buf_reserve(out, (n + 1) / 2);
+    memset(out->p + out->n, 0, (n + 1) / 2);
+    out->n += (n + 1) / 2;
+    uint64_t prev = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = bits_of(v[i]) ^ prev;
+        prev ^= x;
+        unsigned low = (bit_width(x) + 7) / 8, high = x ? 8 - (unsigned)__builtin_ctzll(x) / 8 : 0;
+        unsigned code = high < low ? 8 + high : low;
+        out->p[nibbles + i / 2] |= (char)(code << (i % 2 * 4));
+        if (code > 8) x >>= 64 - 8 * high;
+        char bytes[8];
+        memcpy(bytes, &x, 8);
+        buf_put(out, bytes, code > 8 ? code - 8 : code);
+    }
+}
+
+static void encode_bits(Buf *out, const double *v, size_t n, int64_t *scratch) {
+    if (n) memcpy(scratch, v, n * 8);
+    buf_put_char(out, F64_BITS);
+    column_encode_i64(out, scratch, n);
+}
+
+static bool all_same_bits(const double *v, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (bits_of(v[i]) != bits_of(v[0])) return false;
+    return true;
+}
+
+void column_encode_f64(Buf *out, const double *v, size_t n) {
+    if (n == 0 || all_same_bits(v, n)) {
+        buf_put_char(out, F64_CONST);
+        buf_put_u64le(out, n ? bits_of(v[0]) : 0);
+        return;
+    }
+    int64_t *scratch = mem_alloc_array(n, sizeof *scratch);
+    size_t start = out->n;
+    if (!encode_decimal(out, v, n, scratch) || (out->n - start) > n * 4) {
+        Buf other = {0};
+        encode_bits(&other, v, n, scratch);
+        if (out->n == start || other.n < out->n - start) {
+            out->n = start;
+            buf_put_str(out, buf_str(&other));
+        }
+        buf_clear(&other);
+        encode_xor(&other, v, n); /* slower to decode: it must be worth it */
+        if (other.n + other.n / 16 < out->n - start) {
+            out->n = start;
+            buf_put_str(out, buf_str(&other));
+        }
+        buf_done(&other);
+    }
+    if (out->n - start > n * 8 + 1) {
+        out->n = start;
+        buf_put_char(out, F64_RAW);
+        buf_put(out, v, n * 8);
+    }
+    mem_free(scratch);
+}
+
+/* --- decode --- */
+
+/* Adding 1.5 * 2^52 as an integer to the bits and taking it away as a double converts small integers exactly,
+ * without the scalar conversion instruction: the compiler makes vectors of it. */
+#define MAGIC_BITS UINT64_C(0x4338000000000000)
+#define MAGIC 6755399441055744.0
+
+static inline double small_to_double(double slot) { return of_bits(bits_of(slot) + MAGIC_BITS) - MAGIC; }
+
+static void finish_small(double *out, size_t n, unsigned e, bool multiply) {
+    if (e == 0) {
+        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]);
+    } else if (multiply) {
+        double f = pow10_inverse[e];
+        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]) * f;
+    } else {
+        double f = pow10_of[e];
+        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]) / f;
+    }
+}
+
+static void finish_wide(double *out, size_t n, unsigned e, bool multiply) {
+    for (size_t i = 0; i < n; i++) {
+        double m = (double)(int64_t)bits_of(out[i]);
+        out[i] = multiply ? m * pow10_inverse[e] : m / pow10_of[e];
+    }
+}
+
+static bool patch_exceptions(Cursor *c, double *out, size_t n, uint64_t count) {
+    uint64_t at = 0;
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t step = cursor_uvarint(c), bits = cursor_u64le(c);
+        if (c->bad || step >= n - at || (k > 0 && step == 0)) return false;
+        at += step;
+        out[at] = of_bits(bits);
+    }
+    return true;
+}
+
+static bool take_decimal(Cursor *c, double *out, size_t n) {
+    uint8_t way = cursor_u8(c);
+    uint64_t count = cursor_uvarint(c);
+    unsigned e = way & DEC_EXPONENT;
+    if (c->bad || e > EXPONENT_MAX || way & 0x20 || count > n) return false;
+    if (!column_take_i64(c, (AliasI64 *)(void *)out, n)) return false;
+    if (way & DEC_WIDE)
+        finish_wide(out, n, e, way & DEC_MULTIPLY);
+    else
+        finish_small(out, n, e, way & DEC_MULTIPLY);
+    return patch_exceptions(c, out, n, count);
+}
+
+static bool take_xor(Cursor *c, double *out, size_t n) {
+    Str nibbles = cursor_bytes(c, n / 2 + n % 2);
+    if (c->bad) return false;
+    const uint8_t *p = c->p, *end = c->end;
+    uint64_t prev = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned code = (uint8_t)nibbles.p[i / 2] >> (i % 2 * 4) & 15;
+        unsigned bytes = code > 8 ? code - 8 : code;
+        uint64_t x = 0;
+        if ((size_t)(end - p) >= 8) {
+            memcpy(&x, p, 8);
+            x = bytes ? x << (64 - 8 * bytes) : 0;
+            x = code > 8 || !bytes ? x : x >> (64 - 8 * bytes);
+        } else {
+            if ((size_t)(end - p) < bytes) return false;
+            memcpy(&x, p, bytes);
+            if (code > 8) x <<= 64 - 8 * bytes;
+        }
+        p += bytes;
+        prev ^= x;
+        out[i] = of_bits(prev);
+    }
+    c->p = p;
+    return true;
+}
+
+bool column_decode_f64(Str in, double *out, size_t n) {
+    Cursor c = cursor_of(in);
+    uint8_t scheme = cursor_u8(&c);
+    if (c.bad || n > SIZE_MAX / 8) return false;
+    bool good = false;
+    switch (scheme) {
+    case F64_RAW: {
+        Str raw = cursor_bytes(&c, n * 8);
+        good = !c.bad;
+        if (good && n) memcpy(out, raw.p, n * 8);
+        break;
+    }
+    case F64_CONST: {
+        double v = of_bits(cursor_u64le(&c));
+        for (size_t i = 0; i < n; i++) out[i] = v;
+        good = !c.bad;
+        break;
+    }
+    case F64_DECIMAL: good = take_decimal(&c, out, n); break;
+    case F64_BITS: good = column_take_i64(&c, (AliasI64 *)(void *)out, n); break;
+    case F64_XOR: good = take_xor(&c, out, n); break;
+    default: break;
+    }
+    return good && cursor_left(&c) == 0;
+}

@@ -1,0 +1,255 @@
+/* column_i64.c - integer columns: of the values, their differences or the differences of those, whichever packs
+ * smallest, each as base + factor * small number. */
+#include "storage/column_int.h"
+
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+enum { I64_RAW, I64_CONST, I64_LINEAR, I64_FOR, I64_DELTA, I64_DELTA2 };
+
+/* --- encode --- */
+
+typedef struct ForPlan {
+    int64_t base;
+    uint64_t factor;
+    PackPlan pack;
+} ForPlan;
+
+static uint64_t gcd(uint64_t a, uint64_t b) {
+    while (b) {
+        uint64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+/* The common factor of all differences: 1000000 for nanoseconds that come from milliseconds, 4096 for pages. */
+static uint64_t common_factor(const int64_t *x, size_t n) {
+    uint64_t g = 0;
+    for (size_t i = 1; i < n; i++) {
+        int64_t d;
+        if (__builtin_sub_overflow(x[i], x[0], &d) || d == INT64_MIN) return 1;
+        uint64_t a = (uint64_t)(d < 0 ? -d : d);
+        if (a == 0 || a == g) continue;
+        if (g == 0 || a % g != 0) g = gcd(a, g);
+        if (g == 1) return 1;
+    }
+    return g ? g : 1;
+}
+
+/* A multiple of the factor by construction; computed modulo 2^64 when the factor is 1. */
+static inline uint64_t residual(int64_t x, int64_t base, uint64_t factor) {
+    uint64_t d = (uint64_t)x - (uint64_t)base;
+    return factor == 1 ? d : (uint64_t)((int64_t)d / (int64_t)factor);
+}
+
+static PackPlan plan_base(const int64_t *x, size_t n, size_t n_stream, int64_t base, uint64_t factor) {
+    size_t hist[65] = {0};
+    if (factor == 1)
+        for (size_t i = 0; i < n; i++) hist[bit_width((uint64_t)x[i] - (uint64_t)base)]++;
+    else
+        for (size_t i = 0; i < n; i++) hist[bit_width(residual(x[i], base, factor))]++;
+    hist[0] += n_stream - n;
+    return pack_plan(hist, n_stream);
+}
+
+static int cmp_i64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The lowest value that is not an outlier (far below what a sample shows): a counter's reset must not widen
+ * everything. */
+static int64_t low_but_common(const int64_t *x, size_t n) {
+    int64_t sample[64], spread, bound;
+    size_t k = MIN(n, ARRAY_LEN(sample));
+    for (size_t i = 0; i < k; i++) sample[i] = x[i * n / k];
+    qsort(sample, k, sizeof *sample, cmp_i64);
+    /* An eighth of the way up: outliers that the sample happened to catch do not count. */
+    int64_t low = sample[k / 8], middle = sample[k / 2];
+    if (__builtin_sub_overflow(middle, low, &spread) || __builtin_mul_overflow(spread, 4, &spread) ||
+        __builtin_sub_overflow(low, spread, &bound))
+        bound = INT64_MIN;
+    int64_t base = middle;
+    for (size_t i = 0; i < n; i++)
+        if (x[i] >= bound) base = MIN(base, x[i]);
+    return base;
+}
+
+/* x: the n values that vary; n_stream counts the zeros put before them as well. */
+static ForPlan plan_for(const int64_t *x, size_t n, size_t n_stream) {
+    ASSERT(n > 0);
+    int64_t min = x[0], max = x[0];
+    for (size_t i = 1; i < n; i++) {
+        min = MIN(min, x[i]);
+        max = MAX(max, x[i]);
+    }
+    ForPlan p = {.base = min, .factor = 1};
+    if (min != max && (uint64_t)max - (uint64_t)min <= INT64_MAX) p.factor = common_factor(x, n);
+    p.pack = plan_base(x, n, n_stream, min, p.factor);
+    if (p.pack.width == 0 && p.pack.exceptions == 0) return p;
+    int64_t base = low_but_common(x, n);
+    if (base == min) return p;
+    PackPlan other = plan_base(x, n, n_stream, base, p.factor);
+    if (other.cost_bytes >= p.pack.cost_bytes) return p;
+    p.base = base;
+    p.pack = other;
+    return p;
+}
+
+static void put_for(Buf *out, const int64_t *x, size_t n, size_t n_stream, const ForPlan *p, uint64_t *scratch) {
+    buf_put_svarint(out, p->base);
+    buf_put_uvarint(out, p->factor);
+    size_t lead = n_stream - n;
+    memset(scratch, 0, lead * sizeof *scratch);
+    for (size_t i = 0; i < n; i++) scratch[lead + i] = residual(x[i], p->base, p->factor);
+    pack_encode(out, scratch, n_stream, &p->pack);
+}
+
+static inline int64_t wrap_sub(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+
+static bool all_same(const int64_t *v, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (v[i] != v[0]) return false;
+    return true;
+}
+
+static void put_const(Buf *out, int64_t v) {
+    buf_put_char(out, I64_CONST);
+    buf_put_svarint(out, v);
+}
+
+static void encode_varying(Buf *out, const int64_t *v, size_t n, int64_t *d1, int64_t *d2, uint64_t *scratch) {
+    ForPlan p0 = plan_for(v, n, n), p1 = plan_for(d1, n - 1, n), p2 = {.pack.cost_bytes = SIZE_MAX};
+    if (n > 2) p2 = plan_for(d2, n - 2, n);
+    /* Values decode fastest, then differences: a few bytes are not worth a slower scheme. */
+    size_t c0 = p0.pack.cost_bytes, c1 = p1.pack.cost_bytes, c2 = p2.pack.cost_bytes, raw = n * 8;
+    size_t slack = n / 64 + 8;
+    if (MIN(c0, MIN(c1, c2 == SIZE_MAX ? c2 : c2 + slack)) + 8 > raw) {
+        buf_put_char(out, I64_RAW);
+        for (size_t i = 0; i < n; i++) buf_put_u64le(out, (uint64_t)v[i]);
+    } else if (c0 <= c1 + slack && (c2 == SIZE_MAX || c0 <= c2 + slack)) {
+        buf_put_char(out, I64_FOR);
+        put_for(out, v, n, n, &p0, scratch);
+    } else if (c2 == SIZE_MAX || c1 <= c2 + slack) {
+        buf_put_char(out, I64_DELTA);
+        buf_put_svarint(out, v[0]);
+        put_for(out, d1, n - 1, n, &p1, scratch);
+    } else {
+        buf_put_char(out, I64_DELTA2);
+        buf_put_svarint(out, v[0]);
+        buf_put_svarint(out, d1[0]);
+        put_for(out, d2, n - 2, n, &p2, scratch);
+    }
+}
+
+void column_encode_i64(Buf *out, const int64_t *v, size_t n) {
+    if (n == 0 || all_same(v, n)) {
+        put_const(out, n ? v[0] : 0);
+        return;
+    }
+    int64_t *d1 = mem_alloc_array(n, 3 * sizeof *d1), *d2 = d1 + n;
+    uint64_t *scratch = (uint64_t *)(d2 + n);
+    for (size_t i = 0; i + 1 < n; i++) d1[i] = wrap_sub(v[i + 1], v[i]);
+    for (size_t i = 0; i + 2 < n; i++) d2[i] = wrap_sub(d1[i + 1], d1[i]);
+    if (all_same(d1, n - 1)) {
+        buf_put_char(out, I64_LINEAR);
+        buf_put_svarint(out, v[0]);
+        buf_put_svarint(out, d1[0]);
+    } else {
+        encode_varying(out, v, n, d1, d2, scratch);
+    }
+    mem_free(d1);
+}
+
+/* --- decode --- */
+
+static void fill(AliasI64 *out, size_t n, int64_t v) {
+    for (size_t i = 0; i < n; i++) out[i] = v;
+}
+
+static void fill_linear(AliasI64 *out, size_t n, int64_t first, int64_t step) {
+    for (size_t i = 0; i < n; i++) out[i] = (int64_t)((uint64_t)first + (uint64_t)step * i);
+}
+
+static bool take_for(Cursor *c, AliasI64 *out, size_t n) {
+    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
+    PackReader r;
+    if (c->bad || !pack_open(&r, c, n)) return false;
+    for (size_t at = 0, k; at < n; at += k) {
+        if (!pack_next(&r, u, &k)) return false;
+        if (factor == 1)
+            for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(u[i] + base);
+        else
+            for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(u[i] * factor + base);
+    }
+    return true;
+}
+
+static bool take_delta(Cursor *c, AliasI64 *out, size_t n) {
+    uint64_t acc = (uint64_t)cursor_svarint(c);
+    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
+    PackReader r;
+    if (c->bad || !pack_open(&r, c, n)) return false;
+    acc -= base; /* the stream's first entry stands for no difference */
+    for (size_t at = 0, k; at < n; at += k) {
+        if (!pack_next(&r, u, &k)) return false;
+        if (factor == 1)
+            for (size_t i = 0; i < k; i++) u[i] += base;
+        else
+            for (size_t i = 0; i < k; i++) u[i] = u[i] * factor + base;
+        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(acc += u[i]);
+    }
+    return true;
+}
+
+static bool take_delta2(Cursor *c, AliasI64 *out, size_t n) {
+    uint64_t first = (uint64_t)cursor_svarint(c), step = (uint64_t)cursor_svarint(c);
+    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
+    PackReader r;
+    if (c->bad || n < 2 || !pack_open(&r, c, n)) return false;
+    /* Two leading entries without meaning: begin so that the second one lands on first + step. */
+    uint64_t d = step - 2 * base, acc = first - (step - base);
+    for (size_t at = 0, k; at < n; at += k) {
+        if (!pack_next(&r, u, &k)) return false;
+        if (factor == 1)
+            for (size_t i = 0; i < k; i++) u[i] += base;
+        else
+            for (size_t i = 0; i < k; i++) u[i] = u[i] * factor + base;
+        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(acc += (d += u[i]));
+    }
+    return true;
+}
+
+static bool take_raw(Cursor *c, AliasI64 *out, size_t n) {
+    if (n > SIZE_MAX / 8) return false;
+    Str raw = cursor_bytes(c, n * 8);
+    if (c->bad) return false;
+    if (n) memcpy((void *)out, raw.p, n * 8);
+    return true;
+}
+
+bool column_take_i64(Cursor *c, AliasI64 *out, size_t n) {
+    uint8_t scheme = cursor_u8(c);
+    if (c->bad) return false;
+    switch (scheme) {
+    case I64_RAW: return take_raw(c, out, n);
+    case I64_CONST: fill(out, n, cursor_svarint(c)); return !c->bad;
+    case I64_LINEAR: {
+        int64_t first = cursor_svarint(c);
+        fill_linear(out, n, first, cursor_svarint(c));
+        return !c->bad;
+    }
+    case I64_FOR: return take_for(c, out, n);
+    case I64_DELTA: return take_delta(c, out, n);
+    case I64_DELTA2: return take_delta2(c, out, n);
+    default: return false;
+    }
+}
+
+bool column_decode_i64(Str in, int64_t *out, size_t n) {
+    Cursor c = cursor_of(in);
+    return column_take_i64(&c, out, n) && cursor_left(&c) == 0;
+}

@@ -1,0 +1,49 @@
+/* column_int.h - packed streams of unsigned integers, the floor under every column. Private to storage.
+ *
+ * A stream: width u8, count of exceptions uvarint, the values' low `width` bits, then the exceptions (distance to
+ * the last one uvarint, high bits uvarint). The low bits are packed in groups of 256 values, four interleaved
+ * lanes of 64-bit words each, so that unpacking is the same shift for four values at a time; what is left over
+ * (fewer than 256) is packed one after the other. */
+#ifndef MEERKAT_STORAGE_COLUMN_INT_H
+#define MEERKAT_STORAGE_COLUMN_INT_H
+
+#include "base/cursor.h"
+#include "storage/column.h"
+
+#define PACK_GROUP 256
+#define PACK_LANES 4
+
+typedef struct PackPlan {
+    unsigned width;
+    size_t exceptions;
+    size_t cost_bytes;
+} PackPlan;
+
+/* The cheapest width for n values of which hist[w] need exactly w bits. */
+PackPlan pack_plan(const size_t hist[65], size_t n);
+void pack_encode(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan);
+
+typedef struct PackReader {
+    const uint8_t *packed;
+    Cursor exceptions;
+    uint64_t exceptions_left;
+    size_t next_exception; /* index of the next one; SIZE_MAX: none */
+    size_t n, at;
+    unsigned width;
+} PackReader;
+
+/* Takes a stream of n values off c. False when it is cut short or its exceptions do not hold. */
+ATTR_MUST bool pack_open(PackReader *r, Cursor *c, size_t n);
+/* The next min(256, left) values. False on bad exceptions. */
+ATTR_MUST bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n);
+/* All values are 0. */
+static inline bool pack_is_zero(const PackReader *r) { return r->width == 0 && r->exceptions_left == 0; }
+
+static inline unsigned bit_width(uint64_t v) { return v ? 64 - (unsigned)__builtin_clzll(v) : 0; }
+
+/* As column_decode_i64, from a cursor. The memory may be declared double: it is written through memcpy semantics. */
+typedef int64_t AliasI64 __attribute__((may_alias));
+ATTR_MUST bool column_take_i64(Cursor *c, AliasI64 *out, size_t n);
+ATTR_MUST bool column_take_u32(Cursor *c, uint32_t *out, size_t n);
+
+#endif

@@ -1,0 +1,198 @@
+/* column_pack.c - packing and unpacking of integer streams. */
+#include "storage/column_int.h"
+
+#define GROUP_WORDS_MAX (64 * PACK_LANES)
+
+/* --- encode --- */
+
+PackPlan pack_plan(const size_t hist[65], size_t n) {
+    PackPlan best = {.width = 64, .cost_bytes = SIZE_MAX};
+    size_t exceptions = 0;
+    unsigned widest = 64;
+    while (widest > 0 && hist[widest] == 0) widest--;
+    for (unsigned w = widest;; w--) {
+        size_t each = 2 + (widest - w + 6) / 7;
+        size_t cost = (n * w + 7) / 8 + exceptions * each;
+        if (exceptions <= n / 8 && cost < best.cost_bytes) best = (PackPlan){w, exceptions, cost};
+        exceptions += hist[w];
+        if (w == 0) return best;
+    }
+}
+
+static void pack_group(const uint64_t *v, unsigned w, uint64_t mask, Buf *out) {
+    uint64_t words[GROUP_WORDS_MAX] = {0};
+    for (size_t row = 0; row < PACK_GROUP / PACK_LANES; row++) {
+        size_t bit = row * w, word = bit / 64, shift = bit % 64;
+        for (size_t lane = 0; lane < PACK_LANES; lane++) {
+            uint64_t x = v[row * PACK_LANES + lane] & mask;
+            words[word * PACK_LANES + lane] |= x << shift;
+            if (shift + w > 64) words[(word + 1) * PACK_LANES + lane] |= x >> (64 - shift);
+        }
+    }
+    buf_reserve(out, (size_t)w * PACK_LANES * 8);
+    for (size_t i = 0; i < (size_t)w * PACK_LANES; i++) buf_put_u64le(out, words[i]);
+}
+
+static void pack_tail(const uint64_t *v, size_t n, unsigned w, uint64_t mask, Buf *out) {
+    uint64_t acc = 0;
+    unsigned have = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = v[i] & mask;
+        acc |= x << have;
+        if (have + w >= 64) {
+            buf_put_u64le(out, acc);
+            unsigned used = 64 - have;
+            acc = used < 64 ? x >> used : 0;
+            have = have + w - 64;
+        } else {
+            have += w;
+        }
+    }
+    for (; have > 0; have = have > 8 ? have - 8 : 0, acc >>= 8) buf_put_char(out, (char)acc);
+}
+
+void pack_encode(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan) {
+    unsigned w = plan->width;
+    uint64_t mask = w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1;
+    buf_put_char(out, (char)w);
+    buf_put_uvarint(out, plan->exceptions);
+    size_t i = 0;
+    if (w > 0) {
+        for (; i + PACK_GROUP <= n; i += PACK_GROUP) pack_group(v + i, w, mask, out);
+        pack_tail(v + i, n - i, w, mask, out);
+    }
+    if (plan->exceptions == 0) return;
+    size_t last = 0, left = plan->exceptions;
+    for (i = 0; i < n; i++) {
+        if ((v[i] & ~mask) == 0) continue;
+        buf_put_uvarint(out, i - last);
+        buf_put_uvarint(out, v[i] >> w);
+        last = i;
+        left--;
+    }
+    ASSERT(left == 0);
+}
+
+/* --- decode --- */
+
+typedef uint64_t Lanes __attribute__((vector_size(PACK_LANES * 8)));
+
+static inline __attribute__((always_inline)) void unpack_group_body(const uint8_t *in, unsigned w, uint64_t *out) {
+    uint64_t mask = w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1;
+    for (unsigned row = 0, bit = 0; row < PACK_GROUP / PACK_LANES; row++, bit += w) {
+        unsigned word = bit / 64, shift = bit % 64;
+        unsigned next = word + 1 < w ? word + 1 : word; /* the last row ends with its word: those bits are masked */
+        Lanes low, high;
+        __builtin_memcpy(&low, in + word * sizeof low, sizeof low);
+        __builtin_memcpy(&high, in + next * sizeof high, sizeof high);
+        low >>= shift;
+        high <<= 1;
+        high <<= 63 - shift;
+        Lanes v = (low | high) & mask;
+        __builtin_memcpy(out + (size_t)row * PACK_LANES, &v, sizeof v);
+    }
+}
+
+static void unpack_group_base(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_body(in, w, out); }
+
+#if defined(__x86_64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+__attribute__((target("avx2"))) static void unpack_group_avx2(const uint8_t *in, unsigned w, uint64_t *out) {
+    unpack_group_body(in, w, out);
+}
+
+static inline void unpack_group(const uint8_t *in, unsigned w, uint64_t *out) {
+    if (__builtin_cpu_supports("avx2"))
+        unpack_group_avx2(in, w, out);
+    else
+        unpack_group_base(in, w, out);
+}
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static inline void unpack_group(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_base(in, w, out); }
+#else
+#error "columns are stored little-endian; swap the words here"
+#endif
+
+static void unpack_tail(const uint8_t *in, size_t n, unsigned w, uint64_t *out) {
+    /* A padded copy: eight bytes may be read at any value, nine are needed for the widest. */
+    uint8_t padded[PACK_GROUP * 8 + 16];
+    size_t bytes = (n * w + 7) / 8;
+    memcpy(padded, in, bytes);
+    memset(padded + bytes, 0, 16);
+    uint64_t mask = w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t bit = i * w;
+        uint64_t x;
+        memcpy(&x, padded + bit / 8, 8);
+        unsigned shift = bit % 8;
+        x >>= shift;
+        if (shift + w > 64) x |= (uint64_t)padded[bit / 8 + 8] << (64 - shift);
+        out[i] = x & mask;
+    }
+}
+
+static bool take_exception_index(PackReader *r, size_t base) {
+    if (r->exceptions_left == 0) {
+        r->next_exception = SIZE_MAX;
+        return true;
+    }
+    uint64_t step = cursor_uvarint(&r->exceptions);
+    if (r->exceptions.bad || step > r->n - 1 - base) return false;
+    r->next_exception = base + (size_t)step;
+    return true;
+}
+
+/* The exceptions stand behind the packed bytes; walking them once here finds where the stream ends. */
+static bool skip_exceptions(Cursor *c, uint64_t count) {
+    for (uint64_t i = 0; i < count && !c->bad; i++) {
+        (void)cursor_uvarint(c);
+        (void)cursor_uvarint(c);
+    }
+    return !c->bad;
+}
+
+bool pack_open(PackReader *r, Cursor *c, size_t n) {
+    unsigned w = cursor_u8(c);
+    uint64_t exceptions = cursor_uvarint(c);
+    if (c->bad || w > 64 || exceptions > n || n > SIZE_MAX / 64) return false;
+    Str packed = cursor_bytes(c, (n * w + 7) / 8);
+    if (c->bad) return false;
+    *r = (PackReader){
+        .packed = (const uint8_t *)packed.p,
+        .exceptions = *c,
+        .exceptions_left = exceptions,
+        .next_exception = SIZE_MAX,
+        .n = n,
+        .width = w,
+    };
+    if (!skip_exceptions(c, exceptions)) return false;
+    return exceptions == 0 || take_exception_index(r, 0);
+}
+
+static bool patch(PackReader *r, uint64_t *out, size_t n) {
+    while (r->next_exception < r->at + n) {
+        uint64_t high = cursor_uvarint(&r->exceptions);
+        size_t i = r->next_exception;
+        if (r->exceptions.bad || r->width == 64) return false;
+        out[i - r->at] |= high << r->width;
+        r->exceptions_left--;
+        /* A distance of 0 is the first value's only: the next exception lies further on. */
+        if (!take_exception_index(r, i) || r->next_exception == i) return false;
+    }
+    return true;
+}
+
+bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
+    size_t n = MIN((size_t)PACK_GROUP, r->n - r->at);
+    unsigned w = r->width;
+    if (w == 0)
+        memset(out, 0, n * sizeof *out);
+    else if (n == PACK_GROUP)
+        unpack_group(r->packed, w, out);
+    else
+        unpack_tail(r->packed, n, w, out);
+    r->packed += (n * w + 7) / 8;
+    if (UNLIKELY(r->next_exception < r->at + n) && !patch(r, out, n)) return false;
+    r->at += n;
+    *ret_n = n;
+    return true;
+}
