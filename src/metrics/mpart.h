@@ -1,0 +1,88 @@
+/* mpart.h - a metrics part: one immutable file with the samples of a time range and their index.
+ *
+ * Sections, each a checksummed block of storage/part.h, all but the data read in place from the mapping:
+ *   symbols   every label name and value once, sorted: a symbol id orders like its string
+ *   shapes    lists of label names; series of one metric share one
+ *   series    per series (sorted by labels): shape, value symbols, its blocks; and an offset table
+ *   times     one entry per distinct time column; series scraped together share it
+ *   postings  per label name the value symbols, per value the series
+ *   groups    encoded columns, collected to about 64 KiB; small value columns stand in the series entry instead
+ * A block is up to MPART_BLOCK_SAMPLES samples of one series; long ones carry statistics. */
+#ifndef MEERKAT_METRICS_MPART_H
+#define MEERKAT_METRICS_MPART_H
+
+#include "metrics/head.h"
+#include "metrics/postings.h"
+#include "storage/partset.h"
+
+#define MPART_BLOCK_SAMPLES 4096
+#define MPART_STATS_SAMPLES 512 /* blocks from this size on carry MBlockStats */
+
+/* --- writing --- */
+typedef struct MPartWriter MPartWriter;
+
+/* symbols: sorted, unique, with every name and value that will come; borrowed until finish. zstd_level 0: none. */
+ErrCode mpart_writer_create(
+    Fs *fs, const char *path, const Str *symbols, size_t n_symbols, int zstd_level, MPartWriter **ret, Err *reterr);
+/* In labels order. Times ascending, unique. Histograms likewise, bytes as histogram_encode wrote them. */
+ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
+    const HistogramRef *histograms, size_t n_histograms, Err *reterr);
+size_t mpart_writer_series_count(const MPartWriter *w);
+/* Fills min_t, max_t, rows and size_bytes; id and level are the caller's. */
+ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr);
+MPartWriter *mpart_writer_free(MPartWriter *w); /* unfinished: removes the file */
+
+/* --- reading; thread-safe --- */
+typedef struct MPart MPart;
+
+ErrCode mpart_open(Part *part, MPart **ret, Err *reterr);
+MPart *mpart_close(MPart *p);
+uint32_t mpart_series_count(const MPart *p);
+/* Reads and checks the index now; everything else below does so at its first use. */
+ErrCode mpart_load(MPart *p, Err *reterr);
+/* After mpart_load; sorted. */
+size_t mpart_symbol_count(const MPart *p);
+Str mpart_symbol(const MPart *p, size_t i);
+PostingIndex mpart_postings(MPart *p);
+/* Names in the part; ordinals are those of the PostingIndex. */
+size_t mpart_name_count(const MPart *p);
+Str mpart_name(const MPart *p, size_t ordinal);
+
+/* The array from the arena, the strings in the part's mapping. ERR_TOO_LARGE, ERR_CORRUPT. */
+ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret, Err *reterr);
+/* Whether a block of the series overlaps the range. */
+bool mpart_overlaps(const MPart *p, uint32_t series, int64_t min_t, int64_t max_t);
+
+typedef struct MBlockStats {
+    double min, max, sum, first, last;
+    uint32_t resets;
+} MBlockStats; /* stale markers are not counted */
+
+typedef struct MBlock {
+    uint32_t n, time_column;
+    int64_t min_t, max_t;
+    bool is_histogram, has_stats;
+    MBlockStats stats;
+    uint32_t group, offset, length; /* of the encoded values, when in_place.p == NULL */
+    Str in_place;
+} MBlock;
+/* Calls fn for each block of the series, in time order; false from fn stops. ERR_CORRUPT. */
+ErrCode mpart_blocks(const MPart *p, uint32_t series, bool (*fn)(void *ctx, const MBlock *b), void *ctx, Err *reterr);
+
+/* Decompressed groups and decoded time columns a query has seen; one per query and part. */
+typedef struct MPartCache {
+    Arena *groups[2]; /* times, values: the newest group of each kind */
+    uint32_t group_id[2];
+    Str group[2];
+    Arena *times;
+    U64Map *time_columns; /* id -> int64_t* */
+    double *values;
+    size_t values_cap;
+} MPartCache;
+void mpart_cache_done(MPartCache *c);
+
+/* Appends the samples in the range; histogram bytes are copied into the arena. ERR_CORRUPT, ERR_TOO_LARGE. */
+ErrCode mpart_read(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, SampleBuf *out,
+    HistogramRefs *ret_histograms, Arena *arena, Err *reterr);
+
+#endif

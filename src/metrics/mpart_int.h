@@ -1,0 +1,36 @@
+/* mpart_int.h - layout of a metrics part, shared by its writer and its reader. */
+#ifndef MEERKAT_METRICS_MPART_INT_H
+#define MEERKAT_METRICS_MPART_INT_H
+
+#include "metrics/mpart.h"
+
+#define MPART_VERSION 1
+#define MPART_GROUP_BYTES (64u << 10)
+#define MPART_IN_PLACE_MAX 24 /* value columns up to here stand in the series entry */
+
+typedef enum MPartSection {
+    MPART_SYMBOL_OFFSETS, /* u32 x (n + 1) into SYMBOL_BYTES */
+    MPART_SYMBOL_BYTES,
+    MPART_SHAPES,         /* per shape: count, name symbols; uvarints */
+    MPART_SERIES_OFFSETS, /* u32 x (n + 1) into SERIES */
+    MPART_SERIES,
+    MPART_TIMES,  /* MPartTime as 32 bytes each */
+    MPART_NAMES,  /* 12 bytes per name: symbol, first value, values */
+    MPART_VALUES, /* 8 bytes per value: symbol, offset into POSTINGS */
+    MPART_POSTINGS,
+    MPART_SECTIONS,
+} MPartSection;
+
+#define MPART_TIME_BYTES 32
+#define MPART_NAME_BYTES 12
+#define MPART_VALUE_BYTES 8
+
+typedef struct MPartTime {
+    uint32_t group, offset, length, n;
+    int64_t min_t, max_t;
+} MPartTime;
+
+/* Kinds of blocks in a series entry: one byte of flags before each. */
+enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4 };
+
+#endif

@@ -1,0 +1,159 @@
+#include "metrics/record.h"
+
+#define RECORD_VERSION 1
+#define VARINT_MAX 10
+
+void labels_encode(Buf *out, Labels l) {
+    buf_put_uvarint(out, l.n);
+    for (size_t i = 0; i < l.n; i++) {
+        buf_put_lenstr(out, l.v[i].name);
+        buf_put_lenstr(out, l.v[i].value);
+    }
+}
+
+bool labels_decode(Cursor *c, Arena *arena, Labels *ret) {
+    uint64_t n = cursor_uvarint(c);
+    if (c->bad || n > cursor_left(c) / 2) return false;
+    Label *v = ARENA_ARRAY(arena, Label, n);
+    if (!v) return false;
+    for (uint64_t i = 0; i < n; i++) {
+        v[i].name = cursor_lenstr(c);
+        v[i].value = cursor_lenstr(c);
+    }
+    *ret = (Labels){v, n};
+    return !c->bad;
+}
+
+void record_begin(Buf *out, uint64_t epoch) {
+    buf_put_char(out, RECORD_VERSION);
+    buf_put_uvarint(out, epoch);
+}
+
+void record_put_series(Buf *out, uint32_t id, Labels labels) {
+    buf_put_char(out, RECORD_SERIES);
+    buf_put_uvarint(out, id);
+    labels_encode(out, labels);
+}
+
+static char *put_varint(char *p, uint64_t v) {
+    while (v >= 0x80) {
+        *p++ = (char)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (char)v;
+    return p;
+}
+
+void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, int64_t *prev_t) {
+    buf_reserve(out, 1 + 2 * VARINT_MAX + n * (VARINT_MAX + sizeof *v));
+    char *p = out->p + out->n;
+    *p++ = RECORD_SAMPLES;
+    p = put_varint(p, id);
+    p = put_varint(p, n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t d = (uint64_t)t_ms[i] - (uint64_t)*prev_t;
+        p = put_varint(p, d << 1 ^ (d >> 63 ? UINT64_MAX : 0));
+        memcpy(p, &v[i], 8); /* little-endian, as everything on disk */
+        p += 8;
+        *prev_t = t_ms[i];
+    }
+    out->n = (size_t)(p - out->p);
+}
+
+void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, const Histogram *h) {
+    buf_put_char(out, RECORD_HISTOGRAM);
+    buf_put_uvarint(out, id);
+    buf_put_svarint(out, t_ms);
+    histogram_encode(out, h);
+}
+
+void record_put_exemplar(Buf *out, uint32_t id, const Exemplar *e) {
+    buf_put_char(out, RECORD_EXEMPLAR);
+    buf_put_uvarint(out, id);
+    labels_encode(out, e->labels);
+    buf_put(out, &e->value, 8);
+    buf_put_svarint(out, e->t_ms);
+}
+
+void record_put_metadata(Buf *out, const MetricMetadata *m) {
+    buf_put_char(out, RECORD_METADATA);
+    buf_put_char(out, (char)m->type);
+    buf_put_lenstr(out, m->metric);
+    buf_put_lenstr(out, m->help);
+    buf_put_lenstr(out, m->unit);
+}
+
+bool record_reader_init(RecordReader *r, Str payload, Arena *arena) {
+    *r = (RecordReader){.c = cursor_of(payload), .arena = arena};
+    uint8_t version = cursor_u8(&r->c);
+    r->epoch = cursor_uvarint(&r->c);
+    return !r->c.bad && version == RECORD_VERSION;
+}
+
+static bool read_id(RecordReader *r, RecordItem *it) {
+    uint64_t id = cursor_uvarint(&r->c);
+    it->id = (uint32_t)id;
+    return !r->c.bad && id < UINT32_MAX;
+}
+
+static bool read_samples(RecordReader *r, RecordItem *it) {
+    if (!read_id(r, it)) return false;
+    uint64_t n = cursor_uvarint(&r->c);
+    if (r->c.bad || n > cursor_left(&r->c) / 9) return false;
+    int64_t *t = ARENA_ARRAY(r->arena, int64_t, n);
+    double *v = ARENA_ARRAY(r->arena, double, n);
+    if (!t || !v) return false;
+    for (uint64_t i = 0; i < n; i++) {
+        r->prev_t = (int64_t)((uint64_t)r->prev_t + (uint64_t)cursor_svarint(&r->c));
+        uint64_t bits = cursor_u64le(&r->c);
+        t[i] = r->prev_t;
+        memcpy(&v[i], &bits, 8);
+    }
+    it->t_ms = t;
+    it->v = v;
+    it->n = n;
+    return !r->c.bad;
+}
+
+static bool read_histogram(RecordReader *r, RecordItem *it) {
+    if (!read_id(r, it)) return false;
+    it->t = cursor_svarint(&r->c);
+    size_t used = 0;
+    if (r->c.bad) return false;
+    Str rest = str_of((const char *)r->c.p, cursor_left(&r->c));
+    if (!histogram_decode(rest, r->arena, &it->histogram, &used)) return false;
+    r->c.p += used;
+    return true;
+}
+
+static bool read_exemplar(RecordReader *r, RecordItem *it) {
+    if (!read_id(r, it) || !labels_decode(&r->c, r->arena, &it->exemplar.labels)) return false;
+    uint64_t bits = cursor_u64le(&r->c);
+    memcpy(&it->exemplar.value, &bits, 8);
+    it->exemplar.t_ms = cursor_svarint(&r->c);
+    return !r->c.bad;
+}
+
+static bool read_metadata(RecordReader *r, RecordItem *it) {
+    uint8_t type = cursor_u8(&r->c);
+    it->metadata.metric = cursor_lenstr(&r->c);
+    it->metadata.help = cursor_lenstr(&r->c);
+    it->metadata.unit = cursor_lenstr(&r->c);
+    if (r->c.bad || type > METRIC_STATESET) return false;
+    it->metadata.type = (MetricType)type;
+    return true;
+}
+
+int record_next(RecordReader *r, RecordItem *ret) {
+    if (cursor_left(&r->c) == 0) return 0;
+    *ret = (RecordItem){.kind = (RecordItemKind)cursor_u8(&r->c)};
+    bool ok = false;
+    switch (ret->kind) {
+    case RECORD_SERIES: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;
+    case RECORD_SAMPLES: ok = read_samples(r, ret); break;
+    case RECORD_HISTOGRAM: ok = read_histogram(r, ret); break;
+    case RECORD_EXEMPLAR: ok = read_exemplar(r, ret); break;
+    case RECORD_METADATA: ok = read_metadata(r, ret); break;
+    }
+    return ok ? 1 : -1;
+}

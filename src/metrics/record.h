@@ -1,0 +1,59 @@
+/* record.h - the metrics store's records in the write-ahead log.
+ *
+ * A record names the head generation (epoch) it was made for and holds items: series (id with labels), runs of
+ * samples by id, histograms, exemplars, metadata. Ids mean something only within their epoch, and a record that
+ * uses an id comes after (or is) one that defines it, because the log is cut exactly where an epoch ends. */
+#ifndef MEERKAT_METRICS_RECORD_H
+#define MEERKAT_METRICS_RECORD_H
+
+#include "base/cursor.h"
+#include "model/metrics_batch.h"
+
+#define RECORD_METRICS 1 /* WAL record type */
+
+void record_begin(Buf *out, uint64_t epoch);
+void record_put_series(Buf *out, uint32_t id, Labels labels);
+/* n samples of one series; *prev_t is the delta base carried through the record, 0 at first. */
+void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, int64_t *prev_t);
+void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, const Histogram *h);
+void record_put_exemplar(Buf *out, uint32_t id, const Exemplar *e);
+void record_put_metadata(Buf *out, const MetricMetadata *m);
+
+typedef enum RecordItemKind {
+    RECORD_SERIES = 'S',
+    RECORD_SAMPLES = 'V',
+    RECORD_HISTOGRAM = 'H',
+    RECORD_EXEMPLAR = 'E',
+    RECORD_METADATA = 'M'
+} RecordItemKind;
+
+typedef struct RecordItem {
+    RecordItemKind kind;
+    uint32_t id;         /* all but METADATA */
+    Labels labels;       /* SERIES */
+    const int64_t *t_ms; /* SAMPLES */
+    const double *v;
+    size_t n;
+    int64_t t; /* HISTOGRAM */
+    Histogram histogram;
+    Exemplar exemplar;
+    MetricMetadata metadata;
+} RecordItem;
+
+typedef struct RecordReader {
+    Cursor c;
+    Arena *arena; /* arrays; strings are slices of the record */
+    uint64_t epoch;
+    int64_t prev_t;
+} RecordReader;
+
+/* false: not a record of this store or of a newer version. */
+ATTR_MUST bool record_reader_init(RecordReader *r, Str payload, Arena *arena);
+/* 1: an item; 0: the end; -1: malformed or the arena is exhausted. */
+int record_next(RecordReader *r, RecordItem *ret);
+
+/* Label sets as stored in records and side files. */
+void labels_encode(Buf *out, Labels l);
+ATTR_MUST bool labels_decode(Cursor *c, Arena *arena, Labels *ret);
+
+#endif

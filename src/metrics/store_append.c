@@ -1,0 +1,208 @@
+#include "metrics/record.h"
+#include "metrics/store_int.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+
+typedef struct AppendJob {
+    const MetricsBatch *batch;
+    Head *head;
+    HeadSeries **series; /* per batch series; NULL: refused */
+    uint32_t *missing;   /* batch indices of series the head does not know yet */
+    size_t n_missing;
+    int64_t min_t; /* older is refused */
+    MetricsAppendResult *result;
+} AppendJob;
+
+/* --- gate --- */
+static void gate_enter(Gate *g) {
+    mutex_lock(&g->lock);
+    while (g->closed) cond_wait(&g->changed, &g->lock);
+    g->inside++;
+    mutex_unlock(&g->lock);
+}
+
+static void gate_leave(Gate *g) {
+    mutex_lock(&g->lock);
+    ASSERT(g->inside > 0);
+    if (--g->inside == 0 && g->closed) cond_broadcast(&g->changed);
+    mutex_unlock(&g->lock);
+}
+
+int64_t store_retention_floor(const EmbeddedStore *s) {
+    int64_t now = clock_now_ms();
+    return s->opts.retention_ms >= now ? INT64_MIN : now - s->opts.retention_ms;
+}
+
+static void note_error(MetricsAppendResult *r, const char *what, int64_t t, Labels labels) {
+    if (r->first_error[0]) return;
+    Buf text = {0};
+    labels_put_text(&text, labels);
+    snprintf(r->first_error, sizeof r->first_error, "%s %lld; series %s", what, (long long)t, buf_cstr(&text));
+    buf_done(&text);
+}
+
+/* --- resolving --- */
+static void resolve(AppendJob *job) {
+    const MetricsBatch *b = job->batch;
+    Head *h = job->head;
+    head_lock_read(h);
+    for (size_t i = 0; i < b->series.n; i++) {
+        const BatchSeries *bs = &b->series.v[i];
+        job->series[i] = bs->labels.n ? head_find(h, bs->labels, bs->raw_hash) : NULL;
+        if (!job->series[i] && bs->labels.n) job->missing[job->n_missing++] = (uint32_t)i;
+    }
+    head_unlock(h);
+    /* In slices, so that lookups of other workers get their turn. */
+    for (size_t i = 0; i < job->n_missing;) {
+        head_lock_write(h);
+        for (size_t end = MIN(i + 256, job->n_missing); i < end; i++) {
+            const BatchSeries *bs = &b->series.v[job->missing[i]];
+            bool created;
+            job->series[job->missing[i]] = head_get_or_create(h, bs->labels, bs->raw_hash, &created);
+            job->result->new_series += created;
+        }
+        head_unlock(h);
+    }
+}
+
+/* --- encoding --- */
+static bool series_has_data(const BatchSeries *bs) { return bs->n_samples || bs->n_histograms || bs->n_exemplars; }
+
+static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t id, Buf *out, int64_t *prev_t) {
+    const int64_t *t = job->batch->t_ms.v + bs->first_sample;
+    const double *v = job->batch->value.v + bs->first_sample;
+    size_t n = bs->n_samples;
+    for (size_t from = 0; from < n;) { /* runs of samples that are not too old: nearly always one */
+        size_t to = from;
+        while (to < n && t[to] >= job->min_t) to++;
+        if (to > from) record_put_samples(out, id, t + from, v + from, to - from, prev_t);
+        from = to + 1;
+    }
+}
+
+static void encode(const AppendJob *job, Buf *out) {
+    const MetricsBatch *b = job->batch;
+    int64_t prev_t = 0;
+    record_begin(out, head_epoch(job->head));
+    for (size_t i = 0; i < b->series.n; i++) {
+        const BatchSeries *bs = &b->series.v[i];
+        const HeadSeries *s = job->series[i];
+        if (!s || !series_has_data(bs)) continue;
+        if (!s->logged) record_put_series(out, s->id, bs->labels);
+        encode_samples(job, bs, s->id, out, &prev_t);
+        for (uint32_t k = 0; k < bs->n_histograms; k++) {
+            size_t at = bs->first_histogram + k;
+            if (b->histogram_t_ms.v[at] >= job->min_t)
+                record_put_histogram(out, s->id, b->histogram_t_ms.v[at], &b->histograms.v[at]);
+        }
+        for (uint32_t k = 0; k < bs->n_exemplars; k++)
+            record_put_exemplar(out, s->id, &b->exemplars.v[bs->first_exemplar + k]);
+    }
+}
+
+static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
+    vec_foreach(const MetricMetadata, m, &b->metadata) {
+        if (!side_metadata_known(&s->side, m)) record_put_metadata(out, m);
+    }
+}
+
+/* --- applying, on the writer thread --- */
+static void count_put(AppendJob *job, HeadPut put, const BatchSeries *bs, int64_t t, uint64_t *stored, uint64_t *late) {
+    switch (put) {
+    case HEAD_PUT_LATE: (*late)++; /* fall through */
+    case HEAD_PUT_STORED: (*stored)++; break;
+    case HEAD_PUT_DUPLICATE: job->result->duplicates++; break;
+    case HEAD_PUT_CONFLICT:
+        job->result->conflicts++;
+        note_error(job->result, "duplicate sample for timestamp", t, bs->labels);
+        break;
+    }
+}
+
+static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, HeadSeries *hs, uint64_t *late) {
+    const MetricsBatch *b = job->batch;
+    hs->logged = true;
+    for (uint32_t k = 0; k < bs->n_samples; k++) {
+        int64_t t = b->t_ms.v[bs->first_sample + k];
+        if (t < job->min_t) {
+            job->result->too_old++;
+            note_error(job->result, "sample is older than the retention: timestamp", t, bs->labels);
+            continue;
+        }
+        HeadPut put = head_put(job->head, hs, t, b->value.v[bs->first_sample + k]);
+        count_put(job, put, bs, t, &job->result->samples, late);
+    }
+    for (uint32_t k = 0; k < bs->n_histograms; k++) {
+        int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
+        if (t < job->min_t) {
+            job->result->too_old++;
+            continue;
+        }
+        HeadPut put = head_put_histogram(job->head, hs, t, &b->histograms.v[bs->first_histogram + k]);
+        count_put(job, put, bs, t, &job->result->histograms, late);
+    }
+    for (uint32_t k = 0; k < bs->n_exemplars; k++) {
+        side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
+        job->result->exemplars++;
+    }
+}
+
+void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
+    EmbeddedStore *s = ctx;
+    AppendJob *job = item;
+    uint64_t late = 0;
+    (void)pos;
+    (void)payload;
+    ASSERT(type == RECORD_METRICS && job->head == s->active);
+    head_write_begin(job->head);
+    for (size_t i = 0; i < job->batch->series.n; i++) {
+        const BatchSeries *bs = &job->batch->series.v[i];
+        if (job->series[i] && series_has_data(bs)) apply_series(s, job, bs, job->series[i], &late);
+    }
+    head_write_end(job->head);
+    vec_foreach(const MetricMetadata, m, &job->batch->metadata) side_add_metadata(&s->side, m);
+    s->samples_total += job->result->samples + job->result->histograms;
+    s->late_total += late;
+}
+
+/* --- entry --- */
+static ErrCode refuse_when_full(EmbeddedStore *s, Err *reterr) {
+    mutex_lock(&s->view_lock);
+    HeadStats stats;
+    head_stats(s->active, &stats);
+    bool over = stats.bytes > s->opts.head_bytes_max;
+    bool full = over && (s->frozen.n >= FROZEN_MAX || stats.bytes / 2 > s->opts.head_bytes_max);
+    mutex_unlock(&s->view_lock);
+    if (over) store_wake(s, true, false);
+    return full ? err_set(reterr, ERR_OVERLOADED, "the metrics head is full, parts are being written") : OK;
+}
+
+static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
+    size_t n = job->batch->series.n;
+    Buf payload = {0};
+    job->head = s->active; /* cannot change while we are inside the gate */
+    job->series = mem_alloc_array(MAX(n, 1), sizeof *job->series);
+    job->missing = mem_alloc_array(MAX(n, 1), sizeof *job->missing);
+    resolve(job);
+    encode(job, &payload);
+    encode_metadata(s, job->batch, &payload);
+    ErrCode code = commit_submit(s->commit, RECORD_METRICS, buf_str(&payload), job, reterr);
+    buf_done(&payload);
+    mem_free(job->series);
+    mem_free(job->missing);
+    return code;
+}
+
+ErrCode store_append(MetricsStore *base, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    *ret = (MetricsAppendResult){0};
+    if (batch->series.n == 0 && batch->metadata.n == 0) return OK;
+    ErrCode code = refuse_when_full(s, reterr);
+    if (code != OK) return code;
+    AppendJob job = {.batch = batch, .min_t = store_retention_floor(s), .result = ret};
+    gate_enter(&s->gate);
+    code = append_inside(s, &job, reterr);
+    gate_leave(&s->gate);
+    return code;
+}

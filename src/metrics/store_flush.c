@@ -1,0 +1,267 @@
+#include "base/log.h"
+#include "metrics/store_int.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WAKE_MS 1000
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define BOUNDARY_SLACK_MS (INT64_C(3) * 60 * 1000) /* late scrapes still meet their partition's head */
+
+void store_wake(EmbeddedStore *s, bool flush, bool merge) {
+    mutex_lock(&s->wake_lock);
+    s->want_flush |= flush;
+    s->want_merge |= merge;
+    cond_broadcast(&s->wake);
+    mutex_unlock(&s->wake_lock);
+}
+
+/* --- freezing --- */
+typedef struct Cut {
+    EmbeddedStore *store;
+    WalPos pos;
+    ErrCode code;
+    Err *reterr;
+} Cut;
+
+static void cut_log(void *ctx) {
+    Cut *c = ctx;
+    c->code = wal_cut(c->store->wal, &c->pos, c->reterr);
+}
+
+static void gate_close(Gate *g) {
+    mutex_lock(&g->lock);
+    ASSERT(!g->closed);
+    g->closed = true;
+    while (g->inside > 0) cond_wait(&g->changed, &g->lock);
+    mutex_unlock(&g->lock);
+}
+
+static void gate_open(Gate *g) {
+    mutex_lock(&g->lock);
+    g->closed = false;
+    cond_broadcast(&g->changed);
+    mutex_unlock(&g->lock);
+}
+
+ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
+    HeadStats stats;
+    mutex_lock(&s->view_lock);
+    head_stats(s->active, &stats);
+    bool nothing = (stats.samples == 0 && stats.histograms == 0) || s->frozen.n >= FROZEN_MAX;
+    mutex_unlock(&s->view_lock);
+    if (nothing) return OK;
+    gate_close(&s->gate);
+    Cut cut = {.store = s, .reterr = reterr};
+    commit_run(s->commit, cut_log, &cut);
+    if (cut.code == OK) {
+        mutex_lock(&s->view_lock);
+        Head *old = s->active;
+        vec_push(&s->frozen, (FrozenHead){old, cut.pos});
+        s->series_before = stats.series;
+        s->active = head_create(head_epoch(old) + 1);
+        s->active_since_ms = clock_now_ms();
+        mutex_unlock(&s->view_lock);
+    }
+    gate_open(&s->gate);
+    return cut.code;
+}
+
+/* --- writing a head --- */
+typedef struct HeadRow {
+    Labels labels;
+    const HeadSeries *series;
+} HeadRow;
+
+typedef struct HeadDump {
+    Arena *arena;
+    HeadRow *rows; /* sorted by labels */
+    size_t n;
+    Str *symbols; /* sorted, unique */
+    size_t n_symbols;
+} HeadDump;
+
+static int row_cmp(const void *a, const void *b) {
+    return labels_cmp(((const HeadRow *)a)->labels, ((const HeadRow *)b)->labels);
+}
+
+static int str_order(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
+
+static void dump_series(Head *h, HeadDump *d) {
+    d->arena = arena_create(ARENA_UNLIMITED);
+    head_lock_read(h);
+    d->n = head_series_count(h);
+    d->rows = ARENA_ARRAY(d->arena, HeadRow, d->n);
+    ASSERT(d->rows);
+    for (size_t i = 0; i < d->n; i++) {
+        d->rows[i].series = head_series_at(h, (uint32_t)i);
+        d->rows[i].labels = head_labels(h, d->rows[i].series, d->arena);
+        ASSERT(d->rows[i].labels.v);
+    }
+    d->symbols = head_symbols(h, d->arena, &d->n_symbols);
+    head_unlock(h);
+    if (d->n) qsort(d->rows, d->n, sizeof *d->rows, row_cmp);
+    if (d->n_symbols) qsort(d->symbols, d->n_symbols, sizeof *d->symbols, str_order);
+}
+
+/* Start of the partition a time lies in: partition_ms long for the newest day, a day for older ones, so that a
+ * backfill of months does not make thousands of parts. */
+static int64_t partition_start(const EmbeddedStore *s, int64_t now, int64_t t, int64_t *ret_len) {
+    *ret_len = now - t > 2 * DAY_MS && s->opts.partition_ms < DAY_MS ? DAY_MS : s->opts.partition_ms;
+    int64_t rest = t % *ret_len;
+    if (rest < 0) rest += *ret_len;
+    return t < INT64_MIN + rest ? INT64_MIN : t - rest;
+}
+
+typedef struct PartList {
+    VEC(PartInfo) made;
+} PartList;
+
+/* Writes what the head has in [from, to] into one part; none when there is nothing. *ret_next: the next time the
+ * head has after `to`, INT64_MAX when none. */
+static ErrCode write_range(
+    EmbeddedStore *s, Head *h, const HeadDump *d, int64_t from, int64_t to, PartList *out, Err *reterr) {
+    char path[FS_PATH_MAX];
+    PartInfo info = {.id = partset_new_id(s->parts, path)};
+    MPartWriter *w;
+    ErrCode code = mpart_writer_create(s->fs, path, d->symbols, d->n_symbols, 0, &w, reterr);
+    if (code != OK) return code;
+    SampleBuf samples = {0};
+    HistogramRefs histograms = {0};
+    for (size_t i = 0; i < d->n && code == OK; i++) {
+        sample_buf_clear(&samples);
+        vec_clear(&histograms);
+        if (!head_read(h, d->rows[i].series, from, to, &samples, &histograms))
+            code = err_set(reterr, ERR_CORRUPT, "a chunk of the head does not decode");
+        sample_buf_finish(&samples);
+        if (code == OK && samples.n + histograms.n)
+            code = mpart_writer_series(
+                w, d->rows[i].labels, samples.t, samples.v, samples.n, histograms.v, histograms.n, reterr);
+    }
+    bool empty = mpart_writer_series_count(w) == 0;
+    if (code == OK && !empty) code = mpart_writer_finish(w, &info, reterr);
+    if (code == OK && !empty) vec_push(&out->made, info);
+    mpart_writer_free(w);
+    sample_buf_done(&samples);
+    vec_done(&histograms);
+    return code;
+}
+
+/* The smallest time >= from of any series, INT64_MAX when there is none. Series ranges suffice to skip gaps. */
+static int64_t next_time(const HeadDump *d, int64_t from) {
+    int64_t best = INT64_MAX;
+    for (size_t i = 0; i < d->n; i++) {
+        const HeadSeries *hs = d->rows[i].series;
+        if (hs->min_t > hs->max_t || hs->max_t < from) continue;
+        best = MIN(best, MAX(hs->min_t, from));
+    }
+    return best;
+}
+
+static ErrCode write_parts(EmbeddedStore *s, Head *h, PartList *out, Err *reterr) {
+    HeadStats stats;
+    head_stats(h, &stats);
+    HeadDump d = {0};
+    dump_series(h, &d);
+    ErrCode code = OK;
+    int64_t now = clock_now_ms(), t = stats.min_t;
+    while (code == OK && t <= stats.max_t) {
+        int64_t len, start = partition_start(s, now, t, &len);
+        int64_t end = start > INT64_MAX - len ? INT64_MAX : start + len - 1;
+        code = write_range(s, h, &d, start, end, out, reterr);
+        if (end == INT64_MAX) break;
+        t = next_time(&d, end + 1);
+        if (t == INT64_MAX) break;
+    }
+    arena_free(d.arena);
+    return code;
+}
+
+static void remove_files(EmbeddedStore *s, const PartList *list) {
+    for (size_t i = 0; i < list->made.n; i++) {
+        char path[FS_PATH_MAX], dir[FS_PATH_MAX], name[40];
+        snprintf(name, sizeof name, "part-%016llx.mkp", (unsigned long long)list->made.v[i].id);
+        fs_path_join(dir, s->dir, "parts");
+        fs_path_join(path, dir, name);
+        (void)s->fs->ops->remove(s->fs, path, NULL); /* else removed at the next start: not in the manifest */
+    }
+}
+
+ErrCode store_write_head(EmbeddedStore *s, Head *h, WalPos floor, Err *reterr) {
+    PartList list = {0};
+    ErrCode code = write_parts(s, h, &list, reterr);
+    if (code == OK) code = side_save(s, reterr);
+    if (code == OK) code = partset_publish(s->parts, list.made.v, list.made.n, NULL, 0, floor, reterr);
+    if (code != OK) remove_files(s, &list);
+    vec_done(&list.made);
+    return code;
+}
+
+/* --- flushing --- */
+static void truncate_log(void *ctx) {
+    Cut *c = ctx;
+    c->code = wal_truncate_before(c->store->wal, c->pos, c->reterr);
+}
+
+static ErrCode flush_oldest(EmbeddedStore *s, Err *reterr) {
+    mutex_lock(&s->view_lock);
+    FrozenHead f = s->frozen.v[0]; /* only we remove, under flush_lock */
+    mutex_unlock(&s->view_lock);
+    ErrCode code = store_write_head(s, f.head, f.end, reterr);
+    if (code != OK) return code;
+    mutex_lock(&s->view_lock);
+    s->frozen.n--;
+    memmove(s->frozen.v, s->frozen.v + 1, s->frozen.n * sizeof *s->frozen.v);
+    mutex_unlock(&s->view_lock);
+    head_unref(f.head);
+    Cut cut = {.store = s, .pos = f.end};
+    commit_run(s->commit, truncate_log, &cut); /* a failure only leaves old segments for the next time */
+    store_wake(s, false, true);
+    return OK;
+}
+
+ErrCode store_flush(MetricsStore *base, Err *reterr) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    mutex_lock(&s->flush_lock);
+    ErrCode code = store_freeze(s, reterr);
+    while (code == OK && s->frozen.n) code = flush_oldest(s, reterr);
+    mutex_unlock(&s->flush_lock);
+    return code;
+}
+
+/* --- the background thread --- */
+static bool flush_is_due(EmbeddedStore *s) {
+    HeadStats stats;
+    int64_t now = clock_now_ms(), len = s->opts.partition_ms;
+    mutex_lock(&s->view_lock);
+    head_stats(s->active, &stats);
+    bool waiting = s->frozen.n > 0;
+    int64_t boundary = now - now % len;
+    bool aged = s->active_since_ms < boundary && now - boundary >= BOUNDARY_SLACK_MS;
+    mutex_unlock(&s->view_lock);
+    bool has_data = stats.samples || stats.histograms;
+    return waiting || (has_data && (aged || stats.bytes > s->opts.head_bytes_max));
+}
+
+void store_flusher_main(void *ctx) {
+    EmbeddedStore *s = ctx;
+    int64_t retry_ms = 0;
+    for (;;) {
+        mutex_lock(&s->wake_lock);
+        if (!s->stop && (!s->want_flush || retry_ms))
+            (void)cond_wait_ms(&s->wake, &s->wake_lock, MAX(WAKE_MS, retry_ms));
+        bool stop = s->stop;
+        s->want_flush = false;
+        mutex_unlock(&s->wake_lock);
+        if (stop) return;
+        if (!flush_is_due(s)) continue;
+        Err err = {0};
+        if (store_flush(&s->base, &err) == OK) {
+            retry_ms = 0;
+        } else {
+            retry_ms = retry_ms ? MIN(retry_ms * 2, 60000) : 2000;
+            log_error("metrics: writing parts failed, the log keeps the data", "error", err.msg, NULL);
+        }
+    }
+}

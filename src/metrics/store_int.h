@@ -1,0 +1,168 @@
+/* store_int.h - inside of the embedded metrics store.
+ *
+ * Data goes: append (worker) -> WAL -> head (writer thread) -> frozen head -> parts -> merged parts.
+ * A reader takes a View: references to the active and the frozen heads first, then a snapshot of the parts. A
+ * frozen head leaves only after its parts are published, so a view may see samples twice (removed by merging), but
+ * never misses any.
+ *
+ * Locks, in the order they may be taken: flush_lock, gate, view_lock; index and shard locks of a head innermost. */
+#ifndef MEERKAT_METRICS_STORE_INT_H
+#define MEERKAT_METRICS_STORE_INT_H
+
+#include "metrics/head.h"
+#include "metrics/metrics_store.h"
+#include "metrics/mpart.h"
+#include "storage/commit.h"
+#include "storage/partset.h"
+#include "storage/wal.h"
+#include "sys/thread.h"
+
+#define EXEMPLARS_MAX 100000
+#define FROZEN_MAX 4 /* heads waiting to be written; more: appends are refused */
+
+typedef struct FrozenHead {
+    Head *head;
+    WalPos end; /* where the log of its epoch ends */
+} FrozenHead;
+
+/* Appends go through the gate; a freeze closes it and waits for those inside. */
+typedef struct Gate {
+    Mutex lock;
+    Cond changed;
+    unsigned inside;
+    bool closed;
+} Gate;
+
+typedef struct StoredExemplar {
+    char *bytes; /* owned: series labels, exemplar labels; value and time beside */
+    uint32_t n;
+    double value;
+    int64_t t_ms;
+} StoredExemplar;
+
+/* Exemplars and metadata: small, all in memory, saved beside the parts at every flush. */
+typedef struct SideData {
+    Mutex lock;
+    StoredExemplar *ring;
+    size_t next, n_exemplars, ring_cap;
+    Map *newest;                 /* series labels (encoded) -> hash of its newest exemplar, against repetition */
+    Map *metadata;               /* metric -> index in entries */
+    VEC(MetricMetadata) entries; /* strings owned */
+    bool dirty;
+} SideData;
+
+typedef struct Tombstone {
+    Matchers matchers; /* in the table's arena */
+    int64_t min_t, max_t;
+    uint64_t max_part_id; /* later parts are not affected */
+} Tombstone;
+
+/* Reference-counted, replaced as a whole. */
+typedef struct Tombstones {
+    _Atomic uint32_t refs;
+    Arena *arena;
+    Tombstone *v;
+    size_t n;
+} Tombstones;
+
+typedef struct EmbeddedStore {
+    MetricsStore base; /* first */
+    Fs *fs;
+    char dir[FS_PATH_MAX];
+    MetricsStoreOptions opts;
+    WalReport wal_report;
+    Wal *wal;
+    CommitQueue *commit;
+    PartSet *parts;
+    Gate gate;
+
+    Mutex view_lock;
+    Head *active;
+    VEC(FrozenHead) frozen; /* oldest first */
+    Tombstones *tombs;
+    int64_t active_since_ms;
+    uint64_t series_before; /* of the head frozen last: the active one knows few at first */
+
+    Mutex flush_lock;
+    SideData side;
+    Mutex wake_lock;
+    Cond wake;
+    _Atomic bool stop;
+    bool want_flush, want_merge;
+    Thread *flusher, *merger;
+    _Atomic uint64_t samples_total, late_total, corrupt_blocks;
+} EmbeddedStore;
+
+/* --- store_append.c --- */
+ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
+void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
+int64_t store_retention_floor(const EmbeddedStore *s);
+
+/* --- store_replay.c --- */
+ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);
+
+/* --- store_flush.c --- */
+ErrCode store_freeze(EmbeddedStore *s, Err *reterr); /* flush_lock held; no-op on an empty head */
+ErrCode store_flush(MetricsStore *s, Err *reterr);
+/* Writes one head into parts and publishes them; floor 0 leaves the WAL floor. flush_lock held (or opening). */
+ErrCode store_write_head(EmbeddedStore *s, Head *h, WalPos floor, Err *reterr);
+void store_flusher_main(void *ctx);
+void store_wake(EmbeddedStore *s, bool flush, bool merge);
+
+/* --- store_merge.c --- */
+void store_merger_main(void *ctx);
+ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr); /* one merge and one retention pass */
+
+/* --- store_select.c, store_labels.c --- */
+typedef struct View {
+    EmbeddedStore *store;
+    Head *heads[FROZEN_MAX + 1]; /* oldest first, the active one last */
+    size_t n_heads;
+    PartSnapshot parts;
+    Tombstones *tombs;
+} View;
+/* In the request's arena and released with it. NULL: arena exhausted. */
+View *view_open(EmbeddedStore *s, Arena *arena);
+/* A series as the sources of a view know it. */
+typedef struct SourceSeries {
+    Labels labels;
+    uint32_t source; /* part index, or parts.n + head index */
+    uint32_t id;
+} SourceSeries;
+typedef VEC(SourceSeries) SourceSeriesVec;
+/* Every source's series that match and overlap the range, sorted by labels, then source. Heap vector: caller's. */
+ErrCode view_match(View *v, const MetricsSelect *req, SourceSeriesVec *ret, Err *reterr);
+/* Drops the series of parts of which tombstones leave nothing in the range. */
+ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *all, Err *reterr);
+ErrCode store_select(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
+ErrCode store_series(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
+ErrCode store_label_names(
+    MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+ErrCode store_label_values(
+    MetricsStore *s, const MetricsSelect *req, Str name, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+
+/* --- store_tombs.c --- */
+Tombstones *tombs_ref(Tombstones *t);
+void tombs_unref(Tombstones *t);
+ErrCode tombs_load(EmbeddedStore *s, Err *reterr);
+/* Drops those no part can need any more. view_lock not held. */
+ErrCode tombs_prune(EmbeddedStore *s, Err *reterr);
+ErrCode store_delete_series(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr);
+bool tombs_touch(const Tombstones *t, uint64_t part_id, Labels labels); /* whether any names this series */
+/* Removes deleted samples of a part's series from the buffers [from_*, n). */
+void tombs_apply(
+    const Tombstones *t, uint64_t part_id, Labels labels, SampleBuf *b, size_t from, HistogramRefs *h, size_t from_h);
+
+/* --- store_side.c --- */
+void side_init(SideData *d);
+void side_done(SideData *d);
+void side_add_exemplar(SideData *d, Labels series, const Exemplar *e);
+void side_add_metadata(SideData *d, const MetricMetadata *m);
+bool side_metadata_known(SideData *d, const MetricMetadata *m);
+ErrCode side_load(EmbeddedStore *s, Err *reterr);
+ErrCode side_save(EmbeddedStore *s, Err *reterr);
+ErrCode store_metadata(MetricsStore *s, Str metric, Arena *arena, MetricMetadata **ret, size_t *ret_n, Err *reterr);
+ErrCode store_exemplars(
+    MetricsStore *s, const MetricsSelect *req, Labels **ret_series, Exemplar **ret, size_t *ret_n, Err *reterr);
+
+#endif

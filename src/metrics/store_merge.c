@@ -1,0 +1,212 @@
+#include "base/log.h"
+#include "metrics/store_int.h"
+#include "sys/clock.h"
+
+#include <stdlib.h>
+
+#define MERGE_EVERY_MS 10000
+#define MERGE_PARTS_MAX 16
+#define EXPIRE_MAX 256
+#define MERGED_BYTES_MAX (UINT64_C(2) << 30)
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define ZSTD_LEVEL 3
+
+typedef struct Input {
+    const PartRef *ref;
+    MPart *part;
+    uint32_t at, n;
+    Labels labels; /* of series `at` */
+    Arena *arena;  /* holds labels */
+    MPartCache cache;
+} Input;
+
+typedef struct Merge {
+    EmbeddedStore *store;
+    Tombstones *tombs;
+    Input in[MERGE_PARTS_MAX];
+    size_t n;
+    Arena *arena;
+    SampleBuf samples;
+    HistogramRefs histograms;
+    int64_t min_t; /* older is past the retention */
+} Merge;
+
+static int str_order(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
+
+static Str *merged_symbols(const Merge *m, size_t *ret_n) {
+    size_t total = 0, n = 0;
+    for (size_t i = 0; i < m->n; i++) total += mpart_symbol_count(m->in[i].part);
+    Str *v = mem_alloc_array(MAX(total, 1), sizeof *v);
+    for (size_t i = 0; i < m->n; i++) {
+        for (size_t k = 0; k < mpart_symbol_count(m->in[i].part); k++) v[n++] = mpart_symbol(m->in[i].part, k);
+    }
+    if (n) qsort(v, n, sizeof *v, str_order);
+    size_t unique = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (unique == 0 || !str_eq(v[unique - 1], v[i])) v[unique++] = v[i];
+    }
+    *ret_n = unique;
+    return v;
+}
+
+static ErrCode input_load(Input *in, Err *reterr) {
+    if (in->at >= in->n) return OK;
+    arena_reset(in->arena);
+    return mpart_labels(in->part, in->at, in->arena, &in->labels, reterr);
+}
+
+/* Series by series; equal label sets of several inputs become one, the newest part winning equal times. */
+static ErrCode merge_series(Merge *m, const Labels *labels, const bool *has, MPartWriter *w, Err *reterr) {
+    ErrCode code = OK;
+    sample_buf_clear(&m->samples);
+    vec_clear(&m->histograms);
+    arena_reset(m->arena);
+    for (size_t i = 0; i < m->n && code == OK; i++) {
+        if (!has[i]) continue;
+        Input *in = &m->in[i];
+        size_t from = m->samples.n, from_h = m->histograms.n;
+        code = mpart_read(
+            in->part, &in->cache, in->at, m->min_t, INT64_MAX, &m->samples, &m->histograms, m->arena, reterr);
+        if (code == OK && m->tombs->n)
+            tombs_apply(m->tombs, in->ref->info.id, *labels, &m->samples, from, &m->histograms, from_h);
+    }
+    if (code != OK) return code;
+    sample_buf_finish(&m->samples);
+    histograms_finish(&m->histograms);
+    if (m->samples.n + m->histograms.n == 0) return OK;
+    return mpart_writer_series(
+        w, *labels, m->samples.t, m->samples.v, m->samples.n, m->histograms.v, m->histograms.n, reterr);
+}
+
+static ErrCode merge_all(Merge *m, MPartWriter *w, Err *reterr) {
+    ErrCode code = OK;
+    for (size_t i = 0; i < m->n && code == OK; i++) code = input_load(&m->in[i], reterr);
+    while (code == OK) {
+        const Labels *least = NULL;
+        bool has[MERGE_PARTS_MAX] = {false};
+        for (size_t i = 0; i < m->n; i++) {
+            if (m->in[i].at < m->in[i].n && (!least || labels_cmp(m->in[i].labels, *least) < 0))
+                least = &m->in[i].labels;
+        }
+        if (!least) break;
+        for (size_t i = 0; i < m->n; i++) has[i] = m->in[i].at < m->in[i].n && labels_eq(m->in[i].labels, *least);
+        code = merge_series(m, least, has, w, reterr);
+        for (size_t i = 0; i < m->n && code == OK; i++) {
+            if (!has[i]) continue;
+            m->in[i].at++;
+            code = input_load(&m->in[i], reterr);
+        }
+        if (m->store->stop) return err_set(reterr, ERR_CANCELLED, "shutting down");
+    }
+    return code;
+}
+
+static int by_id(const void *a, const void *b) {
+    const Input *x = a, *y = b;
+    return x->ref->info.id < y->ref->info.id ? -1 : x->ref->info.id > y->ref->info.id;
+}
+
+static ErrCode write_merged(Merge *m, const char *path, PartInfo *info, bool *ret_empty, Err *reterr) {
+    size_t n_symbols;
+    for (size_t i = 0; i < m->n; i++) {
+        ErrCode load = mpart_load(m->in[i].part, reterr);
+        if (load != OK) return load;
+    }
+    Str *symbols = merged_symbols(m, &n_symbols);
+    MPartWriter *w;
+    ErrCode code = mpart_writer_create(m->store->fs, path, symbols, n_symbols, ZSTD_LEVEL, &w, reterr);
+    if (code == OK) {
+        code = merge_all(m, w, reterr);
+        *ret_empty = mpart_writer_series_count(w) == 0;
+        if (code == OK && !*ret_empty) code = mpart_writer_finish(w, info, reterr);
+        mpart_writer_free(w);
+    }
+    mem_free(symbols);
+    return code;
+}
+
+static void inputs_open(Merge *m, const PartSnapshot *snap, const uint64_t *ids, size_t n) {
+    for (size_t i = 0; i < snap->n; i++) {
+        for (size_t k = 0; k < n; k++) {
+            if (snap->v[i].info.id != ids[k]) continue;
+            Input *in = &m->in[m->n++];
+            *in = (Input){.ref = &snap->v[i], .part = snap->v[i].obj, .n = mpart_series_count(snap->v[i].obj)};
+            in->arena = arena_create(ARENA_UNLIMITED);
+        }
+    }
+    qsort(m->in, m->n, sizeof m->in[0], by_id);
+}
+
+/* The id is reserved and the tombstones are taken in one step: a tombstone covers parts up to its own id, so a
+ * merge either has a smaller id (the tombstone is applied when reading) or knows the tombstone. */
+static void begin(Merge *m, PartInfo *info, char path[FS_PATH_MAX]) {
+    EmbeddedStore *s = m->store;
+    mutex_lock(&s->flush_lock);
+    info->id = partset_new_id(s->parts, path);
+    m->tombs = tombs_ref(s->tombs);
+    mutex_unlock(&s->flush_lock);
+}
+
+static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, Err *reterr) {
+    Merge m = {.store = s, .arena = arena_create(ARENA_UNLIMITED), .min_t = store_retention_floor(s)};
+    PartSnapshot snap;
+    PartInfo info = {0};
+    char path[FS_PATH_MAX];
+    bool empty = false;
+    begin(&m, &info, path);
+    partset_snapshot(s->parts, &snap);
+    inputs_open(&m, &snap, ids, n);
+    ErrCode code = m.n == n ? write_merged(&m, path, &info, &empty, reterr)
+                            : err_set(reterr, ERR_NOT_FOUND, "a part to be merged is gone");
+    for (size_t i = 0; i < m.n; i++) info.level = MAX(info.level, m.in[i].ref->info.level + 1);
+    if (code == OK) code = partset_publish(s->parts, &info, empty ? 0 : 1, ids, n, 0, reterr);
+    /* Damaged inputs stay marked: they are served as far as they can be read, and not tried again in this run. */
+    if (code != OK && code != ERR_CORRUPT) partset_unmark_merge(s->parts, ids, n);
+    for (size_t i = 0; i < m.n; i++) {
+        mpart_cache_done(&m.in[i].cache);
+        arena_free(m.in[i].arena);
+    }
+    partset_release(s->parts, &snap);
+    tombs_unref(m.tombs);
+    arena_free(m.arena);
+    sample_buf_done(&m.samples);
+    vec_done(&m.histograms);
+    return code;
+}
+
+static ErrCode expire(EmbeddedStore *s, Err *reterr) {
+    uint64_t ids[EXPIRE_MAX];
+    size_t n = partset_pick_expired(s->parts, store_retention_floor(s), s->opts.retention_bytes, ids, EXPIRE_MAX);
+    return n ? partset_publish(s->parts, NULL, 0, ids, n, 0, reterr) : OK;
+}
+
+ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
+    uint64_t ids[MERGE_PARTS_MAX];
+    *ret_did = false;
+    ErrCode code = expire(s, reterr);
+    if (code != OK) return code;
+    /* Merging goes up to whole days where the retention is long enough to be kept by whole days. */
+    int64_t len = s->opts.retention_ms >= 10 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : s->opts.partition_ms;
+    size_t n = partset_pick_merge(s->parts, len, MERGED_BYTES_MAX, ids, MERGE_PARTS_MAX);
+    if (n == 0) return tombs_prune(s, reterr);
+    *ret_did = true;
+    return merge_parts(s, ids, n, reterr);
+}
+
+void store_merger_main(void *ctx) {
+    EmbeddedStore *s = ctx;
+    bool more = false;
+    for (;;) {
+        mutex_lock(&s->wake_lock);
+        if (!s->stop && !more && !s->want_merge) (void)cond_wait_ms(&s->wake, &s->wake_lock, MERGE_EVERY_MS);
+        bool stop = s->stop;
+        s->want_merge = false;
+        mutex_unlock(&s->wake_lock);
+        if (stop) return;
+        Err err = {0};
+        ErrCode code = store_merge_once(s, &more, &err);
+        if (code == OK || code == ERR_CANCELLED) continue;
+        more = false;
+        log_error("metrics: merging parts failed", "error", err.msg, NULL);
+    }
+}

@@ -1,0 +1,509 @@
+#include "metrics/store_int.h"
+#include "sys/clock.h"
+#include "sys/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* A store under test beside a plain model of what it must hold. */
+#define N_SERIES 24
+#define N_TIMES 4000
+
+typedef struct Model {
+    bool has[N_SERIES][N_TIMES];
+    uint64_t bits[N_SERIES][N_TIMES];
+    size_t count;
+} Model;
+
+typedef struct World {
+    Fs *fs;
+    char dir[64];
+    MetricsStore *store;
+    MetricsStoreOptions opts;
+    Label labels[N_SERIES][3];
+    char text[N_SERIES][3][16];
+    Model *model;
+    Rng rng;
+    int64_t base, step;
+} World;
+
+static void open_store(World *w) {
+    Err err = {0};
+    ErrCode code = metrics_store_open(w->fs, w->dir, &w->opts, &w->store, &err);
+    if (code != OK) fail_msg("open: %s", err.msg);
+}
+
+static World *world_new(uint64_t seed) {
+    World *w = NEW(World);
+    w->fs = fs_fault_create(seed);
+    snprintf(w->dir, sizeof w->dir, "/data");
+    w->opts = (MetricsStoreOptions){.durable = true, .retention_ms = INT64_MAX / 2};
+    w->model = NEW(Model);
+    rng_seed(&w->rng, seed);
+    w->base = 1700000000000;
+    w->step = 15000;
+    for (int i = 0; i < N_SERIES; i++) {
+        snprintf(w->text[i][0], 16, "m%d", i % 3);
+        snprintf(w->text[i][1], 16, "host%d", i);
+        snprintf(w->text[i][2], 16, "j%d", i % 5);
+        w->labels[i][0] = (Label){LABEL_NAME_METRIC, str_cstr(w->text[i][0])};
+        w->labels[i][1] = (Label){STR("instance"), str_cstr(w->text[i][1])};
+        w->labels[i][2] = (Label){STR("job"), str_cstr(w->text[i][2])};
+    }
+    open_store(w);
+    return w;
+}
+
+static void world_free(World *w) {
+    if (w->store) w->store->ops->close(w->store);
+    fs_fault_free(w->fs);
+    mem_free(w->model);
+    mem_free(w);
+}
+
+static uint64_t bits_of(double d) {
+    uint64_t b;
+    memcpy(&b, &d, 8);
+    return b;
+}
+
+static double random_value(World *w) {
+    switch (rng_u64(&w->rng) % 8) {
+    case 0: return stale_nan();
+    case 1: {
+        uint64_t b = NORMAL_NAN_BITS;
+        double d;
+        memcpy(&d, &b, 8);
+        return d;
+    }
+    case 2: return rng_f64(&w->rng) * 1e9;
+    case 3: return -0.0;
+    case 4: return 1.0 / 0.0;
+    default: return (double)(rng_u64(&w->rng) % 1000) / 10;
+    }
+}
+
+typedef struct Sent {
+    int series, t;
+    double v;
+} Sent;
+
+static bool add_sent(World *w, MetricsBatch *b, Sent s) {
+    Labels l = {w->labels[s.series], 3};
+    return metrics_batch_add(b, l, w->base + s.t * w->step, s.v);
+}
+
+/* Appends a random batch: mostly new times in order, some late, some repeated, some contradicting. */
+static ErrCode random_append(World *w, int t_from, int t_len, size_t n) {
+    Arena *arena = arena_create((size_t)16 << 20);
+    MetricsBatch b = {.arena = arena};
+    uint64_t stored = 0, dups = 0;
+    Model *copy = NEW(Model);
+    *copy = *w->model;
+    for (size_t i = 0; i < n; i++) {
+        Sent s = {
+            .series = (int)(rng_u64(&w->rng) % N_SERIES), .t = t_from + (int)(rng_u64(&w->rng) % (uint64_t)t_len)};
+        s.v = random_value(w);
+        if (copy->has[s.series][s.t]) {
+            uint64_t have = copy->bits[s.series][s.t];
+            /* a contradiction is certain to be seen only while the first value is in the same head */
+            memcpy(&s.v, &have, 8);
+            dups++;
+        } else {
+            copy->has[s.series][s.t] = true;
+            copy->bits[s.series][s.t] = bits_of(s.v);
+            stored++;
+        }
+        assert_true(add_sent(w, &b, s));
+    }
+    MetricsAppendResult res;
+    Err err;
+    ErrCode code = w->store->ops->append(w->store, &b, &res, &err);
+    if (code == OK) {
+        assert_int_equal(res.samples + res.duplicates, stored + dups);
+        assert_int_equal(res.conflicts, 0);
+        *w->model = *copy;
+    }
+    mem_free(copy);
+    arena_free(arena);
+    return code;
+}
+
+static SeriesColumns select_all(World *w, Arena *arena, int t_from, int t_to, const Matcher *m) {
+    const Matcher *ms[1] = {m};
+    MetricsSelect req = {.matchers = {ms, m ? 1 : 0}, .arena = arena};
+    req.min_t_ms = w->base + t_from * w->step;
+    req.max_t_ms = w->base + t_to * w->step;
+    SeriesColumns cols;
+    Err err = {0};
+    ErrCode code = w->store->ops->select(w->store, &req, &cols, &err);
+    if (code != OK) fail_msg("select: %s", err.msg);
+    return cols;
+}
+
+static int series_index(World *w, Labels l) {
+    for (int i = 0; i < N_SERIES; i++) {
+        if (labels_eq(l, (Labels){w->labels[i], 3})) return i;
+    }
+    return -1;
+}
+
+static size_t model_count(const World *w, int series, int t_from, int t_to) {
+    size_t n = 0;
+    for (int t = t_from; t <= t_to; t++) n += w->model->has[series][t];
+    return n;
+}
+
+static void check_range(World *w, int t_from, int t_to, const Matcher *m) {
+    Arena *arena = arena_create((size_t)256 << 20);
+    SeriesColumns cols = select_all(w, arena, t_from, t_to, m);
+    bool seen[N_SERIES] = {false};
+    for (size_t i = 0; i < cols.n; i++) {
+        const SeriesColumn *c = &cols.v[i];
+        int s = series_index(w, c->labels);
+        assert_true(s >= 0 && !seen[s]);
+        if (i) assert_true(labels_cmp(cols.v[i - 1].labels, c->labels) < 0);
+        if (m) assert_true(matcher_matches(m, labels_get(c->labels, m->name)));
+        seen[s] = true;
+        assert_int_equal(c->n, model_count(w, s, t_from, t_to));
+        for (size_t k = 0; k < c->n; k++) {
+            int t = (int)((c->t_ms[k] - w->base) / w->step);
+            assert_true(t >= t_from && t <= t_to && w->model->has[s][t]);
+            assert_true(bits_of(c->value[k]) == w->model->bits[s][t]);
+            if (k) assert_true(c->t_ms[k] > c->t_ms[k - 1]);
+        }
+    }
+    for (int s = 0; s < N_SERIES; s++) {
+        bool matches = !m || matcher_matches(m, labels_get((Labels){w->labels[s], 3}, m->name));
+        if (matches && model_count(w, s, t_from, t_to)) assert_true(seen[s]);
+        if (!matches) assert_false(seen[s]);
+    }
+    arena_free(arena);
+}
+
+static void check_all(World *w) { check_range(w, 0, N_TIMES - 1, NULL); }
+
+static void flush(World *w) {
+    Err err = {0};
+    if (w->store->ops->flush(w->store, &err) != OK) fail_msg("flush: %s", err.msg);
+}
+
+static void reopen(World *w) {
+    w->store->ops->close(w->store);
+    open_store(w);
+}
+
+static void merge_all(World *w) {
+    bool did = true;
+    Err err = {0};
+    while (did) {
+        ErrCode code = store_merge_once(CONTAINER_OF(w->store, EmbeddedStore, base), &did, &err);
+        if (code != OK) fail_msg("merge: %s", err.msg);
+    }
+}
+
+static void test_empty(void **state) {
+    (void)state;
+    World *w = world_new(1);
+    check_all(w);
+    flush(w);
+    reopen(w);
+    check_all(w);
+    world_free(w);
+}
+
+static void test_head_and_log(void **state) {
+    (void)state;
+    World *w = world_new(2);
+    for (int i = 0; i < 30; i++) assert_int_equal(random_append(w, i * 20, 60, 200), OK);
+    check_all(w);
+    check_range(w, 100, 300, NULL);
+    fs_fault_crash(w->fs); /* everything was acknowledged, so the log has it */
+    reopen(w);
+    check_all(w);
+    world_free(w);
+}
+
+static void test_random_life(void **state) {
+    (void)state;
+    for (uint64_t seed = 10; seed < 14; seed++) {
+        World *w = world_new(seed);
+        for (int i = 0; i < 60; i++) {
+            uint64_t dice = rng_u64(&w->rng) % 12;
+            int at = (int)(rng_u64(&w->rng) % (N_TIMES - 400));
+            if (dice < 8) assert_int_equal(random_append(w, dice < 6 ? i * 50 : at, dice < 6 ? 80 : 400, 300), OK);
+            if (dice == 8) flush(w);
+            if (dice == 9) merge_all(w);
+            if (dice == 10) reopen(w);
+            if (dice == 11) fs_fault_crash(w->fs), reopen(w);
+            check_range(w, at, at + 300, NULL);
+        }
+        check_all(w);
+        flush(w);
+        merge_all(w);
+        check_all(w);
+        world_free(w);
+    }
+}
+
+static void test_failures(void **state) {
+    (void)state;
+    for (uint64_t seed = 20; seed < 32; seed++) {
+        World *w = world_new(seed);
+        assert_int_equal(random_append(w, 0, 100, 200), OK);
+        fs_fault_arm(w->fs, seed % 3 == 0 ? FAULT_ENOSPC : FAULT_EIO, 1 + seed % 7, seed % 2);
+        for (int i = 0; i < 6; i++) {
+            /* what was refused may still be there after all (an error is not a promise), so such times are not used
+             * again */
+            (void)random_append(w, 200 + 100 * i, 100, 50);
+            if (i == 3) (void)w->store->ops->flush(w->store, NULL);
+        }
+        fs_fault_arm(w->fs, FAULT_NONE, 0, false);
+        fs_fault_crash(w->fs);
+        reopen(w);
+        check_range(w, 0, 199, NULL);
+        for (int s = 0; s < N_SERIES; s++) { /* acknowledged samples are there, whatever else is */
+            Arena *arena = arena_create((size_t)64 << 20);
+            SeriesColumns cols = select_all(w, arena, 200, 900, NULL);
+            size_t found = 0;
+            for (size_t i = 0; i < cols.n; i++) {
+                if (series_index(w, cols.v[i].labels) == s) found = cols.v[i].n;
+            }
+            assert_true(found >= model_count(w, s, 200, 900));
+            arena_free(arena);
+        }
+        world_free(w);
+    }
+}
+
+static void test_matchers(void **state) {
+    (void)state;
+    static const struct {
+        MatchType type;
+        const char *name, *value;
+    } cases[] = {
+        {MATCH_EQ, "job", "j1"},
+        {MATCH_EQ, "job", "none"},
+        {MATCH_EQ, "job", ""},
+        {MATCH_EQ, "absent", ""},
+        {MATCH_EQ, "absent", "x"},
+        {MATCH_NEQ, "job", "j1"},
+        {MATCH_NEQ, "job", ""},
+        {MATCH_NEQ, "absent", ""},
+        {MATCH_NEQ, "absent", "x"},
+        {MATCH_RE, "job", "j1|j2"},
+        {MATCH_RE, "job", "j[0-2]"},
+        {MATCH_RE, "job", ".*"},
+        {MATCH_RE, "job", ".+"},
+        {MATCH_RE, "job", "|j4"},
+        {MATCH_RE, "absent", ".*"},
+        {MATCH_RE, "absent", ".+"},
+        {MATCH_NRE, "job", "j1|j2"},
+        {MATCH_NRE, "job", "j.*"},
+        {MATCH_NRE, "job", ".*"},
+        {MATCH_NRE, "job", ""},
+        {MATCH_NRE, "instance", "host1.*"},
+        {MATCH_RE, "instance", "host(1|2|13)"},
+        {MATCH_EQ, "__name__", "m2"},
+    };
+    World *w = world_new(3);
+    Arena *arena = arena_create((size_t)16 << 20);
+    for (int stage = 0; stage < 3; stage++) {
+        assert_int_equal(random_append(w, stage * 100, 100, 400), OK);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            const Matcher *m;
+            Err err = {0};
+            assert_int_equal(
+                matcher_create(arena, cases[i].type, str_cstr(cases[i].name), str_cstr(cases[i].value), &m, &err), OK);
+            check_range(w, 0, 400, m);
+        }
+        if (stage == 0) flush(w);
+        if (stage == 1) merge_all(w);
+    }
+    arena_free(arena);
+    world_free(w);
+}
+
+static void append_one(World *w, int series, int t, double v, MetricsAppendResult *res) {
+    Arena *arena = arena_create((size_t)1 << 20);
+    MetricsBatch b = {.arena = arena};
+    assert_true(add_sent(w, &b, (Sent){series, t, v}));
+    assert_int_equal(w->store->ops->append(w->store, &b, res, NULL), OK);
+    arena_free(arena);
+}
+
+static void test_duplicates(void **state) {
+    (void)state;
+    World *w = world_new(4);
+    MetricsAppendResult res;
+    for (int t = 0; t < 200; t++) append_one(w, 0, 2 * t, t, &res);
+    static const struct {
+        int t;
+        double v;
+        int stored, dup, conflict;
+    } cases[] = {
+        {398, 199, 0, 1, 0},
+        {398, 7, 0, 0, 1},
+        {0, 0, 0, 1, 0},
+        {0, 1, 0, 0, 1},
+        {390, 195, 0, 1, 0},
+        {390, 1, 0, 0, 1},
+        {1, 5, 1, 0, 0},
+        {1, 5, 0, 1, 0},
+        {1, 6, 0, 0, 1},
+        {395, 5, 1, 0, 0},
+        {395, 5, 0, 1, 0},
+        {500, -0.0, 1, 0, 0},
+        {500, 0.0, 0, 0, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        append_one(w, 0, cases[i].t, cases[i].v, &res);
+        assert_int_equal(res.samples, cases[i].stored);
+        assert_int_equal(res.duplicates, cases[i].dup);
+        assert_int_equal(res.conflicts, cases[i].conflict);
+        if (res.conflicts) assert_non_null(strstr(res.first_error, "duplicate sample for timestamp"));
+    }
+    world_free(w);
+}
+
+static void test_delete(void **state) {
+    (void)state;
+    World *w = world_new(5);
+    assert_int_equal(random_append(w, 0, 300, 2000), OK);
+    Arena *arena = arena_create((size_t)16 << 20);
+    const Matcher *m;
+    assert_int_equal(matcher_create(arena, MATCH_EQ, STR("job"), STR("j1"), &m, NULL), OK);
+    MetricsSelect req = {.matchers = {&m, 1}, .arena = arena};
+    req.min_t_ms = w->base + 100 * w->step;
+    req.max_t_ms = w->base + 200 * w->step;
+    uint64_t deleted;
+    assert_int_equal(w->store->ops->delete_series(w->store, &req, &deleted, NULL), OK);
+    assert_true(deleted > 0);
+    for (int s = 1; s < N_SERIES; s += 5) {
+        for (int t = 100; t <= 200; t++) w->model->has[s][t] = false;
+    }
+    check_all(w);
+    assert_int_equal(random_append(w, 150, 10, 100), OK); /* written after the deletion: stays */
+    check_all(w);
+    reopen(w);
+    check_all(w);
+    merge_all(w);
+    check_all(w);
+    arena_free(arena);
+    world_free(w);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    World *w = world_new(6);
+    assert_int_equal(random_append(w, 0, 50, 800), OK);
+    for (int stage = 0; stage < 2; stage++) {
+        Arena *arena = arena_create((size_t)16 << 20);
+        MetricsSelect req = {.min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX, .arena = arena};
+        Str *v;
+        size_t n;
+        assert_int_equal(w->store->ops->label_names(w->store, &req, 0, &v, &n, NULL), OK);
+        assert_int_equal(n, 3);
+        assert_true(str_eq_lit(v[0], "__name__") && str_eq_lit(v[1], "instance") && str_eq_lit(v[2], "job"));
+        assert_int_equal(w->store->ops->label_values(w->store, &req, STR("job"), 0, &v, &n, NULL), OK);
+        assert_int_equal(n, 5);
+        assert_true(str_eq_lit(v[4], "j4"));
+        const Matcher *m;
+        assert_int_equal(matcher_create(arena, MATCH_EQ, STR("instance"), STR("host6"), &m, NULL), OK);
+        req.matchers = (Matchers){&m, 1};
+        assert_int_equal(w->store->ops->label_values(w->store, &req, STR("job"), 0, &v, &n, NULL), OK);
+        assert_int_equal(n, 1);
+        assert_true(str_eq_lit(v[0], "j1"));
+        Labels *series;
+        assert_int_equal(w->store->ops->series(w->store, &req, 0, &series, &n, NULL), OK);
+        assert_int_equal(n, 1);
+        arena_free(arena);
+        flush(w);
+    }
+    world_free(w);
+}
+
+static void test_histograms_and_side(void **state) {
+    (void)state;
+    World *w = world_new(7);
+    Arena *arena = arena_create((size_t)4 << 20);
+    HistogramSpan spans[1] = {{0, 2}};
+    double buckets[2] = {1, 2};
+    Histogram h = {.schema = 3, .count = 3, .sum = 5, .pos_spans = spans, .n_pos_spans = 1, .pos = buckets, .n_pos = 2};
+    Label el[1] = {{STR("trace_id"), STR("abc")}};
+    Exemplar e = {{el, 1}, 0.5, w->base};
+    MetricMetadata md = {STR("m0"), METRIC_HISTOGRAM, STR("Help."), STR("seconds")};
+    MetricsBatch b = {.arena = arena};
+    for (int t = 0; t < 3; t++) {
+        assert_true(avec_push(arena, &b.histogram_t_ms, w->base + t * w->step) && avec_push(arena, &b.histograms, h));
+    }
+    assert_true(avec_push(arena, &b.exemplars, e) && avec_push(arena, &b.metadata, md));
+    BatchSeries bs = {.labels = {w->labels[0], 3}, .n_histograms = 3, .n_exemplars = 1};
+    assert_true(avec_push(arena, &b.series, bs));
+    MetricsAppendResult res;
+    assert_int_equal(w->store->ops->append(w->store, &b, &res, NULL), OK);
+    assert_int_equal(res.histograms, 3);
+    assert_int_equal(w->store->ops->append(w->store, &b, &res, NULL), OK);
+    assert_int_equal(res.duplicates, 3);
+    for (int stage = 0; stage < 4; stage++) {
+        if (stage == 1) fs_fault_crash(w->fs), reopen(w);
+        if (stage == 2) flush(w);
+        if (stage == 3) reopen(w);
+        SeriesColumns cols = select_all(w, arena, 0, 10, NULL);
+        assert_int_equal(cols.n, 1);
+        assert_int_equal(cols.v[0].n_histograms, 3);
+        assert_true(histogram_eq(&cols.v[0].histograms[2], &h));
+        MetricMetadata *m;
+        Labels *series;
+        Exemplar *ex;
+        size_t n;
+        assert_int_equal(w->store->ops->metadata(w->store, STR("m0"), arena, &m, &n, NULL), OK);
+        assert_true(n == 1 && m[0].type == METRIC_HISTOGRAM && str_eq_lit(m[0].help, "Help."));
+        MetricsSelect req = {.min_t_ms = 0, .max_t_ms = INT64_MAX, .arena = arena};
+        assert_int_equal(w->store->ops->exemplars(w->store, &req, &series, &ex, &n, NULL), OK);
+        assert_true(n == 1 && ex[0].value == 0.5 && str_eq_lit(labels_get(ex[0].labels, STR("trace_id")), "abc"));
+    }
+    arena_free(arena);
+    world_free(w);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    World *w = world_new(8);
+    assert_int_equal(random_append(w, 0, 300, 2000), OK);
+    Arena *arena = arena_create((size_t)16 << 20), *tiny = arena_create(4096);
+    MetricsSelect req = {.min_t_ms = 0, .max_t_ms = INT64_MAX, .arena = arena, .samples_max = 100};
+    SeriesColumns cols;
+    Err err;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, &err), ERR_UNPROCESSABLE);
+    req.samples_max = 0;
+    _Atomic bool cancel = true;
+    req.cancel = &cancel;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, &err), ERR_CANCELLED);
+    req.cancel = NULL;
+    req.arena = tiny;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, &err), ERR_TOO_LARGE);
+    arena_free(arena);
+    arena_free(tiny);
+    world_free(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_head_and_log),
+        cmocka_unit_test(test_random_life),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_matchers),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_histograms_and_side),
+        cmocka_unit_test(test_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
