@@ -43,4 +43,8 @@ static inline size_t json_scan_plain(const char *p, size_t n, bool *high) {
     return i;
 }
 
+/* Place behind the JSON number (RFC 8259 section 6) that starts at s.p[i]. When there is none, *ret_problem
+ * says why and the result is the place of the offending byte. */
+size_t json_scan_number(Str s, size_t i, const char **ret_problem);
+
 #endif

@@ -184,29 +184,34 @@ static inline size_t digits_end(Str s, size_t i) {
     return i;
 }
 
-/* RFC 8259 section 6. */
-static JsonToken read_number(JsonReader *r) {
-    Str s = r->input;
-    size_t start = r->pos, i = start, from;
-    if (s.p[i] == '-') i++;
-    from = i;
+size_t json_scan_number(Str s, size_t i, const char **ret_problem) {
+    *ret_problem = NULL;
+    if (i < s.n && s.p[i] == '-') i++;
+    size_t from = i;
     i = digits_end(s, i);
-    if (i == from) return fail(r, i, "invalid number: digit expected");
-    if (s.p[from] == '0' && i - from > 1) return fail(r, from + 1, "invalid number: leading zero");
+    if (i == from) return *ret_problem = "invalid number: digit expected", i;
+    if (s.p[from] == '0' && i - from > 1) return *ret_problem = "invalid number: leading zero", from + 1;
     if (i < s.n && s.p[i] == '.') {
         from = ++i;
         i = digits_end(s, i);
-        if (i == from) return fail(r, i, "invalid number: digit expected after the point");
+        if (i == from) return *ret_problem = "invalid number: digit expected after the point", i;
     }
     if (i < s.n && (s.p[i] | 0x20) == 'e') {
         i++;
         if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) i++;
         from = i;
         i = digits_end(s, i);
-        if (i == from) return fail(r, i, "invalid number: digit expected in the exponent");
+        if (i == from) return *ret_problem = "invalid number: digit expected in the exponent", i;
     }
-    r->text = str_slice(s, start, i);
-    r->pos = i;
+    return i;
+}
+
+static JsonToken read_number(JsonReader *r) {
+    const char *problem;
+    size_t start = r->pos, end = json_scan_number(r->input, start, &problem);
+    if (UNLIKELY(problem)) return fail(r, end, problem);
+    r->text = str_slice(r->input, start, end);
+    r->pos = end;
     return r->token = JSON_NUMBER;
 }
 

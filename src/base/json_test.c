@@ -392,7 +392,15 @@ static void test_numbers(void **state) {
         {"\"0x10\"", false, false, false, 0},
         {"\"\"", false, false, false, 0},
         {"\"1 \"", false, false, false, 0},
+        {"\"0.0.0\"", false, false, false, 0},
+        {"\"007\"", false, false, false, 0},
+        {"\"-\"", false, false, false, 0},
+        {"\"1e5\"", true, true, true, 100000},
         {"\"+1\"", false, false, false, 0},
+        {"\"0.0.0\"", false, false, false, 0},
+        {"\"007\"", false, false, false, 0},
+        {"\"-\"", false, false, false, 0},
+        {"\"1e5\"", true, true, true, 100000},
         {"true", false, false, false, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -1,8 +1,8 @@
-#include "base/json.h"
+#include "base/json_int.h"
 
 #include "base/num.h"
 
-/* --- numbers out of tokens --- */
+/* --- numbers out of tokens; their text follows the grammar of JSON --- */
 
 /* Clamped far beyond anything that still fits a word. */
 static bool exponent_of(Str s, int64_t *ret) {
@@ -44,15 +44,7 @@ static bool integral_u64(Str s, uint64_t *ret, bool *ret_negative) {
     return true;
 }
 
-/* The grammar of JSON numbers, since strings may hold anything. */
-static bool looks_like_number(Str s) {
-    if (s.n && s.p[0] == '-') s = str_skip(s, 1);
-    if (s.n == 0 || (unsigned char)(s.p[0] - '0') > 9 || s.p[s.n - 1] == '.') return false;
-    return s.n < 2 || (s.p[1] | 0x20) != 'x';
-}
-
 static bool text_i64(Str s, int64_t *ret) {
-    if (!looks_like_number(s)) return false;
     if (LIKELY(num_parse_i64(s, ret))) return true;
     uint64_t v;
     bool negative;
@@ -61,16 +53,19 @@ static bool text_i64(Str s, int64_t *ret) {
     return true;
 }
 
-static bool text_f64(Str s, double *ret) {
-    return looks_like_number(s) && num_parse_f64(s, ret) && __builtin_isfinite(*ret);
-}
+static bool text_f64(Str s, double *ret) { return num_parse_f64(s, ret) && __builtin_isfinite(*ret); }
 
-static bool is_numeric(const JsonReader *r) { return r->token == JSON_NUMBER || r->token == JSON_STRING; }
+/* A number, or a string that holds exactly one. */
+static bool is_numeric(const JsonReader *r) {
+    if (LIKELY(r->token == JSON_NUMBER)) return true;
+    const char *problem;
+    return r->token == JSON_STRING && json_scan_number(r->text, 0, &problem) == r->text.n && !problem;
+}
 
 bool json_token_i64(const JsonReader *r, int64_t *ret) { return is_numeric(r) && text_i64(r->text, ret); }
 
 bool json_token_u64(const JsonReader *r, uint64_t *ret) {
-    if (!is_numeric(r) || !looks_like_number(r->text)) return false;
+    if (!is_numeric(r)) return false;
     if (LIKELY(num_parse_u64(r->text, ret))) return true;
     bool negative;
     uint64_t v;
@@ -80,12 +75,10 @@ bool json_token_u64(const JsonReader *r, uint64_t *ret) {
 }
 
 bool json_token_f64(const JsonReader *r, double *ret) {
-    if (!is_numeric(r)) return false;
-    if (LIKELY(text_f64(r->text, ret))) return true;
+    if (LIKELY(is_numeric(r))) return text_f64(r->text, ret);
     if (r->token != JSON_STRING) return false;
-    if (str_eq_lit(r->text, "NaN")) return num_parse_f64(r->text, ret);
-    bool infinite = str_eq_lit(r->text, "Infinity") || str_eq_lit(r->text, "-Infinity");
-    return infinite && num_parse_f64(r->text, ret);
+    bool word = str_eq_lit(r->text, "NaN") || str_eq_lit(r->text, "Infinity") || str_eq_lit(r->text, "-Infinity");
+    return word && num_parse_f64(r->text, ret);
 }
 
 /* --- tree --- */

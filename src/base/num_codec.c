@@ -5,6 +5,7 @@
 void num_put_hex(Buf *b, const void *data, size_t n) {
     static const char hex[] = "0123456789abcdef";
     ASSERT(n <= SIZE_MAX / 2);
+    if (n == 0) return;
     const unsigned char *p = data;
     buf_reserve(b, 2 * n);
     char *out = b->p + b->n;
@@ -34,6 +35,7 @@ bool num_parse_hex(Str s, uint8_t *out, size_t out_n) {
 void num_put_base64(Buf *b, const void *data, size_t n) {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     ASSERT(n <= SIZE_MAX / 2);
+    if (n == 0) return;
     const unsigned char *p = data;
     buf_reserve(b, (n + 2) / 3 * 4);
     char *out = b->p + b->n;

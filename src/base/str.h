@@ -26,7 +26,7 @@ static inline bool str_eq(Str a, Str b) {
 #define str_eq_lit(s, lit) str_eq((s), STR(lit))
 static inline Str str_slice(Str s, size_t from, size_t to) {
     ASSERT(from <= to && to <= s.n);
-    return (Str){s.p + from, to - from};
+    return (Str){from ? s.p + from : s.p, to - from}; /* NULL + 0 is undefined in C */
 }
 static inline Str str_skip(Str s, size_t n) { return str_slice(s, n, s.n); }
 
