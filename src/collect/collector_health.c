@@ -62,10 +62,10 @@ void collector_health_routes(Collector *c, Router *r) {
 static void add(MetricsBatch *b, int64_t now_ms, const char *name, MetricType type, double value, Label x, Label y) {
     Label *v = ARENA_ARRAY(b->arena, Label, 3);
     if (!v) return;
-    v[0] = (Label){LABEL_NAME_METRIC, str_cstr(name)};
-    v[1] = x;
-    v[2] = y;
-    size_t n = 3;
+    size_t n = 0;
+    v[n++] = (Label){LABEL_NAME_METRIC, str_cstr(name)};
+    if (x.name.n > 0) v[n++] = x;
+    if (y.name.n > 0) v[n++] = y;
     ErrCode r = labels_normalize(v, &n, NULL);
     ASSERT(r == OK);
     (void)metrics_batch_add(b, (Labels){v, n}, now_ms, value);

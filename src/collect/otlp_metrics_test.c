@@ -1,0 +1,306 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/num.h"
+#include "collect/otlp_decode.h"
+#include "collect/otlp_json.h"
+#include "collect/otlp_names.h"
+
+#include <string.h>
+
+#define RESOURCE                                                                                                       \
+    "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"       \
+    "\"api\"}}]},"                                                                                                     \
+    "\"scopeMetrics\":[{\"metrics\":["
+#define END "]}]}]}"
+#define T "\"timeUnixNano\":\"1700000000000000000\""
+
+/* Requests in JSON and the series that come out, one per line as Prometheus prints them, then "@ time value"; bad:
+ * refused points. */
+static const struct MetricCase {
+    const char *metrics, *series;
+    uint64_t bad;
+} cases[] = {
+    {"{\"name\":\"q.depth\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":\"7\"}]}}",
+        "q_depth{job=\"api\"} @ 1700000000000 7\n", 0},
+    {"{\"name\":\"req\",\"unit\":\"{request}\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":2,"
+     "\"dataPoints\":[{" T ",\"asDouble\":1.5,"
+     "\"attributes\":[{\"key\":\"http.route\",\"value\":{\"stringValue\":\"/"
+     "x\"}},{\"key\":\"n\",\"value\":{\"intValue\":\"9007199254740993\"}}]}]}}",
+        "req_total{http_route=\"/x\", job=\"api\", n=\"9007199254740993\"} @ 1700000000000 1.5\n", 0},
+    {"{\"name\":\"up.down\",\"sum\":{\"aggregationTemporality\":\"AGGREGATION_TEMPORALITY_CUMULATIVE\",\"dataPoints\":["
+     "{" T ",\"asInt\":-3}]}}",
+        "up_down{job=\"api\"} @ 1700000000000 -3\n", 0},
+    {"{\"name\":\"lat\",\"unit\":\"s\",\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"3\",\"sum\":1.25,\"bucketCounts\":[\"1\",\"0\",\"2\"],\"explicitBounds\":[0.5,5]}]}}",
+        "lat_seconds_bucket{job=\"api\", le=\"0.5\"} @ 1700000000000 1\nlat_seconds_bucket{job=\"api\", le=\"5\"} @ "
+        "1700000000000 1\n"
+        "lat_seconds_bucket{job=\"api\", le=\"+Inf\"} @ 1700000000000 3\nlat_seconds_sum{job=\"api\"} @ 1700000000000 "
+        "1.25\n"
+        "lat_seconds_count{job=\"api\"} @ 1700000000000 3\n",
+        0},
+    {"{\"name\":\"s\",\"summary\":{\"dataPoints\":[{" T
+     ",\"count\":\"2\",\"sum\":3,\"quantileValues\":[{\"quantile\":0.99,\"value\":4}]}]}}",
+        "s{job=\"api\", quantile=\"0.99\"} @ 1700000000000 4\ns_sum{job=\"api\"} @ 1700000000000 "
+        "3\ns_count{job=\"api\"} @ 1700000000000 2\n",
+        0},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"flags\":1}]}}", "g{job=\"api\"} @ 1700000000000 stale\n", 0},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T "},{" T ",\"asInt\":1}]}}", "g{job=\"api\"} @ 1700000000000 1\n",
+        1},
+    {"{\"name\":\"\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1}]}}", "", 1},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T
+     ",\"asInt\":1,\"attributes\":[{\"key\":\"a.b\",\"value\":{\"stringValue\":\"1\"}},"
+     "{\"key\":\"a_b\",\"value\":{\"stringValue\":\"2\"}}]}]}}",
+        "g{a_b=\"1;2\", job=\"api\"} @ 1700000000000 1\n", 0},
+    {"{\"name\":\"h\",\"histogram\":{\"dataPoints\":[{" T
+     ",\"count\":\"1\",\"bucketCounts\":[\"1\"],\"explicitBounds\":[1]}]}}",
+        "", 1},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T
+     ",\"count\":\"3\",\"sum\":9,\"scale\":1,\"zeroCount\":\"1\","
+     "\"positive\":{\"offset\":-2,\"bucketCounts\":[\"1\",\"0\",\"0\",\"1\"]}}]}}",
+        "e{job=\"api\"} @ 1700000000000 histogram schema=1 count=3 sum=9 zero=1 spans=-1+1,2+1 buckets=1,1\n", 0},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T ",\"count\":\"2\",\"sum\":1,\"scale\":9,"
+     "\"positive\":{\"offset\":0,\"bucketCounts\":[\"1\",\"1\"]}}]}}",
+        "e{job=\"api\"} @ 1700000000000 histogram schema=8 count=2 sum=1 zero=0 spans=1+1 buckets=2\n", 0},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T ",\"count\":\"1\",\"scale\":-5}]}}", "", 1},
+    {"{\"name\":\"nothing\"}", "", 0},
+};
+
+static void put_batch(Buf *out, const MetricsBatch *b) {
+    for (size_t i = 0; i < b->series.n; i++) {
+        const BatchSeries *s = &b->series.v[i];
+        labels_put_text(out, s->labels);
+        if (s->n_histograms) {
+            const Histogram *h = &b->histograms.v[s->first_histogram];
+            buf_printf(out, " @ %lld histogram schema=%d count=%g sum=%g zero=%g spans=",
+                (long long)b->histogram_t_ms.v[s->first_histogram], h->schema, h->count, h->sum, h->zero_count);
+            for (uint32_t j = 0; j < h->n_pos_spans; j++)
+                buf_printf(out, "%s%d+%u", j ? "," : "", h->pos_spans[j].offset, h->pos_spans[j].length);
+            for (uint32_t j = 0; j < h->n_pos; j++) buf_printf(out, "%s%g", j ? "," : " buckets=", h->pos[j]);
+            buf_put_char(out, '\n');
+            continue;
+        }
+        buf_printf(out, " @ %lld ", (long long)b->t_ms.v[s->first_sample]);
+        double v = b->value.v[s->first_sample];
+        if (is_stale_nan(v)) {
+            buf_put_lit(out, "stale");
+        } else {
+            num_put_f64_prom(out, v);
+        }
+        buf_put_char(out, '\n');
+    }
+}
+
+typedef struct Decoded {
+    Arena *arena;
+    Buf proto, text;
+    OtlpRejects rejects;
+    ErrCode code;
+    Err err;
+} Decoded;
+
+static Decoded decode(const char *json, OtlpDeltas *deltas) {
+    Decoded d = {.arena = arena_create(64u << 20)};
+    d.code = otlp_json_to_proto(OTLP_REQUEST_METRICS, str_cstr(json), d.arena, &d.proto, &d.err);
+    MetricsBatch batch = {.arena = d.arena};
+    if (d.code == OK) d.code = otlp_decode_metrics(buf_str(&d.proto), 1, deltas, &batch, &d.rejects, &d.err);
+    put_batch(&d.text, &batch);
+    return d;
+}
+
+static void decoded_done(Decoded *d) {
+    buf_done(&d->proto);
+    buf_done(&d->text);
+    arena_free(d->arena);
+}
+
+static void test_kinds(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf json = {0};
+        buf_printf(&json, "%s%s%s", RESOURCE, cases[i].metrics, END);
+        Decoded d = decode(buf_cstr(&json), NULL);
+        if (d.code != OK) fail_msg("case %zu: %s", i, d.err.msg);
+        assert_string_equal(buf_cstr(&d.text), cases[i].series);
+        assert_int_equal(d.rejects.count, cases[i].bad);
+        if (cases[i].bad) assert_true(d.rejects.message[0] != 0);
+        decoded_done(&d);
+        buf_done(&json);
+    }
+}
+
+static void test_target_info(void **state) {
+    (void)state;
+    Decoded d = decode("{\"resource_metrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+                       "\"stringValue\":\"a\"}},"
+                       "{\"key\":\"service.namespace\",\"value\":{\"stringValue\":\"n\"}},{\"key\":\"service.instance."
+                       "id\",\"value\":{\"stringValue\":\"i\"}},"
+                       "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h\"}}]},\"scopeMetrics\":[{\"metrics\":[{"
+                       "\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1}]}}]}]}]}",
+        NULL);
+    assert_int_equal(d.code, OK);
+    assert_string_equal(buf_cstr(&d.text),
+        "g{instance=\"i\", job=\"n/a\"} @ 1700000000000 1\n"
+        "target_info{host_name=\"h\", instance=\"i\", job=\"n/a\"} @ 1700000000000 1\n");
+    decoded_done(&d);
+}
+
+#define DELTA(t, v)                                                                                                    \
+    RESOURCE "{\"name\":\"d\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":1,\"dataPoints\":[{"            \
+             "\"timeUnixNano\":\"" t "000000\",\"asInt\":\"" v "\"}]}}" END
+
+static void test_deltas_are_summed_and_a_retry_changes_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *series;
+        uint64_t bad;
+    } steps[] = {
+        {DELTA("1000", "5"), "d_total{job=\"api\"} @ 1000 5\n", 0},
+        {DELTA("2000", "3"), "d_total{job=\"api\"} @ 2000 8\n", 0},
+        {DELTA("2000", "3"), "d_total{job=\"api\"} @ 2000 8\n", 0},
+        {DELTA("1500", "1"), "", 1},
+        {DELTA("3000", "1"), "d_total{job=\"api\"} @ 3000 9\n", 0},
+    };
+    OtlpDeltas *deltas = otlp_deltas_create(10);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        Decoded d = decode(steps[i].json, deltas);
+        assert_string_equal(buf_cstr(&d.text), steps[i].series);
+        assert_int_equal(d.rejects.count, steps[i].bad);
+        decoded_done(&d);
+    }
+    otlp_deltas_free(deltas);
+}
+
+#define EXP_DELTA(t, scale, offset)                                                                                    \
+    RESOURCE "{\"name\":\"d\",\"exponentialHistogram\":{\"aggregationTemporality\":1,\"dataPoints\":[{"                \
+             "\"timeUnixNano\":\"" t "000000\",\"count\":\"2\",\"sum\":1,\"scale\":" scale                             \
+             ",\"positive\":{\"offset\":" offset ",\"bucketCounts\":[\"1\",\"1\"]}}]}}" END
+
+static void test_exponential_deltas_meet_at_the_coarser_scale(void **state) {
+    (void)state;
+    OtlpDeltas *deltas = otlp_deltas_create(10);
+    Decoded a = decode(EXP_DELTA("1000", "1", "0"), deltas), b = decode(EXP_DELTA("2000", "0", "0"), deltas);
+    assert_string_equal(
+        buf_cstr(&a.text), "d{job=\"api\"} @ 1000 histogram schema=1 count=2 sum=1 zero=0 spans=1+2 buckets=1,1\n");
+    assert_string_equal(
+        buf_cstr(&b.text), "d{job=\"api\"} @ 2000 histogram schema=0 count=4 sum=2 zero=0 spans=1+2 buckets=3,1\n");
+    decoded_done(&a);
+    decoded_done(&b);
+    otlp_deltas_free(deltas);
+}
+
+static void test_delta_memory_is_bounded(void **state) {
+    (void)state;
+    OtlpDeltas *deltas = otlp_deltas_create(3);
+    for (int i = 0; i < 10; i++) {
+        Buf json = {0};
+        buf_printf(&json,
+            RESOURCE "{\"name\":\"d%d\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":1,\"dataPoints\":[{" T
+                     ",\"asInt\":1}]}}" END,
+            i);
+        Decoded d = decode(buf_cstr(&json), deltas);
+        assert_int_equal(d.rejects.accepted, 1);
+        decoded_done(&d);
+        buf_done(&json);
+    }
+    assert_int_equal(otlp_deltas_count(deltas), 3);
+    otlp_deltas_free(deltas);
+}
+
+static void test_exemplars_go_with_their_buckets(void **state) {
+    (void)state;
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    Buf proto = {0};
+    assert_int_equal(
+        otlp_json_to_proto(OTLP_REQUEST_METRICS,
+            STR(RESOURCE "{\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+                         ",\"count\":\"2\",\"bucketCounts\":[\"1\",\"1\"],\"explicitBounds\":[1],\"exemplars\":[{" T
+                         ",\"asDouble\":9,\"traceId\":\"0123456789abcdef0123456789ABCDEF\"},{" T
+                         ",\"asDouble\":0.5,\"spanId\":\"0123456789abcdef\"}]}]}}" END),
+            arena, &proto, NULL),
+        OK);
+    MetricsBatch b = {.arena = arena};
+    OtlpRejects rejects = {0};
+    assert_int_equal(otlp_decode_metrics(buf_str(&proto), 1, NULL, &b, &rejects, NULL), OK);
+    assert_int_equal(b.series.v[0].n_exemplars, 1);
+    assert_true(b.exemplars.v[b.series.v[0].first_exemplar].value == 0.5);
+    const Exemplar *last = &b.exemplars.v[b.series.v[1].first_exemplar];
+    assert_true(str_eq_lit(labels_get(last->labels, STR("trace_id")), "0123456789abcdef0123456789abcdef"));
+    buf_done(&proto);
+    arena_free(arena);
+}
+
+/* Expectations were printed by Prometheus' own translator (otlptranslator v1.0.0). */
+static const struct NameCase {
+    const char *name, *unit;
+    MetricType type;
+    const char *want;
+} names[] = {
+    {"http.server.duration", "ms", METRIC_HISTOGRAM, "http_server_duration_milliseconds"},
+    {"x.total", "1", METRIC_COUNTER, "x_total"},
+    {"x", "1", METRIC_GAUGE, "x_ratio"},
+    {"ratio.x", "1", METRIC_GAUGE, "x_ratio"},
+    {"9lives", "By", METRIC_GAUGE, "_9lives_bytes"},
+    {"_leading", "s", METRIC_COUNTER, "leading_seconds_total"},
+    {"a:b", "{req}/s", METRIC_GAUGE, "a:b_per_second"},
+    {"mem.used", "By/s", METRIC_GAUGE, "mem_used_bytes_per_second"},
+    {"x.seconds", "s", METRIC_HISTOGRAM, "x_seconds"},
+    {"x_per_second", "1/s", METRIC_GAUGE, "x_per_second_per_second"},
+    {"x", "foo bar", METRIC_GAUGE, "x_foo_bar"},
+    {"x", "%", METRIC_GAUGE, "x_percent"},
+    {"a.b.", "m/h", METRIC_GAUGE, "a_b_meters_per_hour"},
+    {"...", "s", METRIC_GAUGE, "seconds"},
+    {"\xc3\xa9.x", "s", METRIC_GAUGE, "x_seconds"},
+    {"total", "1", METRIC_COUNTER, "total"},
+    {"x", "m/{k}", METRIC_GAUGE, "x_meters"},
+    {"x", "/s", METRIC_GAUGE, "x_per_second"},
+    {"x", "a/b/c", METRIC_GAUGE, "x_a_per_b_c"},
+    {"x", "", METRIC_COUNTER, "x_total"},
+};
+static const struct {
+    const char *name, *want;
+} label_names[] = {
+    {"k8s.pod.name", "k8s_pod_name"},
+    {"_private", "key_private"},
+    {"__res", "key_res"},
+    {"__res__x__", "__res_x__"},
+    {"9a", "key_9a"},
+    {"a..b", "a_b"},
+    {"a__b", "a_b"},
+    {"\xc3\xa9", "key_"},
+    {".x", "key_x"},
+    {"-", "key_"},
+    {"plain", "plain"},
+};
+
+static void test_names(void **state) {
+    (void)state;
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        Str got = otlp_metric_name(arena, str_cstr(names[i].name), str_cstr(names[i].unit), names[i].type);
+        if (!str_eq(got, str_cstr(names[i].want)))
+            fail_msg("%s %s: %.*s", names[i].name, names[i].unit, (int)got.n, got.p);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(label_names); i++) {
+        Str got = otlp_label_name(arena, str_cstr(label_names[i].name));
+        if (!str_eq(got, str_cstr(label_names[i].want))) fail_msg("%s: %.*s", label_names[i].name, (int)got.n, got.p);
+    }
+    arena_free(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_target_info),
+        cmocka_unit_test(test_deltas_are_summed_and_a_retry_changes_nothing),
+        cmocka_unit_test(test_exponential_deltas_meet_at_the_coarser_scale),
+        cmocka_unit_test(test_delta_memory_is_bounded),
+        cmocka_unit_test(test_exemplars_go_with_their_buckets),
+        cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
