@@ -27,7 +27,8 @@ typedef struct DiagList {
 
 void diag_init(DiagList *d, Str file, Str source);
 void diag_done(DiagList *d);
-void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const char *hint, const char *fmt, ...) ATTR_PRINTF(7, 8);
+void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const char *hint,
+    const char *fmt, ...) ATTR_PRINTF(7, 8);
 size_t diag_error_count(const DiagList *d);
 void diag_render(const DiagList *d, Buf *out, bool colour); /* all of them, with source lines */
 /* 1-based line and column (bytes) of an offset. */
