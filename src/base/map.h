@@ -1,7 +1,8 @@
 /* map.h - the one hash map: open addressing, keys are byte strings, values are 64-bit.
  *
  * Hashing is seeded per process against collision attacks. Keys are copied into the map (a copy stays where it is
- * until its key is removed or the map cleared) unless it was made with MAP_BORROW_KEYS (then the caller keeps them alive). Iteration order is arbitrary.
+ * until its key is removed or the map cleared) unless it was made with MAP_BORROW_KEYS (then the caller keeps them
+ * alive). Iteration order is arbitrary, and another one for every map.
  * For maps keyed by an already good 64-bit hash use U64Map. Not thread-safe. */
 #ifndef MEERKAT_BASE_MAP_H
 #define MEERKAT_BASE_MAP_H
