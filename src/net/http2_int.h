@@ -17,7 +17,7 @@ typedef struct Stream2 {
     int32_t id;
     Exchange *x;
     Str method, path;
-    size_t header_bytes, body_off;
+    size_t header_bytes, body_off, discarded;
     int64_t since_ns;
     bool too_big, head_done, request_done, replied, deferred;
 } Stream2;

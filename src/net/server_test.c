@@ -273,10 +273,10 @@ static void test_client_and_compression(void **state) {
 static void test_streams(void **state) {
     (void)state;
     Fixture f = start(NULL);
-    HttpClient *c = http_client_create("test");
     static const char *const queries[] = {"", "?wait=1"};
     atomic_store(&streams_freed, 0);
     for (int h2 = 0; h2 < 2; h2++) {
+        HttpClient *c = http_client_create("test");
         for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
             char url[128];
             snprintf(url, sizeof(url), "%s/stream%s", f.base_url, queries[i]);
@@ -289,13 +289,13 @@ static void test_streams(void **state) {
             assert_true(str_ends_with(buf_str(&body), STR("line 1\n")));
             buf_done(&body);
         }
+        http_client_free(c);
     }
     /* Streams that never end do not hold up the end of the server. */
     int fd = raw_connect(&f);
     Buf out = {0};
     raw_send(fd, STR("GET /forever HTTP/1.1\r\nHost: x\r\n\r\n"));
     assert_true(raw_read_until(fd, &out, STR("\r\n\r\n")));
-    http_client_free(c);
     fixture_stop(&f);
     assert_int_equal(atomic_load(&streams_freed), 4);
     close(fd);
@@ -332,9 +332,10 @@ static void test_full_queue(void **state) {
         while (atomic_load(&t.busy) < 7) clock_sleep_ms(2);
         atomic_store(&gate_open, true);
         while (tally_sum(&t) < 10) clock_sleep_ms(2);
-        assert_int_equal(atomic_load(&t.ok), 3);
-        assert_int_equal(atomic_load(&t.busy), 7);
-        assert_int_equal(atomic_load(&t.retry_after), 7);
+        /* One running and two waiting, or two waiting when the worker was slow to take the first. */
+        assert_in_range(atomic_load(&t.ok), 2, 3);
+        assert_int_equal(atomic_load(&t.busy), 10 - atomic_load(&t.ok));
+        assert_int_equal(atomic_load(&t.retry_after), atomic_load(&t.busy));
     }
     http_client_free(c);
     fixture_stop(&f);
