@@ -10,27 +10,32 @@
 typedef struct Regex Regex;
 
 typedef enum RegexFlags {
-    REGEX_ANCHORED = 1,  /* whole-string match, ^(?:...)$ with . matching newline: label matchers */
-    REGEX_DOT_NL = 2,    /* . matches newline */
+    REGEX_ANCHORED = 1, /* whole-string match, ^(?:...)$ with . matching newline: label matchers */
+    REGEX_DOT_NL = 2,   /* . matches newline */
 } RegexFlags;
 
-/* ERR_INVALID with the engine's message. Patterns over 64 KiB and programs over 8 MiB are refused. */
+/* ERR_INVALID with the message in Go's words ("error parsing regexp: missing closing ]: `[a`"). Patterns over 64 KiB
+ * and programs over 8 MiB are refused the same way. (?<name>...) is taken for (?P<name>...). */
 ErrCode regex_compile(Str pattern, unsigned flags, Regex **ret, Err *reterr);
 Regex *regex_free(Regex *re);
+/* Uses the facts first. Subjects over 2 GiB do not match unless the facts alone decide. The engine's "." matches
+ * whole UTF-8 sequences only; the facts take any byte. */
 bool regex_match(const Regex *re, Str s);
 /* Up to n groups, group 0 is the whole match; unmatched groups have p == NULL. */
 bool regex_match_groups(const Regex *re, Str s, Str *groups, size_t n);
-size_t regex_group_count(const Regex *re);                  /* without group 0 */
-Str regex_group_name(const Regex *re, size_t i);            /* 1-based; empty when unnamed */
-/* Appends tmpl with $1, ${1}, ${name}, $$ replaced, as Go's regexp.Expand: unknown names are empty. */
+size_t regex_group_count(const Regex *re);       /* without group 0 */
+Str regex_group_name(const Regex *re, size_t i); /* 1-based; empty when unnamed */
+/* Appends tmpl with $1, ${1}, ${name}, $$ replaced, as Go's regexp.Expand: names are as
+ * long as they can be ($1x is group "1x"), unknown names are empty. Names are ASCII. */
 void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, size_t n, Buf *out);
 
 /* What can be known without running the engine, so that many matchers never reach it. */
 typedef struct RegexFacts {
-    bool is_literal_set;   /* anchored: matches exactly set[0..set_n) */
-    Str *set; size_t set_n; /* owned by the Regex; at most 256 */
-    Str prefix;            /* every match begins with it (may be empty) */
-    Str required;          /* a literal every match contains (longest known, may be empty), case-sensitive */
+    bool is_literal_set; /* anchored: matches exactly set[0..set_n) */
+    Str *set;
+    size_t set_n;                    /* sorted bytewise, no doubles; owned by the Regex; at most 256 */
+    Str prefix;                      /* every match begins with it (may be empty) */
+    Str required;                    /* a literal every match contains (longest known, may be empty), case-sensitive */
     bool matches_empty, matches_all; /* ".*", ".+" is !matches_empty && matches_all_nonempty */
     bool matches_all_nonempty;
 } RegexFacts;

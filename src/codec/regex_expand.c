@@ -1,0 +1,59 @@
+#include "codec/regex.h"
+
+static bool is_name_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Takes "name" or "{name}" off *rest, the text behind a dollar sign; false when there is none. */
+static bool take_name(Str *rest, Str *ret_name) {
+    size_t from = rest->n > 0 && rest->p[0] == '{', to = from;
+    while (to < rest->n && is_name_char(rest->p[to])) to++;
+    if (to == from) return false;
+    if (from == 1 && (to == rest->n || rest->p[to] != '}')) return false;
+    *ret_name = str_slice(*rest, from, to);
+    *rest = str_skip(*rest, to + from);
+    return true;
+}
+
+/* The group's number when name is a plain one: digits, no leading zero, below 10^8. */
+static bool parse_number(Str name, size_t *ret) {
+    size_t v = 0;
+    if (name.n > 8 || (name.p[0] == '0' && name.n > 1)) return false;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] < '0' || name.p[i] > '9') return false;
+        v = v * 10 + (size_t)(name.p[i] - '0');
+    }
+    *ret = v;
+    return true;
+}
+
+/* The first group of that name which took part in the match. */
+static Str find_group(const Regex *re, Str name, const Str *groups, size_t n) {
+    size_t number;
+    if (parse_number(name, &number)) return number < n ? groups[number] : STR_NULL;
+    size_t count = regex_group_count(re);
+    for (size_t i = 1; i <= count && i < n; i++)
+        if (groups[i].p && str_eq(regex_group_name(re, i), name)) return groups[i];
+    return STR_NULL;
+}
+
+void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, size_t n, Buf *out) {
+    (void)subject; /* the groups are slices of it */
+    for (;;) {
+        size_t dollar = str_find_char(tmpl, '$');
+        if (dollar == SIZE_MAX) break;
+        buf_put_str(out, str_slice(tmpl, 0, dollar));
+        tmpl = str_skip(tmpl, dollar + 1);
+        Str name;
+        if (tmpl.n > 0 && tmpl.p[0] == '$') {
+            buf_put_char(out, '$');
+            tmpl = str_skip(tmpl, 1);
+        } else if (take_name(&tmpl, &name)) {
+            Str value = find_group(re, name, groups, n);
+            if (value.n) buf_put_str(out, value);
+        } else {
+            buf_put_char(out, '$'); /* malformed: the sign stands for itself */
+        }
+    }
+    if (tmpl.n) buf_put_str(out, tmpl);
+}
