@@ -57,16 +57,19 @@ static PeekResult peek(int fd) {
 
 static void pending_closed(uv_handle_t *handle) { mem_free(handle->data); }
 
+/* The handle leaves the loop before somebody else owns the descriptor: closing it touches epoll once more. */
 static void pending_end(Pending *p, PeekResult what) {
+    Acceptor *a = p->acceptor;
+    Accepted conn = p->conn;
+    loop_tick_remove(a->loop, &p->tick);
     uv_poll_stop(&p->poll);
-    loop_tick_remove(p->acceptor->loop, &p->tick);
-    if (what == PEEK_GONE) {
-        close(p->conn.fd);
-        net_connection_closed(p->acceptor->server);
-    } else {
-        hand_over(p->acceptor, &p->conn, what);
-    }
     uv_close((uv_handle_t *)&p->poll, pending_closed);
+    if (what == PEEK_GONE) {
+        close(conn.fd);
+        net_connection_closed(a->server);
+    } else {
+        hand_over(a, &conn, what);
+    }
 }
 
 static void pending_readable(uv_poll_t *poll, int status, int events) {
@@ -202,10 +205,11 @@ static void stop_on_loop(void *ctx) {
     Acceptor *a = ctx;
     for (size_t i = 0; i < a->ports.n; i++) {
         Port *port = a->ports.v[i];
-        uv_poll_stop(&port->poll);
-        close(port->listener->fd);
+        int fd = port->listener->fd;
         port->listener->fd = -1;
+        uv_poll_stop(&port->poll);
         uv_close((uv_handle_t *)&port->poll, port_closed);
+        close(fd);
     }
     vec_clear(&a->ports);
     mutex_lock(&a->lock);

@@ -46,11 +46,11 @@ static void bridge_close(Bridge *b) {
     uv_poll_stop(&b->outer);
     uv_poll_stop(&b->inner);
     loop_tick_remove(b->loop, &b->tick);
+    uv_close((uv_handle_t *)&b->outer, handle_closed);
+    uv_close((uv_handle_t *)&b->inner, handle_closed);
     transport_close(&b->t);
     close(b->inner_fd);
     net_connection_closed(b->server);
-    uv_close((uv_handle_t *)&b->outer, handle_closed);
-    uv_close((uv_handle_t *)&b->inner, handle_closed);
 }
 
 /* Moves what it can in one direction. false: the connection is broken. */

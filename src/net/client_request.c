@@ -134,7 +134,9 @@ static const char *override_server_name(Transfer *t) {
 static void set_tls(Transfer *t) {
     const HttpClientRequest *r = &t->req;
     CURL *e = t->easy;
-    if (r->ca_file) curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
+    /* A CA file is the only trust then, as Go's RootCAs. */
+    if (r->ca_file || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    if (r->ca_file || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
     if (r->cert_file) curl_easy_setopt(e, CURLOPT_SSLCERT, r->cert_file);
     if (r->key_file) curl_easy_setopt(e, CURLOPT_SSLKEY, r->key_file);
     curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -30,9 +30,9 @@ void conn2_close(Conn2 *c) {
     loop_tick_remove(c->loop, &c->tick);
     while (c->streams) stream2_free(c->streams);
     nghttp2_session_del(c->session);
+    uv_close((uv_handle_t *)&c->poll, conn_closed);
     transport_close(&c->t);
     net_connection_closed(c->server);
-    uv_close((uv_handle_t *)&c->poll, conn_closed);
 }
 
 /* Fills c->out from the session. false: the session is broken. */
@@ -90,7 +90,10 @@ static bool read_some(Conn2 *c) {
     for (int i = 0; i < READS_PER_WAKEUP || (c->t.tls && gnutls_record_check_pending(c->t.tls)); i++) {
         ptrdiff_t n = transport_read(&c->t, buf, sizeof(buf));
         if (n == TRANSPORT_AGAIN) return true;
-        if (n <= 0) return false;
+        if (n <= 0) {
+            conn2_flush(c); /* what is due already, a GOAWAY perhaps */
+            return false;
+        }
         c->last_io_ns = clock_mono_ns();
         ssize_t used = nghttp2_session_mem_recv(c->session, buf, (size_t)n);
         if (used < 0) {

@@ -109,8 +109,9 @@ static bool offers_h2(gnutls_session_t tls) {
 
 /* Ends this stage; ok: the connection goes on to its engine. */
 static void handshake_end(Handshake *h, bool ok) {
-    uv_poll_stop(&h->poll);
     loop_tick_remove(h->loop, &h->tick);
+    uv_poll_stop(&h->poll);
+    uv_close((uv_handle_t *)&h->poll, handshake_closed);
     if (!ok) {
         transport_close(&h->t);
         net_connection_closed(h->server);
@@ -119,7 +120,6 @@ static void handshake_end(Handshake *h, bool ok) {
     } else {
         bridge_start(h->loop, h->server, &h->conn, h->t);
     }
-    uv_close((uv_handle_t *)&h->poll, handshake_closed);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
