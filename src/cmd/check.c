@@ -1,0 +1,37 @@
+/* check.c - `meerkat check ...`: says what is wrong with a file before it is used. */
+#include "cmd/command.h"
+#include "cmd/config.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int check_file(const char *file) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    DiagList diags;
+    diag_init(&diags, str_cstr(file), STR_NULL);
+    bool ok = config_load(file, NULL, 0, arena, &diags) != NULL;
+    Buf out = {0};
+    diag_render(&diags, &out, isatty(STDERR_FILENO) != 0);
+    fwrite(out.p, 1, out.n, stderr);
+    if (ok) printf("%s: fine\n", file);
+    buf_done(&out);
+    diag_done(&diags);
+    arena_free(arena);
+    return ok ? 0 : 1;
+}
+
+int cmd_check_config(int argc, char **argv) {
+    const char *file = NULL;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--markdown") == 0) {
+            Buf out = {0};
+            config_put_markdown(&out);
+            fwrite(out.p, 1, out.n, stdout);
+            buf_done(&out);
+            return 0;
+        }
+        if (argv[i][0] == '-' || file) return command_usage("check config takes one file, not \"%s\"", argv[i]);
+        file = argv[i];
+    }
+    return check_file(file ? file : "meerkat.yml");
+}

@@ -1,0 +1,67 @@
+/* server_int.h - everything `meerkat serve` holds, in the order it is opened; private to cmd. */
+#ifndef MEERKAT_CMD_SERVER_INT_H
+#define MEERKAT_CMD_SERVER_INT_H
+
+#include "cmd/config.h"
+#include "cmd/ports.h"
+#include "collect/collect.h"
+#include "dash/dash.h"
+#include "logs/log_store.h"
+#include "logs/loki_api.h"
+#include "metrics/api/prom_api.h"
+#include "metrics/metrics_store.h"
+#include "metrics/scrape.h"
+#include "net/auth.h"
+#include "net/client.h"
+#include "net/server.h"
+#include "self/own_metrics.h"
+#include "storage/datadir.h"
+#include "traces/jaeger_api.h"
+#include "traces/services_api.h"
+#include "traces/trace_store.h"
+
+typedef struct Server {
+    const char *config_file;          /* NULL: none */
+    const ConfigFlag *flags;
+    size_t n_flags;
+    Arena *config_arena;
+    Config *config;
+    char version[32];
+    int64_t start_ns;
+
+    DataDir *dir;
+    MetricsStore *metrics;
+    LogStore *logs;
+    TraceStore *traces;
+
+    Auth *auth;
+    HttpClient *client;
+    Collector *collector;
+    PromApi *prom_api;
+    LokiApi *loki_api;
+    JaegerApi *jaeger_api;
+    Dash *dash;
+    Scraper *scraper;
+    Router *routers[16];              /* by index in service_ports */
+    Router *all;                      /* every API by its path, behind the UI's port */
+    NetServer *net;
+    OwnMetrics *own_metrics;
+    _Atomic bool ready;
+    _Atomic uint64_t reloads, reload_failures;
+} Server;
+
+/* Each opens its share or says why not; server_close undoes whatever was opened. */
+ErrCode server_open_stores(Server *s, Err *reterr);
+void server_close_stores(Server *s);
+ErrCode server_open_auth(Server *s, Err *reterr);
+ErrCode server_open_apis(Server *s, Err *reterr);
+void server_close_apis(Server *s);
+ErrCode server_open_ports(Server *s, Err *reterr);
+void server_close_ports(Server *s);
+/* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */
+ErrCode server_load_scrape(Server *s, bool first, Err *reterr);
+
+/* Gathers every own metric (ctx is the Server). */
+void server_gather(void *ctx, MetricsBatch *b, int64_t t_ms);
+
+#endif

@@ -1,0 +1,56 @@
+/* server_own.c - the server's own metrics from every room's counters. */
+#include "cmd/server_int.h"
+
+#define C METRIC_COUNTER
+#define G METRIC_GAUGE
+
+static void gather_store(MetricsBatch *b, int64_t t, const char *store, double disk, double wal, double memory, double parts, double corrupt) {
+    own_metrics_add(b, t, G, "meerkat_store_disk_bytes", disk, "store", store, NULL);
+    own_metrics_add(b, t, G, "meerkat_store_wal_bytes", wal, "store", store, NULL);
+    own_metrics_add(b, t, G, "meerkat_store_memory_bytes", memory, "store", store, NULL);
+    own_metrics_add(b, t, G, "meerkat_store_parts", parts, "store", store, NULL);
+    own_metrics_add(b, t, C, "meerkat_store_corruptions_total", corrupt, "store", store, NULL);
+}
+
+static void gather_stores(const Server *s, MetricsBatch *b, int64_t t) {
+    MetricsStoreStats m;
+    s->metrics->ops->stats(s->metrics, &m);
+    gather_store(b, t, "metrics", (double)m.bytes_on_disk, (double)m.wal_bytes, (double)m.memory_bytes, (double)m.parts, (double)(m.corrupt_parts + m.wal_corrupt_frames));
+    own_metrics_add(b, t, G, "meerkat_metrics_active_series", (double)m.series_active, NULL);
+    own_metrics_add(b, t, C, "meerkat_metrics_samples_total", (double)m.samples_total, NULL);
+    own_metrics_add(b, t, C, "meerkat_metrics_out_of_order_samples_total", (double)m.out_of_order, NULL);
+    LogStoreStats l;
+    s->logs->ops->stats(s->logs, &l);
+    gather_store(b, t, "logs", (double)l.bytes_on_disk, (double)l.wal_bytes, (double)l.memory_bytes, (double)l.parts, (double)(l.corrupt_parts + l.wal_corrupt_frames));
+    own_metrics_add(b, t, C, "meerkat_logs_rows_total", (double)l.rows_total, NULL);
+    own_metrics_add(b, t, G, "meerkat_logs_streams", (double)l.streams, NULL);
+    TraceStoreStats r;
+    s->traces->ops->stats(s->traces, &r);
+    gather_store(b, t, "traces", (double)r.bytes_on_disk, (double)r.wal_bytes, (double)r.memory_bytes, (double)r.parts, (double)(r.corrupt_parts + r.wal_corrupt_frames));
+    own_metrics_add(b, t, C, "meerkat_traces_spans_total", (double)r.spans_total, NULL);
+}
+
+static void gather_net(const Server *s, MetricsBatch *b, int64_t t) {
+    NetStats n;
+    net_server_stats(s->net, &n);
+    own_metrics_add(b, t, C, "meerkat_http_requests_total", (double)n.requests, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_errors_total", (double)n.responses_4xx, "class", "4xx", NULL);
+    own_metrics_add(b, t, C, "meerkat_http_errors_total", (double)n.responses_5xx, "class", "5xx", NULL);
+    own_metrics_add(b, t, G, "meerkat_http_connections", (double)n.connections, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_connections_refused_total", (double)n.connections_refused, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_received_bytes_total", (double)n.bytes_in, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_sent_bytes_total", (double)n.bytes_out, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_protocol_errors_total", (double)n.protocol_errors, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_timeouts_total", (double)n.timeouts, NULL);
+    own_metrics_add(b, t, C, "meerkat_http_overloaded_total", (double)n.overloaded, NULL);
+}
+
+void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
+    Server *s = ctx;
+    own_metrics_process(b, t, s->version);
+    gather_stores(s, b, t);
+    if (s->net) gather_net(s, b, t);
+    collector_metrics(s->collector, b, t);
+    own_metrics_add(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reloads), "result", "ok", NULL);
+    own_metrics_add(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reload_failures), "result", "failed", NULL);
+}

@@ -1,0 +1,74 @@
+/* server_stores.c - the data directory and the three stores. */
+#include "cmd/server_int.h"
+
+#include <stdio.h>
+
+static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
+    char dir[FS_PATH_MAX];
+    MetricsStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.metrics_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes, .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes};
+    ErrCode r = datadir_sub(s->dir, "metrics", dir, reterr);
+    return r == OK ? metrics_store_open(datadir_fs(s->dir), dir, &o, &s->metrics, reterr) : r;
+}
+
+static ErrCode open_logs(Server *s, bool durable, Err *reterr) {
+    char dir[FS_PATH_MAX];
+    LogStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.logs_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.logs_retention_bytes, .head_bytes_max = (size_t)s->config->storage.logs_head_bytes};
+    ErrCode r = datadir_sub(s->dir, "logs", dir, reterr);
+    return r == OK ? log_store_open(datadir_fs(s->dir), dir, &o, &s->logs, reterr) : r;
+}
+
+static ErrCode open_traces(Server *s, bool durable, Err *reterr) {
+    char dir[FS_PATH_MAX];
+    TraceStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.traces_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.traces_retention_bytes, .head_bytes_max = (size_t)s->config->storage.traces_head_bytes};
+    ErrCode r = datadir_sub(s->dir, "traces", dir, reterr);
+    return r == OK ? trace_store_open(datadir_fs(s->dir), dir, &o, &s->traces, reterr) : r;
+}
+
+/* What opening found broken is said once, where the operator looks first. */
+static void report_damage(const char *store, uint64_t corrupt_parts, uint64_t corrupt_frames, uint64_t torn_bytes) {
+    char parts[24], frames[24], torn[24];
+    snprintf(parts, sizeof parts, "%llu", (unsigned long long)corrupt_parts);
+    snprintf(frames, sizeof frames, "%llu", (unsigned long long)corrupt_frames);
+    snprintf(torn, sizeof torn, "%llu", (unsigned long long)torn_bytes);
+    if (corrupt_parts + corrupt_frames > 0) {
+        log_error("damaged data was set aside; the rest is served", "store", store, "corrupt_parts", parts, "corrupt_wal_frames", frames, NULL);
+    }
+    if (torn_bytes > 0) log_warn("an unfinished write at the log's end was cut off; it had not been acknowledged", "store", store, "bytes", torn, NULL);
+}
+
+static void report_all_damage(Server *s) {
+    MetricsStoreStats m;
+    LogStoreStats l;
+    TraceStoreStats t;
+    s->metrics->ops->stats(s->metrics, &m);
+    s->logs->ops->stats(s->logs, &l);
+    s->traces->ops->stats(s->traces, &t);
+    report_damage("metrics", m.corrupt_parts, m.wal_corrupt_frames, m.wal_torn_bytes);
+    report_damage("logs", l.corrupt_parts, l.wal_corrupt_frames, l.wal_torn_bytes);
+    report_damage("traces", t.corrupt_parts, t.wal_corrupt_frames, t.wal_torn_bytes);
+}
+
+ErrCode server_open_stores(Server *s, Err *reterr) {
+    char *path = str_dup_cstr(s->config->storage.data_dir);
+    ErrCode r = datadir_open(fs_real(), path, &s->dir, reterr);
+    bool durable = str_eq_lit(s->config->storage.durability, "fsync");
+    if (r == OK) r = open_metrics(s, durable, reterr);
+    if (r == OK) r = open_logs(s, durable, reterr);
+    if (r == OK) r = open_traces(s, durable, reterr);
+    if (r == OK) report_all_damage(s);
+    mem_free(path);
+    return r;
+}
+
+void server_close_stores(Server *s) {
+    if (s->metrics) s->metrics->ops->close(s->metrics);
+    if (s->logs) s->logs->ops->close(s->logs);
+    if (s->traces) s->traces->ops->close(s->traces);
+    s->metrics = NULL;
+    s->logs = NULL;
+    s->traces = NULL;
+    s->dir = datadir_close(s->dir);
+}
