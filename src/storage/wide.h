@@ -38,9 +38,12 @@ typedef struct WideField {
 } WideField;
 
 typedef struct WideWriter WideWriter;
-/* filter_fields: names of string fields that get exact-value filters in addition to token filters (ids). */
+/* After an error of any writer call only wide_writer_free is left (it removes the file). */
 ErrCode wide_writer_create(Fs *fs, const char *path, int zstd_level, WideWriter **ret, Err *reterr);
-/* t: the row's time; group: the store's ordinal (stream, trace), blocks keep its min and max. Strings are copied. */
+/* Before the first row: this string field gets an exact-value filter in addition to its token filter (ids). */
+void wide_writer_filter_field(WideWriter *w, Str name);
+/* t: the row's time; group: the store's ordinal (stream, trace), blocks keep its min and max. Strings are copied.
+ * A field of type WIDE_NULL is the same as none. ERR_TOO_LARGE: a row over 256 MiB (the writer goes on). */
 ErrCode wide_writer_row(WideWriter *w, int64_t t, uint64_t group, const WideField *fields, size_t n, Err *reterr);
 /* Ends the current block early (a trace or stream boundary); no-op when it is empty. */
 ErrCode wide_writer_cut(WideWriter *w, Err *reterr);
@@ -61,9 +64,10 @@ typedef struct WideBlockInfo {
     uint64_t min_group, max_group;
 } WideBlockInfo;
 WideBlockInfo wide_part_block_info(const WidePart *p, size_t block);
-/* Whether a row of the block may have `needle` inside the string field (its whole words only are looked up). */
+/* Whether a row of the block may have `needle` inside the string field. Words are runs of ASCII letters, digits and
+ * bytes over 0x7f; only those that are whole within the needle can be looked up. False: certainly not. */
 bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needle);
-/* Whether a row may have exactly this value (as text). */
+/* Whether a row may have exactly this value (as text). The empty value always may: absent fields read as it. */
 bool wide_part_may_equal(const WidePart *p, size_t block, Str field, Str value);
 /* Names of the block's fields. */
 size_t wide_part_field_count(const WidePart *p, size_t block);
