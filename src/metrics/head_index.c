@@ -150,7 +150,7 @@ static void posting_add(Head *h, ValueEntry *e, uint32_t id) {
         e->list = NULL;
         return;
     }
-    if (e->n == e->cap) {
+    if (e->n >= e->cap) {
         uint32_t cap = e->cap ? e->cap * 2 : 4;
         e->list = mem_realloc_array(e->list, cap, sizeof *e->list);
         h->postings_bytes += (cap - e->cap) * sizeof *e->list;
