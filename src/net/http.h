@@ -131,8 +131,10 @@ typedef enum RouteClass {
 } RouteClass;
 
 typedef struct Route {
-    unsigned methods;    /* HttpMethod bits; HEAD is answered wherever GET is */
-    const char *pattern; /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path */
+    unsigned methods; /* HttpMethod bits; HEAD is answered wherever GET is */
+    /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path, also an empty one. Parameters
+     * are decoded: whoever opens files with them has to look out for "..". */
+    const char *pattern;
     HttpHandler handler;
     void *ctx;
     RouteClass cls;

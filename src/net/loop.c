@@ -53,7 +53,7 @@ static void on_timer(uv_timer_t *timer) {
 
 Loop *loop_create(const char *name) {
     Loop *l = NEW(Loop);
-    snprintf(l->name, sizeof(l->name), "%s", name);
+    snprintf(l->name, sizeof(l->name), "%.15s", name);
     mutex_init(&l->lock);
     l->ticks.next = l->ticks.prev = &l->ticks;
     int r = uv_loop_init(&l->uv);

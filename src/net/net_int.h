@@ -71,7 +71,7 @@ typedef struct Exchange {
     size_t body_max;
     int64_t content_length; /* -1: not given */
     int64_t start_mono_ns;
-    bool grpc, answered, identified, needs_slow_auth, by_cookie, running;
+    bool grpc, answered, finished, needs_slow_auth, running;
     atomic_bool gone; /* the client has left; a stream should end */
     size_t bytes_out;
     HttpWaker *waker;

@@ -86,6 +86,8 @@ static int grpc_code_of_status(int status) {
 
 void reply_finish(Exchange *x) {
     HttpResponse *res = &x->res;
+    if (x->finished) return;
+    x->finished = true;
     if (res->status == 0) res->status = 200;
     ASSERT(res->status >= 200 && res->status <= 999);
     bool is_grpc_answer = str_starts_with(res->content_type, STR("application/grpc"));

@@ -139,7 +139,7 @@ ErrCode net_server_start(NetServer *s, Err *reterr) {
     s->query = pool_create("net-query", o->query_workers, o->query_queue);
     s->loops = mem_alloc_array(o->io_threads, sizeof(Loop *));
     for (s->n_loops = 0; s->n_loops < o->io_threads; s->n_loops++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "net-io-%u", s->n_loops);
         s->loops[s->n_loops] = loop_create(name);
         loop_start(s->loops[s->n_loops]);
