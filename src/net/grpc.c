@@ -174,6 +174,8 @@ void grpc_route_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
     } else {
         if (call.error.code == ERR_NOT_IMPLEMENTED)
             http_set_header(res, STR("grpc-accept-encoding"), STR(GRPC_ACCEPT_ENCODING));
+        /* OTLP clients retry RESOURCE_EXHAUSTED only when RetryInfo comes with it. */
+        if (call.error.code == ERR_OVERLOADED && call.retry_delay_ms <= 0) call.retry_delay_ms = 1000;
         grpc_reply_error(
             res, req->arena, err_grpc_code(call.error.code), str_cstr(call.error.msg), call.retry_delay_ms);
     }

@@ -275,6 +275,53 @@ static void test_large_message(void **state) {
     fixture_stop(&f);
 }
 
+static atomic_bool gate_open;
+
+static void gated_call(void *ctx, GrpcCall *call) {
+    (void)ctx, (void)call;
+    while (!atomic_load(&gate_open)) clock_sleep_ms(2);
+}
+
+static void test_full_queue(void **state) {
+    (void)state;
+    Fixture f = {.router = router_create()};
+    router_add_grpc(f.router, &(GrpcMethod){.path = "/t.S/Gated", .handler = gated_call, .cls = ROUTE_INGEST});
+    fixture_start(&f, &(NetServerOptions){.ingest_workers = 1, .ingest_queue = 1}, NULL);
+    HttpClient *c = http_client_create("test");
+    const char *headers[] = {"content-type: application/grpc", "te: trailers", NULL};
+    char url[128];
+    static Answer answers[5];
+    memset(answers, 0, sizeof(answers));
+    snprintf(url, sizeof(url), "%s/t.S/Gated", f.base_url);
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        HttpClientRequest req = {.method = "POST",
+            .url = url,
+            .headers = headers,
+            .body = STR("\0\0\0\0\0"),
+            .timeout_ms = 10000,
+            .http2_prior_knowledge = true};
+        http_client_start(c, &req, keep_answer, &answers[i]);
+    }
+    size_t refused = 0, served = 0;
+    while (refused < 3) {
+        refused = 0;
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) refused += atomic_load(&answers[i].ready);
+        clock_sleep_ms(2);
+    }
+    atomic_store(&gate_open, true);
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        while (!atomic_load(&answers[i].ready)) clock_sleep_ms(1);
+        Str status = answer_header(&answers[i], "grpc-status");
+        bool ok = str_eq_lit(status, "0");
+        if (!ok) assert_true(str_eq_lit(status, "8") && answer_header(&answers[i], "grpc-status-details-bin").n > 0);
+        served += ok;
+        answer_done(&answers[i]);
+    }
+    assert_in_range(served, 1, 2);
+    http_client_free(c);
+    fixture_stop(&f);
+}
+
 /* A gRPC path without gRPC. */
 static void test_plain_post(void **state) {
     (void)state;
@@ -299,6 +346,7 @@ int main(void) {
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_retry_info),
         cmocka_unit_test(test_large_message),
+        cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_plain_post),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
