@@ -81,6 +81,7 @@ static void retire_current(Wal *wal) {
     ASSERT(last->number == wal->number);
     last->size_bytes = wal->end;
     wal->file = file_close(wal->file);
+    wal->unsynced = false;
     if (wal->good == WAL_HEADER_BYTES) {
         char path[FS_PATH_MAX];
         segment_path(wal, wal->number, path);
