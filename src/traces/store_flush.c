@@ -278,7 +278,7 @@ void engine_wake(TraceEngine *e) {
 
 bool engine_wait(TraceEngine *e, int64_t ms) {
     mutex_lock(&e->wake_lock);
-    if (!e->stopping) (void)cond_wait_ms(&e->wake, &e->wake_lock, ms);
+    if (!e->stopping && ms > 0) (void)cond_wait_ms(&e->wake, &e->wake_lock, ms);
     bool go_on = !e->stopping;
     mutex_unlock(&e->wake_lock);
     return go_on;
@@ -295,7 +295,10 @@ void engine_flusher(void *ctx) {
     TraceEngine *e = ctx;
     int64_t next_retention = 0;
     ErrCode code = OK;
-    while (engine_wait(e, code ? RETRY_MS : 1000)) {
+    for (;;) {
+        /* A head that was frozen meanwhile has woken nobody. */
+        int64_t wait_ms = code ? RETRY_MS : has_frozen(e) ? 0 : 1000;
+        if (!engine_wait(e, wait_ms)) return;
         Err err = {0};
         code = has_frozen(e) ? engine_flush_frozen(e, &err) : OK;
         if (code) log_error("spans cannot be written to disk", "dir", e->dir, "error", err.msg, NULL);
