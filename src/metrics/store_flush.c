@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "metrics/record.h"
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 
@@ -27,7 +28,12 @@ typedef struct Cut {
 
 static void cut_log(void *ctx) {
     Cut *c = ctx;
-    c->code = wal_cut(c->store->wal, &c->pos, c->reterr);
+    /* An empty record first: after a failed write the log has no open segment, and appending is what makes one. */
+    Buf last = {0};
+    record_begin(&last, head_epoch(c->store->active));
+    c->code = wal_append(c->store->wal, RECORD_METRICS, buf_str(&last), NULL, c->reterr);
+    buf_done(&last);
+    if (c->code == OK) c->code = wal_cut(c->store->wal, &c->pos, c->reterr);
 }
 
 static void gate_close(Gate *g) {
