@@ -96,7 +96,8 @@ static bool block_may_have_tag(const PartPlan *plan, size_t block, const TagQuer
     }
     if (tag->any_scope || any_number(b->resources, tag->resources, plan->part->n_resources)) return true;
     if ((b->has_events || b->has_links) && tag->in_events) return true;
-    return b->has_rest || wide_part_may_equal(plan->part->wide, block, q->key, q->value);
+    if (b->has_rest || wide_part_may_equal(plan->part->wide, block, q->key, q->value)) return true;
+    return q->bytes.n && wide_part_may_equal(plan->part->wide, block, q->key, buf_str(&q->bytes));
 }
 
 /* Whether the block's statistics and filters leave it in the race. */

@@ -65,11 +65,15 @@ void tag_query_init(TagQuery *q, const TraceTag *tag) {
     if (q->special == TAG_KIND) q->want = kind_number(q->value);
     if (q->special == TAG_STATUS) q->want = status_number(q->value);
     q->is_i64 = is_canonical_i64(q->value, &q->i64);
+    if (!num_parse_base64(q->value, &q->bytes)) buf_clear(&q->bytes);
     q->bool_value = str_eq_lit(q->value, "true");
     q->is_bool = q->bool_value || str_eq_lit(q->value, "false");
 }
 
-void tag_query_done(TagQuery *q) { buf_done(&q->scratch); }
+void tag_query_done(TagQuery *q) {
+    buf_done(&q->scratch);
+    buf_done(&q->bytes);
+}
 
 bool tag_matches_value(TagQuery *q, const AttrValue *v) {
     switch (v->type) {

@@ -29,6 +29,7 @@ typedef struct TagQuery {
     int want; /* ERROR: 0 or 1; KIND, STATUS: the number; -1: no such value */
     bool is_i64, is_bool, bool_value;
     int64_t i64;
+    Buf bytes;              /* the value read as base64, for columns of bytes; empty when it is not */
     Buf scratch;
 } TagQuery;
 
