@@ -4,8 +4,9 @@
 
 #include "cmd/config.h"
 #include "cmd/ports.h"
+#include "base/log.h"
 #include "collect/collect.h"
-#include "dash/dash.h"
+#include "dash/ui.h"
 #include "logs/log_store.h"
 #include "logs/loki_api.h"
 #include "metrics/api/prom_api.h"
@@ -19,6 +20,8 @@
 #include "traces/jaeger_api.h"
 #include "traces/services_api.h"
 #include "traces/trace_store.h"
+
+#include <stdatomic.h>
 
 typedef struct Server {
     const char *config_file;          /* NULL: none */
@@ -40,6 +43,8 @@ typedef struct Server {
     PromApi *prom_api;
     LokiApi *loki_api;
     JaegerApi *jaeger_api;
+    JaegerSampling *sampling;
+    MetaDb *meta;
     Dash *dash;
     Scraper *scraper;
     Router *routers[16];              /* by index in service_ports */
@@ -56,6 +61,7 @@ void server_close_stores(Server *s);
 ErrCode server_open_auth(Server *s, Err *reterr);
 ErrCode server_open_apis(Server *s, Err *reterr);
 void server_close_apis(Server *s);
+void server_open_prom_api(Server *s); /* a part of server_open_apis */
 ErrCode server_open_ports(Server *s, Err *reterr);
 void server_close_ports(Server *s);
 /* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */

@@ -1,7 +1,7 @@
 /* password.c - argon2id with OWASP's least parameters: 19 MiB, two passes. */
 #include "net/password.h"
+#include "sys/thread.h"
 
-#include <pthread.h>
 #include <sodium.h>
 
 #define OPS 2
@@ -10,21 +10,21 @@
 _Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "hash string must fit");
 
 /* Strangers decide how often this runs, so its memory is spent once, not once per worker. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+static Mutex one_at_a_time = {PTHREAD_MUTEX_INITIALIZER};
 
 bool password_hash(Str password, char ret[PASSWORD_HASH_MAX]) {
-    pthread_mutex_lock(&one_at_a_time);
+    mutex_lock(&one_at_a_time);
     int r =
         crypto_pwhash_str_alg(ret, password.p ? password.p : "", password.n, OPS, MEM, crypto_pwhash_ALG_ARGON2ID13);
-    pthread_mutex_unlock(&one_at_a_time);
+    mutex_unlock(&one_at_a_time);
     return r == 0;
 }
 
 bool password_verify(const char *hash, Str password) {
     if (password.n > PASSWORD_BYTES_MAX) return false;
-    pthread_mutex_lock(&one_at_a_time);
+    mutex_lock(&one_at_a_time);
     int r = crypto_pwhash_str_verify(hash, password.p ? password.p : "", password.n);
-    pthread_mutex_unlock(&one_at_a_time);
+    mutex_unlock(&one_at_a_time);
     return r == 0;
 }
 

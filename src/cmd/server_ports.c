@@ -1,0 +1,147 @@
+/* server_ports.c - which routes answer on which port. The UI's port serves all of them. */
+#include "cmd/server_int.h"
+
+#include <stdio.h>
+
+static void handle_ready(void *ctx, HttpRequest *req, HttpResponse *res) {
+    (void)req;
+    Server *s = ctx;
+    if (atomic_load(&s->ready)) http_reply_text(res, 200, "ready\n");
+    else http_reply_text(res, 503, "starting\n");
+}
+
+static void handle_metrics(void *ctx, HttpRequest *req, HttpResponse *res) {
+    MetricsBatch batch = {.arena = req->arena};
+    Buf text = {0};
+    server_gather(ctx, &batch, 0);
+    own_metrics_put_text(&text, &batch);
+    http_reply(res, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_str(&text));
+    buf_done(&text);
+}
+
+static void handle_echo(void *ctx, HttpRequest *req, HttpResponse *res) {
+    (void)ctx;
+    (void)req;
+    http_reply_text(res, 200, "echo");
+}
+
+static void add_get(Server *s, Router *r, const char *path, HttpHandler handler) {
+    router_add(r, &(Route){.methods = HTTP_GET, .pattern = path, .handler = handler, .ctx = s, .cls = ROUTE_INSTANT});
+}
+
+/* Probes that every port answers, unless its API has them itself. */
+static void probe_routes(Server *s, Router *r) {
+    add_get(s, r, "/-/ready", handle_ready);
+    add_get(s, r, "/-/healthy", handle_ready);
+}
+
+static Router *own_port(Server *s, const char *name) {
+    for (size_t i = 0; i < service_ports_n; i++) {
+        if (strcmp(service_ports[i].name, name) == 0) return s->routers[i] = router_create();
+    }
+    UNREACHABLE();
+}
+
+static void prometheus_port(Server *s) {
+    static const char *const pages[] = {"/", "/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery", "/config", "/status", "/tsdb-status", "/flags"};
+    Router *r = own_port(s, "prometheus");
+    prom_api_routes(s->prom_api, r);
+    collector_prometheus_routes(s->collector, r);
+    add_get(s, r, "/metrics", handle_metrics);
+    dash_redirect_routes(s->dash, r, "/explore/metrics", pages, ARRAY_LEN(pages));
+}
+
+static void loki_port(Server *s) {
+    Router *r = own_port(s, "loki");
+    loki_api_routes(s->loki_api, r);
+    collector_loki_routes(s->collector, r);
+    add_get(s, r, "/metrics", handle_metrics);
+}
+
+static void jaeger_ports(Server *s) {
+    static const char *const pages[] = {"/", "/search", "/trace/{id}"};
+    Router *r = own_port(s, "jaeger");
+    jaeger_api_routes(s->jaeger_api, r);
+    probe_routes(s, r);
+    dash_redirect_routes(s->dash, r, "/traces", pages, ARRAY_LEN(pages));
+    r = own_port(s, "jaeger-admin");
+    add_get(s, r, "/", handle_ready);
+    add_get(s, r, "/health", handle_ready);
+    add_get(s, r, "/metrics", handle_metrics);
+    jaeger_sampling_routes(s->sampling, own_port(s, "jaeger-sampling"));
+    probe_routes(s, own_port(s, "jaeger-collector"));
+}
+
+static void otlp_ports(Server *s) {
+    Router *http = own_port(s, "otlp-http"), *grpc = own_port(s, "otlp-grpc");
+    collector_otlp_routes(s->collector, http);
+    collector_otlp_routes(s->collector, grpc);
+    probe_routes(s, http);
+    probe_routes(s, grpc);
+    collector_health_routes(s->collector, own_port(s, "health"));
+    add_get(s, own_port(s, "exporter"), "/metrics", handle_metrics);
+    add_get(s, own_port(s, "own-metrics"), "/metrics", handle_metrics);
+}
+
+/* Ports whose APIs are not there yet answer their probes and 404 to the rest. */
+static void probe_only_ports(Server *s) {
+    Router *tempo = own_port(s, "tempo"), *zipkin = own_port(s, "zipkin"), *alertmanager = own_port(s, "alertmanager");
+    add_get(s, tempo, "/ready", handle_ready);
+    add_get(s, tempo, "/api/echo", handle_echo);
+    add_get(s, zipkin, "/health", handle_ready);
+    probe_routes(s, alertmanager);
+}
+
+static void ui_port(Server *s) {
+    Router *r = own_port(s, "ui");
+    s->all = router_create();
+    prom_api_routes(s->prom_api, s->all);
+    collector_prometheus_routes(s->collector, s->all);
+    loki_api_routes_shared(s->loki_api, s->all);
+    collector_loki_routes(s->collector, s->all);
+    jaeger_api_routes(s->jaeger_api, s->all);
+    collector_otlp_routes(s->collector, s->all);
+    services_api_routes(s->traces, s->all);
+    add_get(s, s->all, "/metrics", handle_metrics);
+    dash_ui_routes(s->dash, r);
+    router_set_fallback(r, s->all);
+}
+
+static ErrCode listen_all(Server *s, Err *reterr) {
+    char *address = str_dup_cstr(s->config->server.listen), *cert = str_dup_cstr(s->config->server.tls_cert_file), *key = str_dup_cstr(s->config->server.tls_key_file);
+    ErrCode r = OK;
+    for (size_t i = 0; r == OK && i < service_ports_n; i++) {
+        uint16_t port = service_port(s->config, &service_ports[i]);
+        if (port == 0) continue;
+        bool is_ui = strcmp(service_ports[i].name, "ui") == 0;
+        NetListen spec = {.name = service_ports[i].name, .address = address, .port = port, .router = s->routers[i], .require_role = is_ui, .cors = !is_ui,
+            .tls_cert_file = *cert ? cert : NULL, .tls_key_file = *key ? key : NULL};
+        r = net_server_listen(s->net, &spec, reterr);
+        if (r == ERR_CONFLICT) err_hint(reterr, "stop that process, or give --port-offset N or --server.ports.%s PORT", service_ports[i].name);
+    }
+    mem_free(address);
+    mem_free(cert);
+    mem_free(key);
+    return r;
+}
+
+ErrCode server_open_ports(Server *s, Err *reterr) {
+    prometheus_port(s);
+    loki_port(s);
+    jaeger_ports(s);
+    otlp_ports(s);
+    probe_only_ports(s);
+    ui_port(s);
+    NetServerOptions o = {.auth = s->auth, .connections_max = (size_t)s->config->server.max_connections,
+        .body_bytes_max = (size_t)s->config->server.request_memory_bytes, .ingest_workers = (unsigned)s->config->server.ingest_workers,
+        .query_workers = (unsigned)s->config->server.query_workers};
+    ErrCode r = net_server_create(&o, &s->net, reterr);
+    if (r == OK) r = listen_all(s, reterr);
+    return r == OK ? net_server_start(s->net, reterr) : r;
+}
+
+void server_close_ports(Server *s) {
+    s->net = net_server_free(s->net);
+    for (size_t i = 0; i < ARRAY_LEN(s->routers); i++) s->routers[i] = router_free(s->routers[i]);
+    s->all = router_free(s->all);
+}
