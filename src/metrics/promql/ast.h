@@ -51,6 +51,7 @@ typedef struct PqlShift {
 struct PqlNode {
     PqlKind kind;
     LangSpan span;
+    bool invariant; /* set by the engine: the same at every step (@ everywhere) */
     union {
         struct {
             double value;

@@ -1,0 +1,149 @@
+/* binary.c - binary operators: on scalars, between a vector and a scalar, and the dispatch to vector matching. */
+#include "metrics/promql/binary_int.h"
+
+static double bool_to_f64(bool b) { return b ? 1 : 0; }
+
+double binop_float(PqlTok op, double l, double r, bool *ret_keep) {
+    *ret_keep = true;
+    switch (op) {
+    case TOK_ADD: return l + r;
+    case TOK_SUB: return l - r;
+    case TOK_MUL: return l * r;
+    case TOK_DIV: return l / r;
+    case TOK_POW: return pow(l, r);
+    case TOK_MOD: return fmod(l, r);
+    case TOK_ATAN2: return atan2(l, r);
+    case TOK_EQLC: *ret_keep = l == r; return l;
+    case TOK_NEQ: *ret_keep = l != r; return l;
+    case TOK_GTR: *ret_keep = l > r; return l;
+    case TOK_LSS: *ret_keep = l < r; return l;
+    case TOK_GTE: *ret_keep = l >= r; return l;
+    case TOK_LTE: *ret_keep = l <= r; return l;
+    default: UNREACHABLE();
+    }
+}
+
+bool binop_changes_metric(PqlTok op) {
+    return op == TOK_ADD || op == TOK_SUB || op == TOK_DIV || op == TOK_MUL || op == TOK_POW || op == TOK_MOD ||
+           op == TOK_ATAN2;
+}
+
+/* No operator for these two kinds of samples. */
+static BinopResult incompatible(Ev *ev, const PqlNode *n, bool lh, bool rh) {
+    static const char *const kinds[] = {"float", "histogram"};
+    const char *op = pql_tok_text(n->binary.op);
+    ev_info(ev, n->span, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op, kinds[lh],
+        op, kinds[rh]);
+    return BINOP_NOTHING;
+}
+
+static BinopResult histogram_histogram(Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out) {
+    PqlTok op = n->binary.op;
+    if (op == TOK_EQLC || op == TOK_NEQ) {
+        *out = *l;
+        return fh_eq(l->h, r->h) == (op == TOK_EQLC) ? BINOP_KEEP : BINOP_DROP;
+    }
+    if (op != TOK_ADD && op != TOK_SUB) return incompatible(ev, n, true, true);
+    const char *word = op == TOK_ADD ? "addition" : "subtraction";
+    FHist *h = fh_copy(ev->arena, l->h);
+    if (!h) return ev_no_memory(ev), BINOP_ERROR;
+    FhNotes notes = fh_add(ev->arena, h, r->h, op == TOK_ADD ? 1 : -1, false);
+    if (notes.no_memory) return ev_no_memory(ev), BINOP_ERROR;
+    if (notes.incompatible) {
+        ev_warn(ev, n->span, "incompatible bucket layout encountered for binary operator %s", pql_tok_text(op));
+        return BINOP_NOTHING;
+    }
+    if (op == TOK_SUB) h->reset = HISTOGRAM_RESET_GAUGE;
+    if (notes.bounds_reconciled) ev_info(ev, n->span, "mismatched custom buckets were reconciled during %s", word);
+    if (notes.reset_collision) {
+        ev_warn(ev, n->span, "conflicting counter resets during histogram %s", word);
+        return BINOP_NOTHING;
+    }
+    fh_compact(h);
+    *out = (Sample){0, h};
+    return BINOP_KEEP;
+}
+
+/* One histogram and one number. */
+static BinopResult histogram_float(Ev *ev, const PqlNode *n, const FHist *h, double v, bool h_is_left, Sample *out) {
+    PqlTok op = n->binary.op;
+    FHist *r = NULL;
+    if (op == TOK_MUL || (op == TOK_DIV && h_is_left)) {
+        r = fh_copy(ev->arena, h);
+        if (r && op == TOK_MUL) fh_scale(r, v);
+        if (r && op == TOK_DIV) fh_divide(r, v);
+        if (r) fh_compact(r);
+    } else if ((op == TOK_TRIM_UPPER || op == TOK_TRIM_LOWER) && h_is_left) {
+        r = fh_trim(ev->arena, h, v, op == TOK_TRIM_UPPER);
+    } else {
+        return incompatible(ev, n, h_is_left, !h_is_left);
+    }
+    *out = (Sample){0, r};
+    return r ? BINOP_KEEP : (ev_no_memory(ev), BINOP_ERROR);
+}
+
+BinopResult binop_samples(Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out) {
+    if (l->h && r->h) return histogram_histogram(ev, n, l, r, out);
+    if (l->h) return histogram_float(ev, n, l->h, r->v, true, out);
+    if (r->h) return histogram_float(ev, n, r->h, l->v, false, out);
+    if (n->binary.op == TOK_TRIM_UPPER || n->binary.op == TOK_TRIM_LOWER) return incompatible(ev, n, false, false);
+    bool keep;
+    *out = (Sample){binop_float(n->binary.op, l->v, r->v, &keep), NULL};
+    return keep ? BINOP_KEEP : BINOP_DROP;
+}
+
+/* --- scalars --- */
+
+static bool scalar_scalar(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    const double *l, *r;
+    PqlTok op = n->binary.op;
+    if (op == TOK_TRIM_UPPER || op == TOK_TRIM_LOWER)
+        return ev_fail(ev, "operator \"%s\" not allowed for Scalar operations", pql_tok_text(op));
+    if (!ev_scalar_arg(ev, g, n->binary.lhs, &l) || !ev_scalar_arg(ev, g, n->binary.rhs, &r)) return false;
+    if (!matrix_scalar(ev, g, 0, ret)) return false;
+    for (size_t i = 0; i < g->n; i++) {
+        bool keep;
+        double v = binop_float(op, l[i], r[i], &keep);
+        ret->v[0].v[i] = pql_tok_is_comparison(op) ? bool_to_f64(keep) : v;
+    }
+    return true;
+}
+
+/* The vector's element is the result of a comparison, on whichever side it stands. */
+static bool vector_scalar(Ev *ev, const Grid *g, PqlNode *n, bool swapped, PqlMatrix *ret) {
+    const double *scalar;
+    PqlTok op = n->binary.op;
+    if (!ev_eval(ev, g, swapped ? n->binary.rhs : n->binary.lhs, ret)) return false;
+    if (!ev_scalar_arg(ev, g, swapped ? n->binary.lhs : n->binary.rhs, &scalar)) return false;
+    for (size_t k = 0; k < ret->n; k++) {
+        PqlSeries *s = &ret->v[k];
+        FOR_PRESENT(i, s, g->n) {
+            Sample vec = {s->v[i], series_h(s, i)}, num = {scalar[i], NULL}, out = {0};
+            BinopResult res = binop_samples(ev, n, swapped ? &num : &vec, swapped ? &vec : &num, &out);
+            if (res == BINOP_ERROR) return false;
+            if (pql_tok_is_comparison(op) && swapped) out = vec;
+            if (n->binary.return_bool && res != BINOP_NOTHING) {
+                out = (Sample){bool_to_f64(res == BINOP_KEEP), NULL};
+                res = BINOP_KEEP;
+            }
+            if (res == BINOP_KEEP) {
+                s->v[i] = out.v;
+                if (s->h) s->h[i] = out.h;
+            } else {
+                bit_clear(s->present, i);
+            }
+        }
+        if ((binop_changes_metric(op) || n->binary.return_bool) && !series_drop_name(ev, s)) return false;
+    }
+    matrix_drop_empty(ret, g);
+    return matrix_merge_same(ev, ret, g, false);
+}
+
+bool ev_binary(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    bool l = promql_type(n->binary.lhs) == PQL_TYPE_VECTOR, r = promql_type(n->binary.rhs) == PQL_TYPE_VECTOR;
+    if (!l && !r) return scalar_scalar(ev, g, n, ret);
+    if (!l || !r) return vector_scalar(ev, g, n, r, ret);
+    PqlMatrix lhs = {0}, rhs = {0};
+    return ev_eval(ev, g, n->binary.lhs, &lhs) && ev_eval(ev, g, n->binary.rhs, &rhs) &&
+           ev_binary_vectors(ev, g, n, &lhs, &rhs, ret);
+}

@@ -1,0 +1,264 @@
+/* call.c - functions of instant vectors and scalars: mathematics, clamp, round, sort, absent, timestamp. */
+#include "metrics/promql/engine_int.h"
+
+#include <stdlib.h>
+
+static double fn_sgn(double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }
+static double fn_rad(double v) { return v * M_PI / 180; }
+static double fn_deg(double v) { return v * 180 / M_PI; }
+
+typedef double (*MathFn)(double);
+
+static MathFn math_fn(PqlFn id) {
+    switch (id) {
+    case FN_ABS: return fabs;
+    case FN_CEIL: return ceil;
+    case FN_FLOOR: return floor;
+    case FN_EXP: return exp;
+    case FN_SQRT: return sqrt;
+    case FN_LN: return log;
+    case FN_LOG2: return log2;
+    case FN_LOG10: return log10;
+    case FN_SGN: return fn_sgn;
+    case FN_RAD: return fn_rad;
+    case FN_DEG: return fn_deg;
+    case FN_SIN: return sin;
+    case FN_COS: return cos;
+    case FN_TAN: return tan;
+    case FN_ASIN: return asin;
+    case FN_ACOS: return acos;
+    case FN_ATAN: return atan;
+    case FN_SINH: return sinh;
+    case FN_COSH: return cosh;
+    case FN_TANH: return tanh;
+    case FN_ASINH: return asinh;
+    case FN_ACOSH: return acosh;
+    case FN_ATANH: return atanh;
+    default: return NULL;
+    }
+}
+
+/* Histogram samples vanish; names go; equal label sets meet. */
+static bool finish_floats(Ev *ev, const Grid *g, PqlMatrix *m) {
+    for (size_t k = 0; k < m->n; k++) {
+        PqlSeries *s = &m->v[k];
+        if (s->h) {
+            FOR_PRESENT(i, s, g->n) {
+                if (s->h[i]) bit_clear(s->present, i);
+            }
+            s->h = NULL;
+        }
+        if (!series_drop_name(ev, s)) return false;
+    }
+    matrix_drop_empty(m, g);
+    return matrix_merge_same(ev, m, g, false);
+}
+
+static bool call_math(Ev *ev, const Grid *g, PqlNode *n, MathFn fn, PqlMatrix *ret) {
+    if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
+    for (size_t k = 0; k < ret->n; k++) {
+        PqlSeries *s = &ret->v[k];
+        FOR_PRESENT(i, s, g->n) s->v[i] = fn(s->v[i]);
+    }
+    return finish_floats(ev, g, ret);
+}
+
+/* Go's math.Max and Min: NaN wins. */
+static double go_max(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmax(a, b); }
+static double go_min(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmin(a, b); }
+
+static bool call_clamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    PqlFn id = n->call.fn->id;
+    const double *lo = NULL, *hi = NULL;
+    PqlNode **a = n->call.args.v;
+    if (!ev_eval(ev, g, a[0], ret)) return false;
+    if (id != FN_CLAMP_MAX && !ev_scalar_arg(ev, g, a[1], &lo)) return false;
+    if (id != FN_CLAMP_MIN && !ev_scalar_arg(ev, g, a[id == FN_CLAMP ? 2 : 1], &hi)) return false;
+    for (size_t k = 0; k < ret->n; k++) {
+        PqlSeries *s = &ret->v[k];
+        FOR_PRESENT(i, s, g->n) {
+            double min = lo ? lo[i] : -INFINITY, max = hi ? hi[i] : INFINITY;
+            if (max < min)
+                bit_clear(s->present, i);
+            else
+                s->v[i] = go_max(min, go_min(max, s->v[i]));
+        }
+    }
+    return finish_floats(ev, g, ret);
+}
+
+static bool call_round(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    const double *to = NULL;
+    if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
+    if (n->call.args.n > 1 && !ev_scalar_arg(ev, g, n->call.args.v[1], &to)) return false;
+    for (size_t k = 0; k < ret->n; k++) {
+        PqlSeries *s = &ret->v[k];
+        FOR_PRESENT(i, s, g->n) {
+            double inverse = 1 / (to ? to[i] : 1);
+            s->v[i] = floor(s->v[i] * inverse + 0.5) / inverse;
+        }
+    }
+    return finish_floats(ev, g, ret);
+}
+
+/* --- scalars --- */
+
+static bool call_scalar(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    PqlMatrix in = {0};
+    if (!ev_eval(ev, g, n->call.args.v[0], &in) || !matrix_scalar(ev, g, NAN, ret)) return false;
+    double *out = ret->v[0].v;
+    uint8_t *seen = arena_alloc_zero(ev->arena, g->n);
+    if (!seen) return ev_no_memory(ev);
+    for (size_t k = 0; k < in.n; k++) {
+        FOR_PRESENT(i, &in.v[k], g->n) {
+            if (series_h(&in.v[k], i)) continue;
+            out[i] = seen[i] ? NAN : in.v[k].v[i];
+            seen[i] = 1;
+        }
+    }
+    return true;
+}
+
+static bool call_extreme_of(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    const double *a, *b;
+    if (!ev_scalar_arg(ev, g, n->call.args.v[0], &a) || !ev_scalar_arg(ev, g, n->call.args.v[1], &b)) return false;
+    if (!matrix_scalar(ev, g, 0, ret)) return false;
+    bool max = n->call.fn->id == FN_MAX_OF;
+    for (size_t i = 0; i < g->n; i++) ret->v[0].v[i] = max ? go_max(a[i], b[i]) : go_min(a[i], b[i]);
+    return true;
+}
+
+static bool call_time(Ev *ev, const Grid *g, PqlMatrix *ret) {
+    if (!matrix_scalar(ev, g, 0, ret)) return false;
+    for (size_t i = 0; i < g->n; i++) ret->v[0].v[i] = (double)grid_t(g, i) / 1000;
+    return true;
+}
+
+static bool call_constant(Ev *ev, const Grid *g, PqlFn id, PqlMatrix *ret) {
+    const PromqlQuery *q = ev->query;
+    double v = M_PI;
+    if (id == FN_START) v = (double)q->start_ms / 1000;
+    if (id == FN_END) v = (double)q->end_ms / 1000;
+    if (id == FN_RANGE) v = (double)(q->end_ms - q->start_ms) / 1000;
+    if (id == FN_STEP) v = q->start_ms == q->end_ms ? 0 : (double)q->step_ms / 1000;
+    return matrix_scalar(ev, g, v, ret);
+}
+
+static bool call_vector(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    return ev_eval(ev, g, n->call.args.v[0], ret);
+}
+
+/* --- timestamp, absent --- */
+
+static bool call_timestamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    const PqlNode *arg = promql_unparen(n->call.args.v[0]);
+    if (arg->kind == PQL_SELECTOR && !arg->selector.smoothed) {
+        if (!ev_selector(ev, g, arg, true, ret)) return false;
+        return finish_floats(ev, g, ret);
+    }
+    if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
+    for (size_t k = 0; k < ret->n; k++) {
+        ret->v[k].h = NULL;
+        FOR_PRESENT(i, &ret->v[k], g->n) ret->v[k].v[i] = (double)grid_t(g, i) / 1000;
+    }
+    return finish_floats(ev, g, ret);
+}
+
+/* The labels that a selector fixes with =, once each. */
+static bool absent_labels(Ev *ev, const PqlNode *n, Labels *ret) {
+    n = promql_unparen(n);
+    if (n->kind == PQL_MATRIX) n = n->matrix.selector;
+    *ret = (Labels){0};
+    if (n->kind != PQL_SELECTOR) return true;
+    Matchers ms = n->selector.matchers;
+    for (size_t i = 0; i < ms.n; i++) {
+        const Matcher *m = ms.v[i];
+        if (str_eq(m->name, LABEL_NAME_METRIC)) continue;
+        bool again = false;
+        for (size_t j = 0; j < i; j++) again |= ms.v[j]->type == MATCH_EQ && str_eq(ms.v[j]->name, m->name);
+        *ret = labels_with(ev, *ret, m->name, m->type == MATCH_EQ && !again ? m->value : STR_NULL);
+    }
+    return ev->rc == OK;
+}
+
+static bool absent_result(Ev *ev, const Grid *g, const PqlNode *arg, const uint64_t *found, PqlMatrix *ret) {
+    Labels labels;
+    if (!absent_labels(ev, arg, &labels)) return false;
+    PqlSeries *s = matrix_add(ev, ret, g, labels);
+    if (!s) return false;
+    for (size_t i = 0; i < g->n; i++)
+        if (!bit_get(found, i)) series_set(s, i, 1);
+    matrix_drop_empty(ret, g);
+    return true;
+}
+
+static uint64_t *presence(Ev *ev, const Grid *g, const PqlMatrix *in) {
+    uint64_t *found = arena_alloc_zero(ev->arena, bitmap_words(g->n) * sizeof *found);
+    for (size_t k = 0; found && k < in->n; k++)
+        for (size_t w = 0; w < bitmap_words(g->n); w++) found[w] |= in->v[k].present[w];
+    if (!found) ev_no_memory(ev);
+    return found;
+}
+
+bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    PqlNode *arg = n->call.args.v[0];
+    PqlMatrix in = {0};
+    if (n->call.fn->id == FN_ABSENT) {
+        if (!ev_eval(ev, g, arg, &in)) return false;
+    } else {
+        static const PqlFunction present = {
+            "present_over_time", FN_PRESENT_OVER_TIME, 1, 0, PQL_TYPE_VECTOR, {PQL_TYPE_MATRIX}, false};
+        PqlNode call = *n;
+        call.call.fn = &present;
+        bool delayed = ev->opts.delayed_name_removal;
+        ev->opts.delayed_name_removal = true; /* names do not matter here, clashes neither */
+        bool ok = ev_window_call(ev, g, &call, &in);
+        ev->opts.delayed_name_removal = delayed;
+        if (!ok) return false;
+    }
+    uint64_t *found = presence(ev, g, &in);
+    return found && absent_result(ev, g, arg, found, ret);
+}
+
+bool ev_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    PqlFn id = n->call.fn->id;
+    MathFn math = math_fn(id);
+    if (math) return call_math(ev, g, n, math, ret);
+    if (window_fn(id)) return ev_window_call(ev, g, n, ret);
+    switch (id) {
+    case FN_CLAMP:
+    case FN_CLAMP_MAX:
+    case FN_CLAMP_MIN: return call_clamp(ev, g, n, ret);
+    case FN_ROUND: return call_round(ev, g, n, ret);
+    case FN_SCALAR: return call_scalar(ev, g, n, ret);
+    case FN_MAX_OF:
+    case FN_MIN_OF: return call_extreme_of(ev, g, n, ret);
+    case FN_TIME: return call_time(ev, g, ret);
+    case FN_PI:
+    case FN_START:
+    case FN_END:
+    case FN_RANGE:
+    case FN_STEP: return call_constant(ev, g, id, ret);
+    case FN_VECTOR: return call_vector(ev, g, n, ret);
+    case FN_TIMESTAMP: return call_timestamp(ev, g, n, ret);
+    case FN_START_TIMESTAMP: return true; /* samples carry no start time: no result, as without the feature */
+    case FN_ABSENT:
+    case FN_ABSENT_OVER_TIME: return ev_absent_call(ev, g, n, ret);
+    case FN_SORT:
+    case FN_SORT_DESC:
+    case FN_SORT_BY_LABEL:
+    case FN_SORT_BY_LABEL_DESC: return ev_sort_call(ev, g, n, ret);
+    case FN_LABEL_JOIN:
+    case FN_LABEL_REPLACE: return ev_label_call(ev, g, n, ret);
+    case FN_INFO: return ev_info_call(ev, g, n, ret);
+    case FN_HISTOGRAM_AVG:
+    case FN_HISTOGRAM_COUNT:
+    case FN_HISTOGRAM_SUM:
+    case FN_HISTOGRAM_STDDEV:
+    case FN_HISTOGRAM_STDVAR:
+    case FN_HISTOGRAM_FRACTION:
+    case FN_HISTOGRAM_QUANTILE:
+    case FN_HISTOGRAM_QUANTILES: return ev_histogram_call(ev, g, n, ret);
+    default: return ev_date_call(ev, g, n, ret);
+    }
+}

@@ -1,0 +1,144 @@
+/* window.c - functions of range vectors: one window slides over a column of samples. */
+#include "metrics/promql/engine_int.h"
+
+static bool is_range_vector(const PqlNode *n) {
+    n = promql_unparen(n);
+    return n->kind == PQL_MATRIX || n->kind == PQL_SUBQUERY;
+}
+
+/* Moves [from, to) so that it covers times in (min_t, max_t]; both only ascend. */
+static void slide(const int64_t *t, size_t n, int64_t min_t, int64_t max_t, size_t *from, size_t *to) {
+    while (*to < n && t[*to] <= max_t) ++*to;
+    while (*from < *to && t[*from] <= min_t) ++*from;
+}
+
+/* anchored: the newest sample at or before the range's start belongs to the window. false: nothing behind it. */
+static bool anchor(Window *w) {
+    const Column *c = w->col;
+    size_t f = w->from, h = w->h_from;
+    while (f < w->to && c->t[f] <= w->min_t) f++;
+    while (h < w->h_to && c->t_h[h] <= w->min_t) h++;
+    if (f == w->to && h == w->h_to) return false;
+    bool has_f = f > w->from, has_h = h > w->h_from;
+    if (has_f && (!has_h || c->t[f - 1] >= c->t_h[h - 1]))
+        f--;
+    else if (has_h)
+        h--;
+    w->from = f;
+    w->h_from = h;
+    return true;
+}
+
+typedef struct WindowCall {
+    const WindowSpec *spec;
+    WindowFn fn;
+    const double *p1, *p2;
+} WindowCall;
+
+static bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Window *w, PqlSeries *out) {
+    const WindowSpec *spec = call->spec;
+    Column *c = w->col;
+    size_t from = 0, to = 0, h_from = 0, h_to = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        w->t_ms = grid_t(g, i);
+        w->max_t = (spec->fixed ? spec->fixed_ms : w->t_ms) - spec->offset_ms;
+        w->min_t = w->max_t - spec->range_ms;
+        int64_t wide = spec->anchored || spec->smoothed ? ev->opts.lookback_ms : 0;
+        int64_t far = w->max_t + (spec->smoothed ? wide : 0);
+        slide(c->t, c->n, w->min_t - wide, far, &from, &to);
+        slide(c->t_h, c->n_h, w->min_t - wide, far, &h_from, &h_to);
+        if (from == to && h_from == h_to) continue;
+        if (ev->samples + (to - from) + (h_to - h_from) > ev->opts.samples_max &&
+            !ev_count_samples(ev, to - from + h_to - h_from))
+            return false;
+        w->from = from;
+        w->to = to;
+        w->h_from = h_from;
+        w->h_to = h_to;
+        if (spec->anchored && !anchor(w)) continue;
+        w->p1 = call->p1 ? call->p1[i] : 0;
+        w->p2 = call->p2 ? call->p2[i] : 0;
+        double v = 0;
+        FHist *h = NULL;
+        if (!call->fn(w, &v, &h)) {
+            if (ev->rc != OK) return false;
+        } else if (h) {
+            if (!series_set_h(ev, out, g, i, h)) return false;
+        } else {
+            series_set(out, i, v);
+        }
+    }
+    return ev_count_samples(ev, bitmap_count(out->present, g->n));
+}
+
+static bool has_suffix_of_counter(Str name) {
+    return str_ends_with(name, STR("_total")) || str_ends_with(name, STR("_sum")) ||
+           str_ends_with(name, STR("_count")) || str_ends_with(name, STR("_bucket"));
+}
+
+static void note_possible_gauge(Ev *ev, const Grid *g, PqlFn id, const Window *w, const PqlSeries *s) {
+    if (id != FN_RATE && id != FN_INCREASE) return;
+    Str name = labels_metric(w->col->labels);
+    if (name.n == 0 || has_suffix_of_counter(name)) return;
+    FOR_PRESENT(i, s, g->n) {
+        if (series_h(s, i)) continue;
+        ev_info_metric(ev, w->arg->span,
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:", w->col->labels);
+        return;
+    }
+}
+
+static bool check_extended(Ev *ev, const PqlFunction *fn, const WindowSpec *spec) {
+    bool rate = fn->id == FN_RATE || fn->id == FN_INCREASE || fn->id == FN_DELTA;
+    if (spec->anchored && !rate && fn->id != FN_CHANGES && fn->id != FN_RESETS)
+        return ev_fail(ev,
+            "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s", fn->name);
+    if (spec->smoothed && !rate)
+        return ev_fail(ev, "smoothed modifier can only be used with: delta, increase, rate - not with %s", fn->name);
+    return true;
+}
+
+static bool window_args(Ev *ev, const Grid *g, PqlNode *n, WindowCall *call, Window *w, PqlNode **ret_matrix) {
+    const double **params[] = {&call->p1, &call->p2};
+    size_t k = 0;
+    *ret_matrix = NULL;
+    for (size_t i = 0; i < n->call.args.n; i++) {
+        PqlNode *arg = n->call.args.v[i];
+        if (is_range_vector(arg)) {
+            *ret_matrix = arg;
+        } else {
+            ASSERT(k < ARRAY_LEN(params));
+            if (!ev_scalar_arg(ev, g, arg, params[k++])) return false;
+        }
+    }
+    w->p1_span = n->call.args.v[0]->span;
+    ASSERT(*ret_matrix);
+    return true;
+}
+
+bool ev_window_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    const PqlFunction *fn = n->call.fn;
+    Columns cols;
+    WindowSpec spec;
+    PqlNode *matrix;
+    WindowCall call = {.spec = &spec, .fn = window_fn(fn->id)};
+    Window w = {.ev = ev};
+    ASSERT(call.fn);
+    if (!window_args(ev, g, n, &call, &w, &matrix) || !ev_range_vector(ev, g, matrix, &cols, &spec)) return false;
+    if (!check_extended(ev, fn, &spec)) return false;
+    w.arg = promql_unparen(matrix);
+    w.anchored = spec.anchored;
+    w.smoothed = spec.smoothed;
+    bool keep_name = fn->id == FN_LAST_OVER_TIME || fn->id == FN_FIRST_OVER_TIME;
+    for (size_t k = 0; k < cols.n; k++) {
+        w.col = &cols.v[k];
+        PqlSeries *out = matrix_add(ev, ret, g, w.col->labels);
+        if (!ev_alive(ev) || !out) return false;
+        out->drop_name = w.col->drop_name;
+        if ((!keep_name || w.col->drop_name) && !series_drop_name(ev, out)) return false;
+        if (!window_series(ev, g, &call, &w, out)) return false;
+        note_possible_gauge(ev, g, fn->id, &w, out);
+    }
+    matrix_drop_empty(ret, g);
+    return ev->opts.delayed_name_removal || matrix_merge_same(ev, ret, g, true);
+}

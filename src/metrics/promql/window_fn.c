@@ -1,0 +1,558 @@
+/* window_fn.c - what rate(), *_over_time() and their kin compute from one window of floats. */
+#include "metrics/promql/engine_int.h"
+
+static size_t floats(const Window *w) { return w->to - w->from; }
+static size_t histograms(const Window *w) { return w->h_to - w->h_from; }
+static const double *vals(const Window *w) { return w->col->v + w->from; }
+static const int64_t *times(const Window *w) { return w->col->t + w->from; }
+
+static bool warn_mixed(const Window *w) {
+    ev_warn_metric(w->ev, w->arg->span, WARN_MIXED_FLOATS, w->col->labels);
+    return false;
+}
+
+static void info_ignored(const Window *w) {
+    if (histograms(w)) ev_info_metric(w->ev, w->p1_span, INFO_IGNORED_RANGE, w->col->labels);
+}
+
+/* --- rate, increase, delta --- */
+
+static bool find_resets(Window *w) {
+    Column *c = w->col;
+    if (c->have_resets) return true;
+    size_t n = 0;
+    for (size_t i = 1; i < c->n; i++) n += c->v[i] < c->v[i - 1];
+    uint32_t *at = ARENA_ARRAY(w->ev->arena, uint32_t, n);
+    if (!at) return ev_no_memory(w->ev);
+    for (size_t i = 1; i < c->n; i++)
+        if (c->v[i] < c->v[i - 1]) at[c->n_resets++] = (uint32_t)i;
+    c->resets = at;
+    c->have_resets = true;
+    return true;
+}
+
+/* First reset at index i or later. */
+static size_t reset_from(const Column *c, size_t i) {
+    size_t lo = 0, hi = c->n_resets;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (c->resets[mid] < i)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* How far the samples' increase is stretched to the window's ends. */
+static double extrapolation(
+    const Window *w, int64_t first_t, int64_t last_t, size_t n, bool counter, double first, double increase) {
+    double to_start = (double)(first_t - w->min_t) / 1000, to_end = (double)(w->max_t - last_t) / 1000;
+    double sampled = (double)(last_t - first_t) / 1000, average = sampled / (double)(n - 1);
+    double threshold = average * 1.1;
+    if (to_start >= threshold) to_start = average / 2;
+    if (counter && increase > 0 && first >= 0) {
+        double to_zero = sampled * (first / increase);
+        if (to_zero < to_start) to_start = to_zero;
+    }
+    if (to_end >= threshold) to_end = average / 2;
+    return sampled != 0 ? (sampled + to_start + to_end) / sampled : 1;
+}
+
+static bool rate_histograms(Window *w, bool counter, bool per_second, FHist **ret_h) {
+    size_t n = histograms(w);
+    if (n < 2) return false;
+    FHist *h = window_hist_rate(w, counter);
+    if (!h) return false;
+    const int64_t *t = w->col->t_h + w->h_from;
+    double f = extrapolation(w, t[0], t[n - 1], n, counter, w->col->h[w->h_from]->count, h->count);
+    if (per_second) f /= (double)(w->max_t - w->min_t) / 1000;
+    fh_scale(h, f);
+    *ret_h = h;
+    return true;
+}
+
+static bool extrapolated(Window *w, bool counter, bool per_second, double *ret, FHist **ret_h) {
+    size_t n = floats(w);
+    if (n && histograms(w)) return warn_mixed(w);
+    if (w->anchored || w->smoothed) return window_extended_rate(w, counter, per_second, ret, ret_h);
+    if (!n) return rate_histograms(w, counter, per_second, ret_h);
+    if (n < 2) return false;
+    const double *v = vals(w);
+    const int64_t *t = times(w);
+    double result = v[n - 1] - v[0];
+    if (counter) {
+        if (!find_resets(w)) return false;
+        const Column *c = w->col;
+        for (size_t r = reset_from(c, w->from + 1); r < c->n_resets && c->resets[r] < w->to; r++)
+            result += c->v[c->resets[r] - 1];
+    }
+    double f = extrapolation(w, t[0], t[n - 1], n, counter, v[0], result);
+    if (per_second) f /= (double)(w->max_t - w->min_t) / 1000;
+    *ret = result * f;
+    return true;
+}
+
+static bool fn_rate(Window *w, double *ret, FHist **h) { return extrapolated(w, true, true, ret, h); }
+static bool fn_increase(Window *w, double *ret, FHist **h) { return extrapolated(w, true, false, ret, h); }
+static bool fn_delta(Window *w, double *ret, FHist **h) { return extrapolated(w, false, false, ret, h); }
+
+/* --- irate, idelta: the last two samples, whatever they are --- */
+
+typedef struct Pick {
+    int64_t t;
+    double v;
+    FHist *h;
+} Pick;
+
+/* Sample k from the end, floats and histograms in one order. */
+static size_t last_two(const Window *w, Pick out[2]) {
+    size_t i = w->to, j = w->h_to, n = 0;
+    const Column *c = w->col;
+    while (n < 2 && (i > w->from || j > w->h_from)) {
+        bool hist = i == w->from || (j > w->h_from && c->t_h[j - 1] >= c->t[i - 1]);
+        out[1 - n++] = hist ? (Pick){c->t_h[j - 1], 0, c->h[j - 1]} : (Pick){c->t[i - 1], c->v[i - 1], NULL};
+        if (hist)
+            j--;
+        else
+            i--;
+    }
+    return n;
+}
+
+static bool instant_histogram(Window *w, const Pick s[2], bool rate, FHist **ret) {
+    Ev *ev = w->ev;
+    LangSpan span = w->arg->span;
+    bool gauges = s[0].h->reset == HISTOGRAM_RESET_GAUGE && s[1].h->reset == HISTOGRAM_RESET_GAUGE;
+    bool any_gauge = s[0].h->reset == HISTOGRAM_RESET_GAUGE || s[1].h->reset == HISTOGRAM_RESET_GAUGE;
+    if (rate && any_gauge) ev_warn_metric(ev, span, "this native histogram metric is not a counter:", w->col->labels);
+    if (!rate && !gauges) ev_warn_metric(ev, span, "this native histogram metric is not a gauge:", w->col->labels);
+    FHist *h = fh_copy(ev->arena, s[1].h);
+    if (!h) return ev_no_memory(ev);
+    if (!rate || !fh_detect_reset(ev->arena, s[1].h, s[0].h)) {
+        FhNotes notes = fh_add(ev->arena, h, s[0].h, -1, false);
+        if (notes.no_memory) return ev_no_memory(ev);
+        if (notes.incompatible) {
+            ev_warn_metric(ev, span, WARN_MIXED_SCHEMAS, w->col->labels);
+            return false;
+        }
+        if (notes.bounds_reconciled) ev_info(ev, span, "mismatched custom buckets were reconciled during subtraction");
+    }
+    h->reset = HISTOGRAM_RESET_GAUGE;
+    fh_compact(h);
+    if (rate) fh_divide(h, (double)(s[1].t - s[0].t) / 1000);
+    *ret = h;
+    return true;
+}
+
+static bool instant_value(Window *w, bool rate, double *ret, FHist **ret_h) {
+    Pick s[2];
+    if (last_two(w, s) < 2 || s[1].t == s[0].t) return false;
+    if ((s[0].h != NULL) != (s[1].h != NULL)) return warn_mixed(w);
+    if (s[0].h) return instant_histogram(w, s, rate, ret_h);
+    double v = s[1].v;
+    if (!rate || !(s[1].v < s[0].v)) v = s[1].v - s[0].v;
+    *ret = rate ? v / ((double)(s[1].t - s[0].t) / 1000) : v;
+    return true;
+}
+
+static bool fn_irate(Window *w, double *ret, FHist **h) { return instant_value(w, true, ret, h); }
+static bool fn_idelta(Window *w, double *ret, FHist **h) { return instant_value(w, false, ret, h); }
+
+/* --- changes, resets: every neighbouring pair, floats and histograms in one order --- */
+
+static bool pair_changed(const Pick *a, const Pick *b) {
+    if ((a->h != NULL) != (b->h != NULL)) return true;
+    if (a->h) return !fh_eq(a->h, b->h);
+    return a->v != b->v && !(isnan(a->v) && isnan(b->v));
+}
+
+static bool count_pairs(Window *w, bool resets, double *ret) {
+    const Column *c = w->col;
+    size_t i = w->from, j = w->h_from, count = 0;
+    bool have = false;
+    Pick prev = {0};
+    while (i < w->to || j < w->h_to) {
+        bool hist = i >= w->to || (j < w->h_to && c->t_h[j] < c->t[i]);
+        Pick cur = hist ? (Pick){c->t_h[j], 0, c->h[j]} : (Pick){c->t[i], c->v[i], NULL};
+        if (hist)
+            j++;
+        else
+            i++;
+        if (have && !resets) count += pair_changed(&prev, &cur);
+        if (have && resets) {
+            if ((prev.h != NULL) != (cur.h != NULL))
+                count++;
+            else
+                count += cur.h ? fh_detect_reset(w->ev->arena, cur.h, prev.h) : cur.v < prev.v;
+        }
+        prev = cur;
+        have = true;
+    }
+    *ret = (double)count;
+    return true;
+}
+
+static bool fn_changes(Window *w, double *ret, FHist **h) {
+    (void)h;
+    return count_pairs(w, false, ret);
+}
+
+static bool fn_resets(Window *w, double *ret, FHist **h) {
+    (void)h;
+    if (histograms(w)) return count_pairs(w, true, ret);
+    if (!find_resets(w)) return false;
+    *ret = (double)(reset_from(w->col, w->to) - reset_from(w->col, w->from + 1));
+    return true;
+}
+
+/* --- counts and positions --- */
+
+static bool fn_count(Window *w, double *ret, FHist **h) {
+    (void)h;
+    *ret = (double)(floats(w) + histograms(w));
+    return true;
+}
+
+static bool fn_present(Window *w, double *ret, FHist **h) {
+    (void)w;
+    (void)h;
+    *ret = 1;
+    return true;
+}
+
+static bool pick(const Window *w, bool last, double *ret, FHist **ret_h, int64_t *ret_t) {
+    const Column *c = w->col;
+    size_t f = last ? w->to - 1 : w->from, h = last ? w->h_to - 1 : w->h_from;
+    bool hist = histograms(w) > 0;
+    if (hist && floats(w)) hist = last ? c->t_h[h] >= c->t[f] : c->t_h[h] <= c->t[f];
+    *ret_t = hist ? c->t_h[h] : c->t[f];
+    if (hist)
+        *ret_h = c->h[h];
+    else
+        *ret = c->v[f];
+    return true;
+}
+
+static bool fn_first(Window *w, double *ret, FHist **h) {
+    int64_t t;
+    return pick(w, false, ret, h, &t);
+}
+static bool fn_last(Window *w, double *ret, FHist **h) {
+    int64_t t;
+    return pick(w, true, ret, h, &t);
+}
+static bool pick_time(Window *w, bool last, double *ret) {
+    int64_t t;
+    double v;
+    FHist *h;
+    pick(w, last, &v, &h, &t);
+    *ret = (double)t / 1000;
+    return true;
+}
+static bool fn_ts_of_first(Window *w, double *ret, FHist **h) {
+    (void)h;
+    return pick_time(w, false, ret);
+}
+static bool fn_ts_of_last(Window *w, double *ret, FHist **h) {
+    (void)h;
+    return pick_time(w, true, ret);
+}
+
+/* Index of the extreme; later: the last of equal ones. */
+static bool extreme(Window *w, bool max, bool later, size_t *ret) {
+    size_t n = floats(w);
+    if (!n) return false;
+    info_ignored(w);
+    const double *v = vals(w);
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool better = max ? v[i] > v[best] : v[i] < v[best];
+        if (better || (later && v[i] == v[best]) || isnan(v[best])) best = i;
+    }
+    *ret = best;
+    return true;
+}
+
+static bool fn_max(Window *w, double *ret, FHist **h) {
+    size_t i;
+    (void)h;
+    if (!extreme(w, true, false, &i)) return false;
+    *ret = vals(w)[i];
+    return true;
+}
+static bool fn_min(Window *w, double *ret, FHist **h) {
+    size_t i;
+    (void)h;
+    if (!extreme(w, false, false, &i)) return false;
+    *ret = vals(w)[i];
+    return true;
+}
+static bool fn_ts_of_max(Window *w, double *ret, FHist **h) {
+    size_t i;
+    (void)h;
+    if (!extreme(w, true, true, &i)) return false;
+    *ret = (double)times(w)[i] / 1000;
+    return true;
+}
+static bool fn_ts_of_min(Window *w, double *ret, FHist **h) {
+    size_t i;
+    (void)h;
+    if (!extreme(w, false, true, &i)) return false;
+    *ret = (double)times(w)[i] / 1000;
+    return true;
+}
+
+/* --- sums --- */
+
+/* Histograms alone: their sum or mean. */
+static bool aggregate_histograms(Window *w, bool mean, FHist **ret) {
+    Ev *ev = w->ev;
+    FHist **h = w->col->h + w->h_from;
+    size_t n = histograms(w);
+    bool yes = false, no = false, reconciled = false;
+    FHist *sum = fh_copy(ev->arena, h[0]);
+    if (!sum) return ev_no_memory(ev);
+    double count = 1;
+    bool incremental = false;
+    for (size_t i = 0; i < n; i++) {
+        yes |= h[i]->reset == HISTOGRAM_RESET_YES;
+        no |= h[i]->reset == HISTOGRAM_RESET_NO;
+        if (i == 0) continue;
+        FhNotes notes = {0};
+        count = (double)(i + 1);
+        if (mean && !incremental) {
+            FHist *next = fh_copy(ev->arena, sum);
+            if (!next) return ev_no_memory(ev);
+            notes = fh_add(ev->arena, next, h[i], 1, true);
+            incremental = !notes.incompatible && fh_has_overflow(next);
+            if (incremental)
+                fh_divide(sum, count - 1);
+            else
+                sum = next;
+        } else if (!mean) {
+            notes = fh_add(ev->arena, sum, h[i], 1, true);
+        }
+        if (incremental) {
+            FHist *part = fh_copy(ev->arena, h[i]);
+            if (!part) return ev_no_memory(ev);
+            fh_divide(part, count);
+            fh_scale(sum, (count - 1) / count);
+            notes = fh_add(ev->arena, sum, part, 1, true);
+        }
+        if (notes.no_memory) return ev_no_memory(ev);
+        if (notes.incompatible) {
+            ev_warn_metric(ev, w->arg->span, WARN_MIXED_SCHEMAS, w->col->labels);
+            return false;
+        }
+        reconciled |= notes.bounds_reconciled;
+    }
+    if (mean && !incremental) fh_divide(sum, count);
+    fh_fold(sum);
+    if (yes && no) ev_warn(ev, w->arg->span, "conflicting counter resets during histogram aggregation");
+    if (reconciled) ev_info(ev, w->arg->span, "mismatched custom buckets were reconciled during aggregation");
+    *ret = sum;
+    return true;
+}
+
+static bool fn_sum(Window *w, double *ret, FHist **h) {
+    if (floats(w) && histograms(w)) return warn_mixed(w);
+    if (histograms(w)) return aggregate_histograms(w, false, h);
+    double sum = 0, c = 0;
+    const double *v = vals(w);
+    for (size_t i = 0; i < floats(w); i++) kahan_add(v[i], &sum, &c);
+    *ret = isinf(sum) ? sum : sum + c;
+    return true;
+}
+
+static bool fn_avg(Window *w, double *ret, FHist **h) {
+    if (floats(w) && histograms(w)) return warn_mixed(w);
+    if (histograms(w)) return aggregate_histograms(w, true, h);
+    const double *v = vals(w);
+    size_t n = floats(w);
+    double sum = v[0], c = 0, mean = 0;
+    bool incremental = false;
+    for (size_t i = 1; i < n; i++) {
+        double count = (double)(i + 1);
+        if (!incremental) {
+            double next = sum, next_c = c;
+            kahan_add(v[i], &next, &next_c);
+            if (!isinf(next)) {
+                sum = next;
+                c = next_c;
+                continue;
+            }
+            incremental = true;
+            mean = sum / (count - 1);
+            c /= count - 1;
+        }
+        double q = (count - 1) / count;
+        mean *= q;
+        c *= q;
+        kahan_add(v[i] / count, &mean, &c);
+    }
+    *ret = incremental ? mean + c : sum / (double)n + c / (double)n;
+    return true;
+}
+
+static bool variance(Window *w, double *ret) {
+    if (!floats(w)) return false;
+    info_ignored(w);
+    const double *v = vals(w);
+    double mean = 0, c_mean = 0, aux = 0, c_aux = 0;
+    for (size_t i = 0; i < floats(w); i++) {
+        double delta = v[i] - (mean + c_mean);
+        kahan_add(delta / (double)(i + 1), &mean, &c_mean);
+        kahan_add(delta * (v[i] - (mean + c_mean)), &aux, &c_aux);
+    }
+    *ret = (aux + c_aux) / (double)floats(w);
+    return true;
+}
+
+static bool fn_stdvar(Window *w, double *ret, FHist **h) {
+    (void)h;
+    return variance(w, ret);
+}
+static bool fn_stddev(Window *w, double *ret, FHist **h) {
+    (void)h;
+    if (!variance(w, ret)) return false;
+    *ret = sqrt(*ret);
+    return true;
+}
+
+/* --- order statistics --- */
+
+static double *copy_values(const Window *w) {
+    double *v = mem_alloc_array(floats(w), sizeof *v);
+    memcpy(v, vals(w), floats(w) * sizeof *v);
+    return v;
+}
+
+static bool fn_quantile(Window *w, double *ret, FHist **h) {
+    (void)h;
+    if (!floats(w)) return false;
+    if (isnan(w->p1) || w->p1 < 0 || w->p1 > 1) ev_warn_quantile(w->ev, w->p1_span, w->p1);
+    info_ignored(w);
+    double *v = copy_values(w);
+    *ret = quantile_of(w->p1, v, floats(w));
+    mem_free(v);
+    return true;
+}
+
+static bool fn_mad(Window *w, double *ret, FHist **h) {
+    (void)h;
+    size_t n = floats(w);
+    if (!n) return false;
+    info_ignored(w);
+    double *v = copy_values(w);
+    bool nan = false;
+    for (size_t i = 0; i < n; i++) nan |= isnan(v[i]);
+    if (nan) {
+        *ret = NAN;
+    } else {
+        double median = quantile_of(0.5, v, n);
+        for (size_t i = 0; i < n; i++) v[i] = fabs(v[i] - median);
+        *ret = quantile_of(0.5, v, n);
+    }
+    mem_free(v);
+    return true;
+}
+
+/* --- regressions --- */
+
+static void regression(const double *v, const int64_t *t, size_t n, int64_t origin, double *slope, double *intercept) {
+    double sx = 0, cx = 0, sy = 0, cy = 0, sxy = 0, cxy = 0, sx2 = 0, cx2 = 0;
+    bool constant = true;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && v[i] != v[0]) constant = false;
+        double x = (double)(t[i] - origin) / 1e3;
+        kahan_add(x, &sx, &cx);
+        kahan_add(v[i], &sy, &cy);
+        kahan_add(x * v[i], &sxy, &cxy);
+        kahan_add(x * x, &sx2, &cx2);
+    }
+    if (constant) {
+        *slope = isinf(v[0]) ? NAN : 0;
+        *intercept = isinf(v[0]) ? NAN : v[0];
+        return;
+    }
+    double count = (double)n;
+    sx += cx;
+    sy += cy;
+    double cov = sxy + cxy - sx * sy / count, var = sx2 + cx2 - sx * sx / count;
+    *slope = cov / var;
+    *intercept = sy / count - *slope * sx / count;
+}
+
+/* At least two floats; a single one among histograms is worth a note. */
+static bool enough(const Window *w) {
+    if (floats(w) >= 1) info_ignored(w);
+    return floats(w) >= 2;
+}
+
+static bool fn_deriv(Window *w, double *ret, FHist **h) {
+    double intercept;
+    (void)h;
+    if (!enough(w)) return false;
+    regression(vals(w), times(w), floats(w), times(w)[0], ret, &intercept);
+    return true;
+}
+
+static bool fn_predict(Window *w, double *ret, FHist **h) {
+    double slope, intercept;
+    (void)h;
+    if (!enough(w)) return false;
+    regression(vals(w), times(w), floats(w), w->t_ms, &slope, &intercept);
+    *ret = slope * w->p1 + intercept;
+    return true;
+}
+
+static bool fn_smoothing(Window *w, double *ret, FHist **h) {
+    (void)h;
+    double sf = w->p1, tf = w->p2;
+    if (sf <= 0 || sf >= 1) return ev_fail(w->ev, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
+    if (tf <= 0 || tf >= 1) return ev_fail(w->ev, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+    if (!enough(w)) return false;
+    const double *v = vals(w);
+    double s0 = 0, s1 = v[0], b = v[1] - v[0];
+    for (size_t i = 1; i < floats(w); i++) {
+        if (i > 1) b = tf * (s1 - s0) + (1 - tf) * b;
+        double next = sf * v[i] + (1 - sf) * (s1 + b);
+        s0 = s1;
+        s1 = next;
+    }
+    *ret = s1;
+    return true;
+}
+
+WindowFn window_fn(PqlFn id) {
+    switch (id) {
+    case FN_RATE: return fn_rate;
+    case FN_INCREASE: return fn_increase;
+    case FN_DELTA: return fn_delta;
+    case FN_IRATE: return fn_irate;
+    case FN_IDELTA: return fn_idelta;
+    case FN_CHANGES: return fn_changes;
+    case FN_RESETS: return fn_resets;
+    case FN_COUNT_OVER_TIME: return fn_count;
+    case FN_PRESENT_OVER_TIME: return fn_present;
+    case FN_FIRST_OVER_TIME: return fn_first;
+    case FN_LAST_OVER_TIME: return fn_last;
+    case FN_MAX_OVER_TIME: return fn_max;
+    case FN_MIN_OVER_TIME: return fn_min;
+    case FN_SUM_OVER_TIME: return fn_sum;
+    case FN_AVG_OVER_TIME: return fn_avg;
+    case FN_STDVAR_OVER_TIME: return fn_stdvar;
+    case FN_STDDEV_OVER_TIME: return fn_stddev;
+    case FN_QUANTILE_OVER_TIME: return fn_quantile;
+    case FN_MAD_OVER_TIME: return fn_mad;
+    case FN_TS_OF_FIRST_OVER_TIME: return fn_ts_of_first;
+    case FN_TS_OF_LAST_OVER_TIME: return fn_ts_of_last;
+    case FN_TS_OF_MAX_OVER_TIME: return fn_ts_of_max;
+    case FN_TS_OF_MIN_OVER_TIME: return fn_ts_of_min;
+    case FN_DERIV: return fn_deriv;
+    case FN_PREDICT_LINEAR: return fn_predict;
+    case FN_DOUBLE_EXPONENTIAL_SMOOTHING: return fn_smoothing;
+    default: return NULL;
+    }
+}
