@@ -287,7 +287,8 @@ typedef struct Run {
     Fate fate[400];
     uint64_t next_id;
     WalPos floor;
-    bool interval; /* wal_write instead of wal_sync, synced now and then */
+    bool burst; /* the disk works again after the first batch that failed */
+    bool flushes;
 } Run;
 
 static void run_batch(Run *r, unsigned n) {
@@ -300,8 +301,8 @@ static void run_batch(Run *r, unsigned n) {
         else
             r->fate[id].failed = true;
     }
-    if (!any) return;
-    ErrCode rc = wal_sync(r->log.wal, NULL);
+    ErrCode rc = any ? wal_sync(r->log.wal, NULL) : ERR_IO;
+    if (rc != OK && r->burst) fs_fault_arm(r->log.fs, FAULT_NONE, 0, false);
     for (uint64_t id = first; id < r->next_id; id++) {
         if (r->fate[id].failed) continue;
         r->fate[id].acked = rc == OK;
@@ -315,7 +316,7 @@ static void run_batch(Run *r, unsigned n) {
 static void run_workload(Run *r, unsigned batches) {
     for (unsigned i = 0; i < batches && r->next_id + 5 < ARRAY_LEN(r->fate); i++) {
         run_batch(r, 1 + i % 3);
-        if (i % 5 != 4) continue;
+        if (!r->flushes || i != 4) continue;
         /* A flush: what is in the log so far goes to parts, in one step that works. */
         WalPos pos;
         if (wal_cut(r->log.wal, &pos, NULL) != OK) continue;
@@ -347,14 +348,17 @@ static void check_run(const Run *r, const char *what, uint64_t nth) {
     if (l->report.corrupt_frames) fail_msg("%s at %lu: false alarm: %s", what, (unsigned long)nth, l->report.detail);
 }
 
-static bool run_fault(FaultKind kind, bool persistent, bool crash, uint64_t nth, uint64_t seed) {
-    Run r = {.log.fs = fs_fault_create(seed)};
+enum { PERSISTENT = 1, CRASH = 2, BURST = 4, FLUSHES = 8, MODES = 16 };
+
+static bool run_fault(FaultKind kind, unsigned mode, uint64_t nth, uint64_t seed) {
+    Run r = {.log.fs = fs_fault_create(seed), .burst = mode & BURST, .flushes = mode & FLUSHES};
+    bool crash = mode & CRASH;
     assert_int_equal(log_open(&r.log, 0), OK);
     uint64_t before = fs_fault_calls(r.log.fs);
-    fs_fault_arm(r.log.fs, kind, nth, persistent);
+    fs_fault_arm(r.log.fs, kind, nth, mode & (PERSISTENT | BURST));
     run_workload(&r, 12);
     bool reached = fs_fault_calls(r.log.fs) - before >= nth;
-    if (!persistent) run_workload(&r, 6);
+    if (!(mode & PERSISTENT)) run_workload(&r, 4);
     for (unsigned again = 0; again < 3; again++) {
         if (again != 1) log_close(&r.log);
         if (crash) fs_fault_crash(r.log.fs);
@@ -362,8 +366,7 @@ static bool run_fault(FaultKind kind, bool persistent, bool crash, uint64_t nth,
         fs_fault_arm(r.log.fs, FAULT_NONE, 0, false);
         assert_int_equal(log_open(&r.log, r.floor), OK);
         char what[64];
-        snprintf(what, sizeof what, "kind %d persistent %d crash %d seed %lu round %u", kind, persistent, crash,
-            (unsigned long)seed, again);
+        snprintf(what, sizeof what, "kind %d mode %u seed %lu round %u", kind, mode, (unsigned long)seed, again);
         check_run(&r, what, nth);
         /* Whatever was brought back stays: from here on it counts as acknowledged. */
         for (size_t i = 0; i < r.log.seen.n; i++) r.fate[r.log.seen.v[i]] = (Fate){.acked = true};
@@ -377,9 +380,9 @@ static void test_every_fault(void **state) {
     (void)state;
     static const FaultKind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT_WRITE};
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-        for (unsigned mode = 0; mode < 4; mode++)
+        for (unsigned mode = 0; mode < MODES; mode++)
             for (uint64_t seed = 1; seed <= 3; seed++)
-                for (uint64_t nth = 1; run_fault(kinds[k], mode & 1, mode & 2, nth, seed * 1000 + nth); nth++) {
+                for (uint64_t nth = 1; run_fault(kinds[k], mode, nth, seed * 1000 + nth); nth++) {
                 }
 }
 
