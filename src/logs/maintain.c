@@ -58,15 +58,13 @@ static ErrCode flush_frozen(Store *s, Err *reterr) {
     return OK;
 }
 
-/* The snapshot's entries for ids, moved to its front; false when one is gone. */
-static bool select_parts(PartSnapshot *snap, const uint64_t *ids, size_t n) {
+/* The snapshot's entries for ids (the snapshot itself is shared with other readers); false when one is gone. */
+static bool select_parts(const PartSnapshot *snap, const uint64_t *ids, size_t n, PartRef *out) {
     for (size_t i = 0; i < n; i++) {
-        size_t k = i;
+        size_t k = 0;
         while (k < snap->n && snap->v[k].info.id != ids[i]) k++;
         if (k == snap->n) return false;
-        PartRef swap = snap->v[i];
-        snap->v[i] = snap->v[k];
-        snap->v[k] = swap;
+        out[i] = snap->v[k];
     }
     return true;
 }
@@ -77,8 +75,9 @@ static bool merge_once(Store *s) {
     size_t n = partset_pick_merge(s->parts, LOG_DAY_NS, LOG_MERGE_BYTES_MAX, ids, PICK_MAX);
     if (n == 0) return false;
     PartSnapshot snap;
+    PartRef inputs[PICK_MAX];
     partset_snapshot(s->parts, &snap);
-    ErrCode rc = select_parts(&snap, ids, n) ? rewrite_parts(s, snap.v, n, NULL, NULL, NULL) : ERR_CONFLICT;
+    ErrCode rc = select_parts(&snap, ids, n, inputs) ? rewrite_parts(s, inputs, n, NULL, NULL, NULL) : ERR_CONFLICT;
     partset_release(s->parts, &snap);
     if (rc == OK) {
         atomic_fetch_add(&s->merges, 1);
