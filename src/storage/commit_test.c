@@ -1,0 +1,250 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/vec.h"
+#include "storage/commit.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#include <stdio.h>
+
+typedef struct Head {
+    Fs *fs;
+    Wal *wal;
+    CommitQueue *q;
+    VEC(uint64_t) applied; /* by the writer only, until the queue is freed */
+    WalPos last;
+    _Atomic unsigned idles, ran;
+    _Atomic bool hold; /* the writer waits in apply */
+    unsigned order_errors;
+} Head;
+
+static void apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
+    Head *h = ctx;
+    if (pos <= h->last || type != 7 || payload.n < 8) h->order_errors++;
+    h->last = pos;
+    uint64_t id;
+    memcpy(&id, payload.p, 8);
+    vec_push(&h->applied, id);
+    *(bool *)item = true;
+    while (atomic_load(&h->hold)) clock_sleep_ms(1);
+}
+
+static void idle(void *ctx) { atomic_fetch_add(&((Head *)ctx)->idles, 1); }
+
+static ErrCode replay(void *ctx, WalPos pos, uint8_t type, Str payload) {
+    bool applied;
+    apply(ctx, pos, type, payload, &applied);
+    return OK;
+}
+
+static void head_open(Head *h, bool durable, size_t pending_max) {
+    WalReport rep;
+    h->last = 0;
+    vec_clear(&h->applied);
+    assert_int_equal(wal_open(h->fs, "wal", NULL, 0, replay, h, &rep, &h->wal, NULL), OK);
+    CommitOptions opts = {.name = "test", .durable = durable, .interval_ms = 20, .pending_bytes_max = pending_max};
+    h->q = commit_create(h->wal, &opts, apply, idle, h);
+    assert_non_null(h->q);
+}
+
+static void head_close(Head *h) {
+    h->q = commit_free(h->q);
+    h->wal = wal_close(h->wal);
+}
+
+static void head_done(Head *h) {
+    vec_done(&h->applied);
+    fs_fault_free(h->fs);
+}
+
+static ErrCode submit(Head *h, uint64_t id, size_t bytes, Err *reterr) {
+    char payload[1024] = {0};
+    bool applied = false;
+    ASSERT(bytes <= sizeof payload);
+    memcpy(payload, &id, 8);
+    ErrCode rc = commit_submit(h->q, 7, str_of(payload, MAX(bytes, 8)), &applied, reterr);
+    if (applied != (rc == OK)) h->order_errors++; /* read after the writer is done with it */
+    return rc;
+}
+
+enum { THREADS = 8, EACH = 100 };
+
+typedef struct Client {
+    Head *h;
+    uint64_t first;
+    unsigned ok, overloaded, other;
+} Client;
+
+static void client_main(void *ctx) {
+    Client *c = ctx;
+    for (uint64_t i = 0; i < EACH; i++) {
+        ErrCode rc = submit(c->h, c->first + i, 8 + i, NULL);
+        if (rc == OK)
+            c->ok++;
+        else if (rc == ERR_OVERLOADED)
+            c->overloaded++;
+        else
+            c->other++;
+    }
+}
+
+static void run_clients(Head *h, Client clients[THREADS]) {
+    Thread *t[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        clients[i] = (Client){.h = h, .first = i * 1000};
+        t[i] = thread_start("client", client_main, &clients[i]);
+        assert_non_null(t[i]);
+    }
+    for (unsigned i = 0; i < THREADS; i++) thread_join(t[i]);
+}
+
+static void test_many(void **state) {
+    (void)state;
+    for (unsigned durable = 0; durable < 2; durable++) {
+        Head h = {.fs = fs_fault_create(1)};
+        Client clients[THREADS];
+        CommitStats st;
+        head_open(&h, durable, 0);
+        run_clients(&h, clients);
+        commit_stats(h.q, &st);
+        assert_int_equal(st.records, THREADS * EACH);
+        assert_int_equal(st.pending_bytes, 0);
+        assert_true(st.commits <= st.records);
+        if (durable) assert_true(st.syncs == st.commits);
+        head_close(&h);
+        assert_int_equal(h.order_errors, 0);
+        assert_int_equal(h.applied.n, THREADS * EACH);
+        if (durable) fs_fault_crash(h.fs);
+        head_open(&h, durable, 0);
+        assert_int_equal(h.applied.n, THREADS * EACH);
+        uint64_t next[THREADS] = {0}; /* each client's records in its order */
+        for (size_t i = 0; i < h.applied.n; i++) assert_int_equal(h.applied.v[i] % 1000, next[h.applied.v[i] / 1000]++);
+        head_close(&h);
+        head_done(&h);
+    }
+}
+
+static void test_interval_syncs(void **state) {
+    (void)state;
+    Head h = {.fs = fs_fault_create(1)};
+    head_open(&h, false, 0);
+    assert_int_equal(submit(&h, 1, 8, NULL), OK);
+    CommitStats st = {0};
+    for (unsigned i = 0; i < 200 && st.syncs == 0; i++) {
+        clock_sleep_ms(5);
+        commit_stats(h.q, &st);
+    }
+    assert_true(st.syncs > 0);
+    fs_fault_crash(h.fs);
+    head_close(&h);
+    head_open(&h, false, 0);
+    assert_int_equal(h.applied.n, 1);
+    head_close(&h);
+    head_done(&h);
+}
+
+/* The disk fails for one batch: its submitter hears of it, nothing of it is applied or replayed. */
+static void test_failures(void **state) {
+    (void)state;
+    static const FaultKind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT_WRITE};
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        for (uint64_t nth = 1; nth <= 2; nth++) {
+            Head h = {.fs = fs_fault_create(k + 1)};
+            Err err = {0};
+            head_open(&h, true, 0);
+            assert_int_equal(submit(&h, 1, 8, NULL), OK);
+            fs_fault_arm(h.fs, kinds[k], nth, false);
+            assert_int_equal(submit(&h, 2, 8, &err), kinds[k] == FAULT_ENOSPC ? ERR_NO_SPACE : ERR_IO);
+            assert_true(err.msg[0]);
+            assert_int_equal(submit(&h, 3, 8, NULL), OK);
+            CommitStats st;
+            commit_stats(h.q, &st);
+            assert_int_equal(st.failed, 1);
+            head_close(&h);
+            assert_int_equal(h.order_errors, 0);
+            fs_fault_crash(h.fs);
+            head_open(&h, true, 0);
+            assert_int_equal(h.applied.n, 2);
+            assert_int_equal(h.applied.v[0], 1);
+            assert_int_equal(h.applied.v[1], 3);
+            head_close(&h);
+            head_done(&h);
+        }
+    }
+}
+
+static void test_disk_full(void **state) {
+    (void)state;
+    Head h = {.fs = fs_fault_create(1)};
+    head_open(&h, true, 0);
+    assert_int_equal(submit(&h, 1, 8, NULL), OK);
+    fs_fault_set_capacity(h.fs, 1);
+    for (uint64_t i = 2; i < 6; i++) assert_int_equal(submit(&h, i, 8, NULL), ERR_NO_SPACE);
+    fs_fault_set_capacity(h.fs, 0);
+    assert_int_equal(submit(&h, 6, 8, NULL), OK);
+    head_close(&h);
+    head_open(&h, true, 0);
+    assert_int_equal(h.applied.n, 2);
+    assert_int_equal(h.applied.v[1], 6);
+    head_close(&h);
+    head_done(&h);
+}
+
+static void submit_two(void *ctx) { (void)!submit(ctx, 2, 60, NULL); }
+
+static void test_overload(void **state) {
+    (void)state;
+    Head h = {.fs = fs_fault_create(1)};
+    CommitStats st;
+    head_open(&h, true, 100);
+    assert_int_equal(submit(&h, 1, 1000, NULL), OK); /* larger than the budget: taken when nothing waits */
+    atomic_store(&h.hold, true);
+    Thread *t = thread_start("two", submit_two, &h);
+    do {
+        clock_sleep_ms(1);
+        commit_stats(h.q, &st);
+    } while (st.pending_bytes == 0);
+    assert_int_equal(submit(&h, 3, 60, NULL), ERR_OVERLOADED);
+    atomic_store(&h.hold, false);
+    thread_join(t);
+    assert_int_equal(submit(&h, 3, 60, NULL), OK);
+    commit_stats(h.q, &st);
+    assert_int_equal(st.rejected, 1);
+    assert_int_equal(st.records, 3);
+    head_close(&h);
+    head_done(&h);
+}
+
+static void task(void *ctx) {
+    Head *h = ctx;
+    if (atomic_fetch_add(&h->ran, 1) == 0) commit_run(h->q, task, h); /* from the writer itself */
+}
+
+static void test_run_and_idle(void **state) {
+    (void)state;
+    Head h = {.fs = fs_fault_create(1)};
+    head_open(&h, true, 0);
+    commit_run(h.q, task, &h);
+    assert_int_equal(atomic_load(&h.ran), 2);
+    for (unsigned i = 0; i < 300 && atomic_load(&h.idles) < 2; i++) clock_sleep_ms(5);
+    assert_true(atomic_load(&h.idles) >= 2);
+    head_close(&h);
+    head_done(&h);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_interval_syncs),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_overload),
+        cmocka_unit_test(test_run_and_idle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
