@@ -43,7 +43,7 @@ static Router *own_port(Server *s, const char *name) {
 }
 
 static void prometheus_port(Server *s) {
-    static const char *const pages[] = {"/", "/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery", "/config", "/status", "/tsdb-status", "/flags"};
+    static const char *const pages[] = {"/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery", "/config", "/status", "/tsdb-status", "/flags"};
     Router *r = own_port(s, "prometheus");
     prom_api_routes(s->prom_api, r);
     collector_prometheus_routes(s->collector, r);
@@ -59,7 +59,7 @@ static void loki_port(Server *s) {
 }
 
 static void jaeger_ports(Server *s) {
-    static const char *const pages[] = {"/", "/search", "/trace/{id}"};
+    static const char *const pages[] = {"/search", "/trace/{id}"};
     Router *r = own_port(s, "jaeger");
     jaeger_api_routes(s->jaeger_api, r);
     probe_routes(s, r);
