@@ -275,8 +275,17 @@ static void note_row(TracePartBuilder *b, int64_t duration, uint32_t op, uint32_
     note_number(b->resource_seen.v, resource, block, &b->block_resources);
 }
 
-static void put_fixed_fields(TracePartBuilder *b, const SpanRow *r, int64_t duration, uint32_t i) {
+/* Every row has these; the writer is fastest when the columns of a row come as in the row before. */
+static void put_fixed_fields(TracePartBuilder *b, const SpanRow *r, int64_t duration, uint32_t op, uint32_t resource,
+    uint32_t scope) {
     put_bytes(b, FIELD_SPAN_ID, str_of((const char *)r->span_id.b, 8));
+    put_i64(b, FIELD_DURATION, duration);
+    put_i64(b, FIELD_OP, op);
+    put_i64(b, FIELD_RESOURCE, resource);
+    put_i64(b, FIELD_SCOPE, scope);
+}
+
+static void put_rare_fields(TracePartBuilder *b, const SpanRow *r, uint32_t i) {
     if (!span_id_is_zero(r->parent_id)) {
         if (b->parent.v[i] != UINT32_MAX) {
             put_i64(b, FIELD_PARENT, (int64_t)b->parent.v[i] - (int64_t)i);
@@ -284,7 +293,6 @@ static void put_fixed_fields(TracePartBuilder *b, const SpanRow *r, int64_t dura
             put_bytes(b, FIELD_PARENT_ID, str_of((const char *)r->parent_id.b, 8));
         }
     }
-    put_i64(b, FIELD_DURATION, duration);
     put_nonzero(b, FIELD_STATUS, r->status);
     put_nonzero(b, FIELD_FLAGS, r->flags);
     put_nonzero(b, FIELD_DROPPED_ATTRS, r->dropped_attributes);
@@ -300,11 +308,9 @@ static ErrCode write_row(TracePartBuilder *b, const SpansBatch *batch, uint32_t 
     uint32_t resource = resource_number(b, batch, r), scope = scope_number(b, batch, r);
     uint32_t op = op_number(b, b->resource_service.v[resource], r);
     vec_clear(&b->fields);
-    put_fixed_fields(b, r, duration, i);
-    put_i64(b, FIELD_OP, op);
-    put_i64(b, FIELD_RESOURCE, resource);
-    put_i64(b, FIELD_SCOPE, scope);
+    put_fixed_fields(b, r, duration, op, resource, scope);
     RowBlobs blobs = put_blobs(b, batch, r);
+    put_rare_fields(b, r, i);
     put_blob_fields(b, &blobs);
     for (uint32_t k = 0; k < r->events.n; k++) note_event_keys(b, batch, batch->events.v[r->events.first + k].attrs);
     for (uint32_t k = 0; k < r->links.n; k++) note_event_keys(b, batch, batch->links.v[r->links.first + k].attrs);
