@@ -6,10 +6,10 @@
 #include "base/str.h"
 
 typedef struct Command {
-    const char *name;      /* "serve"; of two words: "debug dump-wal" */
-    const char *synopsis;  /* what follows the name */
-    const char *summary;   /* one line */
-    const char *help;      /* options and examples; ends with a newline */
+    const char *name;                  /* "serve"; of two words: "debug dump-wal" */
+    const char *synopsis;              /* what follows the name */
+    const char *summary;               /* one line */
+    const char *help;                  /* options and examples; ends with a newline */
     int (*run)(int argc, char **argv); /* arguments after the name */
 } Command;
 
@@ -25,7 +25,8 @@ int cmd_debug_dump_part(int argc, char **argv);
 int command_fail(const Err *err);
 /* For wrong usage: message and where to read more; gives 2. */
 int command_usage(const char *fmt, ...) ATTR_PRINTF(1, 2);
-/* An option's value: "--name=value" or "--name value" (then *i moves on). false: arg is another option. A missing value is NULL. */
+/* An option's value: "--name=value" or "--name value" (then *i moves on). false: arg is another option. A missing value
+ * is NULL. */
 bool command_option(int argc, char **argv, int *i, const char *name, const char **ret_value);
 
 #endif

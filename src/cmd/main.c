@@ -26,7 +26,8 @@ static const Command commands[] = {
         "  meerkat query series MATCHER...\n"
         "  meerkat query logs [--since D] [--limit N] LOGQL\n"
         "  meerkat query traces [--limit N] SERVICE\n\n"
-        "T is RFC 3339, Unix seconds, or a duration back from now (15m). --json prints the server's answer as it is.\n\n"
+        "T is RFC 3339, Unix seconds, or a duration back from now (15m). --json prints the server's answer as it "
+        "is.\n\n"
         "Examples:\n  meerkat query instant 'sum(rate(http_requests_total[5m]))'\n"
         "  meerkat query logs --since 1h '{service_name=\"llm-api\"} |= \"timeout\"'\n",
         cmd_query},
@@ -34,11 +35,13 @@ static const Command commands[] = {
         "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"
         "Examples:\n  meerkat check config meerkat.yml\n",
         cmd_check_config},
-    {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL, cmd_demo},
+    {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
+        cmd_demo},
     {"debug dump-wal", "[--json] DIR", "print the frames of a write-ahead log",
         "Examples:\n  meerkat debug dump-wal meerkat-data/metrics/wal\n", cmd_debug_dump_wal},
     {"debug dump-part", "[--json] FILE", "print the blocks of a part",
-        "Examples:\n  meerkat debug dump-part meerkat-data/logs/parts/part-0000000000000001.mkp\n", cmd_debug_dump_part},
+        "Examples:\n  meerkat debug dump-part meerkat-data/logs/parts/part-0000000000000001.mkp\n",
+        cmd_debug_dump_part},
 };
 
 int command_fail(const Err *err) {
@@ -70,12 +73,16 @@ bool command_option(int argc, char **argv, int *i, const char *name, const char 
 }
 
 static void put_overview(FILE *out) {
-    fputs("Meerkat: metrics, logs, traces and alerts in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n", out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "Meerkat: metrics, logs, traces and alerts in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n",
+        out);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`meerkat COMMAND --help` explains one. `meerkat --version` prints the version.\n\n"
           "Examples:\n  meerkat serve                     # everything on its usual ports, data in ./meerkat-data\n"
           "  meerkat demo                      # a simulated fleet to look at\n"
-          "  meerkat query instant up\n", out);
+          "  meerkat query instant up\n",
+        out);
 }
 
 static void put_command_help(const Command *c) {
@@ -83,9 +90,11 @@ static void put_command_help(const Command *c) {
     if (c->help) fputs(c->help, stdout);
     if (c->run == cmd_serve) {
         Buf b = {0};
-        buf_put_lit(&b, "Options (all of them as well in the file given by --config, and in the environment):\n  --config FILE\n        meerkat.yml\n");
+        buf_put_lit(&b, "Options (all of them as well in the file given by --config, and in the environment):\n  "
+                        "--config FILE\n        meerkat.yml\n");
         config_put_help(&b);
-        buf_put_lit(&b, "\nExamples:\n  meerkat serve --data-dir /var/lib/meerkat --prometheus.config prometheus.yml\n  meerkat serve --port-offset 100\n");
+        buf_put_lit(&b, "\nExamples:\n  meerkat serve --data-dir /var/lib/meerkat --prometheus.config prometheus.yml\n "
+                        " meerkat serve --port-offset 100\n");
         fwrite(b.p, 1, b.n, stdout);
         buf_done(&b);
     }

@@ -5,11 +5,11 @@
 #include "cmd/config.h"
 
 typedef struct ServicePort {
-    const char *name;       /* listener's name: "prometheus" */
-    const char *title;      /* "Prometheus API" */
-    const char *probe;      /* path that answers 200 when the service works */
-    bool is_grpc;           /* an HTTP/2 port: probed by a connection */
-    size_t offset;          /* of its int64_t in Config */
+    const char *name;  /* listener's name: "prometheus" */
+    const char *title; /* "Prometheus API" */
+    const char *probe; /* path that answers 200 when the service works */
+    bool is_grpc;      /* an HTTP/2 port: probed by a connection */
+    size_t offset;     /* of its int64_t in Config */
 } ServicePort;
 
 extern const ServicePort service_ports[];

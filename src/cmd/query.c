@@ -45,8 +45,10 @@ static bool put_time(Buf *url, const char *name, const char *text, bool ns) {
         return false;
     }
     Buf v = {0};
-    if (ns) num_put_i64(&v, t);
-    else buf_printf(&v, "%lld.%03lld", (long long)(t / NS_PER_S), (long long)(t % NS_PER_S / NS_PER_MS));
+    if (ns)
+        num_put_i64(&v, t);
+    else
+        buf_printf(&v, "%lld.%03lld", (long long)(t / NS_PER_S), (long long)(t % NS_PER_S / NS_PER_MS));
     put_param(url, name, buf_str(&v));
     buf_done(&v);
     return true;
@@ -57,7 +59,8 @@ static int fetch(const Buf *url, Buf *body) {
     int status = 0;
     Err err = {0};
     char *text = str_dup_cstr(buf_str(url));
-    HttpClientRequest req = {.method = "GET", .url = text, .timeout_ms = QUERY_TIMEOUT_MS, .max_body_bytes = 1u << 30, .accept_gzip = true};
+    HttpClientRequest req = {
+        .method = "GET", .url = text, .timeout_ms = QUERY_TIMEOUT_MS, .max_body_bytes = 1u << 30, .accept_gzip = true};
     ErrCode r = http_client_fetch(client, &req, &status, body, &err);
     http_client_free(client);
     mem_free(text);
@@ -80,14 +83,17 @@ static void put_metric(Buf *out, const JsonValue *metric) {
         buf_printf(out, "%.*s=", (int)l->key.n, l->key.p);
         json_put_string(out, l->text);
     }
-    if (!first) buf_put_char(out, '}');
-    else if (name.n == 0) buf_put_lit(out, "{}");
+    if (!first)
+        buf_put_char(out, '}');
+    else if (name.n == 0)
+        buf_put_lit(out, "{}");
 }
 
 /* promtool's form: `series => value @[time]`; ranges one sample a line. */
 static void put_point(Buf *out, const JsonValue *pair) {
     if (pair && pair->first && pair->first->next) {
-        buf_printf(out, "%.*s @[%.*s]\n", (int)pair->first->next->text.n, pair->first->next->text.p, (int)pair->first->text.n, pair->first->text.p);
+        buf_printf(out, "%.*s @[%.*s]\n", (int)pair->first->next->text.n, pair->first->next->text.p,
+            (int)pair->first->text.n, pair->first->text.p);
     }
 }
 
@@ -130,8 +136,10 @@ static void put_log_result(Buf *out, const JsonValue *data) {
 
 static void put_list(Buf *out, const JsonValue *data) {
     for (const JsonValue *v = data->first; v; v = v->next) {
-        if (v->kind == JSON_K_OBJECT) put_metric(out, v);
-        else buf_put_str(out, v->text);
+        if (v->kind == JSON_K_OBJECT)
+            put_metric(out, v);
+        else
+            buf_put_str(out, v->text);
         buf_put_char(out, '\n');
     }
 }
@@ -139,7 +147,8 @@ static void put_list(Buf *out, const JsonValue *data) {
 static void put_traces(Buf *out, const JsonValue *data) {
     for (const JsonValue *t = data->first; t; t = t->next) {
         const JsonValue *spans = json_get(t, STR("spans"));
-        Str id = json_get_str(t, STR("traceID")), op = spans && spans->first ? json_get_str(spans->first, STR("operationName")) : STR_NULL;
+        Str id = json_get_str(t, STR("traceID")),
+            op = spans && spans->first ? json_get_str(spans->first, STR("operationName")) : STR_NULL;
         buf_printf(out, "%.*s %zu spans %.*s\n", (int)id.n, id.p, spans ? spans->n : 0, (int)op.n, op.p ? op.p : "");
     }
 }
@@ -151,15 +160,22 @@ static int print_answer(const Query *q, Str kind, const Buf *body, bool failed) 
     int code = failed ? 1 : 0;
     if (failed || q->json || json_parse(buf_str(body), arena, &root, NULL) != OK) {
         Str error = json_parse(buf_str(body), arena, &root, NULL) == OK ? json_get_str(root, STR("error")) : STR_NULL;
-        if (failed) fprintf(stderr, "meerkat: %.*s\n", error.n ? (int)error.n : (int)body->n, error.n ? error.p : body->p);
-        else buf_put_str(&out, buf_str(body));
+        if (failed)
+            fprintf(stderr, "meerkat: %.*s\n", error.n ? (int)error.n : (int)body->n, error.n ? error.p : body->p);
+        else
+            buf_put_str(&out, buf_str(body));
     } else {
         const JsonValue *data = json_get(root, STR("data"));
-        if (!data) buf_put_lit(&out, "");
-        else if (str_eq_lit(kind, "logs")) put_log_result(&out, data);
-        else if (str_eq_lit(kind, "traces")) put_traces(&out, data);
-        else if (str_eq_lit(kind, "labels") || str_eq_lit(kind, "series")) put_list(&out, data);
-        else put_prom_result(&out, data);
+        if (!data)
+            buf_put_lit(&out, "");
+        else if (str_eq_lit(kind, "logs"))
+            put_log_result(&out, data);
+        else if (str_eq_lit(kind, "traces"))
+            put_traces(&out, data);
+        else if (str_eq_lit(kind, "labels") || str_eq_lit(kind, "series"))
+            put_list(&out, data);
+        else
+            put_prom_result(&out, data);
     }
     fwrite(out.p ? out.p : "", 1, out.n, stdout);
     if (q->json && out.n > 0 && out.p[out.n - 1] != '\n') putchar('\n');
@@ -180,8 +196,10 @@ static bool build_url(const Query *q, Str kind, Buf *url) {
     const char *arg = q->n_args > 0 ? q->args[0] : NULL;
     bool ok = true;
     if (str_eq_lit(kind, "labels")) {
-        if (arg) buf_printf(url, "/api/v1/label/%s/values", arg);
-        else buf_put_lit(url, "/api/v1/labels");
+        if (arg)
+            buf_printf(url, "/api/v1/label/%s/values", arg);
+        else
+            buf_put_lit(url, "/api/v1/labels");
     } else if (str_eq_lit(kind, "series")) {
         buf_put_lit(url, "/api/v1/series");
         for (int i = 0; i < q->n_args; i++) put_param(url, "match[]", str_cstr(q->args[i]));
@@ -199,7 +217,8 @@ static bool build_url(const Query *q, Str kind, Buf *url) {
         buf_put_str(url, range ? STR("/api/v1/query_range") : STR("/api/v1/query"));
         put_param(url, "query", str_cstr(arg));
         if (range) {
-            ok = put_time(url, "start", q->start ? q->start : "5m", false) && put_time(url, "end", q->end ? q->end : "0s", false);
+            ok = put_time(url, "start", q->start ? q->start : "5m", false) &&
+                 put_time(url, "end", q->end ? q->end : "0s", false);
             put_param(url, "step", str_cstr(q->step ? q->step : "15s"));
         } else if (q->time) {
             ok = put_time(url, "time", q->time, false);
@@ -212,9 +231,12 @@ static int parse_args(Query *q, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             q->json = true;
-        } else if (command_option(argc, argv, &i, "--server", &q->server) || command_option(argc, argv, &i, "--time", &q->time) ||
-                   command_option(argc, argv, &i, "--start", &q->start) || command_option(argc, argv, &i, "--end", &q->end) ||
-                   command_option(argc, argv, &i, "--step", &q->step) || command_option(argc, argv, &i, "--since", &q->since) ||
+        } else if (command_option(argc, argv, &i, "--server", &q->server) ||
+                   command_option(argc, argv, &i, "--time", &q->time) ||
+                   command_option(argc, argv, &i, "--start", &q->start) ||
+                   command_option(argc, argv, &i, "--end", &q->end) ||
+                   command_option(argc, argv, &i, "--step", &q->step) ||
+                   command_option(argc, argv, &i, "--since", &q->since) ||
                    command_option(argc, argv, &i, "--limit", &q->limit)) {
             continue;
         } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
@@ -227,7 +249,8 @@ static int parse_args(Query *q, int argc, char **argv) {
 }
 
 int cmd_query(int argc, char **argv) {
-    static const Str kinds[] = {STR_INIT("instant"), STR_INIT("range"), STR_INIT("labels"), STR_INIT("series"), STR_INIT("logs"), STR_INIT("traces")};
+    static const Str kinds[] = {STR_INIT("instant"), STR_INIT("range"), STR_INIT("labels"), STR_INIT("series"),
+        STR_INIT("logs"), STR_INIT("traces")};
     Str kind = argc > 0 ? str_cstr(argv[0]) : STR_NULL;
     bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) known |= str_eq(kinds[i], kind);
@@ -235,7 +258,8 @@ int cmd_query(int argc, char **argv) {
     Query q = {0};
     int code = parse_args(&q, argc, argv);
     if (code) return code;
-    if (q.n_args == 0 && !str_eq_lit(kind, "labels")) return command_usage("query %s wants %s", argv[0], str_eq_lit(kind, "traces") ? "a service" : "an expression");
+    if (q.n_args == 0 && !str_eq_lit(kind, "labels"))
+        return command_usage("query %s wants %s", argv[0], str_eq_lit(kind, "traces") ? "a service" : "an expression");
     char server[64];
     Buf url = {0}, body = {0};
     buf_printf(&url, "%s", q.server ? q.server : default_server(kind, server));

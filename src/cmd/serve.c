@@ -20,7 +20,8 @@ typedef struct ServeArgs {
 
 static int unknown_flag(const char *arg) {
     Str near = config_suggest_flag(str_of(arg + 2, strcspn(arg + 2, "=")));
-    if (near.n > 0) return command_usage("serve does not know \"%s\"; did you mean \"--%.*s\"?", arg, (int)near.n, near.p);
+    if (near.n > 0)
+        return command_usage("serve does not know \"%s\"; did you mean \"--%.*s\"?", arg, (int)near.n, near.p);
     return command_usage("serve does not know \"%s\"", arg);
 }
 
@@ -87,7 +88,8 @@ static void reload(Server *s) {
     Config *fresh = load_config(s, &arena);
     if (!fresh) {
         atomic_fetch_add(&s->reload_failures, 1);
-        log_error("the new configuration is bad; the old one stays", "file", s->config_file ? s->config_file : "", NULL);
+        log_error(
+            "the new configuration is bad; the old one stays", "file", s->config_file ? s->config_file : "", NULL);
         return;
     }
     /* Strings of the old configuration may still be in use by open rooms, so its arena lives on until the end. */
@@ -107,10 +109,17 @@ static void reload(Server *s) {
     log_info("configuration reloaded", NULL);
 }
 
-static ErrCode keep_own_metrics(void *ctx, const MetricsBatch *b, Err *reterr) {
+/* One round of the server's own telemetry: its metrics and the log lines since the last one. */
+static ErrCode keep_own(void *ctx, const MetricsBatch *b, Err *reterr) {
     Server *s = ctx;
-    MetricsAppendResult result = {0};
-    return s->metrics->ops->append(s->metrics, b, &result, reterr);
+    MetricsAppendResult metrics = {0};
+    LogAppendResult logs = {0};
+    LogsBatch lines;
+    own_logs_take(s->own_logs, &lines);
+    ErrCode r = lines.rows.n > 0 ? s->logs->ops->append(s->logs, &lines, &logs, reterr) : OK;
+    arena_free(lines.arena);
+    ErrCode r2 = s->metrics->ops->append(s->metrics, b, &metrics, r == OK ? reterr : NULL);
+    return r != OK ? r : r2;
 }
 
 static ErrCode open_all(Server *s, Err *reterr) {
@@ -131,7 +140,7 @@ static void close_all(Server *s) {
     if (s->collector) collector_set_ready(s->collector, false);
     if (s->net) net_server_drain(s->net, s->config->server.drain_timeout_ms);
     s->own_metrics = own_metrics_stop(s->own_metrics);
-    s->scraper = scraper_free(s->scraper);
+    s->scraper = scrape_manager_free(s->scraper);
     server_close_ports(s);
     server_close_apis(s);
     server_close_stores(s);
@@ -140,7 +149,8 @@ static void close_all(Server *s) {
 static void announce(const Server *s) {
     char ms[24], ui[64];
     snprintf(ms, sizeof ms, "%.0f", (double)(clock_now_ns() - s->start_ns) / 1e6);
-    snprintf(ui, sizeof ui, "%s://127.0.0.1:%u", s->config->server.tls_cert_file.n ? "https" : "http", service_port(s->config, &service_ports[0]));
+    snprintf(ui, sizeof ui, "%s://127.0.0.1:%u", s->config->server.tls_cert_file.n ? "https" : "http",
+        service_port(s->config, &service_ports[0]));
     log_info("meerkat is ready", "version", s->version, "ui", ui, "ready_ms", ms, NULL);
 }
 
@@ -153,9 +163,9 @@ static int run(Server *s) {
         return 1;
     }
     char instance[128];
-    snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(s->config->server.listen.n, 100), s->config->server.listen.p,
-        (long long)(s->config->server.own_metrics + s->config->server.port_offset));
-    s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own_metrics, s);
+    snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(s->config->server.listen.n, 100),
+        s->config->server.listen.p, (long long)(s->config->server.own_metrics + s->config->server.port_offset));
+    s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own, s);
     collector_set_ready(s->collector, true);
     atomic_store(&s->ready, true);
     announce(s);
@@ -176,6 +186,7 @@ int cmd_serve(int argc, char **argv) {
     int code = parse_args(&args, argc, argv);
     if (code) return code;
     Server *s = NEW(Server);
+    mutex_init(&s->scrape_mutex);
     s->config_file = args.config_file;
     s->flags = args.flags;
     s->n_flags = args.n_flags;
@@ -185,9 +196,13 @@ int cmd_serve(int argc, char **argv) {
     code = 2;
     if (s->config) {
         apply_log_options(s->config);
+        s->own_logs = own_logs_start();
         code = run(s);
+        s->own_logs = own_logs_stop(s->own_logs);
         arena_free(s->config_arena);
     }
+    buf_done(&s->scrape_text);
+    mutex_done(&s->scrape_mutex);
     mem_free(s);
     return code;
 }

@@ -16,9 +16,11 @@ ErrCode server_open_auth(Server *s, Err *reterr) {
     mem_free(dir);
     if (r == OK) r = users_load(s->meta, s->auth, s->config->auth.admin_user, s->config->auth.admin_password, reterr);
     if (r != OK) return r;
-    if (s->config->auth.api_token.n > 0) auth_set_token(s->auth, s->config->auth.api_token, STR("api-token"), ROLE_EDITOR);
+    if (s->config->auth.api_token.n > 0)
+        auth_set_token(s->auth, s->config->auth.api_token, STR("api-token"), ROLE_EDITOR);
     if (!is_loopback(s->config->server.listen) && auth_password_is_default(s->auth)) {
-        err_set(reterr, ERR_FORBIDDEN, "listening on %.*s with the default admin password is refused: anyone could sign in",
+        err_set(reterr, ERR_FORBIDDEN,
+            "listening on %.*s with the default admin password is refused: anyone could sign in",
             (int)s->config->server.listen.n, s->config->server.listen.p);
         err_hint(reterr, "set GRAFANA_ADMIN_PASSWORD or auth.admin_password, or listen on 127.0.0.1");
         return ERR_FORBIDDEN;
@@ -28,7 +30,8 @@ ErrCode server_open_auth(Server *s, Err *reterr) {
 
 /* --- what receivers hand over --- */
 
-static ErrCode sink_metrics(void *ctx, const MetricsBatch *batch, uint64_t *ret_refused, char ret_reason[256], Err *reterr) {
+static ErrCode sink_metrics(
+    void *ctx, const MetricsBatch *batch, uint64_t *ret_refused, char ret_reason[256], Err *reterr) {
     Server *s = ctx;
     MetricsAppendResult result = {0};
     ErrCode r = s->metrics->ops->append(s->metrics, batch, &result, reterr);
@@ -46,7 +49,8 @@ static ErrCode sink_logs(void *ctx, const LogsBatch *batch, uint64_t *ret_refuse
     return r;
 }
 
-static ErrCode sink_spans(void *ctx, const SpansBatch *batch, uint64_t *ret_refused, char ret_reason[256], Err *reterr) {
+static ErrCode sink_spans(
+    void *ctx, const SpansBatch *batch, uint64_t *ret_refused, char ret_reason[256], Err *reterr) {
     Server *s = ctx;
     TraceAppendResult result = {0};
     ErrCode r = s->traces->ops->append(s->traces, batch, &result, reterr);
@@ -82,7 +86,8 @@ static void open_dash(Server *s) {
     for (size_t i = 0; i < service_ports_n && n < ARRAY_LEN(ports); i++) {
         ports[n++] = (DashPort){service_ports[i].name, service_port(s->config, &service_ports[i])};
     }
-    s->dash = dash_create(&(DashOptions){.auth = s->auth, .meta = s->meta, .version = s->version, .ports = ports, .n_ports = n});
+    s->dash = dash_create(
+        &(DashOptions){.auth = s->auth, .meta = s->meta, .version = s->version, .ports = ports, .n_ports = n});
 }
 
 ErrCode server_open_apis(Server *s, Err *reterr) {

@@ -2,9 +2,9 @@
 #ifndef MEERKAT_CMD_SERVER_INT_H
 #define MEERKAT_CMD_SERVER_INT_H
 
+#include "base/log.h"
 #include "cmd/config.h"
 #include "cmd/ports.h"
-#include "base/log.h"
 #include "collect/collect.h"
 #include "dash/ui.h"
 #include "logs/log_store.h"
@@ -15,8 +15,10 @@
 #include "net/auth.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "self/own_logs.h"
 #include "self/own_metrics.h"
 #include "storage/datadir.h"
+#include "sys/thread.h"
 #include "traces/jaeger_api.h"
 #include "traces/services_api.h"
 #include "traces/trace_store.h"
@@ -24,7 +26,7 @@
 #include <stdatomic.h>
 
 typedef struct Server {
-    const char *config_file;          /* NULL: none */
+    const char *config_file; /* NULL: none */
     const ConfigFlag *flags;
     size_t n_flags;
     Arena *config_arena;
@@ -46,11 +48,14 @@ typedef struct Server {
     JaegerSampling *sampling;
     MetaDb *meta;
     Dash *dash;
-    Scraper *scraper;
-    Router *routers[16];              /* by index in service_ports */
-    Router *all;                      /* every API by its path, behind the UI's port */
+    ScrapeManager *scraper;
+    Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
+    Mutex scrape_mutex;  /* guards scrape_text */
+    Router *routers[16]; /* by index in service_ports */
+    Router *all;         /* every API by its path, behind the UI's port */
     NetServer *net;
     OwnMetrics *own_metrics;
+    OwnLogs *own_logs;
     _Atomic bool ready;
     _Atomic uint64_t reloads, reload_failures;
 } Server;

@@ -4,7 +4,8 @@
 #define C METRIC_COUNTER
 #define G METRIC_GAUGE
 
-static void gather_store(MetricsBatch *b, int64_t t, const char *store, double disk, double wal, double memory, double parts, double corrupt) {
+static void gather_store(MetricsBatch *b, int64_t t, const char *store, double disk, double wal, double memory,
+    double parts, double corrupt) {
     own_metrics_add(b, t, G, "meerkat_store_disk_bytes", disk, "store", store, NULL);
     own_metrics_add(b, t, G, "meerkat_store_wal_bytes", wal, "store", store, NULL);
     own_metrics_add(b, t, G, "meerkat_store_memory_bytes", memory, "store", store, NULL);
@@ -15,18 +16,21 @@ static void gather_store(MetricsBatch *b, int64_t t, const char *store, double d
 static void gather_stores(const Server *s, MetricsBatch *b, int64_t t) {
     MetricsStoreStats m;
     s->metrics->ops->stats(s->metrics, &m);
-    gather_store(b, t, "metrics", (double)m.bytes_on_disk, (double)m.wal_bytes, (double)m.memory_bytes, (double)m.parts, (double)(m.corrupt_parts + m.wal_corrupt_frames));
+    gather_store(b, t, "metrics", (double)m.bytes_on_disk, (double)m.wal_bytes, (double)m.memory_bytes, (double)m.parts,
+        (double)(m.corrupt_parts + m.wal_corrupt_frames));
     own_metrics_add(b, t, G, "meerkat_metrics_active_series", (double)m.series_active, NULL);
     own_metrics_add(b, t, C, "meerkat_metrics_samples_total", (double)m.samples_total, NULL);
     own_metrics_add(b, t, C, "meerkat_metrics_out_of_order_samples_total", (double)m.out_of_order, NULL);
     LogStoreStats l;
     s->logs->ops->stats(s->logs, &l);
-    gather_store(b, t, "logs", (double)l.bytes_on_disk, (double)l.wal_bytes, (double)l.memory_bytes, (double)l.parts, (double)(l.corrupt_parts + l.wal_corrupt_frames));
+    gather_store(b, t, "logs", (double)l.bytes_on_disk, (double)l.wal_bytes, (double)l.memory_bytes, (double)l.parts,
+        (double)(l.corrupt_parts + l.wal_corrupt_frames));
     own_metrics_add(b, t, C, "meerkat_logs_rows_total", (double)l.rows_total, NULL);
     own_metrics_add(b, t, G, "meerkat_logs_streams", (double)l.streams, NULL);
     TraceStoreStats r;
     s->traces->ops->stats(s->traces, &r);
-    gather_store(b, t, "traces", (double)r.bytes_on_disk, (double)r.wal_bytes, (double)r.memory_bytes, (double)r.parts, (double)(r.corrupt_parts + r.wal_corrupt_frames));
+    gather_store(b, t, "traces", (double)r.bytes_on_disk, (double)r.wal_bytes, (double)r.memory_bytes, (double)r.parts,
+        (double)(r.corrupt_parts + r.wal_corrupt_frames));
     own_metrics_add(b, t, C, "meerkat_traces_spans_total", (double)r.spans_total, NULL);
 }
 
@@ -52,5 +56,6 @@ void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
     if (s->net) gather_net(s, b, t);
     collector_metrics(s->collector, b, t);
     own_metrics_add(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reloads), "result", "ok", NULL);
-    own_metrics_add(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reload_failures), "result", "failed", NULL);
+    own_metrics_add(
+        b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reload_failures), "result", "failed", NULL);
 }

@@ -6,8 +6,10 @@
 static void handle_ready(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)req;
     Server *s = ctx;
-    if (atomic_load(&s->ready)) http_reply_text(res, 200, "ready\n");
-    else http_reply_text(res, 503, "starting\n");
+    if (atomic_load(&s->ready))
+        http_reply_text(res, 200, "ready\n");
+    else
+        http_reply_text(res, 503, "starting\n");
 }
 
 static void handle_metrics(void *ctx, HttpRequest *req, HttpResponse *res) {
@@ -43,7 +45,8 @@ static Router *own_port(Server *s, const char *name) {
 }
 
 static void prometheus_port(Server *s) {
-    static const char *const pages[] = {"/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery", "/config", "/status", "/tsdb-status", "/flags"};
+    static const char *const pages[] = {"/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery",
+        "/config", "/status", "/tsdb-status", "/flags"};
     Router *r = own_port(s, "prometheus");
     prom_api_routes(s->prom_api, r);
     collector_prometheus_routes(s->collector, r);
@@ -108,16 +111,25 @@ static void ui_port(Server *s) {
 }
 
 static ErrCode listen_all(Server *s, Err *reterr) {
-    char *address = str_dup_cstr(s->config->server.listen), *cert = str_dup_cstr(s->config->server.tls_cert_file), *key = str_dup_cstr(s->config->server.tls_key_file);
+    char *address = str_dup_cstr(s->config->server.listen), *cert = str_dup_cstr(s->config->server.tls_cert_file),
+         *key = str_dup_cstr(s->config->server.tls_key_file);
     ErrCode r = OK;
     for (size_t i = 0; r == OK && i < service_ports_n; i++) {
         uint16_t port = service_port(s->config, &service_ports[i]);
         if (port == 0) continue;
         bool is_ui = strcmp(service_ports[i].name, "ui") == 0;
-        NetListen spec = {.name = service_ports[i].name, .address = address, .port = port, .router = s->routers[i], .require_role = is_ui, .cors = !is_ui,
-            .tls_cert_file = *cert ? cert : NULL, .tls_key_file = *key ? key : NULL};
+        NetListen spec = {.name = service_ports[i].name,
+            .address = address,
+            .port = port,
+            .router = s->routers[i],
+            .require_role = is_ui,
+            .cors = !is_ui,
+            .tls_cert_file = *cert ? cert : NULL,
+            .tls_key_file = *key ? key : NULL};
         r = net_server_listen(s->net, &spec, reterr);
-        if (r == ERR_CONFLICT) err_hint(reterr, "stop that process, or give --port-offset N or --server.ports.%s PORT", service_ports[i].name);
+        if (r == ERR_CONFLICT)
+            err_hint(
+                reterr, "stop that process, or give --port-offset N or --server.ports.%s PORT", service_ports[i].name);
     }
     mem_free(address);
     mem_free(cert);
@@ -132,8 +144,10 @@ ErrCode server_open_ports(Server *s, Err *reterr) {
     otlp_ports(s);
     probe_only_ports(s);
     ui_port(s);
-    NetServerOptions o = {.auth = s->auth, .connections_max = (size_t)s->config->server.max_connections,
-        .body_bytes_max = (size_t)s->config->server.request_memory_bytes, .ingest_workers = (unsigned)s->config->server.ingest_workers,
+    NetServerOptions o = {.auth = s->auth,
+        .connections_max = (size_t)s->config->server.max_connections,
+        .body_bytes_max = (size_t)s->config->server.request_memory_bytes,
+        .ingest_workers = (unsigned)s->config->server.ingest_workers,
         .query_workers = (unsigned)s->config->server.query_workers};
     ErrCode r = net_server_create(&o, &s->net, reterr);
     if (r == OK) r = listen_all(s, reterr);

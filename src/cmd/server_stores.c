@@ -5,24 +5,30 @@
 
 static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
     char dir[FS_PATH_MAX];
-    MetricsStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.metrics_retention_ms,
-        .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes, .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes};
+    MetricsStoreOptions o = {.durable = durable,
+        .retention_ms = s->config->storage.metrics_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes,
+        .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes};
     ErrCode r = datadir_sub(s->dir, "metrics", dir, reterr);
     return r == OK ? metrics_store_open(datadir_fs(s->dir), dir, &o, &s->metrics, reterr) : r;
 }
 
 static ErrCode open_logs(Server *s, bool durable, Err *reterr) {
     char dir[FS_PATH_MAX];
-    LogStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.logs_retention_ms,
-        .retention_bytes = (uint64_t)s->config->storage.logs_retention_bytes, .head_bytes_max = (size_t)s->config->storage.logs_head_bytes};
+    LogStoreOptions o = {.durable = durable,
+        .retention_ms = s->config->storage.logs_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.logs_retention_bytes,
+        .head_bytes_max = (size_t)s->config->storage.logs_head_bytes};
     ErrCode r = datadir_sub(s->dir, "logs", dir, reterr);
     return r == OK ? log_store_open(datadir_fs(s->dir), dir, &o, &s->logs, reterr) : r;
 }
 
 static ErrCode open_traces(Server *s, bool durable, Err *reterr) {
     char dir[FS_PATH_MAX];
-    TraceStoreOptions o = {.durable = durable, .retention_ms = s->config->storage.traces_retention_ms,
-        .retention_bytes = (uint64_t)s->config->storage.traces_retention_bytes, .head_bytes_max = (size_t)s->config->storage.traces_head_bytes};
+    TraceStoreOptions o = {.durable = durable,
+        .retention_ms = s->config->storage.traces_retention_ms,
+        .retention_bytes = (uint64_t)s->config->storage.traces_retention_bytes,
+        .head_bytes_max = (size_t)s->config->storage.traces_head_bytes};
     ErrCode r = datadir_sub(s->dir, "traces", dir, reterr);
     return r == OK ? trace_store_open(datadir_fs(s->dir), dir, &o, &s->traces, reterr) : r;
 }
@@ -34,9 +40,12 @@ static void report_damage(const char *store, uint64_t corrupt_parts, uint64_t co
     snprintf(frames, sizeof frames, "%llu", (unsigned long long)corrupt_frames);
     snprintf(torn, sizeof torn, "%llu", (unsigned long long)torn_bytes);
     if (corrupt_parts + corrupt_frames > 0) {
-        log_error("damaged data was set aside; the rest is served", "store", store, "corrupt_parts", parts, "corrupt_wal_frames", frames, NULL);
+        log_error("damaged data was set aside; the rest is served", "store", store, "corrupt_parts", parts,
+            "corrupt_wal_frames", frames, NULL);
     }
-    if (torn_bytes > 0) log_warn("an unfinished write at the log's end was cut off; it had not been acknowledged", "store", store, "bytes", torn, NULL);
+    if (torn_bytes > 0)
+        log_warn("an unfinished write at the log's end was cut off; it had not been acknowledged", "store", store,
+            "bytes", torn, NULL);
 }
 
 static void report_all_damage(Server *s) {

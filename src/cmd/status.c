@@ -14,8 +14,10 @@ static void probe_host(const Config *c, char out[128]) {
     Str l = c->server.listen;
     bool any = str_eq_lit(l, "0.0.0.0") || str_eq_lit(l, "::") || l.n == 0;
     bool v6 = !any && str_find_char(l, ':') != SIZE_MAX;
-    if (any) snprintf(out, 128, "127.0.0.1");
-    else snprintf(out, 128, "%s%.*s%s", v6 ? "[" : "", (int)MIN(l.n, 100), l.p, v6 ? "]" : "");
+    if (any)
+        snprintf(out, 128, "127.0.0.1");
+    else
+        snprintf(out, 128, "%s%.*s%s", v6 ? "[" : "", (int)MIN(l.n, 100), l.p, v6 ? "]" : "");
 }
 
 static bool connects(const char *host, uint16_t port) {
@@ -83,8 +85,10 @@ int cmd_status(int argc, char **argv) {
     bool json = false;
     const char *file = access("meerkat.yml", R_OK) == 0 ? "meerkat.yml" : NULL;
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) json = true;
-        else if (!command_option(argc, argv, &i, "--config", &file)) return command_usage("status does not know \"%s\"", argv[i]);
+        if (strcmp(argv[i], "--json") == 0)
+            json = true;
+        else if (!command_option(argc, argv, &i, "--config", &file))
+            return command_usage("status does not know \"%s\"", argv[i]);
     }
     Arena *arena = arena_create(ARENA_UNLIMITED);
     DiagList diags;

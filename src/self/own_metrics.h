@@ -17,6 +17,7 @@ void own_metrics_process(MetricsBatch *b, int64_t t_ms, const char *version);
 void own_metrics_put_text(Buf *out, const MetricsBatch *b);
 
 typedef void (*OwnMetricsGather)(void *ctx, MetricsBatch *b, int64_t t_ms);
+/* Keeps the round; also the place for other work of the same rhythm. */
 typedef ErrCode (*OwnMetricsSink)(void *ctx, const MetricsBatch *b, Err *reterr);
 
 /* Every interval: gathers, adds job and instance labels, hands to the sink; a last round with stale markers at stop. */

@@ -1,0 +1,70 @@
+/* server_scrape.c - prometheus.yml into the scraper, at start and at reload. */
+#include "cmd/server_int.h"
+#include "sys/fs.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define PROM_CONFIG_MAX (16u << 20)
+
+static Str dir_of(Str path) {
+    size_t slash = str_rfind_char(path, '/');
+    return slash == SIZE_MAX ? STR(".") : slash == 0 ? STR("/") : str_slice(path, 0, slash);
+}
+
+/* Parses the file and prints what is wrong or ignored. NULL: it cannot be used. */
+static PromConfig *parse_file(const char *path, Str text, Err *reterr) {
+    DiagList diags;
+    PromConfig *config = NULL;
+    diag_init(&diags, str_cstr(path), text);
+    ErrCode r = prom_config_parse(text, dir_of(str_cstr(path)), &config, &diags);
+    if (r != OK)
+        err_set(reterr, r, "%s is not usable: %zu error%s", path, diag_error_count(&diags),
+            diag_error_count(&diags) == 1 ? "" : "s");
+    Buf out = {0};
+    diag_render(&diags, &out, isatty(STDERR_FILENO) != 0);
+    fwrite(out.p ? out.p : "", 1, out.n, stderr);
+    buf_done(&out);
+    diag_done(&diags);
+    return config;
+}
+
+static void keep_text(Server *s, Buf *text) {
+    mutex_lock(&s->scrape_mutex);
+    buf_done(&s->scrape_text);
+    s->scrape_text = *text;
+    mutex_unlock(&s->scrape_mutex);
+    *text = (Buf){0};
+}
+
+static ErrCode load_file(Server *s, const char *path, Err *reterr) {
+    Buf text = {0};
+    ErrCode r = fs_read_file(fs_real(), path, PROM_CONFIG_MAX, &text, reterr);
+    if (r == OK) {
+        PromConfig *config = parse_file(path, buf_str(&text), reterr);
+        if (config) {
+            scrape_manager_apply(s->scraper, config);
+            keep_text(s, &text);
+        } else {
+            r = ERR_INVALID;
+        }
+    }
+    buf_done(&text);
+    return r;
+}
+
+ErrCode server_load_scrape(Server *s, bool first, Err *reterr) {
+    if (first) {
+        ErrCode r =
+            scrape_manager_create(s->metrics, &(ScrapeManagerOptions){.user_agent = "Meerkat"}, &s->scraper, reterr);
+        if (r != OK) return r;
+    }
+    if (s->config->files.prometheus.n == 0) {
+        if (!first) scrape_manager_apply(s->scraper, NULL);
+        return OK;
+    }
+    char *path = str_dup_cstr(s->config->files.prometheus);
+    ErrCode r = load_file(s, path, reterr);
+    mem_free(path);
+    return r;
+}
