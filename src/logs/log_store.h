@@ -37,6 +37,7 @@ typedef struct LogSelect {
     const _Atomic bool *cancel;
     bool any_order;      /* rows may come in any order: cheaper, for aggregations */
     bool skip_metadata;  /* views come without metadata: cheaper */
+    bool skip_line;      /* views come with an empty line, nothing is counted in stats.bytes: cheapest */
     LogLineFn keep_line; /* may be NULL */
     void *keep_ctx;
 } LogSelect;

@@ -180,7 +180,7 @@ static ErrCode arithmetic(BinRun *r, const LogqlMatrix *many, const LogqlMatrix 
     LqSeriesIndex made; /* results must be told apart, else two of the left side matched the same of the right */
     lq_index_init(&made);
     for (size_t i = 0; i < many->n && rc == OK; i++) {
-        uint32_t bucket;
+        uint32_t bucket = 0;
         if (!bucket_of(r, many->v[i].labels, &bucket)) rc = lq_fail_eval_memory(r->ev);
         if (rc || bucket == 0) continue;
         Labels labels;

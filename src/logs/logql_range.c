@@ -237,11 +237,12 @@ static ErrCode scan(RangeRun *r) {
         .n_hints = r->pipeline.n_hints,
         .arena = req->arena,
         .cancel = req->cancel,
-        .keep_line = pipeline_keep_line,
+        .keep_line = e->stages != r->pipeline.rest ? pipeline_keep_line : NULL,
         .keep_ctx = &r->pipeline,
         .any_order = !r->samples,
         .skip_metadata = r->one_series && !r->samples && !r->pipeline.needs_labels && !r->pipeline.has_parser,
     };
+    sel.skip_line = !r->samples && !r->pipeline.rest && !is_bytes(e->range_op);
     int64_t last = lq_step_time(r->ev, r->ev->n_steps - 1);
     sel.start_ns = saturating_sub(saturating_sub(req->start_ns, e->range_ns), e->offset_ns);
     if (sel.start_ns < INT64_MAX) sel.start_ns++;

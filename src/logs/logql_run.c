@@ -97,7 +97,7 @@ ErrCode logql_run_log(const LogqlRequest *req, const LqExpr *e, LogqlStreams *re
         .n_hints = r.pipeline.n_hints,
         .arena = req->arena,
         .cancel = req->cancel,
-        .keep_line = pipeline_keep_line,
+        .keep_line = e->stages != r.pipeline.rest ? pipeline_keep_line : NULL,
         .keep_ctx = &r.pipeline,
     };
     ErrCode rc = req->store->ops->select(req->store, &sel, log_visit, &r, &ret_stats->scan, reterr);

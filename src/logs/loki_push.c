@@ -50,7 +50,7 @@ static ErrCode refuse_stream(PushDecoder *d, Labels l, const char *what) {
 static ErrCode check_labels(PushDecoder *d, const Label *v, size_t n) {
     Labels l = {v, n};
     if (n > d->limits->labels_max) {
-        char what[64];
+        char what[80];
         (void)snprintf(what, sizeof what, "has %zu label names; limit %zu", n, d->limits->labels_max);
         return refuse_stream(d, l, what);
     }

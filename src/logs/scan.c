@@ -94,12 +94,13 @@ static ErrCode block_metadata(Scan *sc, Source *src, uint32_t row, Err *reterr) 
 }
 
 static ErrCode visit_block_row(Scan *sc, Source *src, uint32_t row, Err *reterr) {
-    if (!src->lines) {
+    bool skip = sc->req->skip_line && !sc->req->keep_line;
+    if (!src->lines && !skip) {
         ErrCode rc = wide_block_column(src->block, LOG_LINE_FIELD, &src->lines, reterr);
         if (rc) return rc;
         if (!src->lines) return err_set(reterr, ERR_CORRUPT, "a block of log rows has no lines");
     }
-    Str line = src->lines[row].type == WIDE_STR ? src->lines[row].s : STR_NULL;
+    Str line = !skip && src->lines[row].type == WIDE_STR ? src->lines[row].s : STR_NULL;
     sc->stats->rows++;
     sc->stats->bytes += line.n;
     if (!keep_line(sc, line)) return OK;
