@@ -178,6 +178,7 @@ static Header header_parse(Str b) {
 /* Whether a good frame begins at `at`. */
 static ErrCode check_frame(Scan *s, uint64_t at, Header *h, bool *ret_good, Err *reterr) {
     *ret_good = false;
+    *h = (Header){0};
     if (s->seg->limit - at < WAL_FRAME_BYTES) return OK;
     Str b;
     ErrCode rc = scan_bytes(s, at, WAL_FRAME_BYTES, &b, reterr);

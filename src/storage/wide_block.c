@@ -65,7 +65,7 @@ ErrCode wide_block_times(WideBlock *b, const int64_t **ret_t, Err *reterr) {
 
 ErrCode wide_block_groups(WideBlock *b, const uint64_t **ret_group, Err *reterr) {
     if (!b->groups) {
-        const int64_t *v;
+        const int64_t *v = NULL;
         ErrCode rc = read_i64(b, &entry_of(b)->groups, &v, reterr);
         if (rc != OK) return rc;
         b->groups = (const uint64_t *)v;
