@@ -1,0 +1,222 @@
+#include "metrics/scrape.h"
+
+#include "net/server.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* A target whose answer the test changes, a store, a manager. */
+typedef struct World {
+    Fs *fs;
+    MetricsStore *store;
+    Router *router;
+    NetServer *server;
+    uint16_t port;
+    ScrapeManager *manager;
+    Mutex lock;
+    int status;
+    const char *body, *type;
+    unsigned requests;
+    char seen[512];
+} World;
+
+static void handler(void *ctx, HttpRequest *req, HttpResponse *res) {
+    World *w = ctx;
+    mutex_lock(&w->lock);
+    w->requests++;
+    Str accept = http_header(req, STR("Accept")),
+        timeout = http_header(req, STR("X-Prometheus-Scrape-Timeout-Seconds"));
+    snprintf(w->seen, sizeof w->seen, "%" STR_FMT "?%" STR_FMT " timeout %" STR_FMT "%s", STR_ARG(req->path),
+        STR_ARG(req->query), STR_ARG(timeout),
+        str_contains(accept, STR("application/openmetrics-text;version=1.0.0")) ? " om" : "");
+    http_reply(res, w->status, str_cstr(w->type), str_cstr(w->body));
+    mutex_unlock(&w->lock);
+}
+
+static void set_answer(World *w, int status, const char *type, const char *body) {
+    mutex_lock(&w->lock);
+    w->status = status;
+    w->type = type;
+    w->body = body;
+    mutex_unlock(&w->lock);
+}
+
+static World *world_new(void) {
+    World *w = NEW(World);
+    Err err = {0};
+    mutex_init(&w->lock);
+    w->fs = fs_fault_create(1);
+    MetricsStoreOptions so = {.durable = true};
+    assert_int_equal(metrics_store_open(w->fs, "/data", &so, &w->store, &err), OK);
+    w->router = router_create();
+    Route route = {.methods = HTTP_GET, .pattern = "/{rest...}", .handler = handler, .ctx = w, .cls = ROUTE_QUERY};
+    router_add(w->router, &route);
+    NetServerOptions o = {.io_threads = 1};
+    if (net_server_create(&o, &w->server, &err) != OK) fail_msg("server: %s", err.msg);
+    NetListen l = {.name = "target", .address = "127.0.0.1", .router = w->router};
+    if (net_server_listen(w->server, &l, &err) != OK) fail_msg("listen: %s", err.msg);
+    assert_int_equal(net_server_start(w->server, &err), OK);
+    w->port = net_server_port(w->server, "target");
+    assert_int_equal(scrape_manager_create(w->store, NULL, &w->manager, &err), OK);
+    set_answer(w, 200, "text/plain; version=0.0.4", "");
+    return w;
+}
+
+static void world_free(World *w) {
+    scrape_manager_free(w->manager);
+    net_server_drain(w->server, 1000);
+    net_server_free(w->server);
+    router_free(w->router);
+    w->store->ops->close(w->store);
+    fs_fault_free(w->fs);
+    mutex_done(&w->lock);
+    mem_free(w);
+}
+
+static void apply(World *w, const char *job) {
+    Buf text = {0};
+    buf_printf(&text,
+        "scrape_configs:\n- job_name: j\n  scrape_interval: 100ms\n  static_configs: [{targets: ['127.0.0.1:%u']}]\n%s",
+        w->port, job);
+    DiagList diags;
+    PromConfig *c;
+    diag_init(&diags, STR("p.yml"), buf_str(&text));
+    if (prom_config_parse(buf_str(&text), STR(""), &c, &diags) != OK) fail_msg("%s", diags.items.v[0].msg);
+    diag_done(&diags);
+    buf_done(&text);
+    scrape_manager_apply(w->manager, c);
+}
+
+/* The newest value of the series with this text: false while there is none. */
+static bool newest(World *w, const char *series, double *ret, size_t *ret_n) {
+    Arena *arena = arena_create((size_t)64 << 20);
+    MetricsSelect req = {.max_t_ms = INT64_MAX, .arena = arena};
+    SeriesColumns cols;
+    bool found = false;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, NULL), OK);
+    for (size_t i = 0; i < cols.n && !found; i++) {
+        Buf b = {0};
+        labels_put_text(&b, cols.v[i].labels);
+        found = str_eq(buf_str(&b), str_cstr(series));
+        if (found) *ret = cols.v[i].value[cols.v[i].n - 1], *ret_n = cols.v[i].n;
+        buf_done(&b);
+    }
+    arena_free(arena);
+    return found;
+}
+
+#define STALE (-1e300)
+/* PORT in the series stands for the server's. */
+static void wait_for(World *w, const char *pattern, double want) {
+    char series[256];
+    const char *at = strstr(pattern, "PORT");
+    if (at)
+        snprintf(series, sizeof series, "%.*s%u%s", (int)(at - pattern), pattern, w->port, at + 4);
+    else
+        snprintf(series, sizeof series, "%s", pattern);
+    double v = 0;
+    size_t n = 0;
+    for (int i = 0; i < 500; i++) {
+        if (newest(w, series, &v, &n) && (want == STALE ? is_stale_nan(v) : v == want)) return;
+        clock_sleep_ms(10);
+    }
+    fail_msg("%s: newest of %zu is %g, not %g", series, n, v, want);
+}
+
+static void test_values_and_staleness(void **state) {
+    (void)state;
+    World *w = world_new();
+    set_answer(w, 200, "text/plain; version=0.0.4",
+        "# HELP a Help.\n# TYPE a counter\na{x=\"1\"} 5\na{x=\"2\",job=\"mine\"} 6\n");
+    apply(w, "  params: {q: ['a b']}\n  scrape_timeout: 90ms\n");
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\", x=\"1\"}", 5);
+    wait_for(w, "a{exported_job=\"mine\", instance=\"127.0.0.1:PORT\", job=\"j\", x=\"2\"}", 6);
+    wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    wait_for(w, "scrape_samples_scraped{instance=\"127.0.0.1:PORT\", job=\"j\"}", 2);
+    wait_for(w, "scrape_series_added{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
+    assert_string_equal(w->seen, "/metrics?q=a+b timeout 0.09 om");
+    set_answer(w, 200, "text/plain", "a{x=\"1\"} 7\n");
+    wait_for(w, "a{exported_job=\"mine\", instance=\"127.0.0.1:PORT\", job=\"j\", x=\"2\"}", STALE);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\", x=\"1\"}", 7);
+    set_answer(w, 500, "text/plain", "oops");
+    wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\", x=\"1\"}", STALE);
+    Arena *arena = arena_create(1 << 20);
+    ScrapeTargetInfo *t;
+    size_t n;
+    assert_int_equal(scrape_manager_targets(w->manager, arena, &t, &n, NULL), OK);
+    assert_int_equal(n, 1);
+    assert_true(t[0].health == SCRAPE_DOWN && str_eq_lit(t[0].pool, "j"));
+    assert_true(str_eq_lit(t[0].last_error, "server returned HTTP status 500 Internal Server Error"));
+    arena_free(arena);
+    set_answer(w, 200, "text/plain", "a 1\nb{ 2\n"); /* all or nothing */
+    clock_sleep_ms(250);
+    wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
+    double v;
+    char series[128];
+    snprintf(series, sizeof series, "a{instance=\"127.0.0.1:%u\", job=\"j\"}", w->port);
+    assert_false(newest(w, series, &v, &n));
+    set_answer(w, 200, "", "a 1\n# EOF\n"); /* no type: the body decides */
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    scrape_manager_apply(w->manager, NULL);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    world_free(w);
+}
+
+static void test_limits_and_relabelling(void **state) {
+    (void)state;
+    World *w = world_new();
+    set_answer(w, 200, "text/plain", "a 1\nb 2\nc 3\n");
+    apply(w, "  sample_limit: 2\n");
+    wait_for(w, "scrape_samples_post_metric_relabeling{instance=\"127.0.0.1:PORT\", job=\"j\"}", 3);
+    wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
+    apply(w, "  sample_limit: 2\n  metric_relabel_configs: [{source_labels: [__name__], regex: b, action: drop}]\n");
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    wait_for(w, "scrape_samples_post_metric_relabeling{instance=\"127.0.0.1:PORT\", job=\"j\"}", 2);
+    apply(w, "  relabel_configs: [{target_label: instance, replacement: me}]\n");
+    wait_for(w, "b{instance=\"me\", job=\"j\"}", 2);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    apply(w, "  relabel_configs: [{source_labels: [job], regex: j, action: drop}]\n");
+    Arena *arena = arena_create(1 << 20);
+    ScrapeTargetInfo *t;
+    size_t n;
+    assert_int_equal(scrape_manager_targets(w->manager, arena, &t, &n, NULL), OK);
+    assert_true(n == 1 && t[0].dropped && str_eq_lit(labels_get(t[0].discovered, STR("__metrics_path__")), "/metrics"));
+    arena_free(arena);
+    world_free(w);
+}
+
+static void test_reload_keeps(void **state) {
+    (void)state;
+    World *w = world_new();
+    set_answer(w, 200, "text/plain", "a 1\n");
+    apply(w, "");
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    for (int i = 0; i < 5; i++) apply(w, ""); /* the same settings: no stale marker between */
+    clock_sleep_ms(300);
+    Arena *arena = arena_create((size_t)64 << 20);
+    MetricsSelect req = {.max_t_ms = INT64_MAX, .arena = arena};
+    SeriesColumns cols;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, NULL), OK);
+    for (size_t i = 0; i < cols.n; i++) {
+        for (size_t k = 0; k < cols.v[i].n; k++) assert_false(is_stale_nan(cols.v[i].value[k]));
+    }
+    arena_free(arena);
+    world_free(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values_and_staleness),
+        cmocka_unit_test(test_limits_and_relabelling),
+        cmocka_unit_test(test_reload_keeps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
