@@ -1,6 +1,7 @@
 #include "logs/loki_api_int.h"
 
 #include "base/timefmt.h"
+#include "codec/compress.h"
 
 #define PUSH_BODY_MAX (100u << 20)
 
@@ -39,6 +40,11 @@ static ErrCode decode_push(LokiApi *api, HttpRequest *req, LogsBatch *batch, uin
     }
     ErrCode rc = http_body_decoded(&plain, api->opts.push_bytes_max, &body, err);
     if (rc) return rc;
+    Str inner; /* gzip or deflate go around snappy; senders that leave snappy out are understood as well */
+    Encoding outer = encoding_parse(encoding);
+    if (!json && (outer == ENCODING_GZIP || outer == ENCODING_DEFLATE) &&
+        decompress(ENCODING_SNAPPY, body, api->opts.push_bytes_max, req->arena, &inner, NULL) == OK)
+        body = inner;
     return json ? loki_push_decode_json(body, &limits, batch, rejected, err)
                 : loki_push_decode_proto(body, &limits, batch, rejected, err);
 }

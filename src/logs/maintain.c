@@ -95,6 +95,7 @@ static void expire(Store *s) {
     uint64_t ids[PICK_MAX];
     for (size_t n;
          (n = partset_pick_expired(s->parts, store_oldest_ns(s), s->opts.retention_bytes, ids, PICK_MAX)) > 0;) {
+        recent_clear(&s->recent); /* by size, young rows may go as well */
         if (partset_publish(s->parts, NULL, 0, ids, n, 0, NULL) == OK) continue;
         atomic_fetch_add(&s->maintenance_errors, 1);
         return;
@@ -163,6 +164,7 @@ ErrCode store_delete_rows(LogStore *ls, const LogSelect *req, uint64_t *ret_dele
     ErrCode rc = flush_all(s, reterr);
     PartSnapshot snap = {0};
     if (rc == OK) {
+        recent_clear(&s->recent);
         partset_snapshot(s->parts, &snap);
         for (size_t i = 0; i < snap.n && rc == OK; i++) rc = delete_from_part(s, &snap.v[i], req, &deleted, reterr);
         partset_release(s->parts, &snap);

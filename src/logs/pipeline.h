@@ -11,6 +11,9 @@ typedef struct LqLabel {
     LqLabelKind kind;
 } LqLabel;
 
+/* Labels beyond these are not taken from a line (finding one is linear); the line is marked. */
+#define LQ_LABELS_MAX 1024
+
 /* A line with its labels. Values live in the view or in `scratch`, which is reset for every line. */
 typedef struct LqLine {
     int64_t t_ns;

@@ -46,6 +46,13 @@ void recent_add(LogRecent *r, LogRecentSet set) {
     for (size_t i = 0; i < n_dropped; i++) set_free(&dropped[i]);
 }
 
+void recent_clear(LogRecent *r) {
+    mutex_lock(&r->lock);
+    for (size_t i = 0; i < r->n; i++) set_free(&r->sets[i]);
+    r->n = 0;
+    mutex_unlock(&r->lock);
+}
+
 int64_t recent_stream_max(LogRecent *r, uint64_t stream_hash) {
     int64_t max_t = INT64_MIN;
     mutex_lock(&r->lock);

@@ -24,6 +24,8 @@ void recent_init(LogRecent *r);
 void recent_done(LogRecent *r);
 /* Takes the set over (hashes may be in any order). Drops the oldest sets beyond the limits. */
 void recent_add(LogRecent *r, LogRecentSet set);
+/* Forgets everything: after rows were removed, the same rows sent again are new. */
+void recent_clear(LogRecent *r);
 /* INT64_MIN when the stream was not flushed recently. */
 int64_t recent_stream_max(LogRecent *r, uint64_t stream_hash);
 bool recent_has(LogRecent *r, uint64_t row_hash);

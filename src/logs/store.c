@@ -5,7 +5,8 @@
 #define PAYLOAD_BYTES (4u << 20)
 #define HEAD_BYTES_DEFAULT (64u << 20)
 #define RETENTION_MS_DEFAULT (INT64_C(30) * 86400 * 1000)
-#define HEAD_AGE_MAX_NS (INT64_C(3600) * 1000000000) /* bounds what a restart must replay */
+#define RETENTION_MS_MAX (INT64_C(36500) * 86400 * 1000) /* its nanoseconds fit in 64 bits */
+#define HEAD_AGE_MAX_NS (INT64_C(3600) * 1000000000)     /* bounds what a restart must replay */
 #define ARRIVING_HEADS_MAX 4 /* heads' worth of rows that may wait for a flush before senders are told to wait */
 
 typedef struct AppendItem {
@@ -174,7 +175,8 @@ static Store *store_create(Fs *fs, const char *dir, const LogStoreOptions *opts)
     ASSERT(strlen(dir) + 64 < sizeof s->dir);
     memcpy(s->dir, dir, strlen(dir) + 1);
     s->opts = opts ? *opts : (LogStoreOptions){.durable = true};
-    if (s->opts.retention_ms == 0) s->opts.retention_ms = RETENTION_MS_DEFAULT;
+    s->opts.retention_ms = MIN(s->opts.retention_ms, RETENTION_MS_MAX);
+    if (s->opts.retention_ms <= 0) s->opts.retention_ms = RETENTION_MS_DEFAULT;
     if (s->opts.head_bytes_max == 0) s->opts.head_bytes_max = HEAD_BYTES_DEFAULT;
     mutex_init(&s->lock);
     mutex_init(&s->maintenance);

@@ -306,6 +306,37 @@ static void test_delete(void **state) {
     arena_free(arena);
 }
 
+/* A deleted row that is sent again is a new one, also right after the deletion. */
+static void test_delete_and_resend(void **state) {
+    Model *m = *state;
+    model_append(m, 200);
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    LogSelect req = {.start_ns = INT64_MIN, .end_ns = INT64_MAX, .arena = arena};
+    uint64_t deleted;
+    assert_int_equal(m->store->ops->delete_rows(m->store, &req, &deleted, NULL), OK);
+    assert_int_equal(deleted, 200);
+    append_rows(m, m->rows.v, m->rows.n, m->rows.n);
+    check_all(m);
+    arena_free(arena);
+}
+
+static void test_retention(void **state) {
+    Model *m = *state;
+    model_append(m, 300);
+    assert_int_equal(m->store->ops->flush(m->store, NULL), OK);
+    model_append(m, 300);
+    clock_fake_advance(40 * 86400 * SEC);
+    Model empty = {.store = m->store};
+    check_all(&empty);
+    LogStoreStats st;
+    for (int i = 0; i < 500; i++) { /* maintenance wakes every second */
+        m->store->ops->stats(m->store, &st);
+        if (st.parts == 0) break;
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    assert_int_equal(st.parts, 0);
+}
+
 /* Needles that no block may have are not looked for; needles that are there are found. */
 static bool count_row(void *ctx, const LogView *v) {
     (void)v;
@@ -479,6 +510,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_old_and_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_delete_and_resend, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hints, setup, teardown),
         cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
         cmocka_unit_test(test_crash),
