@@ -182,25 +182,64 @@ void column_encode_f64(Buf *out, const double *v, size_t n) {
 #define MAGIC_BITS UINT64_C(0x4338000000000000)
 #define MAGIC 6755399441055744.0
 
-static inline double small_to_double(double slot) { return of_bits(bits_of(slot) + MAGIC_BITS) - MAGIC; }
+static inline double small_of(AliasI64 m) { return of_bits((uint64_t)m + MAGIC_BITS) - MAGIC; }
 
-static void finish_small(double *out, size_t n, unsigned e, bool multiply) {
-    if (e == 0) {
-        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]);
-    } else if (multiply) {
-        double f = pow10_inverse[e];
-        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]) * f;
-    } else {
-        double f = pow10_of[e];
-        for (size_t i = 0; i < n; i++) out[i] = small_to_double(out[i]) / f;
-    }
+static inline void put_f64(AliasI64 *v, double d) {
+    /* In place: the integers' memory becomes the doubles'. */
+    memcpy((void *)v, &d, 8);
 }
 
-static void finish_wide(double *out, size_t n, unsigned e, bool multiply) {
+static void finish_small(const ColumnFinish *f ATTR_UNUSED, AliasI64 *v, size_t n) {
+    for (size_t i = 0; i < n; i++) put_f64(v + i, small_of(v[i]));
+}
+
+static void finish_small_multiply(const ColumnFinish *f, AliasI64 *v, size_t n) {
+    double factor = f->factor;
+    for (size_t i = 0; i < n; i++) put_f64(v + i, small_of(v[i]) * factor);
+}
+
+static void finish_small_divide(const ColumnFinish *f, AliasI64 *v, size_t n) {
+    double factor = f->factor;
+    for (size_t i = 0; i < n; i++) put_f64(v + i, small_of(v[i]) / factor);
+}
+
+static void finish_wide(const ColumnFinish *f ATTR_UNUSED, AliasI64 *v, size_t n) {
+    for (size_t i = 0; i < n; i++) put_f64(v + i, (double)v[i]);
+}
+
+static void finish_wide_multiply(const ColumnFinish *f, AliasI64 *v, size_t n) {
+    for (size_t i = 0; i < n; i++) put_f64(v + i, (double)v[i] * f->factor);
+}
+
+static void finish_wide_divide(const ColumnFinish *f, AliasI64 *v, size_t n) {
+    for (size_t i = 0; i < n; i++) put_f64(v + i, (double)v[i] / f->factor);
+}
+
+#ifdef __x86_64__
+/* Division by a constant without the divider: a quotient from the rounded reciprocal, corrected once by its exact
+ * remainder, is the correctly rounded quotient (Markstein 1990; no overflow or underflow is possible here, and
+ * the powers of ten up to 10^17 have correctly rounded reciprocals in pow10_inverse). Same bits, a third of the time.
+ */
+__attribute__((target("avx2,fma"))) static void finish_small_divide_fma(const ColumnFinish *f, AliasI64 *v, size_t n) {
+    double d = f->factor, inverse = 1 / d;
     for (size_t i = 0; i < n; i++) {
-        double m = (double)(int64_t)bits_of(out[i]);
-        out[i] = multiply ? m * pow10_inverse[e] : m / pow10_of[e];
+        double m = small_of(v[i]), q = m * inverse;
+        put_f64(v + i, __builtin_fma(__builtin_fma(-q, d, m), inverse, q));
     }
+}
+static bool has_fma(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#else
+#define finish_small_divide_fma finish_small_divide
+static bool has_fma(void) { return false; }
+#endif
+
+static ColumnFinish finish_of(uint8_t way) {
+    unsigned e = way & DEC_EXPONENT;
+    bool multiply = way & DEC_MULTIPLY, wide = way & DEC_WIDE;
+    if (e == 0) return (ColumnFinish){wide ? finish_wide : finish_small, 1};
+    if (multiply) return (ColumnFinish){wide ? finish_wide_multiply : finish_small_multiply, pow10_inverse[e]};
+    if (wide) return (ColumnFinish){finish_wide_divide, pow10_of[e]};
+    return (ColumnFinish){has_fma() ? finish_small_divide_fma : finish_small_divide, pow10_of[e]};
 }
 
 static bool patch_exceptions(Cursor *c, double *out, size_t n, uint64_t count) {
@@ -219,11 +258,8 @@ static bool take_decimal(Cursor *c, double *out, size_t n) {
     uint64_t count = cursor_uvarint(c);
     unsigned e = way & DEC_EXPONENT;
     if (c->bad || e > EXPONENT_MAX || way & 0x20 || count > n) return false;
-    if (!column_take_i64(c, (AliasI64 *)(void *)out, n)) return false;
-    if (way & DEC_WIDE)
-        finish_wide(out, n, e, way & DEC_MULTIPLY);
-    else
-        finish_small(out, n, e, way & DEC_MULTIPLY);
+    ColumnFinish finish = finish_of(way);
+    if (!column_take_i64(c, (AliasI64 *)(void *)out, n, &finish)) return false;
     return patch_exceptions(c, out, n, count);
 }
 
@@ -272,7 +308,7 @@ bool column_decode_f64(Str in, double *out, size_t n) {
         break;
     }
     case F64_DECIMAL: good = take_decimal(&c, out, n); break;
-    case F64_BITS: good = column_take_i64(&c, (AliasI64 *)(void *)out, n); break;
+    case F64_BITS: good = column_take_i64(&c, (AliasI64 *)(void *)out, n, NULL); break;
     case F64_XOR: good = take_xor(&c, out, n); break;
     default: break;
     }

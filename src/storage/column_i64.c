@@ -166,15 +166,20 @@ void column_encode_i64(Buf *out, const int64_t *v, size_t n) {
 
 /* --- decode --- */
 
-static void fill(AliasI64 *out, size_t n, int64_t v) {
-    for (size_t i = 0; i < n; i++) out[i] = v;
+static inline void finish_run(const ColumnFinish *finish, AliasI64 *v, size_t n) {
+    if (finish) finish->fn(finish, v, n);
 }
 
-static void fill_linear(AliasI64 *out, size_t n, int64_t first, int64_t step) {
-    for (size_t i = 0; i < n; i++) out[i] = (int64_t)((uint64_t)first + (uint64_t)step * i);
+static void fill_linear(AliasI64 *out, size_t n, int64_t first, int64_t step, const ColumnFinish *finish) {
+    for (size_t at = 0; at < n; at += PACK_GROUP) {
+        size_t k = MIN((size_t)PACK_GROUP, n - at);
+        uint64_t start = (uint64_t)first + (uint64_t)step * at;
+        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(start + (uint64_t)step * i);
+        finish_run(finish, out + at, k);
+    }
 }
 
-static bool take_for(Cursor *c, AliasI64 *out, size_t n) {
+static bool take_for(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
     PackReader r;
     if (c->bad || !pack_open(&r, c, n)) return false;
@@ -184,11 +189,12 @@ static bool take_for(Cursor *c, AliasI64 *out, size_t n) {
             for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(u[i] + base);
         else
             for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(u[i] * factor + base);
+        finish_run(finish, out + at, k);
     }
     return true;
 }
 
-static bool take_delta(Cursor *c, AliasI64 *out, size_t n) {
+static bool take_delta(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint64_t acc = (uint64_t)cursor_svarint(c);
     uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
     PackReader r;
@@ -196,16 +202,14 @@ static bool take_delta(Cursor *c, AliasI64 *out, size_t n) {
     acc -= base; /* the stream's first entry stands for no difference */
     for (size_t at = 0, k; at < n; at += k) {
         if (!pack_next(&r, u, &k)) return false;
-        if (factor == 1)
-            for (size_t i = 0; i < k; i++) u[i] += base;
-        else
-            for (size_t i = 0; i < k; i++) u[i] = u[i] * factor + base;
-        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(acc += u[i]);
+        acc = pack_prefix_sum(u, k, acc, factor, base);
+        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)u[i];
+        finish_run(finish, out + at, k);
     }
     return true;
 }
 
-static bool take_delta2(Cursor *c, AliasI64 *out, size_t n) {
+static bool take_delta2(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint64_t first = (uint64_t)cursor_svarint(c), step = (uint64_t)cursor_svarint(c);
     uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
     PackReader r;
@@ -214,42 +218,42 @@ static bool take_delta2(Cursor *c, AliasI64 *out, size_t n) {
     uint64_t d = step - 2 * base, acc = first - (step - base);
     for (size_t at = 0, k; at < n; at += k) {
         if (!pack_next(&r, u, &k)) return false;
-        if (factor == 1)
-            for (size_t i = 0; i < k; i++) u[i] += base;
-        else
-            for (size_t i = 0; i < k; i++) u[i] = u[i] * factor + base;
-        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(acc += (d += u[i]));
+        d = pack_prefix_sum(u, k, d, factor, base);
+        acc = pack_prefix_sum(u, k, acc, 1, 0);
+        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)u[i];
+        finish_run(finish, out + at, k);
     }
     return true;
 }
 
-static bool take_raw(Cursor *c, AliasI64 *out, size_t n) {
+static bool take_raw(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     if (n > SIZE_MAX / 8) return false;
     Str raw = cursor_bytes(c, n * 8);
     if (c->bad) return false;
     if (n) memcpy((void *)out, raw.p, n * 8);
+    finish_run(finish, out, n);
     return true;
 }
 
-bool column_take_i64(Cursor *c, AliasI64 *out, size_t n) {
+bool column_take_i64(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint8_t scheme = cursor_u8(c);
     if (c->bad) return false;
     switch (scheme) {
-    case I64_RAW: return take_raw(c, out, n);
-    case I64_CONST: fill(out, n, cursor_svarint(c)); return !c->bad;
+    case I64_RAW: return take_raw(c, out, n, finish);
+    case I64_CONST: fill_linear(out, n, cursor_svarint(c), 0, finish); return !c->bad;
     case I64_LINEAR: {
         int64_t first = cursor_svarint(c);
-        fill_linear(out, n, first, cursor_svarint(c));
+        fill_linear(out, n, first, cursor_svarint(c), finish);
         return !c->bad;
     }
-    case I64_FOR: return take_for(c, out, n);
-    case I64_DELTA: return take_delta(c, out, n);
-    case I64_DELTA2: return take_delta2(c, out, n);
+    case I64_FOR: return take_for(c, out, n, finish);
+    case I64_DELTA: return take_delta(c, out, n, finish);
+    case I64_DELTA2: return take_delta2(c, out, n, finish);
     default: return false;
     }
 }
 
 bool column_decode_i64(Str in, int64_t *out, size_t n) {
     Cursor c = cursor_of(in);
-    return column_take_i64(&c, out, n) && cursor_left(&c) == 0;
+    return column_take_i64(&c, out, n, NULL) && cursor_left(&c) == 0;
 }

@@ -41,9 +41,18 @@ static inline bool pack_is_zero(const PackReader *r) { return r->width == 0 && r
 
 static inline unsigned bit_width(uint64_t v) { return v ? 64 - (unsigned)__builtin_clzll(v) : 0; }
 
-/* As column_decode_i64, from a cursor. The memory may be declared double: it is written through memcpy semantics. */
+/* The memory may be declared double: hence the alias. */
 typedef int64_t AliasI64 __attribute__((may_alias));
-ATTR_MUST bool column_take_i64(Cursor *c, AliasI64 *out, size_t n);
+/* What is done to each run of decoded integers while it is hot in the cache (NULL: nothing). */
+typedef struct ColumnFinish {
+    void (*fn)(const struct ColumnFinish *self, AliasI64 *v, size_t n);
+    double factor;
+} ColumnFinish;
+/* As column_decode_i64, from a cursor. */
+ATTR_MUST bool column_take_i64(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish);
 ATTR_MUST bool column_take_u32(Cursor *c, uint32_t *out, size_t n);
+
+/* u[i] = first + the sum of u[0..i] * factor + base each; gives the last one. All modulo 2^64. */
+uint64_t pack_prefix_sum(uint64_t u[PACK_GROUP], size_t n, uint64_t first, uint64_t factor, uint64_t base);
 
 #endif

@@ -95,22 +95,67 @@ static inline __attribute__((always_inline)) void unpack_group_body(const uint8_
 
 static void unpack_group_base(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_body(in, w, out); }
 
-#if defined(__x86_64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Four at a time: sums within the four, the carry added once. The carry's own chain is one addition per four. */
+static inline __attribute__((always_inline)) uint64_t prefix_sum_body(
+    uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    const Lanes zero = {0};
+    Lanes carry = zero + first;
+    size_t i = 0;
+    for (; i + PACK_LANES <= n; i += PACK_LANES) {
+        Lanes x;
+        __builtin_memcpy(&x, u + i, sizeof x);
+        if (factor != 1) x *= factor;
+        x += base;
+        x += __builtin_shufflevector(x, zero, 4, 0, 1, 2);
+        x += __builtin_shufflevector(x, zero, 4, 4, 0, 1);
+        Lanes out = x + carry;
+        carry += __builtin_shufflevector(x, x, 3, 3, 3, 3);
+        __builtin_memcpy(u + i, &out, sizeof out);
+    }
+    uint64_t acc = carry[0];
+    for (; i < n; i++) u[i] = acc += u[i] * factor + base;
+    return acc;
+}
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "columns are stored little-endian; swap the words here"
+#endif
+
+static uint64_t prefix_sum_base(uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    uint64_t acc = first;
+    for (size_t i = 0; i < n; i++) u[i] = acc += u[i] * factor + base;
+    return acc;
+}
+
+#ifdef __x86_64__
 __attribute__((target("avx2"))) static void unpack_group_avx2(const uint8_t *in, unsigned w, uint64_t *out) {
     unpack_group_body(in, w, out);
 }
 
+__attribute__((target("avx2"))) static uint64_t prefix_sum_avx2(
+    uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    return factor == 1 ? prefix_sum_body(u, n, first, 1, base) : prefix_sum_body(u, n, first, factor, base);
+}
+
+static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
+#else
+static void unpack_group_avx2(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_body(in, w, out); }
+static uint64_t prefix_sum_avx2(uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    return prefix_sum_body(u, n, first, factor, base);
+}
+static inline bool has_avx2(void) { return false; }
+#endif
+
 static inline void unpack_group(const uint8_t *in, unsigned w, uint64_t *out) {
-    if (__builtin_cpu_supports("avx2"))
+    if (has_avx2())
         unpack_group_avx2(in, w, out);
     else
         unpack_group_base(in, w, out);
 }
-#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-static inline void unpack_group(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_base(in, w, out); }
-#else
-#error "columns are stored little-endian; swap the words here"
-#endif
+
+uint64_t pack_prefix_sum(uint64_t u[PACK_GROUP], size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    return has_avx2() ? prefix_sum_avx2(u, n, first, factor, base) : prefix_sum_base(u, n, first, factor, base);
+}
 
 static void unpack_tail(const uint8_t *in, size_t n, unsigned w, uint64_t *out) {
     /* A padded copy: eight bytes may be read at any value, nine are needed for the widest. */
