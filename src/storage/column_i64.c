@@ -202,8 +202,7 @@ static bool take_delta(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *f
     acc -= base; /* the stream's first entry stands for no difference */
     for (size_t at = 0, k; at < n; at += k) {
         if (!pack_next(&r, u, &k)) return false;
-        acc = pack_prefix_sum(u, k, acc, factor, base);
-        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)u[i];
+        acc = pack_prefix_sum(u, k, acc, factor, base, (AliasU64 *)(out + at));
         finish_run(finish, out + at, k);
     }
     return true;
@@ -218,9 +217,8 @@ static bool take_delta2(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *
     uint64_t d = step - 2 * base, acc = first - (step - base);
     for (size_t at = 0, k; at < n; at += k) {
         if (!pack_next(&r, u, &k)) return false;
-        d = pack_prefix_sum(u, k, d, factor, base);
-        acc = pack_prefix_sum(u, k, acc, 1, 0);
-        for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)u[i];
+        d = pack_prefix_sum(u, k, d, factor, base, u);
+        acc = pack_prefix_sum(u, k, acc, 1, 0, (AliasU64 *)(out + at));
         finish_run(finish, out + at, k);
     }
     return true;

@@ -43,6 +43,7 @@ static inline unsigned bit_width(uint64_t v) { return v ? 64 - (unsigned)__built
 
 /* The memory may be declared double: hence the alias. */
 typedef int64_t AliasI64 __attribute__((may_alias));
+typedef uint64_t AliasU64 __attribute__((may_alias));
 /* What is done to each run of decoded integers while it is hot in the cache (NULL: nothing). */
 typedef struct ColumnFinish {
     void (*fn)(const struct ColumnFinish *self, AliasI64 *v, size_t n);
@@ -52,7 +53,7 @@ typedef struct ColumnFinish {
 ATTR_MUST bool column_take_i64(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish);
 ATTR_MUST bool column_take_u32(Cursor *c, uint32_t *out, size_t n);
 
-/* u[i] = first + the sum of u[0..i] * factor + base each; gives the last one. All modulo 2^64. */
-uint64_t pack_prefix_sum(uint64_t u[PACK_GROUP], size_t n, uint64_t first, uint64_t factor, uint64_t base);
+/* to[i] = first + the sum of u[0..i] * factor + base each; gives the last one. All modulo 2^64; to may be u. */
+uint64_t pack_prefix_sum(const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to);
 
 #endif

@@ -81,14 +81,15 @@ static inline __attribute__((always_inline)) void unpack_group_body(const uint8_
     uint64_t mask = w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1;
     for (unsigned row = 0, bit = 0; row < PACK_GROUP / PACK_LANES; row++, bit += w) {
         unsigned word = bit / 64, shift = bit % 64;
-        unsigned next = word + 1 < w ? word + 1 : word; /* the last row ends with its word: those bits are masked */
-        Lanes low, high;
+        Lanes low;
         __builtin_memcpy(&low, in + word * sizeof low, sizeof low);
-        __builtin_memcpy(&high, in + next * sizeof high, sizeof high);
         low >>= shift;
-        high <<= 1;
-        high <<= 63 - shift;
-        Lanes v = (low | high) & mask;
+        if (shift + w > 64) {
+            Lanes high;
+            __builtin_memcpy(&high, in + (word + 1) * sizeof high, sizeof high);
+            low |= high << (64 - shift);
+        }
+        Lanes v = low & mask;
         __builtin_memcpy(out + (size_t)row * PACK_LANES, &v, sizeof v);
     }
 }
@@ -97,7 +98,7 @@ static void unpack_group_base(const uint8_t *in, unsigned w, uint64_t *out) { un
 
 /* Four at a time: sums within the four, the carry added once. The carry's own chain is one addition per four. */
 static inline __attribute__((always_inline)) uint64_t prefix_sum_body(
-    uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+    const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to) {
     const Lanes zero = {0};
     Lanes carry = zero + first;
     size_t i = 0;
@@ -110,10 +111,10 @@ static inline __attribute__((always_inline)) uint64_t prefix_sum_body(
         x += __builtin_shufflevector(x, zero, 4, 4, 0, 1);
         Lanes out = x + carry;
         carry += __builtin_shufflevector(x, x, 3, 3, 3, 3);
-        __builtin_memcpy(u + i, &out, sizeof out);
+        __builtin_memcpy(to + i, &out, sizeof out);
     }
     uint64_t acc = carry[0];
-    for (; i < n; i++) u[i] = acc += u[i] * factor + base;
+    for (; i < n; i++) to[i] = acc += u[i] * factor + base;
     return acc;
 }
 
@@ -121,9 +122,10 @@ static inline __attribute__((always_inline)) uint64_t prefix_sum_body(
 #error "columns are stored little-endian; swap the words here"
 #endif
 
-static uint64_t prefix_sum_base(uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
+static uint64_t prefix_sum_base(
+    const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to) {
     uint64_t acc = first;
-    for (size_t i = 0; i < n; i++) u[i] = acc += u[i] * factor + base;
+    for (size_t i = 0; i < n; i++) to[i] = acc += u[i] * factor + base;
     return acc;
 }
 
@@ -133,15 +135,16 @@ __attribute__((target("avx2"))) static void unpack_group_avx2(const uint8_t *in,
 }
 
 __attribute__((target("avx2"))) static uint64_t prefix_sum_avx2(
-    uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
-    return factor == 1 ? prefix_sum_body(u, n, first, 1, base) : prefix_sum_body(u, n, first, factor, base);
+    const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to) {
+    return factor == 1 ? prefix_sum_body(u, n, first, 1, base, to) : prefix_sum_body(u, n, first, factor, base, to);
 }
 
 static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 #else
 static void unpack_group_avx2(const uint8_t *in, unsigned w, uint64_t *out) { unpack_group_body(in, w, out); }
-static uint64_t prefix_sum_avx2(uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base) {
-    return prefix_sum_body(u, n, first, factor, base);
+static uint64_t prefix_sum_avx2(
+    const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to) {
+    return prefix_sum_body(u, n, first, factor, base, to);
 }
 static inline bool has_avx2(void) { return false; }
 #endif
@@ -153,8 +156,8 @@ static inline void unpack_group(const uint8_t *in, unsigned w, uint64_t *out) {
         unpack_group_base(in, w, out);
 }
 
-uint64_t pack_prefix_sum(uint64_t u[PACK_GROUP], size_t n, uint64_t first, uint64_t factor, uint64_t base) {
-    return has_avx2() ? prefix_sum_avx2(u, n, first, factor, base) : prefix_sum_base(u, n, first, factor, base);
+uint64_t pack_prefix_sum(const uint64_t *u, size_t n, uint64_t first, uint64_t factor, uint64_t base, AliasU64 *to) {
+    return has_avx2() ? prefix_sum_avx2(u, n, first, factor, base, to) : prefix_sum_base(u, n, first, factor, base, to);
 }
 
 static void unpack_tail(const uint8_t *in, size_t n, unsigned w, uint64_t *out) {

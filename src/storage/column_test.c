@@ -165,7 +165,7 @@ static void f_random_bits(double *v, size_t n, Rng *r) {
     for (size_t i = 0; i < n; i++) v[i] = from_bits(rng_u64(r));
 }
 static void f_limits(double *v, size_t n, Rng *r) {
-    static const double edge[] = {9007199254740991, 9007199254740992, 9007199254740993, 2251799813685248,
+    static const double edge[] = {9007199254740991, 9007199254740992, -9007199254740992, 2251799813685248,
         2251799813685247, -2251799813685248, 9223372036854774784.0, 9223372036854775808.0, -9223372036854775808.0};
     for (size_t i = 0; i < n; i++) v[i] = edge[rng_u64(r) % ARRAY_LEN(edge)];
 }
