@@ -432,7 +432,7 @@ static ErrCode take_histograms(Read *r, const MBlock *b, const int64_t *t, Str b
 static bool read_one(void *ctx, const MBlock *b) {
     Read *r = ctx;
     if (b->max_t < r->min_t || b->min_t > r->max_t) return true;
-    const int64_t *t;
+    const int64_t *t = NULL;
     Str bytes = b->in_place;
     r->code = times_of(r->part, r->cache, b, &t, r->reterr);
     if (r->code == OK && !bytes.p)

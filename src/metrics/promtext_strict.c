@@ -279,8 +279,8 @@ static ErrCode decode(PromTextStrict *x, const PromTextSample *s, Label **ret, s
 }
 
 ErrCode promtext_strict_sample(PromTextStrict *x, const PromTextSample *s, Err *reterr) {
-    Label *labels;
-    size_t n;
+    Label *labels = NULL;
+    size_t n = 0;
     ErrCode code = decode(x, s, &labels, &n, reterr);
     if (code != OK) return code;
     Str name = s->name_escaped ? promtext_unescape(s->name, x->arena) : s->name, suffix = STR_NULL;

@@ -3,6 +3,9 @@
 #define RECORD_VERSION 1
 #define VARINT_MAX 10
 
+/* First byte of a single sample; other items begin with a letter. */
+enum { SINGLE = 0x80, SINGLE_NEXT_ID = 1, SINGLE_SAME_T = 2, SINGLE_WHOLE = 4 };
+
 void labels_encode(Buf *out, Labels l) {
     buf_put_uvarint(out, l.n);
     for (size_t i = 0; i < l.n; i++) {
@@ -44,19 +47,50 @@ static char *put_varint(char *p, uint64_t v) {
     return p;
 }
 
-void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, int64_t *prev_t) {
+static char *put_delta(char *p, int64_t from, int64_t to) {
+    uint64_t d = (uint64_t)to - (uint64_t)from;
+    return put_varint(p, d << 1 ^ (d >> 63 ? UINT64_MAX : 0));
+}
+
+/* Whole numbers up to 2^53 whose bits come back (not -0). */
+static bool is_whole(double v, int64_t *ret) {
+    if (!(v >= -0x1p53 && v <= 0x1p53)) return false;
+    *ret = (int64_t)v;
+    double back = (double)*ret;
+    return memcmp(&back, &v, 8) == 0;
+}
+
+/* Most samples come alone, series after series of one target: flags instead of the fields that repeat. */
+static char *put_single(char *p, uint32_t id, int64_t t, double v, const RecordState *state) {
+    int64_t whole;
+    uint8_t flags = SINGLE;
+    if (id == state->id + 1) flags |= SINGLE_NEXT_ID;
+    if (t == state->t) flags |= SINGLE_SAME_T;
+    if (is_whole(v, &whole)) flags |= SINGLE_WHOLE;
+    *p++ = (char)flags;
+    if (!(flags & SINGLE_NEXT_ID)) p = put_varint(p, id);
+    if (!(flags & SINGLE_SAME_T)) p = put_delta(p, state->t, t);
+    if (flags & SINGLE_WHOLE) return put_delta(p, 0, whole);
+    memcpy(p, &v, 8); /* little-endian, as everything on disk */
+    return p + 8;
+}
+
+void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, RecordState *state) {
     buf_reserve(out, 1 + 2 * VARINT_MAX + n * (VARINT_MAX + sizeof *v));
     char *p = out->p + out->n;
-    *p++ = RECORD_SAMPLES;
-    p = put_varint(p, id);
-    p = put_varint(p, n);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t d = (uint64_t)t_ms[i] - (uint64_t)*prev_t;
-        p = put_varint(p, d << 1 ^ (d >> 63 ? UINT64_MAX : 0));
-        memcpy(p, &v[i], 8); /* little-endian, as everything on disk */
-        p += 8;
-        *prev_t = t_ms[i];
+    if (n == 1) {
+        p = put_single(p, id, t_ms[0], v[0], state);
+    } else {
+        *p++ = RECORD_SAMPLES;
+        p = put_varint(p, id);
+        p = put_varint(p, n);
+        for (size_t i = 0; i < n; i++) {
+            p = put_delta(p, i ? t_ms[i - 1] : state->t, t_ms[i]);
+            memcpy(p, &v[i], 8);
+            p += 8;
+        }
     }
+    if (n) *state = (RecordState){t_ms[n - 1], id};
     out->n = (size_t)(p - out->p);
 }
 
@@ -104,14 +138,39 @@ static bool read_samples(RecordReader *r, RecordItem *it) {
     double *v = ARENA_ARRAY(r->arena, double, n);
     if (!t || !v) return false;
     for (uint64_t i = 0; i < n; i++) {
-        r->prev_t = (int64_t)((uint64_t)r->prev_t + (uint64_t)cursor_svarint(&r->c));
+        r->state.t = (int64_t)((uint64_t)r->state.t + (uint64_t)cursor_svarint(&r->c));
         uint64_t bits = cursor_u64le(&r->c);
-        t[i] = r->prev_t;
+        t[i] = r->state.t;
         memcpy(&v[i], &bits, 8);
     }
     it->t_ms = t;
     it->v = v;
     it->n = n;
+    r->state.id = it->id;
+    return !r->c.bad;
+}
+
+static bool read_single(RecordReader *r, uint8_t flags, RecordItem *it) {
+    int64_t *t = ARENA_ARRAY(r->arena, int64_t, 1);
+    double *v = ARENA_ARRAY(r->arena, double, 1);
+    if (!t || !v) return false;
+    it->kind = RECORD_SAMPLES;
+    if (flags & SINGLE_NEXT_ID)
+        it->id = r->state.id + 1;
+    else if (!read_id(r, it))
+        return false;
+    if (!(flags & SINGLE_SAME_T)) r->state.t = (int64_t)((uint64_t)r->state.t + (uint64_t)cursor_svarint(&r->c));
+    *t = r->state.t;
+    if (flags & SINGLE_WHOLE) {
+        *v = (double)cursor_svarint(&r->c);
+    } else {
+        uint64_t bits = cursor_u64le(&r->c);
+        memcpy(v, &bits, 8);
+    }
+    it->t_ms = t;
+    it->v = v;
+    it->n = 1;
+    r->state.id = it->id;
     return !r->c.bad;
 }
 
@@ -146,7 +205,9 @@ static bool read_metadata(RecordReader *r, RecordItem *it) {
 
 int record_next(RecordReader *r, RecordItem *ret) {
     if (cursor_left(&r->c) == 0) return 0;
-    *ret = (RecordItem){.kind = (RecordItemKind)cursor_u8(&r->c)};
+    uint8_t first = cursor_u8(&r->c);
+    *ret = (RecordItem){.kind = (RecordItemKind)first};
+    if (first & SINGLE) return read_single(r, first, ret) ? 1 : -1;
     bool ok = false;
     switch (ret->kind) {
     case RECORD_SERIES: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;

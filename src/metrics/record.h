@@ -13,8 +13,13 @@
 
 void record_begin(Buf *out, uint64_t epoch);
 void record_put_series(Buf *out, uint32_t id, Labels labels);
-/* n samples of one series; *prev_t is the delta base carried through the record, 0 at first. */
-void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, int64_t *prev_t);
+/* What the next item is a difference to; zero at the beginning of a record. */
+typedef struct RecordState {
+    int64_t t;
+    uint32_t id;
+} RecordState;
+/* n samples of one series. A single one takes 2 to 4 bytes when it is a whole number in a run of series. */
+void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, RecordState *state);
 void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, const Histogram *h);
 void record_put_exemplar(Buf *out, uint32_t id, const Exemplar *e);
 void record_put_metadata(Buf *out, const MetricMetadata *m);
@@ -44,7 +49,7 @@ typedef struct RecordReader {
     Cursor c;
     Arena *arena; /* arrays; strings are slices of the record */
     uint64_t epoch;
-    int64_t prev_t;
+    RecordState state;
 } RecordReader;
 
 /* false: not a record of this store or of a newer version. */

@@ -169,7 +169,7 @@ static bool fill_request(
 /* Unsent: fails at once, as a scrape that ran and found nothing. */
 static void fail_flight(Flight *f, ErrCode code, const char *why) {
     f->answer.code = code;
-    snprintf(f->answer.error, sizeof f->answer.error, "%s", why);
+    snprintf(f->answer.error, sizeof f->answer.error, "%.255s", why);
     hand_over(f);
 }
 

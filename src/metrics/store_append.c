@@ -69,28 +69,28 @@ static void resolve(AppendJob *job) {
 /* --- encoding --- */
 static bool series_has_data(const BatchSeries *bs) { return bs->n_samples || bs->n_histograms || bs->n_exemplars; }
 
-static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t id, Buf *out, int64_t *prev_t) {
+static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t id, Buf *out, RecordState *state) {
     const int64_t *t = job->batch->t_ms.v + bs->first_sample;
     const double *v = job->batch->value.v + bs->first_sample;
     size_t n = bs->n_samples;
     for (size_t from = 0; from < n;) { /* runs of samples that are not too old: nearly always one */
         size_t to = from;
         while (to < n && t[to] >= job->min_t) to++;
-        if (to > from) record_put_samples(out, id, t + from, v + from, to - from, prev_t);
+        if (to > from) record_put_samples(out, id, t + from, v + from, to - from, state);
         from = to + 1;
     }
 }
 
 static void encode(const AppendJob *job, Buf *out) {
     const MetricsBatch *b = job->batch;
-    int64_t prev_t = 0;
+    RecordState state = {0};
     record_begin(out, head_epoch(job->head));
     for (size_t i = 0; i < b->series.n; i++) {
         const BatchSeries *bs = &b->series.v[i];
         const HeadSeries *s = job->series[i];
         if (!s || !series_has_data(bs)) continue;
         if (!s->logged) record_put_series(out, s->id, bs->labels);
-        encode_samples(job, bs, s->id, out, &prev_t);
+        encode_samples(job, bs, s->id, out, &state);
         for (uint32_t k = 0; k < bs->n_histograms; k++) {
             size_t at = bs->first_histogram + k;
             if (b->histogram_t_ms.v[at] >= job->min_t)
