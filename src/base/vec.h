@@ -26,7 +26,7 @@
     } while (0)
 #define vec_pop(vec) (ASSERT((vec)->n > 0), (vec)->v[--(vec)->n])
 #define vec_last(vec) (ASSERT((vec)->n > 0), &(vec)->v[(vec)->n - 1])
-#define vec_foreach(T, it, vec) for (T *it = (vec)->v; it != (vec)->v + (vec)->n; it++)
+#define vec_foreach(T, it, vec) for (T *it = (vec)->v; (vec)->n > 0 && it != (vec)->v + (vec)->n; it++)
 
 ATTR_MUST void *vec_grow_(void *v, size_t need, size_t *cap, size_t item_bytes);
 
