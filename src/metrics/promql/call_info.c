@@ -33,21 +33,27 @@ static bool collect_matchers(Info *c, const PqlNode *n) {
     return push_matcher(c, &c->names, MATCH_EQ, LABEL_NAME_METRIC, STR("target_info"));
 }
 
-/* The first selector of the expression lends its offset and @. */
-static const PqlShift *first_shift(const PqlNode *n) {
-    const PqlShift *s = NULL;
+/* The first selector of the expression lends its offset and @, with those of the subqueries around it. */
+static bool first_shift(const PqlNode *n, PqlShift *ret) {
     switch (n->kind) {
-    case PQL_SELECTOR: return &n->selector.shift;
-    case PQL_MATRIX: return first_shift(n->matrix.selector);
-    case PQL_SUBQUERY: return first_shift(n->subquery.expr);
-    case PQL_UNARY: return first_shift(n->unary.expr);
-    case PQL_PAREN: return first_shift(n->paren);
-    case PQL_BINARY: s = first_shift(n->binary.lhs); return s ? s : first_shift(n->binary.rhs);
-    case PQL_AGGREGATE: return first_shift(n->aggregate.expr);
+    case PQL_SELECTOR: *ret = n->selector.shift; return true;
+    case PQL_MATRIX: return first_shift(n->matrix.selector, ret);
+    case PQL_SUBQUERY:
+        if (!first_shift(n->subquery.expr, ret)) return false;
+        if (ret->at != PQL_AT_NONE) return true;
+        ret->offset.ms += n->subquery.shift.offset.ms;
+        ret->at = n->subquery.shift.at;
+        ret->at_ms = n->subquery.shift.at_ms;
+        return true;
+    case PQL_UNARY: return first_shift(n->unary.expr, ret);
+    case PQL_PAREN: return first_shift(n->paren, ret);
+    case PQL_BINARY: return first_shift(n->binary.lhs, ret) || first_shift(n->binary.rhs, ret);
+    case PQL_AGGREGATE: return first_shift(n->aggregate.expr, ret);
     case PQL_CALL:
-        for (size_t i = 0; !s && i < n->call.args.n; i++) s = first_shift(n->call.args.v[i]);
-        return s;
-    default: return NULL;
+        for (size_t i = 0; i < n->call.args.n; i++)
+            if (first_shift(n->call.args.v[i], ret)) return true;
+        return false;
+    default: return false;
     }
 }
 
@@ -76,9 +82,19 @@ static bool fetch_info(Info *c, const PqlNode *n) {
         if (!avec_push(c->ev->arena, &all, i < c->names.n ? c->names.v[i] : c->data.v[i - c->names.n]))
             return ev_no_memory(c->ev);
     PqlNode sel = {.kind = PQL_SELECTOR, .selector = {.matchers = {all.v, all.n}}};
-    const PqlShift *shift = first_shift(n->call.args.v[0]);
-    if (shift) sel.selector.shift = *shift;
-    return ev_selector(c->ev, c->g, &sel, true, &c->info);
+    first_shift(n->call.args.v[0], &sel.selector.shift);
+    if (!ev_selector(c->ev, c->g, &sel, true, &c->info)) return false;
+    PqlMatrix values = {0}; /* histograms are no info metrics */
+    if (!ev_selector(c->ev, c->g, &sel, false, &values)) return false;
+    for (size_t i = 0; i < values.n; i++) {
+        if (!values.v[i].h) continue;
+        Buf text = {0};
+        promql_put_labels(&text, values.v[i].labels);
+        ev_fail(c->ev, "this should be an info metric, with float samples: %s", buf_cstr(&text));
+        buf_done(&text);
+        return false;
+    }
+    return true;
 }
 
 /* Per info metric the newest series at the step; chosen holds index + 1 per candidate. */
@@ -100,8 +116,8 @@ static bool choose(Info *c, const size_t *cand, size_t n, size_t step, size_t *c
             chosen[j] = cand[i] + 1;
         } else if (old->v[step] == s->v[step]) {
             Buf a = {0}, b = {0};
-            labels_put_text(&a, old->labels);
-            labels_put_text(&b, s->labels);
+            promql_put_labels(&a, old->labels);
+            promql_put_labels(&b, s->labels);
             long long t = (long long)(s->v[step] * 1000);
             ev_fail(c->ev, "found duplicate series for info metric: existing %s @ %lld, new %s @ %lld", buf_cstr(&a), t,
                 buf_cstr(&b), t);

@@ -119,6 +119,8 @@ Labels labels_with(Ev *ev, Labels l, Str name, Str value); /* empty value remove
 /* Now or at the end, as the engine is set. */
 bool series_drop_name(Ev *ev, PqlSeries *s);
 static inline Str labels_metric(Labels l) { return labels_get(l, LABEL_NAME_METRIC); }
+/* {__name__="x", a="b"}: as messages print label sets. */
+void promql_put_labels(Buf *out, Labels l);
 /* Unambiguous bytes of a label set in b (cleared first): key for maps. */
 void labels_key(Buf *b, Labels l, const StrVec *names, bool on, bool drop_name);
 

@@ -93,9 +93,9 @@ static Labels result_labels(Match *m, Labels many, Labels one) {
 
 static bool fail_duplicates(Match *m, Labels a, Labels b) {
     Buf x = {0}, y = {0}, group = {0};
-    labels_put_text(&group, match_labels(m->ev, m->n, a));
-    labels_put_text(&x, a);
-    labels_put_text(&y, b);
+    promql_put_labels(&group, match_labels(m->ev, m->n, a));
+    promql_put_labels(&x, a);
+    promql_put_labels(&y, b);
     bool order = str_cmp(buf_str(&x), buf_str(&y)) <= 0;
     ev_fail(m->ev,
         "found duplicate series for the match group %s on the %s hand-side of the operation: [%s, %s];many-to-many "

@@ -180,6 +180,20 @@ bool series_drop_name(Ev *ev, PqlSeries *s) {
     return ev->rc == OK;
 }
 
+void promql_put_labels(Buf *out, Labels l) {
+    buf_put_char(out, '{');
+    for (size_t i = 0; i < l.n; i++) {
+        if (i) buf_put_lit(out, ", ");
+        if (label_name_is_legacy(l.v[i].name))
+            buf_put_str(out, l.v[i].name);
+        else
+            lang_put_quoted(out, l.v[i].name);
+        buf_put_char(out, '=');
+        lang_put_quoted(out, l.v[i].value);
+    }
+    buf_put_char(out, '}');
+}
+
 void labels_key(Buf *b, Labels l, const StrVec *names, bool on, bool drop_name) {
     buf_clear(b);
     for (size_t i = 0; i < l.n; i++) {

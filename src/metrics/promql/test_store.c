@@ -1,5 +1,7 @@
 #include "metrics/promql/test_store.h"
 
+#include "metrics/promql/fhist.h"
+
 #include <stdlib.h>
 
 typedef struct TestSeries {
@@ -57,8 +59,14 @@ void test_store_add(MetricsStore *s, Labels labels, int64_t t_ms, double v) {
 void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, const Histogram *h) {
     TestStore *st = self(s);
     TestSeries *ts = series_of(st, labels);
+    Histogram copy = *histogram_copy(st->arena, h);
+    if (copy.reset == HISTOGRAM_RESET_NO) copy.reset = HISTOGRAM_RESET_UNKNOWN;
+    if (copy.reset == HISTOGRAM_RESET_UNKNOWN && ts->h.n && !histogram_is_stale(vec_last(&ts->h))) {
+        FHist *cur = fh_from_model(st->arena, &copy), *prev = fh_from_model(st->arena, vec_last(&ts->h));
+        copy.reset = fh_detect_reset(st->arena, cur, prev) ? HISTOGRAM_RESET_YES : HISTOGRAM_RESET_NO;
+    }
     vec_push(&ts->t_h, t_ms);
-    vec_push(&ts->h, *histogram_copy(st->arena, h));
+    vec_push(&ts->h, copy);
 }
 
 static void copy_range(const TestSeries *ts, const MetricsSelect *req, SeriesColumn *out) {

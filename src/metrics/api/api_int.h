@@ -1,0 +1,101 @@
+/* api_int.h - answers and parameters, shared by the API's files. Private. */
+#ifndef MEERKAT_METRICS_API_API_INT_H
+#define MEERKAT_METRICS_API_API_INT_H
+
+#include "metrics/api/prom_api.h"
+
+typedef enum ApiErrorType {
+    API_BAD_DATA,
+    API_EXECUTION,
+    API_CANCELED,
+    API_TIMEOUT,
+    API_INTERNAL,
+    API_UNAVAILABLE,
+    API_NOT_FOUND
+} ApiErrorType;
+
+typedef struct ApiCall {
+    struct PromApi *api;
+    HttpRequest *req;
+    HttpResponse *res;
+    JsonWriter w; /* into res->body; the "data" value goes here */
+    bool no_data; /* 204 without a body */
+    bool failed;
+    VEC(Str) warnings, infos; /* in the request's arena */
+} ApiCall;
+
+typedef bool (*ApiFn)(ApiCall *c); /* false: c->failed, the error is in the response */
+
+typedef struct ApiRoute {
+    struct PromApi *api;
+    ApiFn fn;
+} ApiRoute;
+
+#define API_ROUTES_MAX 40
+
+struct PromApi {
+    PromApiOptions opts;
+    Arena *arena; /* copies of the options' strings */
+    Labels external;
+    ApiRoute routes[API_ROUTES_MAX];
+    size_t n_routes;
+    int64_t start_ns;
+};
+
+/* All give false. */
+bool api_fail(ApiCall *c, ApiErrorType type, const char *fmt, ...) ATTR_PRINTF(3, 4);
+bool api_fail_param(ApiCall *c, const char *name, const char *fmt, ...) ATTR_PRINTF(3, 4);
+bool api_fail_err(ApiCall *c, const Err *err); /* an error of the engine or the store */
+void api_warn(ApiCall *c, Str text);
+
+/* --- parameters (params.c) --- */
+bool api_parse_time(Str s, int64_t *ret_ms);
+/* Seconds or 5m; *ret_overflow tells why it is false. */
+bool api_parse_duration(Str s, int64_t *ret_ms, bool *ret_overflow);
+/* Missing: the default. */
+bool api_time_param(ApiCall *c, const char *name, int64_t missing_ms, int64_t *ret_ms);
+bool api_duration_param(ApiCall *c, const char *name, int64_t *ret_ms);
+bool api_limit_param(ApiCall *c, size_t *ret);
+/* match[] as matcher sets in the request's arena. */
+typedef struct MatcherSets {
+    Matchers *v;
+    size_t n;
+} MatcherSets;
+bool api_match_param(ApiCall *c, bool required, MatcherSets *ret);
+#define API_MIN_TIME_MS (-INT64_C(4000000000000000000))
+#define API_MAX_TIME_MS INT64_C(4000000000000000000)
+
+/* 1700000000 or 1700000000.123 */
+void api_put_time(Buf *b, int64_t t_ms);
+/* "1.5" */
+void api_put_value(Buf *b, double v);
+
+/* --- handlers --- */
+bool api_query(ApiCall *c);
+bool api_query_range(ApiCall *c);
+bool api_format_query(ApiCall *c);
+bool api_parse_query(ApiCall *c);
+bool api_query_exemplars(ApiCall *c);
+bool api_labels(ApiCall *c);
+bool api_label_values(ApiCall *c);
+bool api_series(ApiCall *c);
+bool api_metadata(ApiCall *c);
+bool api_delete_series(ApiCall *c);
+bool api_buildinfo(ApiCall *c);
+bool api_runtimeinfo(ApiCall *c);
+bool api_flags(ApiCall *c);
+bool api_config(ApiCall *c);
+bool api_tsdb(ApiCall *c);
+bool api_walreplay(ApiCall *c);
+bool api_features(ApiCall *c);
+bool api_targets(ApiCall *c);
+bool api_scrape_pools(ApiCall *c);
+bool api_rules(ApiCall *c);
+bool api_alerts(ApiCall *c);
+bool api_alertmanagers(ApiCall *c);
+void api_put_ast(JsonWriter *w, const PqlNode *n);
+/* Plain handlers; ctx is the PromApi. */
+void api_write(void *ctx, HttpRequest *req, HttpResponse *res);
+void api_federate(void *ctx, HttpRequest *req, HttpResponse *res);
+
+#endif

@@ -1,0 +1,42 @@
+/* prom_api.h - Prometheus' HTTP API over a metrics store: queries, label and series listings, metadata, status,
+ * remote write, federation. Paths, envelopes, statuses and error texts are those of Prometheus 3.x. */
+#ifndef MEERKAT_METRICS_API_PROM_API_H
+#define MEERKAT_METRICS_API_PROM_API_H
+
+#include "metrics/promql/promql.h"
+#include "net/http.h"
+
+typedef struct PromApi PromApi;
+
+/* What the API cannot know itself. Every callback may be NULL; strings are copied. ctx is passed to all of them. They
+ * are called on worker threads and must be thread-safe. */
+typedef struct PromApiOptions {
+    MetricsStore *store; /* borrowed */
+    PromqlOptions engine;
+    int64_t query_timeout_ms;     /* 0: 2 minutes; the "timeout" parameter can only shorten it */
+    size_t query_arena_bytes;     /* 0: 512 MiB; memory of one query */
+    const Label *external_labels; /* for /federate */
+    size_t n_external_labels;
+    Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.14.0" */
+    Str storage_retention;                                 /* runtimeinfo; "15d" */
+    bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
+    void *ctx;
+    bool (*ready)(void *ctx); /* NULL: always */
+    /* Writes the value {"activeTargets":[..],"droppedTargets":[..],"droppedTargetCounts":{..}}. */
+    void (*put_targets)(void *ctx, Str state, Str scrape_pool, JsonWriter *w);
+    void (*put_scrape_pools)(void *ctx, JsonWriter *w);            /* an array of names */
+    void (*put_rules)(void *ctx, HttpRequest *req, JsonWriter *w); /* {"groups":[..]} */
+    void (*put_alerts)(void *ctx, JsonWriter *w);                  /* {"alerts":[..]} */
+    void (*put_alertmanagers)(void *ctx, JsonWriter *w); /* {"activeAlertmanagers":[..],"droppedAlertmanagers":[..]} */
+    void (*put_config)(void *ctx, Buf *yaml);
+    void (*put_flags)(void *ctx, JsonWriter *w); /* an object of strings */
+    /* Last configuration load: whether it succeeded, and when (ns). */
+    void (*config_state)(void *ctx, bool *ret_ok, int64_t *ret_t_ns);
+} PromApiOptions;
+
+PromApi *prom_api_create(const PromApiOptions *opts);
+PromApi *prom_api_free(PromApi *api);
+/* Adds /api/v1/..., /federate, /-/ready, /-/healthy and /version; api must outlive the router. */
+void prom_api_routes(PromApi *api, Router *router);
+
+#endif

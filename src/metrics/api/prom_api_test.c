@@ -1,0 +1,324 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "codec/compress.h"
+#include "codec/proto.h"
+#include "metrics/api/prom_api.h"
+#include "metrics/promql/test_store.h"
+#include "sys/clock.h"
+
+typedef struct Fixture {
+    MetricsStore *store;
+    PromApi *api;
+    Router *router;
+} Fixture;
+
+static Labels labels_of(Arena *a, const char *text) {
+    Labels l;
+    assert_int_equal(labels_parse(str_cstr(text), a, &l, NULL), OK);
+    return l;
+}
+
+static Fixture setup(void) {
+    Fixture f = {.store = test_store_create(), .router = router_create()};
+    static const Label external[] = {{STR_INIT("region"), STR_INIT("eu")}};
+    PromApiOptions opts = {.store = f.store, .external_labels = external, .n_external_labels = 1};
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    Labels up = labels_of(a, "{__name__=\"up\", job=\"api\"}"), down = labels_of(a, "{__name__=\"up\", job=\"db\"}");
+    for (int64_t t = 0; t <= 600; t += 60) {
+        test_store_add(f.store, up, t * 1000, (double)t / 60);
+        test_store_add(f.store, down, t * 1000, 0.5);
+    }
+    test_store_add(f.store, labels_of(a, "{__name__=\"dotted\", my.label=\"x\"}"), 600000, 1);
+    arena_free(a);
+    clock_fake_set(INT64_C(600) * 1000000000);
+    f.api = prom_api_create(&opts);
+    prom_api_routes(f.api, f.router);
+    return f;
+}
+
+static void teardown(Fixture *f) {
+    clock_fake_off();
+    router_free(f->router);
+    prom_api_free(f->api);
+    f->store->ops->close(f->store);
+}
+
+/* Sends a request through the router; the body is left in res. */
+static void call(Fixture *f, HttpMethod method, const char *target, const HttpHeader *headers, size_t n_headers,
+    Str body, Arena *arena, HttpResponse *res) {
+    Str url = str_cstr(target);
+    size_t mark = str_find_char(url, '?');
+    Str path = str_slice(url, 0, mark == SIZE_MAX ? url.n : mark);
+    HttpRequest req = {.method = method,
+        .path = path,
+        .raw_path = path,
+        .arena = arena,
+        .headers = headers,
+        .n_headers = n_headers,
+        .body = body};
+    if (mark != SIZE_MAX) req.query = str_skip(url, mark + 1);
+    RouteMatch m;
+    *res = (HttpResponse){.status = 200};
+    assert_true(router_match(f->router, method, path, arena, &m));
+    assert_non_null(m.route);
+    req.path_params = m.params;
+    req.n_path_params = m.n_params;
+    m.route->handler(m.route->ctx, &req, res);
+}
+
+#define ERR(type, msg) "{\"status\":\"error\",\"errorType\":\"" type "\",\"error\":\"" msg "\"}"
+#define OK_(data) "{\"status\":\"success\",\"data\":" data "}"
+
+static const struct {
+    const char *target;
+    int status;
+    const char *body;
+} gets[] = {
+    {"/api/v1/query?query=1%2B1", 200, OK_("{\"resultType\":\"scalar\",\"result\":[600,\"2\"]}")},
+    {"/api/v1/query?query=%22x%22&time=1.5", 200, OK_("{\"resultType\":\"string\",\"result\":[1.500,\"x\"]}")},
+    {"/api/v1/query?query=up%7Bjob%3D%22api%22%7D&time=300", 200,
+        OK_("{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"api\"},\"value\":[300,"
+            "\"5\"]}]}")},
+    {"/api/v1/query?query=up&time=600&limit=1", 200,
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\","
+        "\"job\":\"api\"},"
+        "\"value\":[600,\"10\"]}]},\"warnings\":[\"results truncated due to limit\"]}"},
+    {"/api/v1/query_range?query=sum(up)&start=0&end=120&step=60", 200,
+        OK_("{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"0.5\"],[60,\"1.5\"],[120,\"2.5\"]]}"
+            "]}")},
+    {"/api/v1/query?query=rate(up%7Bjob%3D%22api%22%7D%5B5m%5D)", 200,
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"job\":\"api\"},"
+        "\"value\":[600,"
+        "\"0.016666666666666666\"]}]},\"infos\":[\"PromQL info: metric might not be a counter, name does not end in "
+        "_total/_sum/_count/_bucket: \\\"up\\\" (1:6)\"]}"},
+    {"/api/v1/query?query=1%2F0", 200, OK_("{\"resultType\":\"scalar\",\"result\":[600,\"+Inf\"]}")},
+    {"/api/v1/query?query=up%5B1m", 400,
+        ERR("bad_data", "invalid parameter \\\"query\\\": 1:6: parse error: unclosed left bracket")},
+    {"/api/v1/query", 400,
+        ERR("bad_data", "invalid parameter \\\"query\\\": 1:1: parse error: no expression found in input")},
+    {"/api/v1/query?query=1&time=x", 400,
+        ERR("bad_data", "invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"x\\\" to a "
+                        "valid timestamp")},
+    {"/api/v1/query_range?query=1&end=1&step=1", 400,
+        ERR("bad_data", "invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp")},
+    {"/api/v1/query_range?query=1&start=2&end=1&step=1", 400,
+        ERR("bad_data", "invalid parameter \\\"end\\\": end timestamp must not be before start time")},
+    {"/api/v1/query_range?query=1&start=0&end=1&step=0", 400,
+        ERR("bad_data", "invalid parameter \\\"step\\\": zero or negative query resolution step widths are not "
+                        "accepted. Try a positive integer")},
+    {"/api/v1/query_range?query=1&start=0&end=1&step=x", 400,
+        ERR("bad_data", "invalid parameter \\\"step\\\": cannot parse \\\"x\\\" to a valid duration")},
+    {"/api/v1/query_range?query=1&start=0&end=1e6&step=1", 400,
+        ERR("bad_data", "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+                        "resolution (?step=XX)")},
+    {"/api/v1/query_range?query=up%5B5m%5D&start=0&end=1&step=1", 400,
+        ERR("bad_data", "invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range "
+                        "query, must be Scalar or instant Vector")},
+    {"/api/v1/query?query=up%20%2B%20on()%20up", 422,
+        ERR("execution", "found duplicate series for the match group {} on the right hand-side of the operation: "
+                         "[{__name__=\\\"up\\\", job=\\\"api\\\"}, {__name__=\\\"up\\\", job=\\\"db\\\"}];many-to-many "
+                         "matching not allowed: "
+                         "matching labels must be unique on one side")},
+    {"/api/v1/labels", 200, OK_("[\"__name__\",\"job\",\"my.label\"]")},
+    {"/api/v1/labels?match[]=up", 200, OK_("[\"__name__\",\"job\"]")},
+    {"/api/v1/labels?limit=-1", 400, ERR("bad_data", "invalid parameter \\\"limit\\\": limit must be non-negative")},
+    {"/api/v1/label/job/values", 200, OK_("[\"api\",\"db\"]")},
+    {"/api/v1/label/job/values?limit=1", 200,
+        "{\"status\":\"success\",\"data\":[\"api\"],\"warnings\":[\"results truncated due to limit\"]}"},
+    {"/api/v1/label/U__my_2e_label/values", 200, OK_("[\"x\"]")},
+    {"/api/v1/series?match[]=up%7Bjob%3D%22db%22%7D", 200, OK_("[{\"__name__\":\"up\",\"job\":\"db\"}]")},
+    {"/api/v1/series", 400, ERR("bad_data", "no match[] parameter provided")},
+    {"/api/v1/series?match[]=%7Ba%3D%22%22%7D", 400,
+        ERR("bad_data", "invalid parameter \\\"match[]\\\": match[] must contain at least one non-empty matcher")},
+    {"/api/v1/metadata", 200, OK_("{}")},
+    {"/api/v1/format_query?query=foo%2Fbar", 200, OK_("\"foo / bar\"")},
+    {"/api/v1/parse_query?query=-1", 200, OK_("{\"type\":\"numberLiteral\",\"val\":\"-1\"}")},
+    {"/api/v1/rules", 200, OK_("{\"groups\":[]}")},
+    {"/api/v1/alerts", 200, OK_("{\"alerts\":[]}")},
+    {"/api/v1/targets", 200, OK_("{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}")},
+    {"/api/v1/query_exemplars?query=up", 200, OK_("[]")},
+    {"/api/v1/query_exemplars?query=1", 204, ""},
+    {"/api/v1/status/flags", 200, OK_("{}")},
+    {"/api/v1/status/config", 200, OK_("{\"yaml\":\"\"}")},
+    {"/-/healthy", 200, "Prometheus Server is Healthy.\n"},
+    {"/-/ready", 200, "Prometheus Server is Ready.\n"},
+    {"/federate?match[]=up%7Bjob%3D%22db%22%7D", 200,
+        "# TYPE up untyped\nup{job=\"db\",region=\"eu\",instance=\"\"} 0.5 600000\n"},
+};
+
+static void test_gets(void **state) {
+    (void)state;
+    Fixture f = setup();
+    for (size_t i = 0; i < ARRAY_LEN(gets); i++) {
+        Arena *arena = arena_create(1 << 24);
+        HttpResponse res;
+        call(&f, HTTP_GET, gets[i].target, NULL, 0, STR_NULL, arena, &res);
+        if (res.status != gets[i].status || strcmp(buf_cstr(&res.body), gets[i].body) != 0)
+            fail_msg("%s\n  %d %s\n  want %d %s", gets[i].target, res.status, buf_cstr(&res.body), gets[i].status,
+                gets[i].body);
+        buf_done(&res.body);
+        arena_free(arena);
+    }
+    teardown(&f);
+}
+
+static void test_post_and_options(void **state) {
+    (void)state;
+    Fixture f = setup();
+    Arena *arena = arena_create(1 << 24);
+    static const HttpHeader form[] = {{STR_INIT("content-type"), STR_INIT("application/x-www-form-urlencoded")}};
+    HttpResponse res;
+    call(&f, HTTP_POST, "/api/v1/query", form, 1, STR("query=2*3&time=5"), arena, &res);
+    assert_string_equal(buf_cstr(&res.body), OK_("{\"resultType\":\"scalar\",\"result\":[5,\"6\"]}"));
+    buf_done(&res.body);
+    call(&f, HTTP_OPTIONS, "/api/v1/query", NULL, 0, STR_NULL, arena, &res);
+    assert_int_equal(res.status, 204);
+    buf_done(&res.body);
+    call(&f, HTTP_GET, "/api/v1/status/tsdb", NULL, 0, STR_NULL, arena, &res);
+    assert_true(str_contains(buf_str(&res.body), STR("\"seriesCountByMetricName\":[{\"name\":\"up\",\"value\":2}")));
+    buf_done(&res.body);
+    arena_free(arena);
+    teardown(&f);
+}
+
+/* --- remote write --- */
+
+static void put_label_pair(Buf *b, const char *name, const char *value) {
+    size_t mark = proto_begin(b, 1);
+    proto_put_bytes(b, 1, str_cstr(name));
+    proto_put_bytes(b, 2, str_cstr(value));
+    proto_end(b, mark);
+}
+
+static void put_v1(Buf *b, bool named) {
+    size_t ts = proto_begin(b, 1), sample;
+    put_label_pair(b, "job", "w"); /* not in order: sorted by the receiver */
+    if (named) put_label_pair(b, "__name__", "written");
+    sample = proto_begin(b, 2);
+    proto_put_f64(b, 1, 42.5);
+    proto_put_varint(b, 2, 600000);
+    proto_end(b, sample);
+    proto_end(b, ts);
+    size_t meta = proto_begin(b, 3);
+    proto_put_varint(b, 1, 2);
+    proto_put_bytes(b, 2, STR("written"));
+    proto_put_bytes(b, 4, STR("a gauge"));
+    proto_end(b, meta);
+}
+
+static void put_v2(Buf *b) {
+    static const char *const symbols[] = {"", "__name__", "written", "job", "w", "help text"};
+    for (size_t i = 0; i < ARRAY_LEN(symbols); i++) proto_put_bytes(b, 4, str_cstr(symbols[i]));
+    size_t ts = proto_begin(b, 5), inner;
+    proto_put_bytes(b, 1, STR("\x01\x02\x03\x04"));
+    inner = proto_begin(b, 2);
+    proto_put_f64(b, 1, 7);
+    proto_put_varint(b, 2, 600000);
+    proto_end(b, inner);
+    inner = proto_begin(b, 3);
+    proto_put_varint(b, 1, 3);
+    proto_put_f64(b, 3, 6);
+    proto_put_sint(b, 4, 0);
+    size_t span = proto_begin(b, 11);
+    proto_put_sint(b, 1, 0);
+    proto_put_varint(b, 2, 2);
+    proto_end(b, span);
+    proto_put_bytes(b, 12, STR("\x02\x02"));
+    proto_put_varint(b, 15, 600001);
+    proto_end(b, inner);
+    inner = proto_begin(b, 5);
+    proto_put_varint(b, 1, 2);
+    proto_put_varint(b, 3, 5);
+    proto_end(b, inner);
+    proto_end(b, ts);
+}
+
+static int post_write(
+    Fixture *f, const Buf *message, const char *type, const char *encoding, Arena *arena, HttpResponse *res) {
+    Buf packed = {0};
+    assert_int_equal(compress(ENCODING_SNAPPY, buf_str(message), 0, &packed), OK);
+    const HttpHeader headers[] = {{STR("Content-Type"), str_cstr(type)}, {STR("Content-Encoding"), str_cstr(encoding)}};
+    Str body = arena_copy(arena, buf_str(&packed));
+    buf_done(&packed);
+    call(f, HTTP_POST, "/api/v1/write", headers, 2, body, arena, res);
+    return res->status;
+}
+
+static void test_write(void **state) {
+    (void)state;
+    Fixture f = setup();
+    Arena *arena = arena_create(1 << 24);
+    HttpResponse res;
+    Buf v1 = {0}, v2 = {0}, bad = {0};
+    put_v1(&v1, true);
+    assert_int_equal(post_write(&f, &v1, "application/x-protobuf", "snappy", arena, &res), 204);
+    buf_done(&res.body);
+    call(&f, HTTP_GET, "/api/v1/query?query=written", NULL, 0, STR_NULL, arena, &res);
+    assert_true(str_contains(buf_str(&res.body), STR("\"value\":[600,\"42.5\"]")));
+    buf_done(&res.body);
+    call(&f, HTTP_GET, "/api/v1/metadata?metric=written", NULL, 0, STR_NULL, arena, &res);
+    assert_string_equal(
+        buf_cstr(&res.body), OK_("{\"written\":[{\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"}]}"));
+    buf_done(&res.body);
+
+    put_v2(&v2);
+    static const char type2[] = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    assert_int_equal(post_write(&f, &v2, type2, "snappy", arena, &res), 204);
+    bool found = false;
+    for (size_t i = 0; i < res.n_headers; i++)
+        found |= str_eq_lit(res.headers[i].name, "X-Prometheus-Remote-Write-Histograms-Written") &&
+                 str_eq_lit(res.headers[i].value, "1");
+    assert_true(found);
+    buf_done(&res.body);
+    call(&f, HTTP_GET, "/api/v1/query?query=written&time=600.001", NULL, 0, STR_NULL, arena, &res);
+    assert_true(str_contains(buf_str(&res.body), STR("\"histogram\":[600.001,{\"count\":\"3\",\"sum\":\"6\","
+                                                     "\"buckets\":[[0,\"0.5\",\"1\",\"1\"],[0,\"1\",\"2\",\"2\"]]}]")));
+    buf_done(&res.body);
+
+    assert_int_equal(post_write(&f, &v1, "text/plain", "snappy", arena, &res), 415);
+    buf_done(&res.body);
+    assert_int_equal(post_write(&f, &v1, "application/x-protobuf", "gzip", arena, &res), 415);
+    buf_done(&res.body);
+    buf_put_lit(&bad, "\x0a\xff\xff");
+    assert_int_equal(post_write(&f, &bad, "application/x-protobuf", "snappy", arena, &res), 400);
+    buf_done(&res.body);
+    buf_clear(&v1);
+    put_v1(&v1, false); /* no metric name: skipped silently in 1.0 */
+    assert_int_equal(post_write(&f, &v1, "application/x-protobuf", "snappy", arena, &res), 204);
+    buf_done(&res.body);
+    buf_done(&v1);
+    buf_done(&v2);
+    buf_done(&bad);
+    arena_free(arena);
+    teardown(&f);
+}
+
+static void test_memory_budget(void **state) {
+    (void)state;
+    Fixture f = setup();
+    PromApiOptions opts = {.store = f.store, .query_arena_bytes = 4096};
+    PromApi *small = prom_api_create(&opts);
+    Router *r = router_create();
+    prom_api_routes(small, r);
+    Fixture g = {f.store, small, r};
+    Arena *arena = arena_create(1 << 24);
+    HttpResponse res;
+    call(&g, HTTP_GET, "/api/v1/query_range?query=up&start=0&end=10000&step=1", NULL, 0, STR_NULL, arena, &res);
+    assert_int_equal(res.status, 422);
+    buf_done(&res.body);
+    arena_free(arena);
+    router_free(r);
+    prom_api_free(small);
+    teardown(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gets), cmocka_unit_test(test_post_and_options),
+        cmocka_unit_test(test_write), cmocka_unit_test(test_memory_budget)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,321 @@
+/* status.c - /status/..., targets, rules, alerts, alertmanagers: mostly what the process above knows. */
+#include "metrics/api/api_int.h"
+
+#include "base/map.h"
+#include "base/num.h"
+#include "base/timefmt.h"
+#include "metrics/promql/function.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void put_pair(JsonWriter *w, const char *key, Str value) {
+    json_key(w, str_cstr(key));
+    json_str(w, value);
+}
+
+static void put_time_pair(JsonWriter *w, const char *key, int64_t t_ns) {
+    Buf b = {0};
+    time_put_rfc3339(&b, t_ns);
+    put_pair(w, key, buf_str(&b));
+    buf_done(&b);
+}
+
+static void put_empty_list(JsonWriter *w, const char *key) {
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    json_end_array(w);
+}
+
+bool api_buildinfo(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    json_begin_object(&c->w);
+    put_pair(&c->w, "version", o->version);
+    put_pair(&c->w, "revision", o->revision);
+    put_pair(&c->w, "branch", o->branch);
+    put_pair(&c->w, "buildUser", o->build_user);
+    put_pair(&c->w, "buildDate", o->build_date);
+    put_pair(&c->w, "goVersion", STR("")); /* not a Go program */
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_runtimeinfo(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    JsonWriter *w = &c->w;
+    char cwd[PATH_MAX] = "", host[256] = "";
+    bool config_ok = true;
+    int64_t config_ns = c->api->start_ns;
+    MetricsStoreStats stats;
+    if (!getcwd(cwd, sizeof cwd)) cwd[0] = '\0';
+    if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+    if (o->config_state) o->config_state(o->ctx, &config_ok, &config_ns);
+    o->store->ops->stats(o->store, &stats);
+    json_begin_object(w);
+    put_time_pair(w, "startTime", c->api->start_ns);
+    put_pair(w, "CWD", str_cstr(cwd));
+    put_pair(w, "hostname", str_cstr(host));
+    put_time_pair(w, "serverTime", clock_now_ns());
+    json_key_lit(w, "reloadConfigSuccess");
+    json_bool(w, config_ok);
+    put_time_pair(w, "lastConfigTime", config_ns);
+    json_key_lit(w, "corruptionCount");
+    json_u64(w, stats.corrupt_parts + stats.wal_corrupt_frames);
+    json_key_lit(w, "goroutineCount");
+    json_u64(w, 0);
+    json_key_lit(w, "GOMAXPROCS");
+    json_u64(w, thread_cpu_count());
+    json_key_lit(w, "GOMEMLIMIT");
+    json_i64(w, INT64_MAX);
+    put_pair(w, "GOGC", STR(""));
+    put_pair(w, "GODEBUG", STR(""));
+    put_pair(w, "storageRetention", o->storage_retention);
+    json_end_object(w);
+    return true;
+}
+
+bool api_flags(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    if (o->put_flags) {
+        o->put_flags(o->ctx, &c->w);
+    } else {
+        json_begin_object(&c->w);
+        json_end_object(&c->w);
+    }
+    return true;
+}
+
+bool api_config(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    Buf yaml = {0};
+    if (o->put_config) o->put_config(o->ctx, &yaml);
+    json_begin_object(&c->w);
+    put_pair(&c->w, "yaml", buf_str(&yaml));
+    json_end_object(&c->w);
+    buf_done(&yaml);
+    return true;
+}
+
+bool api_walreplay(ApiCall *c) {
+    bool ready = !c->api->opts.ready || c->api->opts.ready(c->api->opts.ctx);
+    json_begin_object(&c->w);
+    static const char *const keys[] = {"min", "max", "current"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        json_key(&c->w, str_cstr(keys[i]));
+        json_i64(&c->w, 0);
+    }
+    put_pair(&c->w, "state", ready ? STR("done") : STR("in progress"));
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_features(ApiCall *c) {
+    JsonWriter *w = &c->w;
+    size_t n;
+    const PqlFunction *fns = pql_function_table(&n);
+    json_begin_object(w);
+    json_key_lit(w, "api");
+    json_begin_object(w);
+    static const char *const api[] = {
+        "exemplars", "query_warnings", "remote_write_receiver", "label_values_match", "lifecycle"};
+    for (size_t i = 0; i < ARRAY_LEN(api); i++) {
+        json_key(w, str_cstr(api[i]));
+        json_bool(w, i < 4);
+    }
+    json_end_object(w);
+    json_key_lit(w, "promql");
+    json_begin_object(w);
+    static const char *const promql[] = {
+        "at_modifier", "negative_offset", "experimental_functions", "duration_expr", "binop_fill_modifiers"};
+    for (size_t i = 0; i < ARRAY_LEN(promql); i++) {
+        json_key(w, str_cstr(promql[i]));
+        json_bool(w, true);
+    }
+    json_end_object(w);
+    json_key_lit(w, "promql_functions");
+    json_begin_object(w);
+    for (size_t i = 0; i < n; i++) {
+        json_key(w, str_cstr(fns[i].name));
+        json_bool(w, fns[i].id != FN_START_TIMESTAMP);
+    }
+    json_end_object(w);
+    json_end_object(w);
+    return true;
+}
+
+/* --- tsdb: the busiest names, from the labels of all series --- */
+
+typedef struct Count {
+    Str name;
+    uint64_t n;
+} Count;
+
+static int cmp_count(const void *a, const void *b) {
+    const Count *x = a, *y = b;
+    if (x->n != y->n) return x->n < y->n ? 1 : -1;
+    return str_cmp(x->name, y->name);
+}
+
+static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit) {
+    VEC(Count) all = {0};
+    size_t it = 0;
+    Str name;
+    uint64_t *n;
+    while (map_next(map, &it, &name, &n)) vec_push(&all, (Count){name, *n});
+    if (all.n > 1) qsort(all.v, all.n, sizeof *all.v, cmp_count);
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    for (size_t i = 0; i < all.n && i < limit; i++) {
+        json_begin_object(w);
+        put_pair(w, "name", all.v[i].name);
+        json_key_lit(w, "value");
+        json_u64(w, all.v[i].n);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    vec_done(&all);
+}
+
+typedef struct Cardinality {
+    Map *metrics, *values, *bytes, *pairs;
+} Cardinality;
+
+static void count_series(Cardinality *k, const Labels *v, size_t n) {
+    Buf pair = {0};
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < v[i].n; j++) {
+            const Label *l = &v[i].v[j];
+            bool new_pair;
+            buf_clear(&pair);
+            buf_put_str(&pair, l->name);
+            buf_put_char(&pair, '=');
+            buf_put_str(&pair, l->value);
+            ++*map_put(k->pairs, buf_str(&pair), &new_pair);
+            if (new_pair) {
+                ++*map_put(k->values, l->name, NULL);
+                *map_put(k->bytes, l->name, NULL) += l->value.n;
+            }
+            if (str_eq(l->name, LABEL_NAME_METRIC)) ++*map_put(k->metrics, l->value, NULL);
+        }
+    }
+    buf_done(&pair);
+}
+
+static void put_cardinality(
+    JsonWriter *w, const Cardinality *k, const MetricsStoreStats *s, size_t series, size_t limit) {
+    json_begin_object(w);
+    json_key_lit(w, "headStats");
+    json_begin_object(w);
+    const struct {
+        const char *key;
+        int64_t v;
+    } head[] = {{"numSeries", (int64_t)(s->series_active ? s->series_active : series)},
+        {"numLabelPairs", (int64_t)map_count(k->pairs)}, {"chunkCount", (int64_t)s->parts}, {"minTime", s->min_t_ms},
+        {"maxTime", s->max_t_ms}};
+    for (size_t i = 0; i < ARRAY_LEN(head); i++) {
+        json_key(w, str_cstr(head[i].key));
+        json_i64(w, head[i].v);
+    }
+    json_end_object(w);
+    put_top(w, "seriesCountByMetricName", k->metrics, limit);
+    put_top(w, "labelValueCountByLabelName", k->values, limit);
+    put_top(w, "memoryInBytesByLabelName", k->bytes, limit);
+    put_top(w, "seriesCountByLabelValuePair", k->pairs, limit);
+    json_end_object(w);
+}
+
+bool api_tsdb(ApiCall *c) {
+    MetricsStore *store = c->api->opts.store;
+    Str text = http_param(c->req, STR("limit"));
+    int64_t limit = 10;
+    if (text.n && (!num_parse_i64(text, &limit) || limit < 1))
+        return api_fail(c, API_BAD_DATA, "limit must be a positive number");
+    if (limit > 10000) return api_fail(c, API_BAD_DATA, "limit must not exceed 10000");
+    MetricsSelect sel = {.arena = c->req->arena, .min_t_ms = API_MIN_TIME_MS, .max_t_ms = API_MAX_TIME_MS};
+    Labels *v = NULL;
+    size_t n = 0;
+    Err err = {0};
+    if (store->ops->series(store, &sel, 0, &v, &n, &err) != OK) return api_fail_err(c, &err);
+    Cardinality k = {map_create(MAP_BORROW_KEYS), map_create(MAP_BORROW_KEYS), map_create(MAP_BORROW_KEYS),
+        map_create(MAP_COPY_KEYS)};
+    MetricsStoreStats stats;
+    store->ops->stats(store, &stats);
+    count_series(&k, v, n);
+    put_cardinality(&c->w, &k, &stats, n, (size_t)limit);
+    map_free(k.metrics);
+    map_free(k.values);
+    map_free(k.bytes);
+    map_free(k.pairs);
+    return true;
+}
+
+/* --- what other rooms know --- */
+
+bool api_targets(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    if (o->put_targets) {
+        o->put_targets(o->ctx, http_param(c->req, STR("state")), http_param(c->req, STR("scrapePool")), &c->w);
+        return true;
+    }
+    json_begin_object(&c->w);
+    put_empty_list(&c->w, "activeTargets");
+    put_empty_list(&c->w, "droppedTargets");
+    json_key_lit(&c->w, "droppedTargetCounts");
+    json_begin_object(&c->w);
+    json_end_object(&c->w);
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_scrape_pools(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    json_begin_object(&c->w);
+    if (o->put_scrape_pools) {
+        json_key_lit(&c->w, "scrapePools");
+        o->put_scrape_pools(o->ctx, &c->w);
+    } else {
+        put_empty_list(&c->w, "scrapePools");
+    }
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_rules(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    if (o->put_rules) {
+        o->put_rules(o->ctx, c->req, &c->w);
+        return true;
+    }
+    json_begin_object(&c->w);
+    put_empty_list(&c->w, "groups");
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_alerts(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    if (o->put_alerts) {
+        o->put_alerts(o->ctx, &c->w);
+        return true;
+    }
+    json_begin_object(&c->w);
+    put_empty_list(&c->w, "alerts");
+    json_end_object(&c->w);
+    return true;
+}
+
+bool api_alertmanagers(ApiCall *c) {
+    const PromApiOptions *o = &c->api->opts;
+    if (o->put_alertmanagers) {
+        o->put_alertmanagers(o->ctx, &c->w);
+        return true;
+    }
+    json_begin_object(&c->w);
+    put_empty_list(&c->w, "activeAlertmanagers");
+    put_empty_list(&c->w, "droppedAlertmanagers");
+    json_end_object(&c->w);
+    return true;
+}
