@@ -37,6 +37,7 @@ typedef struct FindQuery {
     TagQuery *tags; /* req->n_tags */
     TopTraces top;
     TraceDeletions deletions;
+    uint64_t corrupt_blocks; /* left out */
 } FindQuery;
 void find_query_init(FindQuery *q, const TraceFind *req);
 void find_query_done(FindQuery *q);

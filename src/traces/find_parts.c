@@ -336,6 +336,10 @@ ErrCode parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr) {
             scan.plan = b->part;
             scan.number = b->block;
             e = scan_block(&scan);
+            if (e == ERR_CORRUPT) { /* the rest of the part keeps working */
+                q->corrupt_blocks++;
+                e = OK;
+            }
         }
     }
     vec_done(&scan.rows);

@@ -215,6 +215,7 @@ static ErrCode open_storage(TraceEngine *e, Err *reterr) {
     fs_path_join(wal, e->dir, "wal");
     ErrCode code = e->fs->ops->make_dir(e->fs, parts, reterr);
     if (!code) code = e->fs->ops->make_dir(e->fs, wal, reterr);
+    if (!code) code = e->fs->ops->sync_dir(e->fs, e->dir, reterr);
     if (!code) code = partset_open(e->fs, parts, &ops, e, &e->parts, reterr);
     if (!code) code = engine_load_deletions(e, reterr);
     if (code) return code;
@@ -309,6 +310,7 @@ static void engine_stats(TraceStore *s, TraceStoreStats *ret) {
     ret->bytes_on_disk = partset_size_bytes(e->parts);
     ret->wal_bytes = wal_size_bytes(e->wal);
     ret->corrupt_parts = partset_corrupt_count(e->parts);
+    ret->corrupt_blocks = atomic_load(&e->corrupt_blocks);
     ret->wal_corrupt_frames = e->wal_report.corrupt_frames + atomic_load(&e->refused_payloads);
     ret->wal_torn_bytes = e->wal_report.torn_bytes;
     if (ret->min_t_ns > ret->max_t_ns) ret->min_t_ns = ret->max_t_ns = 0;

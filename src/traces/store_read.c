@@ -36,8 +36,13 @@ static ErrCode read_parts(TraceEngine *e, TraceId id, TraceDeletions deletions, 
         if (!trace_part_lookup(p, id, &number) || trace_is_deleted(deletions, id, snap.v[i].info.id)) continue;
         TracePartCursor c;
         trace_part_cursor_init(&c, p);
+        size_t before = sink->batch->rows.n;
         code = trace_part_read(&c, number, sink, reterr);
         trace_part_cursor_done(&c);
+        if (code != ERR_CORRUPT) continue;
+        atomic_fetch_add(&e->corrupt_blocks, 1);
+        sink->batch->rows.n = before; /* its rows may lack their parents; other parts may have more of the trace */
+        code = OK;
     }
     partset_release(e->parts, &snap);
     return code;
@@ -92,6 +97,7 @@ ErrCode engine_find(TraceStore *s, const TraceFind *request, TraceId **ret, size
         code = parts_find(&snap, &q, reterr);
         partset_release(e->parts, &snap);
     }
+    atomic_fetch_add(&e->corrupt_blocks, q.corrupt_blocks);
     top_compact(&q.top);
     size_t hits = q.top.hits.n;
     *ret_n = 0;

@@ -276,8 +276,8 @@ static void note_row(TracePartBuilder *b, int64_t duration, uint32_t op, uint32_
 }
 
 /* Every row has these; the writer is fastest when the columns of a row come as in the row before. */
-static void put_fixed_fields(TracePartBuilder *b, const SpanRow *r, int64_t duration, uint32_t op, uint32_t resource,
-    uint32_t scope) {
+static void put_fixed_fields(
+    TracePartBuilder *b, const SpanRow *r, int64_t duration, uint32_t op, uint32_t resource, uint32_t scope) {
     put_bytes(b, FIELD_SPAN_ID, str_of((const char *)r->span_id.b, 8));
     put_i64(b, FIELD_DURATION, duration);
     put_i64(b, FIELD_OP, op);
