@@ -496,6 +496,27 @@ static void crash_once(uint64_t seed, uint64_t at) {
     vec_done(&m->rows);
 }
 
+/* An open that fails leaves nothing behind, and the next one finds everything. */
+static void test_open_faults(void **state) {
+    Model *m = *state;
+    model_append(m, 100);
+    m->store->ops->close(m->store);
+    m->store = NULL;
+    for (uint64_t at = 1; at < 12; at++) {
+        fs_fault_arm(m->fs, FAULT_EIO, at, false);
+        LogStore *store = NULL;
+        Err err = {0};
+        ErrCode rc = log_store_open(m->fs, "logs", &test_opts, &store, &err);
+        if (rc == OK)
+            store->ops->close(store);
+        else
+            assert_true(err.msg[0] != 0);
+        fs_fault_arm(m->fs, FAULT_NONE, 0, false);
+    }
+    model_open(m);
+    check_all(m);
+}
+
 static void test_crash(void **state) {
     (void)state;
     clock_fake_set(T0 + 7200 * SEC);
@@ -514,6 +535,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hints, setup, teardown),
         cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_open_faults, setup, teardown),
         cmocka_unit_test(test_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         logql_print(&second, again);
         ASSERT(str_eq(buf_str(&first), buf_str(&second)));
     } else {
-        ASSERT(first.n > 4096 || rc == ERR_TOO_LARGE); /* parentheses of the canonical form may nest too deeply */
+        /* Folded numbers may have become what has no literal; the canonical form's parentheses may nest too deeply. */
+        bool no_literal = str_contains(buf_str(&first), STR("Inf")) || str_contains(buf_str(&first), STR("NaN"));
+        ASSERT(no_literal || str_contains(str_cstr(err.msg), STR("nested too deeply")) || rc == ERR_TOO_LARGE);
     }
     buf_done(&first);
     buf_done(&second);
