@@ -6,7 +6,7 @@
 #define CHUNK_ROWS_FIRST 8
 #define CHUNK_ROWS_MAX 1024
 
-LogHead *head_create(void) {
+LogHead *log_head_create(void) {
     LogHead *h = NEW(LogHead);
     mutex_init(&h->lock);
     atomic_init(&h->refs, 1);
@@ -19,12 +19,12 @@ LogHead *head_create(void) {
     return h;
 }
 
-LogHead *head_ref(LogHead *h) {
+LogHead *log_head_ref(LogHead *h) {
     atomic_fetch_add(&h->refs, 1);
     return h;
 }
 
-LogHead *head_unref(LogHead *h) {
+LogHead *log_head_unref(LogHead *h) {
     if (!h || atomic_fetch_sub(&h->refs, 1) != 1) return NULL;
     map_free(h->by_key);
     u64map_free(h->seen);
@@ -187,7 +187,7 @@ static ErrCode apply_items(
     return OK;
 }
 
-ErrCode head_apply(LogHead *h, char *bytes, size_t n, const LogHead *older, LogRecent *recent, uint64_t *ret_rows,
+ErrCode log_head_apply(LogHead *h, char *bytes, size_t n, const LogHead *older, LogRecent *recent, uint64_t *ret_rows,
     uint64_t *ret_duplicates) {
     *ret_rows = *ret_duplicates = 0;
     mutex_lock(&h->lock);

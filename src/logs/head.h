@@ -60,13 +60,13 @@ typedef struct LogHead {
     size_t n_part_ids;
 } LogHead;
 
-LogHead *head_create(void);
-LogHead *head_ref(LogHead *h);
-LogHead *head_unref(LogHead *h); /* NULL is fine */
+LogHead *log_head_create(void);
+LogHead *log_head_ref(LogHead *h);
+LogHead *log_head_unref(LogHead *h); /* NULL is fine */
 
 /* Adds a payload's rows and takes it over (bytes must be from mem_alloc); older: a frozen head or NULL.
  * ERR_CORRUPT when it does not decode; rows before the bad place are kept. Writer thread only. */
-ErrCode head_apply(LogHead *h, char *bytes, size_t n, const LogHead *older, LogRecent *recent, uint64_t *ret_rows,
+ErrCode log_head_apply(LogHead *h, char *bytes, size_t n, const LogHead *older, LogRecent *recent, uint64_t *ret_rows,
     uint64_t *ret_duplicates);
 
 /* One stream as it was when the view was taken. */

@@ -21,7 +21,7 @@ void store_rotate(void *ctx) {
         atomic_fetch_add(&s->maintenance_errors, 1);
         return;
     }
-    LogHead *fresh = head_create();
+    LogHead *fresh = log_head_create();
     mutex_lock(&s->lock);
     s->active->end = pos;
     s->frozen = s->active;
@@ -52,7 +52,7 @@ static ErrCode flush_frozen(Store *s, Err *reterr) {
     s->frozen = NULL;
     atomic_store(&s->frozen_present, false);
     mutex_unlock(&s->lock);
-    head_unref(h);
+    log_head_unref(h);
     atomic_fetch_add(&s->flushes, 1);
     commit_run(s->commit, truncate_wal, s);
     return OK;
@@ -137,7 +137,7 @@ static ErrCode flush_all(Store *s, Err *reterr) {
     return flush_frozen(s, reterr);
 }
 
-ErrCode store_flush(LogStore *ls, Err *reterr) {
+ErrCode log_store_flush(LogStore *ls, Err *reterr) {
     Store *s = CONTAINER_OF(ls, Store, base);
     mutex_lock(&s->maintenance);
     ErrCode rc = flush_all(s, reterr);

@@ -177,10 +177,10 @@ static ErrCode collect_names(LogStore *ls, const LogSelect *req, Str of, Str **r
     return rc;
 }
 
-ErrCode store_label_names(LogStore *ls, const LogSelect *req, Str **ret, size_t *ret_n, Err *reterr) {
+ErrCode log_store_label_names(LogStore *ls, const LogSelect *req, Str **ret, size_t *ret_n, Err *reterr) {
     return collect_names(ls, req, STR_NULL, ret, ret_n, reterr);
 }
 
-ErrCode store_label_values(LogStore *ls, const LogSelect *req, Str name, Str **ret, size_t *ret_n, Err *reterr) {
+ErrCode log_store_label_values(LogStore *ls, const LogSelect *req, Str name, Str **ret, size_t *ret_n, Err *reterr) {
     return collect_names(ls, req, name.p ? name : STR(""), ret, ret_n, reterr);
 }

@@ -206,7 +206,7 @@ ErrCode scan_parts(
     return rc;
 }
 
-ErrCode store_select(LogStore *ls, const LogSelect *req, LogVisitFn fn, void *ctx, LogScanStats *ret, Err *reterr) {
+ErrCode log_store_select(LogStore *ls, const LogSelect *req, LogVisitFn fn, void *ctx, LogScanStats *ret, Err *reterr) {
     Store *s = CONTAINER_OF(ls, Store, base);
     LogScanStats local = {0};
     Scan sc;

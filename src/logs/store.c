@@ -23,12 +23,12 @@ static void apply_record(void *ctx, WalPos pos, uint8_t type, Str payload, void 
     AppendItem *item = arg;
     ASSERT(type == LOG_WAL_ROWS && item && !item->taken);
     mutex_lock(&s->lock);
-    LogHead *older = s->frozen ? head_ref(s->frozen) : NULL;
+    LogHead *older = s->frozen ? log_head_ref(s->frozen) : NULL;
     mutex_unlock(&s->lock);
     item->taken = true;
-    ErrCode rc = head_apply(s->active, item->bytes, item->n, older, &s->recent, &item->rows, &item->duplicates);
+    ErrCode rc = log_head_apply(s->active, item->bytes, item->n, older, &s->recent, &item->rows, &item->duplicates);
     ASSERT(rc == OK); /* we wrote it */
-    head_unref(older);
+    log_head_unref(older);
     atomic_store(&s->head_bytes, s->active->bytes);
 }
 
@@ -46,7 +46,7 @@ static ErrCode replay_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
     char *bytes = mem_alloc(payload.n + 1);
     if (payload.n > 0) memcpy(bytes, payload.p, payload.n);
     uint64_t rows, duplicates;
-    return head_apply(s->active, bytes, payload.n, NULL, &s->recent, &rows, &duplicates);
+    return log_head_apply(s->active, bytes, payload.n, NULL, &s->recent, &rows, &duplicates);
 }
 
 static ErrCode submit(Store *s, Buf *payload, LogAppendResult *ret, Err *reterr) {
@@ -139,11 +139,11 @@ static void store_free(Store *s) {
         mutex_unlock(&s->wake_lock);
         thread_join(s->thread);
     }
-    if (s->commit) (void)store_flush(&s->base, NULL); /* what cannot be flushed is in the WAL */
+    if (s->commit) (void)log_store_flush(&s->base, NULL); /* what cannot be flushed is in the WAL */
     commit_free(s->commit);
     wal_close(s->wal);
-    head_unref(s->active);
-    head_unref(s->frozen);
+    log_head_unref(s->active);
+    log_head_unref(s->frozen);
     partset_close(s->parts);
     recent_done(&s->recent);
     mutex_done(&s->lock);
@@ -157,13 +157,13 @@ static void store_close(LogStore *ls) { store_free(CONTAINER_OF(ls, Store, base)
 
 static const LogStoreOps store_ops = {
     .append = store_append,
-    .select = store_select,
+    .select = log_store_select,
     .streams = store_streams,
-    .label_names = store_label_names,
-    .label_values = store_label_values,
+    .label_names = log_store_label_names,
+    .label_values = log_store_label_values,
     .delete_rows = store_delete_rows,
     .stats = store_stats,
-    .flush = store_flush,
+    .flush = log_store_flush,
     .close = store_close,
     .stream_stats = store_stream_stats,
 };
@@ -183,7 +183,7 @@ static Store *store_create(Fs *fs, const char *dir, const LogStoreOptions *opts)
     mutex_init(&s->wake_lock);
     cond_init(&s->wake);
     recent_init(&s->recent);
-    s->active = head_create();
+    s->active = log_head_create();
     return s;
 }
 

@@ -49,21 +49,21 @@ void store_view_release(Store *s, StoreView *v);
 int64_t store_oldest_ns(const Store *s);
 
 /* --- scan.c --- */
-ErrCode store_select(LogStore *ls, const LogSelect *req, LogVisitFn fn, void *ctx, LogScanStats *ret, Err *reterr);
+ErrCode log_store_select(LogStore *ls, const LogSelect *req, LogVisitFn fn, void *ctx, LogScanStats *ret, Err *reterr);
 /* Over given parts only (merging), in time order, without regard to retention. */
 ErrCode scan_parts(
     const PartRef *parts, size_t n, const LogSelect *req, LogVisitFn fn, void *ctx, LogScanStats *ret, Err *reterr);
 
 /* --- meta.c --- */
 ErrCode store_streams(LogStore *ls, const LogSelect *req, Labels **ret, size_t *ret_n, Err *reterr);
-ErrCode store_label_names(LogStore *ls, const LogSelect *req, Str **ret, size_t *ret_n, Err *reterr);
-ErrCode store_label_values(LogStore *ls, const LogSelect *req, Str name, Str **ret, size_t *ret_n, Err *reterr);
+ErrCode log_store_label_names(LogStore *ls, const LogSelect *req, Str **ret, size_t *ret_n, Err *reterr);
+ErrCode log_store_label_values(LogStore *ls, const LogSelect *req, Str name, Str **ret, size_t *ret_n, Err *reterr);
 ErrCode store_stream_stats(LogStore *ls, const LogSelect *req, LogStreamStat **ret, size_t *ret_n, Err *reterr);
 
 /* --- maintain.c --- */
 void maintain_main(void *ctx); /* the thread */
 void maintain_wake(Store *s);
-ErrCode store_flush(LogStore *ls, Err *reterr);
+ErrCode log_store_flush(LogStore *ls, Err *reterr);
 ErrCode store_delete_rows(LogStore *ls, const LogSelect *req, uint64_t *ret_deleted, Err *reterr);
 /* On the writer thread: freezes the active head when none is frozen. */
 void store_rotate(void *ctx);

@@ -496,6 +496,36 @@ static void crash_once(uint64_t seed, uint64_t at) {
     vec_done(&m->rows);
 }
 
+static bool note_part(void *ctx, Str name, bool is_dir, uint64_t size_bytes) {
+    (void)size_bytes;
+    if (is_dir || !str_ends_with(name, STR(".mkp"))) return true;
+    (void)snprintf(ctx, FS_PATH_MAX, "logs/parts/%.*s", (int)name.n, name.p);
+    return false;
+}
+
+/* A damaged block costs its rows and is counted; the rest is served. */
+static void test_damage(void **state) {
+    Model *m = *state;
+    for (unsigned i = 0; i < 20000; i++) {
+        ModelRow row = {T0 + i * SEC / 10, i % 16, i};
+        vec_push(&m->rows, row);
+    }
+    append_rows(m, m->rows.v, m->rows.n, m->rows.n);
+    m->store->ops->close(m->store);
+    char path[FS_PATH_MAX] = "";
+    assert_int_equal(m->fs->ops->list(m->fs, "logs/parts", note_part, path, NULL), OK);
+    for (uint64_t byte = 64; byte < 4096; byte += 64) fs_fault_flip_bit(m->fs, path, byte * 8);
+    model_open(m);
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    LogSelect req = {.start_ns = INT64_MIN, .end_ns = INT64_MAX, .arena = arena};
+    LogScanStats stats = {0};
+    size_t n = 0;
+    assert_int_equal(m->store->ops->select(m->store, &req, count_row, &n, &stats, NULL), OK);
+    assert_true(stats.corrupt_blocks > 0);
+    assert_true(n > 0 && n < m->rows.n);
+    arena_free(arena);
+}
+
 /* An open that fails leaves nothing behind, and the next one finds everything. */
 static void test_open_faults(void **state) {
     Model *m = *state;
@@ -535,6 +565,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hints, setup, teardown),
         cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_faults, setup, teardown),
         cmocka_unit_test(test_crash),
     };

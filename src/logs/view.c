@@ -15,14 +15,14 @@ static bool is_published(const LogHead *h, const PartSnapshot *parts) {
 void store_view_take(Store *s, StoreView *ret) {
     *ret = (StoreView){0};
     mutex_lock(&s->lock);
-    ret->heads[ret->n_heads++] = head_ref(s->active);
+    ret->heads[ret->n_heads++] = log_head_ref(s->active);
     partset_snapshot(s->parts, &ret->parts);
-    if (s->frozen && !is_published(s->frozen, &ret->parts)) ret->heads[ret->n_heads++] = head_ref(s->frozen);
+    if (s->frozen && !is_published(s->frozen, &ret->parts)) ret->heads[ret->n_heads++] = log_head_ref(s->frozen);
     mutex_unlock(&s->lock);
 }
 
 void store_view_release(Store *s, StoreView *v) {
-    for (size_t i = 0; i < v->n_heads; i++) head_unref(v->heads[i]);
+    for (size_t i = 0; i < v->n_heads; i++) log_head_unref(v->heads[i]);
     partset_release(s->parts, &v->parts);
     *v = (StoreView){0};
 }

@@ -68,7 +68,7 @@ static bool op_matches(const TraceFind *req, Str service, Str name) {
 
 void head_view_init(HeadView *v, Head *h, FindQuery *q) {
     const TraceFind *req = q->req;
-    *v = (HeadView){.head = head_ref(h),
+    *v = (HeadView){.head = trace_head_ref(h),
         .n_spans = h->n_spans,
         .min_t_ns = h->min_t_ns,
         .max_t_ns = h->max_t_ns,
@@ -100,7 +100,7 @@ void head_view_done(HeadView *v) {
     mem_free(v->resource_tags);
     mem_free(v->scope_tags);
     mem_free(v->deleted_before);
-    v->head = head_unref(v->head);
+    v->head = trace_head_unref(v->head);
 }
 
 static bool duration_matches(const TraceFind *req, int64_t start_ns, int64_t end_ns) {
@@ -132,7 +132,7 @@ static bool row_has_tags(const HeadView *v, FindQuery *q, const HeadSpan *s) {
     return true;
 }
 
-ErrCode head_find(const HeadView *v, FindQuery *q, Err *reterr) {
+ErrCode trace_head_find(const HeadView *v, FindQuery *q, Err *reterr) {
     const TraceFind *req = q->req;
     if (!v->any_op || v->max_t_ns < req->start_ns || v->min_t_ns > req->end_ns) return OK;
     for (uint32_t i = v->n_spans; i-- > 0;) {

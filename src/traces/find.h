@@ -58,7 +58,7 @@ typedef struct HeadView {
 void head_view_init(HeadView *v, Head *h, FindQuery *q);
 void head_view_done(HeadView *v);
 /* Without it. */
-ErrCode head_find(const HeadView *v, FindQuery *q, Err *reterr);
+ErrCode trace_head_find(const HeadView *v, FindQuery *q, Err *reterr);
 
 /* All parts of a snapshot, newest block first. */
 ErrCode parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr);

@@ -7,7 +7,7 @@
     16 /* spans of one id that are compared: a sender that repeats an id for ever is not our cost */
 #define SPAN_INDEX_BYTES 48
 
-Head *head_create(void) {
+Head *trace_head_create(void) {
     Head *h = NEW(Head);
     atomic_init(&h->refs, 1);
     h->resource_index = map_create(MAP_BORROW_KEYS);
@@ -24,12 +24,12 @@ Head *head_create(void) {
     return h;
 }
 
-Head *head_ref(Head *h) {
+Head *trace_head_ref(Head *h) {
     atomic_fetch_add(&h->refs, 1);
     return h;
 }
 
-Head *head_unref(Head *h) {
+Head *trace_head_unref(Head *h) {
     if (!h || atomic_fetch_sub(&h->refs, 1) != 1) return NULL;
     for (HeadChunk *c = h->chunks, *next; c; c = next) {
         next = c->next;
@@ -249,7 +249,7 @@ bool head_has_room(const Head *h, uint32_t n_rows) {
     return n_rows <= HEAD_SEGMENTS_MAX * HEAD_SEGMENT_SPANS - h->n_spans;
 }
 
-uint32_t head_apply(Head *h, HeadChunk *c) {
+uint32_t trace_head_apply(Head *h, HeadChunk *c) {
     const SpanPayload *p = &c->payload;
     ASSERT(head_has_room(h, p->n_rows));
     for (uint32_t i = 0; i < p->n_resources; i++) c->resources[i] = intern_resource(h, p->resources[i]);

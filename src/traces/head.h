@@ -73,9 +73,9 @@ typedef struct Head {
     WalPos wal_end; /* where the log continues behind this head; set when it is frozen */
 } Head;
 
-ATTR_MUST Head *head_create(void);
-Head *head_ref(Head *h);
-Head *head_unref(Head *h); /* frees the last; returns NULL */
+ATTR_MUST Head *trace_head_create(void);
+Head *trace_head_ref(Head *h);
+Head *trace_head_unref(Head *h); /* frees the last; returns NULL */
 
 /* Takes *payload over (it is empty afterwards). NULL: malformed. */
 ATTR_MUST HeadChunk *head_chunk_create(Buf *payload);
@@ -87,7 +87,7 @@ static inline const HeadSpan *head_span(const Head *h, uint32_t i) {
 /* Whether a payload of that many rows still fits. */
 bool head_has_room(const Head *h, uint32_t n_rows);
 /* Adds the spans of a payload and owns it from now on. Gives the number of spans that were there already. */
-uint32_t head_apply(Head *h, HeadChunk *chunk);
+uint32_t trace_head_apply(Head *h, HeadChunk *chunk);
 /* NULL when the head has no such trace. */
 HeadTrace *head_trace(const Head *h, TraceId id);
 void head_delete_trace(Head *h, TraceId id);

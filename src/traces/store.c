@@ -11,8 +11,8 @@
 
 size_t engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]) {
     size_t n = 0;
-    for (size_t i = 0; i < e->n_frozen; i++) ret[n++] = head_ref(e->frozen[i]);
-    ret[n++] = head_ref(e->active);
+    for (size_t i = 0; i < e->n_frozen; i++) ret[n++] = trace_head_ref(e->frozen[i]);
+    ret[n++] = trace_head_ref(e->active);
     return n;
 }
 
@@ -25,13 +25,16 @@ TraceDeletions engine_deletions(const TraceEngine *e) {
 /* On the writer thread, between batches: everything before the cut is in the head that is frozen here. */
 static bool freeze_active(TraceEngine *e) {
     if (e->active->n_spans == 0 && e->active->bytes == 0) return true;
-    if (e->n_frozen == FROZEN_MAX) return false;
+    mutex_lock(&e->head_lock);
+    bool no_place = e->n_frozen == FROZEN_MAX; /* others only take away */
+    mutex_unlock(&e->head_lock);
+    if (no_place) return false;
     WalPos end;
     if (wal_cut(e->wal, &end, NULL) != OK) return false; /* tried again at the next turn */
     mutex_lock(&e->head_lock);
     e->active->wal_end = end;
     e->frozen[e->n_frozen++] = e->active;
-    e->active = head_create();
+    e->active = trace_head_create();
     atomic_store(&e->active_bytes, 0);
     mutex_unlock(&e->head_lock);
     engine_wake(e);
@@ -76,7 +79,7 @@ static void on_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *ite
     mutex_lock(&e->head_lock);
     if (type == WAL_SPANS) {
         AppendItem *a = item;
-        a->duplicates = head_apply(e->active, a->chunk);
+        a->duplicates = trace_head_apply(e->active, a->chunk);
         a->chunk = NULL;
         atomic_store(&e->active_bytes, e->active->bytes);
     } else {
@@ -157,8 +160,8 @@ static ErrCode replay_flush(TraceEngine *e, WalPos end) {
     e->active->wal_end = end;
     ErrCode code = engine_flush_head(e, e->active, NULL);
     if (code) return code;
-    head_unref(e->active);
-    e->active = head_create();
+    trace_head_unref(e->active);
+    e->active = trace_head_create();
     return OK;
 }
 
@@ -190,7 +193,7 @@ static ErrCode on_replay(void *ctx, WalPos pos, uint8_t type, Str payload) {
         head_chunk_free(c);
         return code;
     }
-    head_apply(e->active, c);
+    trace_head_apply(e->active, c);
     return OK;
 }
 
@@ -233,8 +236,8 @@ static ErrCode start_threads(TraceEngine *e, Err *reterr) {
 
 static void free_engine(TraceEngine *e) {
     e->commits = commit_free(e->commits);
-    head_unref(e->active);
-    for (size_t i = 0; i < e->n_frozen; i++) head_unref(e->frozen[i]);
+    trace_head_unref(e->active);
+    for (size_t i = 0; i < e->n_frozen; i++) trace_head_unref(e->frozen[i]);
     if (e->wal) wal_close(e->wal);
     if (e->parts) partset_close(e->parts);
     vec_done(&e->deletions);
@@ -343,7 +346,7 @@ ErrCode trace_store_open(Fs *fs, const char *dir, const TraceStoreOptions *opts,
     mutex_init(&e->merge_lock);
     mutex_init(&e->wake_lock);
     cond_init(&e->wake);
-    e->active = head_create();
+    e->active = trace_head_create();
     ErrCode code = open_storage(e, reterr);
     if (!code) code = start_threads(e, reterr);
     if (code) {

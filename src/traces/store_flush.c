@@ -157,7 +157,7 @@ static void drop_oldest(TraceEngine *e, Head *h) {
     e->n_frozen--;
     memmove(e->frozen, e->frozen + 1, e->n_frozen * sizeof *e->frozen);
     mutex_unlock(&e->head_lock);
-    head_unref(h);
+    trace_head_unref(h);
 }
 
 ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr) {

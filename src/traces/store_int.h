@@ -53,7 +53,7 @@ size_t engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]);
 /* A copy of the deletions (mem_free). Under head_lock. */
 TraceDeletions engine_deletions(const TraceEngine *e);
 
-/* store_flush.c */
+/* trace_store_flush.c */
 ErrCode engine_flush_head(TraceEngine *e, Head *h, Err *reterr); /* parts, manifest; not the list */
 ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr);        /* all of them, then the log is cut */
 void engine_flusher(void *ctx);

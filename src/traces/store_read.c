@@ -18,11 +18,11 @@ static size_t find_chains(TraceEngine *e, TraceId id, HeadChain ret[HEADS_MAX], 
     size_t n_heads = engine_heads(e, heads);
     for (size_t i = 0; i < n_heads; i++) {
         const HeadTrace *t = head_trace(heads[i], id);
-        if (t) ret[n++] = (HeadChain){head_ref(heads[i]), t->last, t->deleted_before};
+        if (t) ret[n++] = (HeadChain){trace_head_ref(heads[i]), t->last, t->deleted_before};
     }
     *ret_deletions = engine_deletions(e);
     mutex_unlock(&e->head_lock);
-    for (size_t i = 0; i < n_heads; i++) head_unref(heads[i]);
+    for (size_t i = 0; i < n_heads; i++) trace_head_unref(heads[i]);
     return n;
 }
 
@@ -60,7 +60,7 @@ ErrCode engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err
     for (size_t i = 0; i < n; i++) {
         bool ok = code || head_read_chain(chains[i].head, chains[i].last, chains[i].deleted_before, &sink);
         if (!ok) code = err_set(reterr, ERR_TOO_LARGE, "the trace is too large");
-        head_unref(chains[i].head);
+        trace_head_unref(chains[i].head);
     }
     if (!code) code = read_parts(e, id, deletions, &sink, reterr);
     span_sink_done(&sink);
@@ -87,9 +87,9 @@ ErrCode engine_find(TraceStore *s, const TraceFind *request, TraceId **ret, size
     mutex_unlock(&e->head_lock);
     ErrCode code = OK;
     for (size_t i = n; i-- > 0;) {
-        if (!code) code = head_find(&views[i], &q, reterr);
+        if (!code) code = trace_head_find(&views[i], &q, reterr);
         head_view_done(&views[i]);
-        head_unref(heads[i]);
+        trace_head_unref(heads[i]);
     }
     if (!code) {
         PartSnapshot snap;
@@ -223,7 +223,7 @@ ErrCode engine_delete_trace(TraceStore *s, TraceId id, Err *reterr) {
     bool known = false;
     for (size_t i = 0; i < n; i++) {
         known |= chains[i].last != HEAD_NONE && chains[i].last >= chains[i].deleted_before;
-        head_unref(chains[i].head);
+        trace_head_unref(chains[i].head);
     }
     PartSnapshot snap;
     partset_snapshot(e->parts, &snap);

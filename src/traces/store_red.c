@@ -50,7 +50,7 @@ typedef struct Sources {
 } Sources;
 
 static void sources_done(TraceEngine *e, Sources *s) {
-    for (size_t i = 0; i < s->n_heads; i++) head_unref(s->heads[i]);
+    for (size_t i = 0; i < s->n_heads; i++) trace_head_unref(s->heads[i]);
     partset_release(e->parts, &s->parts);
 }
 
