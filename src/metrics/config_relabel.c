@@ -32,10 +32,10 @@ static bool is_default(const RelabelRule *x) {
 
 /* What the action needs and must not have; NULL when all is well. */
 static const char *complaint(const RelabelRule *x) {
+    if (x->action == RELABEL_HASHMOD && x->modulus == 0)
+        return "relabel configuration for hashmod requires non-zero modulus";
     switch (x->action) {
     case RELABEL_HASHMOD:
-        if (x->modulus == 0) return "relabel configuration for hashmod requires non-zero modulus";
-        /* fall through */
     case RELABEL_REPLACE:
     case RELABEL_LOWERCASE:
     case RELABEL_UPPERCASE:

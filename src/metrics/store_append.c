@@ -109,14 +109,14 @@ static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
 
 /* --- applying, on the writer thread --- */
 static void count_put(AppendJob *job, HeadPut put, const BatchSeries *bs, int64_t t, uint64_t *stored, uint64_t *late) {
-    switch (put) {
-    case HEAD_PUT_LATE: (*late)++; /* fall through */
-    case HEAD_PUT_STORED: (*stored)++; break;
-    case HEAD_PUT_DUPLICATE: job->result->duplicates++; break;
-    case HEAD_PUT_CONFLICT:
+    if (put == HEAD_PUT_DUPLICATE) {
+        job->result->duplicates++;
+    } else if (put == HEAD_PUT_CONFLICT) {
         job->result->conflicts++;
         note_error(job->result, "duplicate sample for timestamp", t, bs->labels);
-        break;
+    } else {
+        (*stored)++;
+        *late += put == HEAD_PUT_LATE;
     }
 }
 

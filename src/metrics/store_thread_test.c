@@ -1,0 +1,201 @@
+/* The store under several threads at once, with a head so small that it is frozen all the time; long series over
+ * many blocks; a log larger than the head; retention. */
+#include "metrics/store_int.h"
+#include "sys/clock.h"
+#include "sys/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define WRITERS 3
+#define BATCHES 120
+#define PER_BATCH 20
+
+typedef struct World {
+    Fs *fs;
+    MetricsStore *store;
+    MetricsStoreOptions opts;
+    _Atomic int acknowledged[WRITERS]; /* batches */
+    _Atomic bool stop;
+} World;
+
+static void open_store(World *w) {
+    Err err = {0};
+    if (metrics_store_open(w->fs, "/data", &w->opts, &w->store, &err) != OK) fail_msg("open: %s", err.msg);
+}
+
+static void world_init(World *w, size_t head_bytes) {
+    *w = (World){.fs = fs_fault_create(5)};
+    w->opts = (MetricsStoreOptions){.durable = true, .retention_ms = INT64_MAX / 2, .head_bytes_max = head_bytes};
+    open_store(w);
+}
+
+static void world_done(World *w) {
+    w->store->ops->close(w->store);
+    fs_fault_free(w->fs);
+}
+
+static ErrCode append_run(World *w, int series, int64_t t, int64_t step, size_t n, double first, double inc) {
+    Arena *arena = arena_create((size_t)64 << 20);
+    MetricsBatch b = {.arena = arena};
+    Label labels[] = {{LABEL_NAME_METRIC, STR("m")}, {STR("i"), arena_printf(arena, "%d", series)}};
+    BatchSeries bs = {.labels = {labels, 2}, .n_samples = (uint32_t)n};
+    bool ok = avec_push(arena, &b.series, bs);
+    for (size_t i = 0; i < n; i++)
+        ok = ok && avec_push(arena, &b.t_ms, t + (int64_t)i * step) &&
+             avec_push(arena, &b.value, first + (double)i * inc);
+    MetricsAppendResult res;
+    ErrCode code = ok ? w->store->ops->append(w->store, &b, &res, NULL) : ERR_TOO_LARGE;
+    arena_free(arena);
+    return code;
+}
+
+/* Samples of a series, each checked to be value == time. */
+static size_t count(World *w, int series) {
+    Arena *arena = arena_create((size_t)256 << 20);
+    const Matcher *m;
+    SeriesColumns cols;
+    assert_int_equal(matcher_create(arena, MATCH_EQ, STR("i"), arena_printf(arena, "%d", series), &m, NULL), OK);
+    MetricsSelect req = {.matchers = {&m, 1}, .max_t_ms = INT64_MAX, .arena = arena};
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, NULL), OK);
+    assert_true(cols.n <= 1);
+    size_t n = cols.n ? cols.v[0].n : 0;
+    for (size_t i = 0; i < n; i++) assert_true(cols.v[0].value[i] == (double)cols.v[0].t_ms[i]);
+    arena_free(arena);
+    return n;
+}
+
+typedef struct Worker {
+    World *w;
+    int number;
+} Worker;
+
+static void write_all(void *ctx) {
+    Worker *x = ctx;
+    for (int i = 0; i < BATCHES; i++) {
+        int64_t t = (int64_t)i * PER_BATCH * 1000;
+        while (append_run(x->w, x->number, t, 1000, PER_BATCH, (double)t, 1000) == ERR_OVERLOADED) clock_sleep_ms(1);
+        x->w->acknowledged[x->number] = i + 1;
+    }
+}
+
+static void flush_all(void *ctx) {
+    World *w = ctx;
+    while (!w->stop) {
+        bool did;
+        assert_int_equal(w->store->ops->flush(w->store, NULL), OK);
+        (void)store_merge_once(CONTAINER_OF(w->store, EmbeddedStore, base), &did, NULL);
+        clock_sleep_ms(5);
+    }
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    World w;
+    world_init(&w, 64 << 10);
+    Worker workers[WRITERS];
+    Thread *threads[WRITERS], *flusher = thread_start("flusher", flush_all, &w);
+    for (int i = 0; i < WRITERS; i++) {
+        workers[i] = (Worker){&w, i};
+        threads[i] = thread_start("writer", write_all, &workers[i]);
+    }
+    for (int rounds = 0; w.acknowledged[0] + w.acknowledged[1] + w.acknowledged[2] < WRITERS * BATCHES; rounds++) {
+        int s = rounds % WRITERS, before = w.acknowledged[s];
+        assert_true(
+            count(&w, s) >= (size_t)before * PER_BATCH); /* what was acknowledged is visible, wherever it is now */
+    }
+    for (int i = 0; i < WRITERS; i++) thread_join(threads[i]);
+    w.stop = true;
+    thread_join(flusher);
+    for (int i = 0; i < WRITERS; i++) assert_int_equal(count(&w, i), BATCHES * PER_BATCH);
+    world_done(&w);
+}
+
+static bool check_block(void *ctx, const MBlock *b) {
+    size_t *n = ctx;
+    assert_true(b->has_stats == (b->n >= MPART_STATS_SAMPLES));
+    if (b->has_stats) {
+        assert_true(b->stats.min == (double)b->min_t && b->stats.max == (double)b->max_t && b->stats.resets == 0);
+        assert_true(b->stats.sum == (b->stats.first + b->stats.last) / 2 * b->n);
+    }
+    *n += b->n;
+    return true;
+}
+
+static void test_long_series(void **state) {
+    (void)state;
+    World w;
+    world_init(&w, 0);
+    w.opts.partition_ms = INT64_C(1) << 40;
+    w.store->ops->close(w.store);
+    open_store(&w);
+    for (int s = 0; s < 4; s++) assert_int_equal(append_run(&w, s, s, 1 + s, 20000, s, 1 + s), OK);
+    assert_int_equal(w.store->ops->flush(w.store, NULL), OK);
+    for (int s = 0; s < 4; s++) assert_int_equal(count(&w, s), 20000);
+    EmbeddedStore *es = CONTAINER_OF(w.store, EmbeddedStore, base);
+    PartSnapshot snap;
+    partset_snapshot(es->parts, &snap);
+    assert_int_equal(snap.n, 1);
+    for (uint32_t s = 0; s < 4; s++) {
+        size_t n = 0;
+        assert_int_equal(mpart_blocks(snap.v[0].obj, s, check_block, &n, NULL), OK);
+        assert_int_equal(n, 20000);
+    }
+    partset_release(es->parts, &snap);
+    world_done(&w);
+}
+
+/* The log holds more than the head may: opening writes parts on the way, and again after a crash right then. */
+static void test_large_log(void **state) {
+    (void)state;
+    World w;
+    world_init(&w, (size_t)64 << 20);
+    for (int i = 0; i < 50; i++) {
+        for (int s = 0; s < 20; s++) assert_int_equal(append_run(&w, s, i * 100, 1, 100, i * 100, 1), OK);
+    }
+    for (int round = 0; round < 2; round++) {
+        fs_fault_crash(w.fs);
+        w.store->ops->close(w.store);
+        w.opts.head_bytes_max = 40 << 10;
+        open_store(&w);
+        for (int s = 0; s < 20; s++) assert_int_equal(count(&w, s), 5000);
+        MetricsStoreStats stats;
+        w.store->ops->stats(w.store, &stats);
+        assert_true(stats.parts > 0);
+    }
+    world_done(&w);
+}
+
+static void test_retention(void **state) {
+    (void)state;
+    World w = {.fs = fs_fault_create(6)};
+    const int64_t hour = 3600000;
+    w.opts = (MetricsStoreOptions){.durable = true, .retention_ms = 24 * hour};
+    open_store(&w);
+    int64_t now = clock_now_ms();
+    assert_int_equal(append_run(&w, 1, now - 20 * hour, 1000, 100, (double)(now - 20 * hour), 1000), OK);
+    assert_int_equal(append_run(&w, 1, now - hour, 1000, 100, (double)(now - hour), 1000), OK);
+    assert_int_equal(append_run(&w, 1, now - 30 * hour, 1000, 100, 0, 0), OK); /* refused, counted */
+    assert_int_equal(w.store->ops->flush(w.store, NULL), OK);
+    assert_int_equal(count(&w, 1), 200);
+    w.store->ops->close(w.store);
+    w.opts.retention_ms = 10 * hour;
+    open_store(&w);
+    bool did;
+    assert_int_equal(store_merge_once(CONTAINER_OF(w.store, EmbeddedStore, base), &did, NULL), OK);
+    assert_int_equal(count(&w, 1), 100);
+    world_done(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_long_series),
+        cmocka_unit_test(test_large_log),
+        cmocka_unit_test(test_retention),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
