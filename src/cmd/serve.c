@@ -79,6 +79,11 @@ static void apply_log_options(const Config *c) {
     log_set_stderr(true, str_eq_lit(c->log.format, "json"), isatty(STDERR_FILENO) != 0);
 }
 
+static void note_config(Server *s, bool ok) {
+    atomic_store(&s->config_ok, ok);
+    atomic_store(&s->config_ns, clock_now_ns());
+}
+
 static void free_arena(void *ctx) { arena_free(ctx); }
 
 /* A bad file keeps the old configuration and says why. Keys that need a restart say so by keeping their effect. */
@@ -101,10 +106,12 @@ static void reload(Server *s) {
     ErrCode r = server_load_scrape(s, false, &err);
     if (r == OK) r = net_server_reload_tls(s->net, &err);
     if (r != OK) {
+        note_config(s, false);
         atomic_fetch_add(&s->reload_failures, 1);
         log_error("the reload was only partly done", "error", err.msg, NULL);
         return;
     }
+    note_config(s, true);
     atomic_fetch_add(&s->reloads, 1);
     log_info("configuration reloaded", NULL);
 }
@@ -167,6 +174,7 @@ static int run(Server *s) {
         s->config->server.listen.p, (long long)(s->config->server.own_metrics + s->config->server.port_offset));
     s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own, s);
     collector_set_ready(s->collector, true);
+    note_config(s, true);
     atomic_store(&s->ready, true);
     announce(s);
     for (;;) {

@@ -52,12 +52,15 @@ typedef struct Server {
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */
     Router *routers[16]; /* by index in service_ports */
-    Router *all;         /* every API by its path, behind the UI's port */
+    Router *all;                      /* every API by its path, behind the UI's port */
+    Router *prom_core;                /* Prometheus' API, behind its own port and all */
     NetServer *net;
     OwnMetrics *own_metrics;
     OwnLogs *own_logs;
     _Atomic bool ready;
     _Atomic uint64_t reloads, reload_failures;
+    _Atomic bool config_ok;           /* the last load succeeded */
+    _Atomic int64_t config_ns;        /* when */
 } Server;
 
 /* Each opens its share or says why not; server_close undoes whatever was opened. */

@@ -48,7 +48,9 @@ static void prometheus_port(Server *s) {
     static const char *const pages[] = {"/graph", "/query", "/targets", "/alerts", "/rules", "/service-discovery",
         "/config", "/status", "/tsdb-status", "/flags"};
     Router *r = own_port(s, "prometheus");
-    prom_api_routes(s->prom_api, r);
+    s->prom_core = router_create(); /* shared with the UI's port */
+    prom_api_routes(s->prom_api, s->prom_core);
+    router_set_fallback(r, s->prom_core);
     collector_prometheus_routes(s->collector, r);
     add_get(s, r, "/metrics", handle_metrics);
     dash_redirect_routes(s->dash, r, "/explore/metrics", pages, ARRAY_LEN(pages));
@@ -98,7 +100,7 @@ static void probe_only_ports(Server *s) {
 static void ui_port(Server *s) {
     Router *r = own_port(s, "ui");
     s->all = router_create();
-    prom_api_routes(s->prom_api, s->all);
+    router_set_fallback(s->all, s->prom_core);
     collector_prometheus_routes(s->collector, s->all);
     loki_api_routes_shared(s->loki_api, s->all);
     collector_loki_routes(s->collector, s->all);
@@ -158,4 +160,5 @@ void server_close_ports(Server *s) {
     s->net = net_server_free(s->net);
     for (size_t i = 0; i < ARRAY_LEN(s->routers); i++) s->routers[i] = router_free(s->routers[i]);
     s->all = router_free(s->all);
+    s->prom_core = router_free(s->prom_core);
 }

@@ -1,7 +1,7 @@
 // The real OpenTelemetry SDK sends all three signals by every protocol; the classic APIs give them back.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { metrics as apiMetrics, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { AggregationTemporality, AggregationType, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
@@ -17,7 +17,6 @@ import { OTLPLogExporter as LogProto } from "@opentelemetry/exporter-logs-otlp-p
 import { OTLPLogExporter as LogHttp } from "@opentelemetry/exporter-logs-otlp-http";
 import { eventually, Server } from "./lib/server";
 
-void apiMetrics;
 let server: Server;
 before(async () => { server = await Server.start(); });
 after(() => server.stop());
@@ -42,15 +41,14 @@ for (const protocol of protocols) {
       it("carries traces", async () => {
         const provider = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(protocol.trace(options("/v1/traces")))] });
         const tracer = provider.getTracer("e2e", "1.0");
-        let traceId = "";
-        tracer.startActiveSpan("POST /v1/chat", { kind: SpanKind.SERVER }, (root) => {
-          traceId = root.spanContext().traceId;
-          const child = tracer.startSpan("chat gpt-4o", { kind: SpanKind.CLIENT, attributes: { "gen_ai.usage.input_tokens": 1234567890123, "gen_ai.request.stop_sequences": ["a", "b"] } },);
-          child.addEvent("retry", { attempt: 2 });
-          child.setStatus({ code: SpanStatusCode.ERROR, message: "rate limited" });
-          child.end();
-          root.end();
-        });
+        const root = tracer.startSpan("POST /v1/chat", { kind: SpanKind.SERVER });
+        const { traceId } = root.spanContext();
+        const attributes = { "gen_ai.usage.input_tokens": 1234567890123, "gen_ai.request.stop_sequences": ["a", "b"] };
+        const chat = tracer.startSpan("chat gpt-4o", { kind: SpanKind.CLIENT, attributes }, trace.setSpan(ROOT_CONTEXT, root));
+        chat.addEvent("retry", { attempt: 2 });
+        chat.setStatus({ code: SpanStatusCode.ERROR, message: "rate limited" });
+        chat.end();
+        root.end();
         await provider.shutdown();
         const answer = await server.json("jaeger", `/api/traces/${traceId}`);
         const spans = answer.data[0].spans;

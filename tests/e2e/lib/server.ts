@@ -58,7 +58,7 @@ export class Server {
 
   async waitReady(): Promise<void> {
     for (let i = 0; i < 600; i++) {
-      if (this.child.exitCode !== null) throw new Error(`the server ended with ${this.child.exitCode}:\n${this.log}`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`the server ended with ${this.child.exitCode}:\n${this.log}`);
       const ok = await fetch(this.url("prometheus", "/-/ready")).then((r) => r.ok, () => false);
       if (ok) return;
       await sleep(50);

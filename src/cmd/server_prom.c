@@ -1,0 +1,182 @@
+/* server_prom.c - what Prometheus' API asks of the rest of the process: targets, configuration, flags, readiness. */
+#include "base/timefmt.h"
+#include "cmd/server_int.h"
+
+#define TARGETS_BUDGET (64u << 20)
+
+static bool is_ready(void *ctx) {
+    Server *s = ctx;
+    return atomic_load(&s->ready);
+}
+
+static void put_labels(JsonWriter *w, Labels l) {
+    Buf text = {0};
+    labels_put_json(&text, l);
+    json_raw(w, buf_str(&text));
+    buf_done(&text);
+}
+
+static void put_time(JsonWriter *w, int64_t t_ms) {
+    Buf text = {0};
+    if (t_ms == 0) {
+        buf_put_lit(&text, "0001-01-01T00:00:00Z"); /* Go's zero time: never */
+    } else {
+        time_put_rfc3339(&text, t_ms * NS_PER_MS);
+    }
+    json_str(w, buf_str(&text));
+    buf_done(&text);
+}
+
+static void put_duration(JsonWriter *w, int64_t ms) {
+    Buf text = {0};
+    duration_put_prom(&text, ms);
+    json_str(w, buf_str(&text));
+    buf_done(&text);
+}
+
+static void put_active(JsonWriter *w, const ScrapeTargetInfo *t) {
+    static const Str health[] = {STR_INIT("unknown"), STR_INIT("up"), STR_INIT("down")};
+    json_begin_object(w);
+    json_key_lit(w, "discoveredLabels");
+    put_labels(w, t->discovered);
+    json_key_lit(w, "labels");
+    put_labels(w, t->labels);
+    json_key_lit(w, "scrapePool");
+    json_str(w, t->pool);
+    json_key_lit(w, "scrapeUrl");
+    json_str(w, t->url);
+    json_key_lit(w, "globalUrl");
+    json_str(w, t->url);
+    json_key_lit(w, "lastError");
+    json_str(w, t->last_error);
+    json_key_lit(w, "lastScrape");
+    put_time(w, t->last_scrape_ms);
+    json_key_lit(w, "lastScrapeDuration");
+    json_f64(w, t->last_duration_s);
+    json_key_lit(w, "health");
+    json_str(w, health[t->health]);
+    json_key_lit(w, "scrapeInterval");
+    put_duration(w, t->interval_ms);
+    json_key_lit(w, "scrapeTimeout");
+    put_duration(w, t->timeout_ms);
+    json_end_object(w);
+}
+
+static void put_dropped(JsonWriter *w, const ScrapeTargetInfo *t) {
+    json_begin_object(w);
+    json_key_lit(w, "discoveredLabels");
+    put_labels(w, t->discovered);
+    json_key_lit(w, "scrapePool");
+    json_str(w, t->pool);
+    json_end_object(w);
+}
+
+static void put_dropped_counts(JsonWriter *w, const ScrapeTargetInfo *v, size_t n) {
+    json_begin_object(w);
+    for (size_t i = 0; i < n;) {
+        size_t from = i;
+        int64_t dropped = 0;
+        for (; i < n && str_eq(v[i].pool, v[from].pool); i++) dropped += v[i].dropped;
+        json_key(w, v[from].pool);
+        json_i64(w, dropped);
+    }
+    json_end_object(w);
+}
+
+static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
+    Server *s = ctx;
+    Arena *arena = arena_create(TARGETS_BUDGET);
+    ScrapeTargetInfo *v = NULL;
+    size_t n = 0;
+    if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
+    bool active = !str_eq_lit(state, "dropped"), dropped = !str_eq_lit(state, "active");
+    json_begin_object(w);
+    json_key_lit(w, "activeTargets");
+    json_begin_array(w);
+    for (size_t i = 0; active && i < n; i++) {
+        if (!v[i].dropped && (pool.n == 0 || str_eq(pool, v[i].pool))) put_active(w, &v[i]);
+    }
+    json_end_array(w);
+    json_key_lit(w, "droppedTargets");
+    json_begin_array(w);
+    for (size_t i = 0; dropped && i < n; i++) {
+        if (v[i].dropped && (pool.n == 0 || str_eq(pool, v[i].pool))) put_dropped(w, &v[i]);
+    }
+    json_end_array(w);
+    json_key_lit(w, "droppedTargetCounts");
+    put_dropped_counts(w, v, n);
+    json_end_object(w);
+    arena_free(arena);
+}
+
+static void put_scrape_pools(void *ctx, JsonWriter *w) {
+    Server *s = ctx;
+    Arena *arena = arena_create(TARGETS_BUDGET);
+    ScrapeTargetInfo *v = NULL;
+    size_t n = 0;
+    if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || !str_eq(v[i].pool, v[i - 1].pool)) json_str(w, v[i].pool);
+    }
+    json_end_array(w);
+    arena_free(arena);
+}
+
+static void put_config(void *ctx, Buf *yaml) {
+    Server *s = ctx;
+    mutex_lock(&s->scrape_mutex);
+    buf_put_str(yaml, buf_str(&s->scrape_text));
+    mutex_unlock(&s->scrape_mutex);
+}
+
+static void put_flag(JsonWriter *w, Str name, Str value) {
+    json_key(w, name);
+    json_str(w, value);
+}
+
+/* The flags that clients of Prometheus look at. */
+static void put_flags(void *ctx, JsonWriter *w) {
+    Server *s = ctx;
+    Buf text = {0};
+    json_begin_object(w);
+    put_flag(w, STR("config.file"), s->config->files.prometheus);
+    duration_put_prom(&text, s->config->query.lookback_ms);
+    put_flag(w, STR("query.lookback-delta"), buf_str(&text));
+    buf_clear(&text);
+    duration_put_prom(&text, s->config->query.timeout_ms);
+    put_flag(w, STR("query.timeout"), buf_str(&text));
+    put_flag(w, STR("storage.tsdb.path"), s->config->storage.data_dir);
+    buf_clear(&text);
+    duration_put_prom(&text, s->config->storage.metrics_retention_ms);
+    put_flag(w, STR("storage.tsdb.retention.time"), buf_str(&text));
+    put_flag(w, STR("web.enable-remote-write-receiver"), STR("true"));
+    json_end_object(w);
+    buf_done(&text);
+}
+
+static void config_state(void *ctx, bool *ret_ok, int64_t *ret_t_ns) {
+    Server *s = ctx;
+    *ret_ok = atomic_load(&s->config_ok);
+    *ret_t_ns = atomic_load(&s->config_ns);
+}
+
+void server_open_prom_api(Server *s) {
+    Buf retention = {0};
+    duration_put_prom(&retention, s->config->storage.metrics_retention_ms);
+    s->prom_api = prom_api_create(&(PromApiOptions){
+        .store = s->metrics,
+        .engine = {.lookback_ms = s->config->query.lookback_ms, .samples_max = (uint64_t)s->config->query.max_samples},
+        .query_timeout_ms = s->config->query.timeout_ms,
+        .query_arena_bytes = (size_t)s->config->query.memory_bytes,
+        .storage_retention = buf_str(&retention),
+        .ctx = s,
+        .ready = is_ready,
+        .put_targets = put_targets,
+        .put_scrape_pools = put_scrape_pools,
+        .put_config = put_config,
+        .put_flags = put_flags,
+        .config_state = config_state,
+    });
+    buf_done(&retention);
+}
