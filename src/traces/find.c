@@ -19,7 +19,7 @@ static int cmp_newest(const void *a, const void *b) {
     return memcmp(x->id.b, y->id.b, 16);
 }
 
-void top_compact(TopTraces *t) {
+void trace_top_compact(TopTraces *t) {
     if (t->sorted == t->hits.n) return;
     qsort(t->hits.v, t->hits.n, sizeof(TopHit), cmp_by_id);
     size_t n = 0;
@@ -34,10 +34,10 @@ void top_compact(TopTraces *t) {
     t->sorted = t->hits.n = n;
 }
 
-void top_add(TopTraces *t, TraceId id, int64_t start_ns) {
+void trace_top_add(TopTraces *t, TraceId id, int64_t start_ns) {
     if (start_ns < t->at_least_ns) return;
     vec_push(&t->hits, (TopHit){id, start_ns});
-    if (t->hits.n - t->sorted >= MAX(t->sorted, COMPACT_MIN)) top_compact(t);
+    if (t->hits.n - t->sorted >= MAX(t->sorted, COMPACT_MIN)) trace_top_compact(t);
 }
 
 bool trace_is_deleted(TraceDeletions d, TraceId id, uint64_t part_id) {
@@ -47,14 +47,14 @@ bool trace_is_deleted(TraceDeletions d, TraceId id, uint64_t part_id) {
     return false;
 }
 
-void find_query_init(FindQuery *q, const TraceFind *req) {
+void trace_find_query_init(FindQuery *q, const TraceFind *req) {
     *q = (FindQuery){.req = req, .top = {.limit = req->limit, .at_least_ns = INT64_MIN}};
     q->tags = mem_alloc_array(req->n_tags + 1, sizeof(TagQuery));
-    for (size_t i = 0; i < req->n_tags; i++) tag_query_init(&q->tags[i], &req->tags[i]);
+    for (size_t i = 0; i < req->n_tags; i++) trace_tag_query_init(&q->tags[i], &req->tags[i]);
 }
 
-void find_query_done(FindQuery *q) {
-    for (size_t i = 0; i < q->req->n_tags; i++) tag_query_done(&q->tags[i]);
+void trace_find_query_done(FindQuery *q) {
+    for (size_t i = 0; i < q->req->n_tags; i++) trace_tag_query_done(&q->tags[i]);
     mem_free(q->tags);
     vec_done(&q->top.hits);
 }
@@ -66,7 +66,7 @@ static bool op_matches(const TraceFind *req, Str service, Str name) {
            (req->operation.n == 0 || str_eq(req->operation, name));
 }
 
-void head_view_init(HeadView *v, Head *h, FindQuery *q) {
+void trace_head_view_init(HeadView *v, Head *h, FindQuery *q) {
     const TraceFind *req = q->req;
     *v = (HeadView){.head = trace_head_ref(h),
         .n_spans = h->n_spans,
@@ -84,10 +84,10 @@ void head_view_init(HeadView *v, Head *h, FindQuery *q) {
     v->scope_tags = mem_alloc_zero(req->n_tags * v->n_scopes + 1);
     for (size_t t = 0; v->any_op && t < req->n_tags; t++) {
         for (size_t i = 0; i < v->n_resources; i++) {
-            v->resource_tags[t * v->n_resources + i] = tag_matches_resource(&q->tags[t], h->resources.v[i].bytes);
+            v->resource_tags[t * v->n_resources + i] = trace_tag_matches_resource(&q->tags[t], h->resources.v[i].bytes);
         }
         for (size_t i = 0; i < v->n_scopes; i++) {
-            v->scope_tags[t * v->n_scopes + i] = tag_matches_scope(&q->tags[t], h->scopes.v[i]);
+            v->scope_tags[t * v->n_scopes + i] = trace_tag_matches_scope(&q->tags[t], h->scopes.v[i]);
         }
     }
     if (!h->has_deletions) return;
@@ -95,7 +95,7 @@ void head_view_init(HeadView *v, Head *h, FindQuery *q) {
     for (size_t i = 0; i < h->traces.n; i++) v->deleted_before[i] = h->traces.v[i].deleted_before;
 }
 
-void head_view_done(HeadView *v) {
+void trace_head_view_done(HeadView *v) {
     mem_free(v->ops);
     mem_free(v->resource_tags);
     mem_free(v->scope_tags);
@@ -113,13 +113,14 @@ static bool row_has_tag(const HeadView *v, size_t t, TagQuery *q, const HeadSpan
     const SpanPayload *p = &s->chunk->payload;
     if (v->resource_tags[t * v->n_resources + s->chunk->resources[row->resource]]) return true;
     if (v->scope_tags[t * v->n_scopes + s->chunk->scopes[row->scope]]) return true;
-    if (tag_matches_fields(q, row->kind, row->status)) return true;
+    if (trace_tag_matches_fields(q, row->kind, row->status)) return true;
     Cursor c = row->rest;
-    if (tag_matches_attrs(q, &c, p->strings, p->n_strings)) return true;
+    if (trace_tag_matches_attrs(q, &c, p->strings, p->n_strings)) return true;
     SpanExtra x;
     if (!row->has_extra || !span_extra_read(&c, &x)) return false;
-    return tag_matches_texts(q, x.status_message, x.trace_state) ||
-           tag_matches_events(q, &c, p->strings, p->n_strings) || tag_matches_links(q, &c, p->strings, p->n_strings);
+    return trace_tag_matches_texts(q, x.status_message, x.trace_state) ||
+           trace_tag_matches_events(q, &c, p->strings, p->n_strings) ||
+           trace_tag_matches_links(q, &c, p->strings, p->n_strings);
 }
 
 static bool row_has_tags(const HeadView *v, FindQuery *q, const HeadSpan *s) {
@@ -146,8 +147,8 @@ ErrCode trace_head_find(const HeadView *v, FindQuery *q, Err *reterr) {
         if (!row_has_tags(v, q, s)) continue;
         TraceId id;
         memcpy(id.b, s->row.p, 16);
-        top_add(&q->top, id, s->start_ns);
+        trace_top_add(&q->top, id, s->start_ns);
     }
-    top_compact(&q->top);
+    trace_top_compact(&q->top);
     return OK;
 }

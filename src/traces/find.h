@@ -17,9 +17,9 @@ typedef struct TopTraces {
     uint32_t limit;      /* 0: none */
     int64_t at_least_ns; /* an older hit cannot get in any more */
 } TopTraces;
-void top_add(TopTraces *t, TraceId id, int64_t start_ns);
+void trace_top_add(TopTraces *t, TraceId id, int64_t start_ns);
 /* One hit per trace, newest first, at most limit. */
-void top_compact(TopTraces *t);
+void trace_top_compact(TopTraces *t);
 
 /* Deleted traces: parts up to part_id_max do not show them. */
 typedef struct TraceDeletion {
@@ -39,8 +39,8 @@ typedef struct FindQuery {
     TraceDeletions deletions;
     uint64_t corrupt_blocks; /* left out */
 } FindQuery;
-void find_query_init(FindQuery *q, const TraceFind *req);
-void find_query_done(FindQuery *q);
+void trace_find_query_init(FindQuery *q, const TraceFind *req);
+void trace_find_query_done(FindQuery *q);
 
 /* What a head's readers need from behind the lock. */
 typedef struct HeadView {
@@ -55,12 +55,12 @@ typedef struct HeadView {
     uint32_t *deleted_before; /* by trace; NULL: no deletions */
 } HeadView;
 /* Under the head lock. */
-void head_view_init(HeadView *v, Head *h, FindQuery *q);
-void head_view_done(HeadView *v);
+void trace_head_view_init(HeadView *v, Head *h, FindQuery *q);
+void trace_head_view_done(HeadView *v);
 /* Without it. */
 ErrCode trace_head_find(const HeadView *v, FindQuery *q, Err *reterr);
 
 /* All parts of a snapshot, newest block first. */
-ErrCode parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr);
+ErrCode trace_parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr);
 
 #endif

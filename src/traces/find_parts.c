@@ -48,9 +48,10 @@ static bool plan_tag(const TracePart *p, TagQuery *q, Arena *arena, PartTag *ret
     ret->resources = arena_alloc_zero(arena, p->n_resources + 1);
     ret->scopes = arena_alloc_zero(arena, p->n_scopes + 1);
     if (!ret->resources || !ret->scopes) return false;
-    for (uint32_t i = 0; i < p->n_resources; i++) ret->resources[i] = tag_matches_resource(q, p->resources[i].bytes);
+    for (uint32_t i = 0; i < p->n_resources; i++)
+        ret->resources[i] = trace_tag_matches_resource(q, p->resources[i].bytes);
     for (uint32_t i = 0; i < p->n_scopes; i++) {
-        ret->scopes[i] = tag_matches_scope(q, p->scopes[i]);
+        ret->scopes[i] = trace_tag_matches_scope(q, p->scopes[i]);
         ret->any_scope |= ret->scopes[i];
     }
     ret->in_events = q->special == TAG_EVENT_NAME || key_is_known(p, q->key);
@@ -226,7 +227,7 @@ static bool value_matches(TagQuery *q, const WideValue *v) {
         a.b = v->b;
     else
         a.s = v->s;
-    return tag_matches_value(q, &a);
+    return trace_tag_matches_value(q, &a);
 }
 
 static Str text_of(const WideValue *v) { return v && v->type == WIDE_STR ? v->s : STR_NULL; }
@@ -243,15 +244,15 @@ static bool row_matches(const BlockScan *s, TagQuery *q, const PartTag *tag, con
     if (c->scope && number_in(&c->scope[row], tag->scopes, p->n_scopes)) return true;
     uint8_t status = c->status && c->status[row].type == WIDE_I64 ? (uint8_t)c->status[row].i : SPAN_STATUS_UNSET;
     bool op = c->op && c->op[row].type == WIDE_I64 && c->op[row].i >= 0 && c->op[row].i < p->n_ops;
-    if (tag_matches_fields(q, op ? p->ops[c->op[row].i].kind : 0, status)) return true;
-    if (tag_matches_texts(
+    if (trace_tag_matches_fields(q, op ? p->ops[c->op[row].i].kind : 0, status)) return true;
+    if (trace_tag_matches_texts(
             q, text_of(c->message ? &c->message[row] : NULL), text_of(c->state ? &c->state[row] : NULL))) {
         return true;
     }
     if (c->attr && value_matches(q, &c->attr[row])) return true;
-    if (c->events && blob_matches(q, &c->events[row], tag_matches_events)) return true;
-    if (c->links && blob_matches(q, &c->links[row], tag_matches_links)) return true;
-    return c->rest && blob_matches(q, &c->rest[row], tag_matches_attrs);
+    if (c->events && blob_matches(q, &c->events[row], trace_tag_matches_events)) return true;
+    if (c->links && blob_matches(q, &c->links[row], trace_tag_matches_links)) return true;
+    return c->rest && blob_matches(q, &c->rest[row], trace_tag_matches_attrs);
 }
 
 static ErrCode keep_by_tag(BlockScan *s, TagQuery *q, const PartTag *tag) {
@@ -276,9 +277,9 @@ static ErrCode take_hits(BlockScan *s) {
     for (size_t i = 0; !e && i < s->rows.n; i++) {
         uint32_t row = s->rows.v[i];
         TraceId id = trace_part_id(s->plan->part, groups[row]);
-        if (!trace_is_deleted(s->q->deletions, id, s->plan->id)) top_add(&s->q->top, id, t[row]);
+        if (!trace_is_deleted(s->q->deletions, id, s->plan->id)) trace_top_add(&s->q->top, id, t[row]);
     }
-    top_compact(&s->q->top);
+    trace_top_compact(&s->q->top);
     return e;
 }
 
@@ -322,7 +323,7 @@ static ErrCode plan_blocks(const PartSnapshot *parts, FindQuery *q, Arena *arena
     return OK;
 }
 
-ErrCode parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr) {
+ErrCode trace_parts_find(const PartSnapshot *parts, FindQuery *q, Err *reterr) {
     Arena *plans = arena_create(SCRATCH_BYTES);
     BlockPlans blocks = {0};
     BlockScan scan = {.q = q, .arena = arena_create(SCRATCH_BYTES), .err = reterr};

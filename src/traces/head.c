@@ -17,7 +17,7 @@ Head *trace_head_create(void) {
     h->op_index = u64map_create();
     h->trace_index = u64map_create();
     h->span_index = u64map_create();
-    red_table_init(&h->red);
+    trace_red_table_init(&h->red);
     h->min_t_ns = INT64_MAX;
     h->max_t_ns = INT64_MIN;
     h->created_mono_ns = clock_mono_ns();
@@ -33,7 +33,7 @@ Head *trace_head_unref(Head *h) {
     if (!h || atomic_fetch_sub(&h->refs, 1) != 1) return NULL;
     for (HeadChunk *c = h->chunks, *next; c; c = next) {
         next = c->next;
-        head_chunk_free(c);
+        trace_head_chunk_free(c);
     }
     for (size_t i = 0; i < HEAD_SEGMENTS_MAX; i++) mem_free(h->segments[i]);
     map_free(h->resource_index);
@@ -49,15 +49,15 @@ Head *trace_head_unref(Head *h) {
     vec_done(&h->names);
     vec_done(&h->ops);
     vec_done(&h->traces);
-    red_table_done(&h->red);
+    trace_red_table_done(&h->red);
     mem_free(h);
     return NULL;
 }
 
-HeadChunk *head_chunk_create(Buf *payload) {
+HeadChunk *trace_head_chunk_create(Buf *payload) {
     HeadChunk *c = NEW(HeadChunk);
     c->bytes = buf_take(payload, &c->n_bytes);
-    if (!span_payload_open(str_of(c->bytes, c->n_bytes), &c->payload)) return head_chunk_free(c);
+    if (!span_payload_open(str_of(c->bytes, c->n_bytes), &c->payload)) return trace_head_chunk_free(c);
     const SpanPayload *p = &c->payload;
     size_t n = (size_t)p->n_resources + p->n_scopes + p->n_strings;
     c->resources = mem_alloc_zero((n + 1) * sizeof(uint32_t));
@@ -66,7 +66,7 @@ HeadChunk *head_chunk_create(Buf *payload) {
     return c;
 }
 
-HeadChunk *head_chunk_free(HeadChunk *c) {
+HeadChunk *trace_head_chunk_free(HeadChunk *c) {
     if (!c) return NULL;
     span_payload_done(&c->payload);
     mem_free(c->resources);
@@ -136,7 +136,7 @@ static uint32_t intern_op(Head *h, uint32_t service, uint32_t name, uint8_t kind
 
 static uint64_t trace_key(TraceId id) { return hash_bytes(id.b, sizeof id.b, hash_process_seed()); }
 
-HeadTrace *head_trace(const Head *h, TraceId id) {
+HeadTrace *trace_head_trace(const Head *h, TraceId id) {
     uint64_t *at = u64map_get(h->trace_index, trace_key(id));
     for (uint32_t i = at ? (uint32_t)*at : HEAD_NONE; i != HEAD_NONE; i = h->traces.v[i].next_same) {
         if (trace_id_eq(h->traces.v[i].id, id)) return &h->traces.v[i];
@@ -157,8 +157,8 @@ static uint32_t trace_put(Head *h, TraceId id) {
     return (uint32_t)(h->traces.n - 1);
 }
 
-void head_delete_trace(Head *h, TraceId id) {
-    HeadTrace *t = head_trace(h, id);
+void trace_head_delete_trace(Head *h, TraceId id) {
+    HeadTrace *t = trace_head_trace(h, id);
     if (!t) return;
     t->deleted_before = h->n_spans;
     h->has_deletions = true;
@@ -208,7 +208,7 @@ static void count_request(Head *h, const SpanRowView *v, uint32_t service) {
     if (!serves && !span_id_is_zero(v->parent_id)) return;
     int64_t duration;
     if (__builtin_sub_overflow(v->end_ns, v->start_ns, &duration)) duration = 0;
-    red_table_add(
+    trace_red_table_add(
         &h->red, service, red_slot(v->start_ns), serves ? 0 : 1, duration, v->end_ns, v->status == SPAN_STATUS_ERROR);
 }
 
@@ -245,13 +245,13 @@ static bool apply_row(Head *h, HeadChunk *c, Str row) {
     return true;
 }
 
-bool head_has_room(const Head *h, uint32_t n_rows) {
+bool trace_head_has_room(const Head *h, uint32_t n_rows) {
     return n_rows <= HEAD_SEGMENTS_MAX * HEAD_SEGMENT_SPANS - h->n_spans;
 }
 
 uint32_t trace_head_apply(Head *h, HeadChunk *c) {
     const SpanPayload *p = &c->payload;
-    ASSERT(head_has_room(h, p->n_rows));
+    ASSERT(trace_head_has_room(h, p->n_rows));
     for (uint32_t i = 0; i < p->n_resources; i++) c->resources[i] = intern_resource(h, p->resources[i]);
     for (uint32_t i = 0; i < p->n_scopes; i++) c->scopes[i] = intern_scope(h, p->scopes[i]);
     c->next = h->chunks;
@@ -266,7 +266,7 @@ uint32_t trace_head_apply(Head *h, HeadChunk *c) {
     return duplicates;
 }
 
-bool head_read_chain(const Head *h, uint32_t last, uint32_t deleted_before, SpanSink *sink) {
+bool trace_head_read_chain(const Head *h, uint32_t last, uint32_t deleted_before, SpanSink *sink) {
     for (uint32_t i = last; i != HEAD_NONE && i >= deleted_before;) {
         const HeadSpan *s = head_span(h, i);
         if (!span_sink_row(sink, &s->chunk->payload, s->row)) return false;
@@ -283,7 +283,7 @@ static uint64_t call_key(uint32_t trace, const uint8_t *span_id) {
     return hash_u64(id ^ hash_u64(trace));
 }
 
-void head_calls(
+void trace_head_calls(
     const Head *h, const uint32_t *service_of, uint32_t n_spans, int64_t start_ns, int64_t end_ns, CallTable *ret) {
     U64Map *owner = u64map_create(); /* span -> service */
     SpanRowView v;
@@ -299,7 +299,7 @@ void head_calls(
         uint64_t *parent = u64map_get(owner, call_key(s->trace, v.parent_id.b));
         if (!parent) continue;
         uint32_t child = service_of[s->chunk->resources[v.resource]];
-        call_table_add(ret, (uint32_t)*parent, child, red_slot(s->start_ns), 1);
+        trace_call_table_add(ret, (uint32_t)*parent, child, red_slot(s->start_ns), 1);
     }
     u64map_free(owner);
 }

@@ -78,24 +78,24 @@ Head *trace_head_ref(Head *h);
 Head *trace_head_unref(Head *h); /* frees the last; returns NULL */
 
 /* Takes *payload over (it is empty afterwards). NULL: malformed. */
-ATTR_MUST HeadChunk *head_chunk_create(Buf *payload);
-HeadChunk *head_chunk_free(HeadChunk *c);
+ATTR_MUST HeadChunk *trace_head_chunk_create(Buf *payload);
+HeadChunk *trace_head_chunk_free(HeadChunk *c);
 
 static inline const HeadSpan *head_span(const Head *h, uint32_t i) {
     return &h->segments[i / HEAD_SEGMENT_SPANS][i % HEAD_SEGMENT_SPANS];
 }
 /* Whether a payload of that many rows still fits. */
-bool head_has_room(const Head *h, uint32_t n_rows);
+bool trace_head_has_room(const Head *h, uint32_t n_rows);
 /* Adds the spans of a payload and owns it from now on. Gives the number of spans that were there already. */
 uint32_t trace_head_apply(Head *h, HeadChunk *chunk);
 /* NULL when the head has no such trace. */
-HeadTrace *head_trace(const Head *h, TraceId id);
-void head_delete_trace(Head *h, TraceId id);
+HeadTrace *trace_head_trace(const Head *h, TraceId id);
+void trace_head_delete_trace(Head *h, TraceId id);
 /* Decodes the spans from `last` back to deleted_before into the sink; no lock needed. false: budget used up. */
-ATTR_MUST bool head_read_chain(const Head *h, uint32_t last, uint32_t deleted_before, SpanSink *sink);
+ATTR_MUST bool trace_head_read_chain(const Head *h, uint32_t last, uint32_t deleted_before, SpanSink *sink);
 /* Calls between services among the first n_spans spans, over [start, end]; no lock needed. service_of: the head's
  * service number of each of its resources, copied under the lock. */
-void head_calls(
+void trace_head_calls(
     const Head *h, const uint32_t *service_of, uint32_t n_spans, int64_t start_ns, int64_t end_ns, CallTable *ret);
 
 #endif

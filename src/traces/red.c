@@ -16,9 +16,9 @@ static double bin_low_s(unsigned bin) {
     return (double)(UINT64_C(1) << octave) * (1 + part / 8.0) / 1e9;
 }
 
-void red_table_init(RedTable *t) { *t = (RedTable){.index = u64map_create(), .last = SIZE_MAX}; }
+void trace_red_table_init(RedTable *t) { *t = (RedTable){.index = u64map_create(), .last = SIZE_MAX}; }
 
-void red_table_done(RedTable *t) {
+void trace_red_table_done(RedTable *t) {
     vec_foreach(RedCell, c, &t->cells) vec_done(&c->bins);
     vec_done(&t->cells);
     u64map_free(t->index);
@@ -62,7 +62,7 @@ static void add_bin(RedCell *c, uint16_t bin, uint32_t n) {
     c->bins.v[lo] = (RedBin){bin, n};
 }
 
-void red_table_add(
+void trace_red_table_add(
     RedTable *t, uint32_t service, int32_t slot, uint8_t role, int64_t duration_ns, int64_t end_ns, bool error) {
     RedCell *c = cell_of(t, service, slot, role);
     size_t before = c->bins.cap;
@@ -73,19 +73,19 @@ void red_table_add(
     t->memory_bytes += (c->bins.cap - before) * sizeof(RedBin);
 }
 
-void red_cell_add_bins(RedCell *to, const RedCell *from) {
+void trace_red_cell_add_bins(RedCell *to, const RedCell *from) {
     vec_foreach(const RedBin, b, &from->bins) add_bin(to, b->bin, b->n);
 }
 
-void red_table_add_cell(RedTable *t, uint32_t service, int32_t slot, const RedCell *from) {
+void trace_red_table_add_cell(RedTable *t, uint32_t service, int32_t slot, const RedCell *from) {
     RedCell *c = cell_of(t, service, slot, from->role);
     c->requests += from->requests;
     c->errors += from->errors;
     c->last_ns = MAX(c->last_ns, from->last_ns);
-    red_cell_add_bins(c, from);
+    trace_red_cell_add_bins(c, from);
 }
 
-void red_table_encode(const RedTable *t, Buf *out) {
+void trace_red_table_encode(const RedTable *t, Buf *out) {
     vec_foreach(const RedCell, c, &t->cells) {
         buf_put_uvarint(out, c->service);
         buf_put_svarint(out, c->slot);
@@ -103,7 +103,7 @@ void red_table_encode(const RedTable *t, Buf *out) {
     }
 }
 
-bool red_cell_decode(Cursor *c, RedCell *cell) {
+bool trace_red_cell_decode(Cursor *c, RedCell *cell) {
     if (cursor_left(c) == 0 || c->bad) return false;
     cell->service = (uint32_t)cursor_uvarint(c);
     cell->slot = (int32_t)cursor_svarint(c);
@@ -122,7 +122,7 @@ bool red_cell_decode(Cursor *c, RedCell *cell) {
     return !c->bad;
 }
 
-double red_cell_quantile_s(const RedCell *cell, double q) {
+double trace_red_cell_quantile_s(const RedCell *cell, double q) {
     uint64_t total = 0, below = 0;
     vec_foreach(const RedBin, b, &cell->bins) total += b->n;
     if (total == 0) return 0;
@@ -142,15 +142,15 @@ double red_cell_quantile_s(const RedCell *cell, double q) {
 
 #define CALL_SERVICES_MAX (1u << 18)
 
-void call_table_init(CallTable *t) { *t = (CallTable){.index = u64map_create()}; }
+void trace_call_table_init(CallTable *t) { *t = (CallTable){.index = u64map_create()}; }
 
-void call_table_done(CallTable *t) {
+void trace_call_table_done(CallTable *t) {
     vec_done(&t->cells);
     u64map_free(t->index);
     *t = (CallTable){0};
 }
 
-void call_table_add(CallTable *t, uint32_t parent, uint32_t child, int32_t slot, uint64_t calls) {
+void trace_call_table_add(CallTable *t, uint32_t parent, uint32_t child, int32_t slot, uint64_t calls) {
     if (parent >= CALL_SERVICES_MAX || child >= CALL_SERVICES_MAX) return;
     uint64_t key = (uint64_t)parent << 46 | (uint64_t)child << 28 | ((uint32_t)slot & 0xfffffffu);
     bool inserted;
@@ -162,7 +162,7 @@ void call_table_add(CallTable *t, uint32_t parent, uint32_t child, int32_t slot,
     t->cells.v[*at].calls += calls;
 }
 
-void call_table_encode(const CallTable *t, Buf *out) {
+void trace_call_table_encode(const CallTable *t, Buf *out) {
     vec_foreach(const CallCell, c, &t->cells) {
         buf_put_uvarint(out, c->parent);
         buf_put_uvarint(out, c->child);
@@ -171,7 +171,7 @@ void call_table_encode(const CallTable *t, Buf *out) {
     }
 }
 
-bool call_cell_decode(Cursor *c, CallCell *ret) {
+bool trace_call_cell_decode(Cursor *c, CallCell *ret) {
     if (cursor_left(c) == 0 || c->bad) return false;
     ret->parent = (uint32_t)cursor_uvarint(c);
     ret->child = (uint32_t)cursor_uvarint(c);

@@ -36,18 +36,18 @@ typedef struct RedTable {
     size_t memory_bytes;
 } RedTable;
 
-void red_table_init(RedTable *t);
-void red_table_done(RedTable *t);
+void trace_red_table_init(RedTable *t);
+void trace_red_table_done(RedTable *t);
 /* One request. slot is the caller's number of the time slot. */
-void red_table_add(
+void trace_red_table_add(
     RedTable *t, uint32_t service, int32_t slot, uint8_t role, int64_t duration_ns, int64_t end_ns, bool error);
-void red_table_add_cell(RedTable *t, uint32_t service, int32_t slot, const RedCell *cell);
-void red_table_encode(const RedTable *t, Buf *out);
+void trace_red_table_add_cell(RedTable *t, uint32_t service, int32_t slot, const RedCell *cell);
+void trace_red_table_encode(const RedTable *t, Buf *out);
 /* Reads the next cell into *cell, reusing its bins; false at the end (c->bad: malformed). */
-ATTR_MUST bool red_cell_decode(Cursor *c, RedCell *cell);
-void red_cell_add_bins(RedCell *to, const RedCell *from);
+ATTR_MUST bool trace_red_cell_decode(Cursor *c, RedCell *cell);
+void trace_red_cell_add_bins(RedCell *to, const RedCell *from);
 /* Seconds; 0 when there were no requests. q in [0, 1]. */
-double red_cell_quantile_s(const RedCell *cell, double q);
+double trace_red_cell_quantile_s(const RedCell *cell, double q);
 /* Floor division: the one-minute slot of a time. */
 static inline int32_t red_slot(int64_t t_ns) {
     int64_t s = t_ns / RED_SLOT_NS;
@@ -66,11 +66,11 @@ typedef struct CallTable {
     U64Map *index;
 } CallTable;
 
-void call_table_init(CallTable *t);
-void call_table_done(CallTable *t);
+void trace_call_table_init(CallTable *t);
+void trace_call_table_done(CallTable *t);
 /* Services beyond 2^18 are not counted. */
-void call_table_add(CallTable *t, uint32_t parent, uint32_t child, int32_t slot, uint64_t calls);
-void call_table_encode(const CallTable *t, Buf *out);
-ATTR_MUST bool call_cell_decode(Cursor *c, CallCell *ret);
+void trace_call_table_add(CallTable *t, uint32_t parent, uint32_t child, int32_t slot, uint64_t calls);
+void trace_call_table_encode(const CallTable *t, Buf *out);
+ATTR_MUST bool trace_call_cell_decode(Cursor *c, CallCell *ret);
 
 #endif

@@ -9,14 +9,14 @@
 
 /* --- heads --- */
 
-size_t engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]) {
+size_t trace_engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]) {
     size_t n = 0;
     for (size_t i = 0; i < e->n_frozen; i++) ret[n++] = trace_head_ref(e->frozen[i]);
     ret[n++] = trace_head_ref(e->active);
     return n;
 }
 
-TraceDeletions engine_deletions(const TraceEngine *e) {
+TraceDeletions trace_engine_deletions(const TraceEngine *e) {
     TraceDeletion *v = mem_alloc_array(e->deletions.n + 1, sizeof *v);
     if (e->deletions.n) memcpy(v, e->deletions.v, e->deletions.n * sizeof *v);
     return (TraceDeletions){v, e->deletions.n};
@@ -37,7 +37,7 @@ static bool freeze_active(TraceEngine *e) {
     e->active = trace_head_create();
     atomic_store(&e->active_bytes, 0);
     mutex_unlock(&e->head_lock);
-    engine_wake(e);
+    trace_engine_wake(e);
     return true;
 }
 
@@ -69,8 +69,8 @@ static void delete_in_heads(TraceEngine *e, Str payload) {
     TraceId id;
     if (payload.n != sizeof id.b) return;
     memcpy(id.b, payload.p, sizeof id.b);
-    for (size_t i = 0; i < e->n_frozen; i++) head_delete_trace(e->frozen[i], id);
-    head_delete_trace(e->active, id);
+    for (size_t i = 0; i < e->n_frozen; i++) trace_head_delete_trace(e->frozen[i], id);
+    trace_head_delete_trace(e->active, id);
 }
 
 static void on_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
@@ -115,13 +115,13 @@ static ErrCode check_room(const TraceEngine *e, size_t n_rows, Err *reterr) {
 
 static ErrCode append_payload(TraceEngine *e, Buf *payload, TraceAppendResult *ret, Err *reterr) {
     if (payload->n > PAYLOAD_MAX) return err_set(reterr, ERR_TOO_LARGE, "a request of %zu bytes of spans", payload->n);
-    AppendItem item = {.chunk = head_chunk_create(payload)};
+    AppendItem item = {.chunk = trace_head_chunk_create(payload)};
     ASSERT(item.chunk); /* our own encoder wrote it */
     Str bytes = str_of(item.chunk->bytes, item.chunk->n_bytes);
     uint32_t n = item.chunk->payload.n_rows;
     ErrCode code = commit_submit(e->commits, WAL_SPANS, bytes, &item, reterr);
     if (code) {
-        head_chunk_free(item.chunk);
+        trace_head_chunk_free(item.chunk);
         return code;
     }
     ret->duplicates = item.duplicates;
@@ -158,7 +158,7 @@ static ErrCode engine_append(TraceStore *s, const SpansBatch *batch, TraceAppend
 /* While the log is read there is no writer thread yet: a full head goes to disk at once, so memory stays bounded. */
 static ErrCode replay_flush(TraceEngine *e, WalPos end) {
     e->active->wal_end = end;
-    ErrCode code = engine_flush_head(e, e->active, NULL);
+    ErrCode code = trace_engine_flush_head(e, e->active, NULL);
     if (code) return code;
     trace_head_unref(e->active);
     e->active = trace_head_create();
@@ -173,24 +173,24 @@ static ErrCode on_replay(void *ctx, WalPos pos, uint8_t type, Str payload) {
         bool known;
         if (payload.n == sizeof id.b) { /* all parts of now are older than this record */
             memcpy(id.b, payload.p, sizeof id.b);
-            engine_delete_in_parts(e, id, &known);
+            trace_engine_delete_in_parts(e, id, &known);
         }
         return OK;
     }
     if (type != WAL_SPANS) return OK;
     Buf copy = {0};
     buf_put_str(&copy, payload);
-    HeadChunk *c = head_chunk_create(&copy);
+    HeadChunk *c = trace_head_chunk_create(&copy);
     buf_done(&copy);
     if (!c) {
         atomic_fetch_add(&e->refused_payloads, 1);
         return OK;
     }
     ErrCode code = OK;
-    bool full = e->active->bytes >= e->opts.head_bytes_max || !head_has_room(e->active, c->payload.n_rows);
+    bool full = e->active->bytes >= e->opts.head_bytes_max || !trace_head_has_room(e->active, c->payload.n_rows);
     if (full) code = replay_flush(e, pos);
     if (code) {
-        head_chunk_free(c);
+        trace_head_chunk_free(c);
         return code;
     }
     trace_head_apply(e->active, c);
@@ -220,7 +220,7 @@ static ErrCode open_storage(TraceEngine *e, Err *reterr) {
     if (!code) code = e->fs->ops->make_dir(e->fs, wal, reterr);
     if (!code) code = e->fs->ops->sync_dir(e->fs, e->dir, reterr);
     if (!code) code = partset_open(e->fs, parts, &ops, e, &e->parts, reterr);
-    if (!code) code = engine_load_deletions(e, reterr);
+    if (!code) code = trace_engine_load_deletions(e, reterr);
     if (code) return code;
     return wal_open(e->fs, wal, NULL, partset_wal_floor(e->parts), on_replay, e, &e->wal_report, &e->wal, reterr);
 }
@@ -228,8 +228,8 @@ static ErrCode open_storage(TraceEngine *e, Err *reterr) {
 static ErrCode start_threads(TraceEngine *e, Err *reterr) {
     CommitOptions opts = {.name = "traces-wal", .durable = e->opts.durable};
     e->commits = commit_create(e->wal, &opts, on_apply, on_idle, e);
-    if (e->commits) e->flusher = thread_start("traces-flush", engine_flusher, e);
-    if (e->flusher) e->merger = thread_start("traces-merge", engine_merger, e);
+    if (e->commits) e->flusher = thread_start("traces-flush", trace_engine_flusher, e);
+    if (e->flusher) e->merger = thread_start("traces-merge", trace_engine_merger, e);
     if (e->merger) return OK;
     return err_set(reterr, ERR_UNAVAILABLE, "%s: no more threads", e->dir);
 }
@@ -266,11 +266,11 @@ static ErrCode engine_flush(TraceStore *s, Err *reterr) {
     FreezeTask task = {.e = e};
     ErrCode code = OK;
     commit_run(e->commits, freeze_task, &task);
-    code = engine_flush_frozen(e, reterr);
+    code = trace_engine_flush_frozen(e, reterr);
     if (!code && !task.done) { /* there was no place for the active one: now there is */
         commit_run(e->commits, freeze_task, &task);
         if (!task.done) return err_set(reterr, ERR_IO, "the log cannot be cut");
-        code = engine_flush_frozen(e, reterr);
+        code = trace_engine_flush_frozen(e, reterr);
     }
     return code;
 }
@@ -320,14 +320,14 @@ static void engine_stats(TraceStore *s, TraceStoreStats *ret) {
 }
 
 static const TraceStoreOps engine_ops = {.append = engine_append,
-    .get = engine_get,
-    .find = engine_find,
-    .services = engine_services,
-    .operations = engine_operations,
-    .red = engine_red,
-    .red_series = engine_red_series,
-    .dependencies = engine_dependencies,
-    .delete_trace = engine_delete_trace,
+    .get = trace_engine_get,
+    .find = trace_engine_find,
+    .services = trace_engine_services,
+    .operations = trace_engine_operations,
+    .red = trace_engine_red,
+    .red_series = trace_engine_red_series,
+    .dependencies = trace_engine_dependencies,
+    .delete_trace = trace_engine_delete_trace,
     .stats = engine_stats,
     .flush = engine_flush,
     .close = engine_close};

@@ -106,7 +106,7 @@ static void run(uint64_t seed, bool faults) {
             append_batch(&c, arena);
             if (rng_u64(&c.rng) % 5 == 0) (void)c.store->ops->flush(c.store, NULL);
             bool done;
-            if (rng_u64(&c.rng) % 7 == 0) (void)engine_merge_once(engine_of(c.store), &done, NULL);
+            if (rng_u64(&c.rng) % 7 == 0) (void)trace_engine_merge_once(engine_of(c.store), &done, NULL);
         }
         arena_free(arena);
         fs_fault_arm(c.fs, FAULT_NONE, 1, false);

@@ -106,7 +106,7 @@ static ErrCode end_part(FlushJob *j, Err *reterr) {
 
 static ErrCode write_trace(FlushJob *j, const HeadTrace *t, Err *reterr) {
     next_batch(j);
-    if (!head_read_chain(j->h, t->last, t->deleted_before, &j->sink)) {
+    if (!trace_head_read_chain(j->h, t->last, t->deleted_before, &j->sink)) {
         return err_set(reterr, ERR_INTERNAL, "a span in memory does not hold");
     }
     span_batch_sort_dedupe(&j->batch);
@@ -125,7 +125,7 @@ static ErrCode write_parts(FlushJob *j, const TraceRef *v, size_t n, Err *reterr
     return code ? code : end_part(j, reterr);
 }
 
-ErrCode engine_flush_head(TraceEngine *e, Head *h, Err *reterr) {
+ErrCode trace_engine_flush_head(TraceEngine *e, Head *h, Err *reterr) {
     FlushJob j = {.e = e, .h = h, .arena = arena_create(ARENA_UNLIMITED)}; /* holds one trace of a head in memory */
     size_t n;
     TraceRef *traces = sorted_traces(h, &n);
@@ -160,7 +160,7 @@ static void drop_oldest(TraceEngine *e, Head *h) {
     trace_head_unref(h);
 }
 
-ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr) {
+ErrCode trace_engine_flush_frozen(TraceEngine *e, Err *reterr) {
     ErrCode code = OK;
     mutex_lock(&e->flush_lock);
     while (!code) {
@@ -169,8 +169,8 @@ ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr) {
         mutex_unlock(&e->head_lock);
         if (!h) break;
         WalPos end = h->wal_end;
-        code = engine_save_deletions(e, reterr);
-        if (!code) code = engine_flush_head(e, h, reterr);
+        code = trace_engine_save_deletions(e, reterr);
+        if (!code) code = trace_engine_flush_head(e, h, reterr);
         if (code) break;
         drop_oldest(e, h); /* readers look at heads first, then at parts: nothing is missed in between */
         TruncateTask task = {e, end};
@@ -186,7 +186,7 @@ ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr) {
 #define DELETIONS_FILE "deletions"
 #define DELETIONS_BYTES_MAX (64u << 20)
 
-void engine_delete_in_parts(TraceEngine *e, TraceId id, bool *ret_known) {
+void trace_engine_delete_in_parts(TraceEngine *e, TraceId id, bool *ret_known) {
     PartSnapshot snap;
     uint64_t last = 0, number;
     *ret_known = false;
@@ -203,7 +203,7 @@ void engine_delete_in_parts(TraceEngine *e, TraceId id, bool *ret_known) {
     e->deletions_dirty = true;
 }
 
-ErrCode engine_save_deletions(TraceEngine *e, Err *reterr) {
+ErrCode trace_engine_save_deletions(TraceEngine *e, Err *reterr) {
     if (!e->deletions_dirty) return OK;
     char path[FS_PATH_MAX];
     fs_path_join(path, e->dir, DELETIONS_FILE);
@@ -220,7 +220,7 @@ ErrCode engine_save_deletions(TraceEngine *e, Err *reterr) {
     return code;
 }
 
-ErrCode engine_load_deletions(TraceEngine *e, Err *reterr) {
+ErrCode trace_engine_load_deletions(TraceEngine *e, Err *reterr) {
     char path[FS_PATH_MAX];
     fs_path_join(path, e->dir, DELETIONS_FILE);
     if (!e->fs->ops->exists(e->fs, path)) return OK;
@@ -256,7 +256,7 @@ static void prune_deletions(TraceEngine *e) {
 
 /* --- retention, the thread --- */
 
-ErrCode engine_apply_retention(TraceEngine *e, Err *reterr) {
+ErrCode trace_engine_apply_retention(TraceEngine *e, Err *reterr) {
     uint64_t ids[EXPIRED_MAX];
     int64_t cutoff, age_ns;
     if (__builtin_mul_overflow(e->opts.retention_ms, INT64_C(1000000), &age_ns)) age_ns = INT64_MAX;
@@ -270,13 +270,13 @@ ErrCode engine_apply_retention(TraceEngine *e, Err *reterr) {
     return code;
 }
 
-void engine_wake(TraceEngine *e) {
+void trace_engine_wake(TraceEngine *e) {
     mutex_lock(&e->wake_lock);
     cond_broadcast(&e->wake);
     mutex_unlock(&e->wake_lock);
 }
 
-bool engine_wait(TraceEngine *e, int64_t ms) {
+bool trace_engine_wait(TraceEngine *e, int64_t ms) {
     mutex_lock(&e->wake_lock);
     if (!e->stopping && ms > 0) (void)cond_wait_ms(&e->wake, &e->wake_lock, ms);
     bool go_on = !e->stopping;
@@ -291,20 +291,20 @@ static bool has_frozen(TraceEngine *e) {
     return some;
 }
 
-void engine_flusher(void *ctx) {
+void trace_engine_flusher(void *ctx) {
     TraceEngine *e = ctx;
     int64_t next_retention = 0;
     ErrCode code = OK;
     for (;;) {
         /* A head that was frozen meanwhile has woken nobody. */
         int64_t wait_ms = code ? RETRY_MS : has_frozen(e) ? 0 : 1000;
-        if (!engine_wait(e, wait_ms)) return;
+        if (!trace_engine_wait(e, wait_ms)) return;
         Err err = {0};
-        code = has_frozen(e) ? engine_flush_frozen(e, &err) : OK;
+        code = has_frozen(e) ? trace_engine_flush_frozen(e, &err) : OK;
         if (code) log_error("spans cannot be written to disk", "dir", e->dir, "error", err.msg, NULL);
         int64_t now_ms = clock_mono_ns() / 1000000;
         if (code || now_ms < next_retention) continue;
         next_retention = now_ms + RETENTION_EVERY_MS;
-        if (engine_apply_retention(e, &err)) log_error("old spans cannot be removed", "error", err.msg, NULL);
+        if (trace_engine_apply_retention(e, &err)) log_error("old spans cannot be removed", "error", err.msg, NULL);
     }
 }

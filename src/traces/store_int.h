@@ -49,38 +49,38 @@ typedef struct TraceEngine {
 static inline TraceEngine *engine_of(TraceStore *s) { return CONTAINER_OF(s, TraceEngine, base); }
 
 /* Copies of the heads with references, oldest first. Under head_lock. */
-size_t engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]);
+size_t trace_engine_heads(const TraceEngine *e, Head *ret[HEADS_MAX]);
 /* A copy of the deletions (mem_free). Under head_lock. */
-TraceDeletions engine_deletions(const TraceEngine *e);
+TraceDeletions trace_engine_deletions(const TraceEngine *e);
 
 /* trace_store_flush.c */
-ErrCode engine_flush_head(TraceEngine *e, Head *h, Err *reterr); /* parts, manifest; not the list */
-ErrCode engine_flush_frozen(TraceEngine *e, Err *reterr);        /* all of them, then the log is cut */
-void engine_flusher(void *ctx);
-bool engine_wait(TraceEngine *e, int64_t ms); /* false: stopping */
-void engine_wake(TraceEngine *e);
-ErrCode engine_apply_retention(TraceEngine *e, Err *reterr);
+ErrCode trace_engine_flush_head(TraceEngine *e, Head *h, Err *reterr); /* parts, manifest; not the list */
+ErrCode trace_engine_flush_frozen(TraceEngine *e, Err *reterr);        /* all of them, then the log is cut */
+void trace_engine_flusher(void *ctx);
+bool trace_engine_wait(TraceEngine *e, int64_t ms); /* false: stopping */
+void trace_engine_wake(TraceEngine *e);
+ErrCode trace_engine_apply_retention(TraceEngine *e, Err *reterr);
 /* Remembers that the parts of now do not show a trace any more. *ret_known: whether one of them has it. */
-void engine_delete_in_parts(TraceEngine *e, TraceId id, bool *ret_known);
-ErrCode engine_save_deletions(TraceEngine *e, Err *reterr); /* when they have changed; under flush_lock */
-ErrCode engine_load_deletions(TraceEngine *e, Err *reterr);
+void trace_engine_delete_in_parts(TraceEngine *e, TraceId id, bool *ret_known);
+ErrCode trace_engine_save_deletions(TraceEngine *e, Err *reterr); /* when they have changed; under flush_lock */
+ErrCode trace_engine_load_deletions(TraceEngine *e, Err *reterr);
 
 /* store_merge.c */
-void engine_merger(void *ctx);
-ErrCode engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr);
+void trace_engine_merger(void *ctx);
+ErrCode trace_engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr);
 
 /* store_read.c, store_red.c */
-ErrCode engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr);
-ErrCode engine_find(TraceStore *s, const TraceFind *req, TraceId **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_operations(
+ErrCode trace_engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr);
+ErrCode trace_engine_find(TraceStore *s, const TraceFind *req, TraceId **ret, size_t *ret_n, Err *reterr);
+ErrCode trace_engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr);
+ErrCode trace_engine_operations(
     TraceStore *s, Str service, SpanKind kind, Arena *arena, TraceOperation **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_red(
+ErrCode trace_engine_red(
     TraceStore *s, int64_t start_ns, int64_t end_ns, Arena *arena, ServiceRed **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_red_series(TraceStore *s, int64_t start_ns, int64_t end_ns, int64_t step_ns, Arena *arena,
+ErrCode trace_engine_red_series(TraceStore *s, int64_t start_ns, int64_t end_ns, int64_t step_ns, Arena *arena,
     ServiceRedSeries **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
+ErrCode trace_engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
     TraceDependency **ret, size_t *ret_n, Err *reterr);
-ErrCode engine_delete_trace(TraceStore *s, TraceId id, Err *reterr);
+ErrCode trace_engine_delete_trace(TraceStore *s, TraceId id, Err *reterr);
 
 #endif

@@ -127,7 +127,7 @@ static void find_inputs(MergeJob *j, const uint64_t *ids, size_t n) {
     }
 }
 
-ErrCode engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr) {
+ErrCode trace_engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr) {
     uint64_t ids[MERGE_PARTS_MAX];
     *ret_done = false;
     mutex_lock(&e->merge_lock);
@@ -136,7 +136,7 @@ ErrCode engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr) {
     if (n) {
         MergeJob j = {.e = e, .out = {.max_t = INT64_MIN}};
         mutex_lock(&e->head_lock);
-        j.deletions = engine_deletions(e);
+        j.deletions = trace_engine_deletions(e);
         mutex_unlock(&e->head_lock);
         partset_snapshot(e->parts, &j.snap);
         find_inputs(&j, ids, n);
@@ -155,13 +155,13 @@ ErrCode engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr) {
     return code;
 }
 
-void engine_merger(void *ctx) {
+void trace_engine_merger(void *ctx) {
     TraceEngine *e = ctx;
-    while (engine_wait(e, MERGE_EVERY_MS)) {
+    while (trace_engine_wait(e, MERGE_EVERY_MS)) {
         Err err = {0};
         bool done = true;
         while (done && !e->stopping) {
-            ErrCode code = engine_merge_once(e, &done, &err);
+            ErrCode code = trace_engine_merge_once(e, &done, &err);
             if (code && code != ERR_CANCELLED) log_warn("parts cannot be merged", "error", err.msg, NULL);
         }
     }

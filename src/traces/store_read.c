@@ -15,12 +15,12 @@ static size_t find_chains(TraceEngine *e, TraceId id, HeadChain ret[HEADS_MAX], 
     Head *heads[HEADS_MAX];
     size_t n = 0;
     mutex_lock(&e->head_lock);
-    size_t n_heads = engine_heads(e, heads);
+    size_t n_heads = trace_engine_heads(e, heads);
     for (size_t i = 0; i < n_heads; i++) {
-        const HeadTrace *t = head_trace(heads[i], id);
+        const HeadTrace *t = trace_head_trace(heads[i], id);
         if (t) ret[n++] = (HeadChain){trace_head_ref(heads[i]), t->last, t->deleted_before};
     }
-    *ret_deletions = engine_deletions(e);
+    *ret_deletions = trace_engine_deletions(e);
     mutex_unlock(&e->head_lock);
     for (size_t i = 0; i < n_heads; i++) trace_head_unref(heads[i]);
     return n;
@@ -48,7 +48,7 @@ static ErrCode read_parts(TraceEngine *e, TraceId id, TraceDeletions deletions, 
     return code;
 }
 
-ErrCode engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr) {
+ErrCode trace_engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr) {
     TraceEngine *e = engine_of(s);
     HeadChain chains[HEADS_MAX];
     TraceDeletions deletions;
@@ -58,7 +58,7 @@ ErrCode engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err
     span_sink_init(&sink, ret);
     ErrCode code = OK;
     for (size_t i = 0; i < n; i++) {
-        bool ok = code || head_read_chain(chains[i].head, chains[i].last, chains[i].deleted_before, &sink);
+        bool ok = code || trace_head_read_chain(chains[i].head, chains[i].last, chains[i].deleted_before, &sink);
         if (!ok) code = err_set(reterr, ERR_TOO_LARGE, "the trace is too large");
         trace_head_unref(chains[i].head);
     }
@@ -72,40 +72,40 @@ ErrCode engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err
 
 /* --- find --- */
 
-ErrCode engine_find(TraceStore *s, const TraceFind *request, TraceId **ret, size_t *ret_n, Err *reterr) {
+ErrCode trace_engine_find(TraceStore *s, const TraceFind *request, TraceId **ret, size_t *ret_n, Err *reterr) {
     TraceEngine *e = engine_of(s);
     TraceFind req = *request;
     if (req.end_ns == 0) req.end_ns = INT64_MAX;
     Head *heads[HEADS_MAX];
     HeadView views[HEADS_MAX];
     FindQuery q;
-    find_query_init(&q, &req);
+    trace_find_query_init(&q, &req);
     mutex_lock(&e->head_lock);
-    size_t n = engine_heads(e, heads);
-    for (size_t i = 0; i < n; i++) head_view_init(&views[i], heads[i], &q);
-    q.deletions = engine_deletions(e);
+    size_t n = trace_engine_heads(e, heads);
+    for (size_t i = 0; i < n; i++) trace_head_view_init(&views[i], heads[i], &q);
+    q.deletions = trace_engine_deletions(e);
     mutex_unlock(&e->head_lock);
     ErrCode code = OK;
     for (size_t i = n; i-- > 0;) {
         if (!code) code = trace_head_find(&views[i], &q, reterr);
-        head_view_done(&views[i]);
+        trace_head_view_done(&views[i]);
         trace_head_unref(heads[i]);
     }
     if (!code) {
         PartSnapshot snap;
         partset_snapshot(e->parts, &snap);
-        code = parts_find(&snap, &q, reterr);
+        code = trace_parts_find(&snap, &q, reterr);
         partset_release(e->parts, &snap);
     }
     atomic_fetch_add(&e->corrupt_blocks, q.corrupt_blocks);
-    top_compact(&q.top);
+    trace_top_compact(&q.top);
     size_t hits = q.top.hits.n;
     *ret_n = 0;
     *ret = code ? NULL : ARENA_ARRAY(req.arena, TraceId, hits);
     if (!code && !*ret) code = err_set(reterr, ERR_TOO_LARGE, "too many traces");
     for (size_t i = 0; !code && i < hits; i++) (*ret)[(*ret_n)++] = q.top.hits.v[i].id;
     mem_free((void *)(uintptr_t)q.deletions.v);
-    find_query_done(&q);
+    trace_find_query_done(&q);
     return code;
 }
 
@@ -127,7 +127,7 @@ static ErrCode take_names(const Map *set, Arena *arena, Str **ret, size_t *ret_n
     return OK;
 }
 
-ErrCode engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr) {
+ErrCode trace_engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr) {
     TraceEngine *e = engine_of(s);
     Map *set = map_create(MAP_COPY_KEYS);
     mutex_lock(&e->head_lock);
@@ -192,7 +192,7 @@ static ErrCode take_operations(const Map *set, Arena *arena, TraceOperation **re
     return OK;
 }
 
-ErrCode engine_operations(
+ErrCode trace_engine_operations(
     TraceStore *s, Str service, SpanKind kind, Arena *arena, TraceOperation **ret, size_t *ret_n, Err *reterr) {
     TraceEngine *e = engine_of(s);
     Map *set = map_create(MAP_COPY_KEYS);
@@ -213,7 +213,7 @@ ErrCode engine_operations(
 
 /* --- delete --- */
 
-ErrCode engine_delete_trace(TraceStore *s, TraceId id, Err *reterr) {
+ErrCode trace_engine_delete_trace(TraceStore *s, TraceId id, Err *reterr) {
     TraceEngine *e = engine_of(s);
     mutex_lock(&e->merge_lock); /* no part may appear that was begun before the deletion */
     mutex_lock(&e->flush_lock);
@@ -236,8 +236,9 @@ ErrCode engine_delete_trace(TraceStore *s, TraceId id, Err *reterr) {
     ErrCode code = known ? OK : err_set(reterr, ERR_NOT_FOUND, NOT_FOUND_TEXT);
     if (!code) code = commit_submit(e->commits, WAL_DELETE, str_of((const char *)id.b, sizeof id.b), NULL, reterr);
     if (!code) {
-        engine_delete_in_parts(e, id, &known);
-        (void)engine_save_deletions(e, NULL); /* the log has it; the next flush tries again before the log is cut */
+        trace_engine_delete_in_parts(e, id, &known);
+        (void)trace_engine_save_deletions(
+            e, NULL); /* the log has it; the next flush tries again before the log is cut */
     }
     mutex_unlock(&e->flush_lock);
     mutex_unlock(&e->merge_lock);

@@ -26,9 +26,9 @@ static uint32_t service_number(RedQuery *q, Str name) {
 static void add_cell(RedQuery *q, Str service, const RedCell *c) {
     if (c->slot < q->first_slot || c->slot >= q->end_slot) return;
     uint32_t number = service_number(q, service);
-    red_table_add_cell(&q->totals, number, 0, c);
+    trace_red_table_add_cell(&q->totals, number, 0, c);
     if (q->minutes_per_point) {
-        red_table_add_cell(&q->points, number, (c->slot - q->first_slot) / q->minutes_per_point, c);
+        trace_red_table_add_cell(&q->points, number, (c->slot - q->first_slot) / q->minutes_per_point, c);
     }
 }
 
@@ -36,7 +36,7 @@ static void add_part(RedQuery *q, const TracePart *p) {
     if (red_slot(p->max_t_ns) < q->first_slot || red_slot(p->min_t_ns) >= q->end_slot) return;
     Cursor c = cursor_of(p->red);
     RedCell cell = {0};
-    while (red_cell_decode(&c, &cell)) {
+    while (trace_red_cell_decode(&c, &cell)) {
         if (cell.service < p->n_services) add_cell(q, p->services[cell.service], &cell);
     }
     vec_done(&cell.bins);
@@ -56,7 +56,7 @@ static void sources_done(TraceEngine *e, Sources *s) {
 
 static void gather(TraceEngine *e, RedQuery *q, Sources *s) {
     mutex_lock(&e->head_lock);
-    s->n_heads = engine_heads(e, s->heads);
+    s->n_heads = trace_engine_heads(e, s->heads);
     for (size_t i = 0; i < s->n_heads; i++) {
         const Head *h = s->heads[i];
         vec_foreach(const RedCell, c, &h->red.cells) add_cell(q, h->services.v[c->service], c);
@@ -88,9 +88,9 @@ static bool fill_points(const RedQuery *q, uint32_t service, uint8_t role, Arena
         if (!c) continue;
         p->requests = c->requests;
         p->errors = c->errors;
-        p->p50_s = red_cell_quantile_s(c, 0.5);
-        p->p95_s = red_cell_quantile_s(c, 0.95);
-        p->p99_s = red_cell_quantile_s(c, 0.99);
+        p->p50_s = trace_red_cell_quantile_s(c, 0.5);
+        p->p95_s = trace_red_cell_quantile_s(c, 0.95);
+        p->p99_s = trace_red_cell_quantile_s(c, 0.99);
     }
     return ret->points != NULL;
 }
@@ -105,9 +105,9 @@ static ErrCode answer(const RedQuery *q, Arena *arena, ServiceRedSeries **ret, s
         v[i].total = (ServiceRed){.service = arena_copy(arena, q->names.v[i]),
             .requests = c->requests,
             .errors = c->errors,
-            .p50_s = red_cell_quantile_s(c, 0.5),
-            .p95_s = red_cell_quantile_s(c, 0.95),
-            .p99_s = red_cell_quantile_s(c, 0.99),
+            .p50_s = trace_red_cell_quantile_s(c, 0.5),
+            .p95_s = trace_red_cell_quantile_s(c, 0.95),
+            .p99_s = trace_red_cell_quantile_s(c, 0.99),
             .last_seen_ns = c->last_ns};
         ok = fill_points(q, i, role, arena, &v[i]);
     }
@@ -135,30 +135,30 @@ static ErrCode plan_points(RedQuery *q, int64_t start_ns, int64_t end_ns, int64_
     return OK;
 }
 
-ErrCode engine_red_series(TraceStore *s, int64_t start_ns, int64_t end_ns, int64_t step_ns, Arena *arena,
+ErrCode trace_engine_red_series(TraceStore *s, int64_t start_ns, int64_t end_ns, int64_t step_ns, Arena *arena,
     ServiceRedSeries **ret, size_t *ret_n, Err *reterr) {
     TraceEngine *e = engine_of(s);
     RedQuery q = {0};
     ErrCode code = plan_points(&q, start_ns, end_ns, step_ns, reterr);
     if (code) return code;
     q.services = map_create(MAP_BORROW_KEYS);
-    red_table_init(&q.totals);
-    red_table_init(&q.points);
+    trace_red_table_init(&q.totals);
+    trace_red_table_init(&q.points);
     Sources sources = {0};
     gather(e, &q, &sources);
     code = answer(&q, arena, ret, ret_n, reterr);
     sources_done(e, &sources);
-    red_table_done(&q.totals);
-    red_table_done(&q.points);
+    trace_red_table_done(&q.totals);
+    trace_red_table_done(&q.points);
     vec_done(&q.names);
     map_free(q.services);
     return code;
 }
 
-ErrCode engine_red(
+ErrCode trace_engine_red(
     TraceStore *s, int64_t start_ns, int64_t end_ns, Arena *arena, ServiceRed **ret, size_t *ret_n, Err *reterr) {
     ServiceRedSeries *series;
-    ErrCode code = engine_red_series(s, start_ns, end_ns, 0, arena, &series, ret_n, reterr);
+    ErrCode code = trace_engine_red_series(s, start_ns, end_ns, 0, arena, &series, ret_n, reterr);
     if (code) return code;
     *ret = ARENA_ARRAY(arena, ServiceRed, *ret_n + 1);
     if (!*ret) return err_set(reterr, ERR_TOO_LARGE, "too many services");
@@ -190,23 +190,23 @@ typedef struct CallQuery {
 
 static void add_call(CallQuery *q, Str parent, Str child, uint64_t calls) {
     uint32_t p = service_number(&q->names, parent), c = service_number(&q->names, child);
-    call_table_add(&q->totals, p, c, 0, calls);
+    trace_call_table_add(&q->totals, p, c, 0, calls);
 }
 
 static void add_head_calls(CallQuery *q, const Head *h, const HeadCalls *c, int64_t start_ns, int64_t end_ns) {
     CallTable calls;
-    call_table_init(&calls);
-    head_calls(h, c->service_of, c->n_spans, start_ns, end_ns, &calls);
+    trace_call_table_init(&calls);
+    trace_head_calls(h, c->service_of, c->n_spans, start_ns, end_ns, &calls);
     vec_foreach(const CallCell, cell, &calls.cells)
         add_call(q, c->names[cell->parent], c->names[cell->child], cell->calls);
-    call_table_done(&calls);
+    trace_call_table_done(&calls);
 }
 
 static void add_part_calls(CallQuery *q, const TracePart *p) {
     if (red_slot(p->max_t_ns) < q->names.first_slot || red_slot(p->min_t_ns) >= q->names.end_slot) return;
     Cursor c = cursor_of(p->calls);
     CallCell cell;
-    while (call_cell_decode(&c, &cell)) {
+    while (trace_call_cell_decode(&c, &cell)) {
         if (cell.slot < q->names.first_slot || cell.slot >= q->names.end_slot) continue;
         if (cell.parent >= p->n_services || cell.child >= p->n_services) continue;
         add_call(q, p->services[cell.parent], p->services[cell.child], cell.calls);
@@ -235,18 +235,18 @@ static ErrCode answer_calls(
     return OK;
 }
 
-ErrCode engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
+ErrCode trace_engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
     TraceDependency **ret, size_t *ret_n, Err *reterr) {
     TraceEngine *e = engine_of(s);
     CallQuery q = {0};
     ErrCode code = plan_points(&q.names, start_ns, end_ns, 0, reterr);
     if (code) return code;
     q.names.services = map_create(MAP_BORROW_KEYS);
-    call_table_init(&q.totals);
+    trace_call_table_init(&q.totals);
     Sources sources = {0};
     HeadCalls views[HEADS_MAX];
     mutex_lock(&e->head_lock);
-    sources.n_heads = engine_heads(e, sources.heads);
+    sources.n_heads = trace_engine_heads(e, sources.heads);
     for (size_t i = 0; i < sources.n_heads; i++) head_calls_init(&views[i], sources.heads[i]);
     mutex_unlock(&e->head_lock);
     partset_snapshot(e->parts, &sources.parts);
@@ -258,7 +258,7 @@ ErrCode engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str
         mem_free(views[i].names);
     }
     sources_done(e, &sources);
-    call_table_done(&q.totals);
+    trace_call_table_done(&q.totals);
     vec_done(&q.names.names);
     map_free(q.names.services);
     return code;

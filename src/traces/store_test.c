@@ -355,7 +355,7 @@ static void test_model(void **state) {
             bool done = true;
             Err err = {0};
             while (done) {
-                if (engine_merge_once(engine_of(f.store), &done, &err)) fail_msg("%s", err.msg);
+                if (trace_engine_merge_once(engine_of(f.store), &done, &err)) fail_msg("%s", err.msg);
             }
         }
         if (round == 10) {
@@ -368,7 +368,7 @@ static void test_model(void **state) {
         check_finds(&f);
     }
     bool done = true;
-    while (done) assert_int_equal(engine_merge_once(engine_of(f.store), &done, NULL), OK);
+    while (done) assert_int_equal(trace_engine_merge_once(engine_of(f.store), &done, NULL), OK);
     assert_int_equal(f.store->ops->flush(f.store, NULL), OK);
     check_all(&f);
     check_finds(&f);
@@ -475,10 +475,10 @@ static void test_retention(void **state) {
     fixture_init(&f, 9);
     append_random(&f, 100);
     assert_int_equal(f.store->ops->flush(f.store, NULL), OK);
-    assert_int_equal(engine_apply_retention(engine_of(f.store), NULL), OK);
+    assert_int_equal(trace_engine_apply_retention(engine_of(f.store), NULL), OK);
     check_all(&f); /* spans are as old as the fixture says: what counts is when they came */
     clock_fake_advance(INT64_C(8) * 24 * 3600 * 1000000000);
-    assert_int_equal(engine_apply_retention(engine_of(f.store), NULL), OK);
+    assert_int_equal(trace_engine_apply_retention(engine_of(f.store), NULL), OK);
     Arena *arena = arena_create(ARENA_UNLIMITED);
     Str *names;
     size_t n;

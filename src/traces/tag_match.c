@@ -54,7 +54,7 @@ static bool is_canonical_i64(Str text, int64_t *ret) {
     return same;
 }
 
-void tag_query_init(TagQuery *q, const TraceTag *tag) {
+void trace_tag_query_init(TagQuery *q, const TraceTag *tag) {
     *q = (TagQuery){.key = tag->key, .value = tag->value, .resource_key = tag->key, .want = -1};
     if (str_starts_with(q->key, STR("resource."))) q->resource_key = str_skip(q->key, 9);
     for (size_t i = 0; i < ARRAY_LEN(specials); i++) {
@@ -70,12 +70,12 @@ void tag_query_init(TagQuery *q, const TraceTag *tag) {
     q->is_bool = q->bool_value || str_eq_lit(q->value, "false");
 }
 
-void tag_query_done(TagQuery *q) {
+void trace_tag_query_done(TagQuery *q) {
     buf_done(&q->scratch);
     buf_done(&q->bytes);
 }
 
-bool tag_matches_value(TagQuery *q, const AttrValue *v) {
+bool trace_tag_matches_value(TagQuery *q, const AttrValue *v) {
     switch (v->type) {
     case ATTR_EMPTY: return q->value.n == 0;
     case ATTR_STR:
@@ -92,7 +92,7 @@ bool tag_matches_value(TagQuery *q, const AttrValue *v) {
     return false;
 }
 
-bool tag_matches_fields(const TagQuery *q, uint8_t kind, uint8_t status) {
+bool trace_tag_matches_fields(const TagQuery *q, uint8_t kind, uint8_t status) {
     switch (q->special) {
     case TAG_ERROR: return q->want >= 0 && (status == SPAN_STATUS_ERROR) == (q->want == 1);
     case TAG_KIND: return q->want == kind;
@@ -101,7 +101,7 @@ bool tag_matches_fields(const TagQuery *q, uint8_t kind, uint8_t status) {
     }
 }
 
-bool tag_matches_texts(const TagQuery *q, Str status_message, Str trace_state) {
+bool trace_tag_matches_texts(const TagQuery *q, Str status_message, Str trace_state) {
     if (q->special == TAG_STATUS_MESSAGE) return status_message.n && str_eq(status_message, q->value);
     return q->special == TAG_TRACE_STATE && trace_state.n && str_eq(trace_state, q->value);
 }
@@ -111,16 +111,16 @@ static bool key_in_attrs(TagQuery *q, Str key, Cursor *c, const Str *strings, ui
     bool found = false;
     Attr a;
     for (uint32_t i = 0; i < n && span_attr_next(c, strings, n_strings, &a); i++) {
-        if (!found && str_eq(a.key, key)) found = tag_matches_value(q, &a.value);
+        if (!found && str_eq(a.key, key)) found = trace_tag_matches_value(q, &a.value);
     }
     return found;
 }
 
-bool tag_matches_attrs(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
+bool trace_tag_matches_attrs(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
     return key_in_attrs(q, q->key, c, strings, n_strings);
 }
 
-bool tag_matches_resource(TagQuery *q, Str bytes) {
+bool trace_tag_matches_resource(TagQuery *q, Str bytes) {
     Cursor c;
     if (!span_resource_head(bytes, &c)) return false;
     Cursor again = c;
@@ -128,7 +128,7 @@ bool tag_matches_resource(TagQuery *q, Str bytes) {
     return q->resource_key.n != q->key.n && key_in_attrs(q, q->resource_key, &again, NULL, 0);
 }
 
-bool tag_matches_scope(TagQuery *q, Str bytes) {
+bool trace_tag_matches_scope(TagQuery *q, Str bytes) {
     Cursor c;
     Str name, version;
     if (!span_scope_head(bytes, &name, &version, &c)) return false;
@@ -137,23 +137,23 @@ bool tag_matches_scope(TagQuery *q, Str bytes) {
     return key_in_attrs(q, q->key, &c, NULL, 0);
 }
 
-bool tag_matches_events(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
+bool trace_tag_matches_events(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
     uint32_t n = span_events_begin(c);
     bool found = false;
     SpanEvent e;
     for (uint32_t i = 0; i < n && span_event_next(c, strings, n_strings, 0, &e); i++) {
         if (q->special == TAG_EVENT_NAME && e.name.n && str_eq(e.name, q->value)) found = true;
-        if (tag_matches_attrs(q, c, strings, n_strings)) found = true;
+        if (trace_tag_matches_attrs(q, c, strings, n_strings)) found = true;
     }
     return found;
 }
 
-bool tag_matches_links(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
+bool trace_tag_matches_links(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings) {
     uint32_t n = span_events_begin(c);
     bool found = false;
     SpanLink l;
     for (uint32_t i = 0; i < n && span_link_next(c, &l); i++) {
-        if (tag_matches_attrs(q, c, strings, n_strings)) found = true;
+        if (trace_tag_matches_attrs(q, c, strings, n_strings)) found = true;
     }
     return found;
 }

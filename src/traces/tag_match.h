@@ -29,21 +29,21 @@ typedef struct TagQuery {
     int want; /* ERROR: 0 or 1; KIND, STATUS: the number; -1: no such value */
     bool is_i64, is_bool, bool_value;
     int64_t i64;
-    Buf bytes;              /* the value read as base64, for columns of bytes; empty when it is not */
+    Buf bytes; /* the value read as base64, for columns of bytes; empty when it is not */
     Buf scratch;
 } TagQuery;
 
-void tag_query_init(TagQuery *q, const TraceTag *tag);
-void tag_query_done(TagQuery *q);
-bool tag_matches_value(TagQuery *q, const AttrValue *v);
+void trace_tag_query_init(TagQuery *q, const TraceTag *tag);
+void trace_tag_query_done(TagQuery *q);
+bool trace_tag_matches_value(TagQuery *q, const AttrValue *v);
 /* By the span's kind and status alone. */
-bool tag_matches_fields(const TagQuery *q, uint8_t kind, uint8_t status);
-bool tag_matches_texts(const TagQuery *q, Str status_message, Str trace_state);
-bool tag_matches_resource(TagQuery *q, Str bytes); /* encoded resource */
-bool tag_matches_scope(TagQuery *q, Str bytes);    /* encoded scope */
+bool trace_tag_matches_fields(const TagQuery *q, uint8_t kind, uint8_t status);
+bool trace_tag_matches_texts(const TagQuery *q, Str status_message, Str trace_state);
+bool trace_tag_matches_resource(TagQuery *q, Str bytes); /* encoded resource */
+bool trace_tag_matches_scope(TagQuery *q, Str bytes);    /* encoded scope */
 /* Attributes from a cursor that stands at their count; the cursor is used up. */
-bool tag_matches_attrs(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
-bool tag_matches_events(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
-bool tag_matches_links(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
+bool trace_tag_matches_attrs(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
+bool trace_tag_matches_events(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
+bool trace_tag_matches_links(TagQuery *q, Cursor *c, const Str *strings, uint32_t n_strings);
 
 #endif

@@ -51,8 +51,8 @@ ErrCode trace_part_builder_create(Fs *fs, const char *path, int zstd_level, Trac
     b->resource_index = map_create(MAP_COPY_KEYS);
     b->scope_index = map_create(MAP_COPY_KEYS);
     b->event_key_index = map_create(MAP_COPY_KEYS);
-    red_table_init(&b->red);
-    call_table_init(&b->calls);
+    trace_red_table_init(&b->red);
+    trace_call_table_init(&b->calls);
     b->min_t = INT64_MAX;
     b->max_t = INT64_MIN;
     note_reset(b);
@@ -83,8 +83,8 @@ TracePartBuilder *trace_part_builder_free(TracePartBuilder *b) {
     vec_done(&b->blocks);
     vec_done(&b->fields);
     vec_done(&b->parent);
-    red_table_done(&b->red);
-    call_table_done(&b->calls);
+    trace_red_table_done(&b->red);
+    trace_call_table_done(&b->calls);
     mem_free(b);
     return NULL;
 }
@@ -369,12 +369,12 @@ static void count_row(TracePartBuilder *b, const SpansBatch *batch, uint32_t i) 
     if (serves || span_id_is_zero(r->parent_id)) {
         int64_t duration;
         if (__builtin_sub_overflow(r->end_ns, r->start_ns, &duration)) duration = 0;
-        red_table_add(&b->red, service, red_slot(r->start_ns), serves ? 0 : 1, duration, r->end_ns,
+        trace_red_table_add(&b->red, service, red_slot(r->start_ns), serves ? 0 : 1, duration, r->end_ns,
             r->status == SPAN_STATUS_ERROR);
     }
     if (b->parent.v[i] == UINT32_MAX) return;
     uint32_t parent = b->resource_service.v[resource_number(b, batch, &batch->rows.v[b->parent.v[i]])];
-    call_table_add(&b->calls, parent, service, red_slot(r->start_ns), 1);
+    trace_call_table_add(&b->calls, parent, service, red_slot(r->start_ns), 1);
 }
 
 static void forget_numbers(U32Vec *v, size_t n) {
@@ -464,10 +464,10 @@ ErrCode trace_part_builder_finish(TracePartBuilder *b, PartInfo *info, Err *rete
     put_dictionary(&user, b->scope_index, &b->scopes);
     put_dictionary(&user, b->event_key_index, &b->event_keys);
     put_block_notes(b, &user);
-    red_table_encode(&b->red, &table);
+    trace_red_table_encode(&b->red, &table);
     buf_put_lenstr(&user, buf_str(&table));
     buf_clear(&table);
-    call_table_encode(&b->calls, &table);
+    trace_call_table_encode(&b->calls, &table);
     buf_put_lenstr(&user, buf_str(&table));
     ErrCode e = wide_writer_finish(b->writer, buf_str(&user), &info->size_bytes, reterr);
     buf_done(&user);
