@@ -106,6 +106,7 @@ bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, do
 
 static void downscale(DeltaBuckets *b, int by) {
     if (b->n == 0 || by == 0) return;
+    by = MIN(by, 31); /* all that is left then are indexes 0 and -1, which stay what they are */
     /* Index i of a scale is index floor(i / 2^by) of the coarser one. */
     int32_t offset = b->offset >> by;
     double merged[DELTA_BUCKETS_MAX] = {0};

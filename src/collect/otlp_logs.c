@@ -158,10 +158,12 @@ static bool make_stream(LogDecoder *d) {
             !add_index_label(d, labels, &n, &attrs[i]))
             return false;
     }
-    if (!attr_find(attrs, d->resource.attrs.n, STR("service.name")))
-        labels[n++] = (Label){STR("service_name"), STR("unknown_service")};
-    if (labels_normalize(labels, &n, d->r.err) != OK)
+    if (labels_normalize(labels, &n, NULL) != OK)
         return otlp_fail(&d->r, ERR_INVALID, "resource attributes collide as labels");
+    if (labels_get((Labels){labels, n}, STR("service_name")).n == 0) {
+        labels[n++] = (Label){STR("service_name"), STR("unknown_service")};
+        (void)labels_normalize(labels, &n, NULL); /* the name is new, so nothing collides */
+    }
     d->stream = (uint32_t)d->batch->streams.n;
     return avec_push(d->r.arena, &d->batch->streams, (Labels){labels, n}) ? true : otlp_full(&d->r);
 }

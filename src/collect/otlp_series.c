@@ -61,6 +61,11 @@ bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     set_label(p->labels, &p->n_labels, STR("job"), d->job);
     set_label(p->labels, &p->n_labels, STR("instance"), d->instance);
     if (labels_normalize(p->labels, &p->n_labels, NULL) != OK) return otlp_fail(&d->r, ERR_INTERNAL, "labels collide");
+    if (UNLIKELY(time_ns < 0)) {
+        d->r.problem = "a data point's time is beyond the year 2262";
+        d->wire.n = p->wire_first;
+        return true;
+    }
     p->t_ms = time_ns ? time_ns / 1000000 : d->now_ms;
     d->min_t_ms = d->resource_has_points ? MIN(d->min_t_ms, p->t_ms) : p->t_ms;
     d->max_t_ms = d->resource_has_points ? MAX(d->max_t_ms, p->t_ms) : p->t_ms;
