@@ -306,14 +306,14 @@ static void test_adjusters(void **state) {
     ASSERT(f.store->ops->append(f.store, &b, NULL, NULL) == OK);
     Str body = api_get(&f, with_ids(arena, "/api/traces/@TRACE@").p);
     static const char *const parts[] = {
-        "\"spanID\":\"0000000000000001\",\"operationName\":\"serve\",\"references\":[{\"refType\":\"CHILD_OF\","
-        "\"traceID\":"
-        "\"@TRACE@\",\"spanID\":\"@S1@\"}]",
+        ("\"spanID\":\"0000000000000001\",\"operationName\":\"serve\",\"references\":[{\"refType\":\"CHILD_OF\","
+         "\"traceID\":"
+         "\"@TRACE@\",\"spanID\":\"@S1@\"}]"),
         "[\"clock skew adjustment disabled; not applying calculated delta of 4ms\"]",
         "[\"parent span ID=@S9@ is not in the trace; skipping clock skew adjustment\"]",
         "{\"key\":\"peer.ipv4\",\"type\":\"string\",\"value\":\"127.0.0.1\"}",
-        "\"serviceName\":\"front\",\"tags\":[{\"key\":\"host.id\",\"type\":\"string\",\"value\":\"h1\"},{\"key\":"
-        "\"telemetry.sdk.name\",\"type\":\"string\",\"value\":\"x\"}]",
+        ("\"serviceName\":\"front\",\"tags\":[{\"key\":\"host.id\",\"type\":\"string\",\"value\":\"h1\"},{\"key\":"
+         "\"telemetry.sdk.name\",\"type\":\"string\",\"value\":\"x\"}]"),
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (!str_contains(body, with_ids(arena, parts[i]))) fail_msg("%s not in %" STR_FMT, parts[i], STR_ARG(body));
