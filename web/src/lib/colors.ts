@@ -1,0 +1,28 @@
+// Series and service colours. The palette is ordered so that neighbours differ in hue and lightness; the same ones
+// work on both themes' surfaces (3:1 at least).
+
+export const palette = [
+  '#4c8dff', '#f2994a', '#27ae7f', '#e0559b', '#9b6bf2', '#c9a227', '#1fa7c4', '#ee6352',
+  '#7a9e2e', '#b06ab3', '#5c7cfa', '#d9772b', '#2f9e9e', '#cf5c78', '#8f8f3c', '#6b87a8',
+];
+
+export const seriesColor = (i: number) => palette[i % palette.length];
+
+/** The same name has the same colour everywhere and always. */
+export function nameColor(name: string): string {
+  let h = 2166136261;
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
+  h ^= h >>> 15;
+  return palette[(h >>> 0) % palette.length];
+}
+
+export type Level = 'critical' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'unknown';
+
+export const levelColors: Record<Level, string> = {
+  critical: '#b06ab3', error: '#ee6352', warn: '#e0a126', info: '#4c8dff', debug: '#27a38f', trace: '#6b87a8',
+  unknown: '#7d8794',
+};
+export const levelOrder: Level[] = ['unknown', 'trace', 'debug', 'info', 'warn', 'error', 'critical'];
+
+/** Value of a CSS custom property, for canvases. */
+export const cssVar = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -1,0 +1,146 @@
+// The metrics explorer: one PromQL expression as a graph and as a table.
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { getJson, promInstant, promLabels, promMetadata, promRange, promValues, useResource, type PromResult, type PromSeries } from '../lib/api';
+import { seriesColor } from '../lib/colors';
+import { formatExact, formatNumber, plural } from '../lib/format';
+import { align, contextAt, metricAt, rank, seriesName, shortNames, suggestNames } from '../lib/promql';
+import { currentRange, place, range, refreshTick, setQuery, utc } from '../lib/store';
+import { formatDateTime, niceStep } from '../lib/time';
+import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs } from '../ui/basics';
+import { Chart } from '../ui/chart';
+import { QueryBox, type Completion } from '../ui/query';
+import { RangePicker } from '../ui/range';
+
+const seriesMax = 200;
+let names: Promise<string[]> | undefined;
+let metadata: Promise<Record<string, { type: string; help: string }[]>> | undefined;
+const once = <T,>(p: Promise<T>, forget: () => void): Promise<T> => p.catch((e) => { forget(); throw e; });
+
+async function labelNames(metric: string | null, signal: AbortSignal): Promise<string[]> {
+  if (!metric) return promLabels(signal);
+  return (await getJson<{ data?: string[] }>(`/api/v1/labels?match[]=${encodeURIComponent(metric)}`, signal)).data ?? [];
+}
+async function labelValues(label: string, metric: string | null, signal: AbortSignal): Promise<string[]> {
+  const match = metric ? `?match[]=${encodeURIComponent(metric)}` : '';
+  return (await getJson<{ data?: string[] }>(`/api/v1/label/${encodeURIComponent(label)}/values${match}`, signal)).data ?? [];
+}
+
+async function complete(text: string, cursor: number, signal: AbortSignal): Promise<Completion | null> {
+  const c = contextAt(text, cursor);
+  if (c.kind === 'none') return null;
+  const span = { from: c.from, to: cursor };
+  if (c.kind === 'name') {
+    names ??= once(promValues('__name__'), () => (names = undefined));
+    metadata ??= once(promMetadata(), () => (metadata = undefined));
+    return { ...span, items: suggestNames(c.word, await names, await metadata.catch(() => ({}))) };
+  }
+  const metric = metricAt(text, cursor);
+  if (c.kind === 'label') {
+    const all = (await labelNames(metric, signal)).filter((l) => l !== '__name__');
+    return { ...span, items: rank(all, c.word).filter((n) => n !== c.word).map((t) => ({ text: t, kind: 'label' as const })) };
+  }
+  const all = await labelValues(c.label!, metric, signal);
+  return { ...span, items: rank(all, c.word).filter((n) => n !== c.word).map((t) => ({ text: t, kind: 'value' as const })) };
+}
+
+interface Answer { result: PromResult; warnings: string[]; from: number; to: number; step: number; ms: number }
+
+function Graph({ answer }: { answer: Answer }) {
+  const series = answer.result.result as PromSeries[];
+  const shown = series.slice(0, seriesMax);
+  const data = useMemo(() => {
+    const { xs, rows } = align(shown, answer.from, answer.to, answer.step);
+    const labels = shortNames(shown.map((s) => s.metric));
+    return { xs, series: rows.map((values, i) => ({ label: labels[i], color: seriesColor(i), values })) };
+  }, [answer]);
+  if (!series.length) return <Empty icon="metrics" title="No data in this range">The query is valid, but no series match it.</Empty>;
+  return (
+    <>
+      <Chart xs={data.xs} series={data.series} height={340} format={formatNumber} label={`Graph of ${plural(series.length, 'series', 'series')}`} />
+      {series.length > seriesMax && <p class="muted">Showing the first {seriesMax} of {series.length} series. The table has all of them.</p>}
+    </>
+  );
+}
+
+const tableMax = 2000;
+
+function ResultTable({ result, time }: { result: PromResult; time: number }) {
+  if (result.resultType === 'scalar' || result.resultType === 'string') {
+    const [t, v] = result.result as [number, string];
+    return (
+      <table class="table" data-testid="result-table"><thead><tr><th scope="col">Time</th><th scope="col" class="num">Value</th></tr></thead>
+        <tbody><tr><td class="mono">{formatDateTime(t * 1000, utc.value, true)}</td><td class="num mono">{v}</td></tr></tbody></table>
+    );
+  }
+  const rows = result.result as PromSeries[];
+  if (!rows.length) return <Empty icon="metrics" title="Empty result">Nothing matches at {formatDateTime(time, utc.value)}.</Empty>;
+  const keys = [...new Set(rows.flatMap((r) => Object.keys(r.metric)))].filter((k) => k !== '__name__').sort();
+  const wide = keys.length > 8;
+  const text = (r: PromSeries) =>
+    r.value ? formatExact(Number(r.value[1])) : r.histogram ? `count ${r.histogram[1].count}, sum ${r.histogram[1].sum}` : r.values?.map(([t, v]) => `${v} @${t}`).join('\n') ?? '';
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Result">
+      <table class="table" data-testid="result-table">
+        <thead><tr><th scope="col">{wide ? 'Series' : 'Metric'}</th>{!wide && keys.map((k) => <th key={k} scope="col">{k}</th>)}<th scope="col" class="num">Value</th></tr></thead>
+        <tbody>
+          {rows.slice(0, tableMax).map((r, i) => (
+            <tr key={i}><td class="mono">{wide ? seriesName(r.metric) : r.metric.__name__ ?? '–'}</td>
+              {!wide && keys.map((k) => <td key={k} class="mono">{r.metric[k] ?? ''}</td>)}<td class="num mono strong pre">{text(r)}</td></tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > tableMax && <p class="muted pad">Showing {tableMax} of {rows.length} rows.</p>}
+    </div>
+  );
+}
+
+const examples = ['up', 'sum by (job) (rate(http_requests_total[5m]))', 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))'];
+
+export function Metrics() {
+  const query = place.value.query;
+  const expr = query.get('expr') ?? '';
+  const tab = query.get('tab') === 'table' ? 'table' : 'graph';
+  const [text, setText] = useState(expr);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => setText(expr), [expr]);
+  const run = () => {
+    if (text.trim() === expr) setTurn(turn + 1);
+    else setQuery({ expr: text.trim() || null });
+  };
+  const load = async (signal: AbortSignal): Promise<Answer> => {
+    const r = currentRange();
+    const begun = performance.now();
+    const step = niceStep(r.to - r.from, 240);
+    const from = Math.floor(r.from / 1000 / step) * step * 1000;
+    const answer = tab === 'graph' ? await promRange(expr, from, r.to, step, signal) : await promInstant(expr, r.to, signal);
+    return { result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], from, to: r.to, step, ms: performance.now() - begun };
+  };
+  const { data, error, loading } = useResource(expr ? load : null, [expr, tab, range.value.from, range.value.to, refreshTick.value, turn]);
+  const matches = data && (tab === 'graph') === (data.result.resultType === 'matrix');
+  const count = matches && Array.isArray(data.result.result) && data.result.resultType !== 'scalar' ? data.result.result.length : 0;
+  return (
+    <>
+      <PageHead title="Metrics"><RangePicker /></PageHead>
+      <div class="query-row">
+        <QueryBox label="PromQL" value={text} placeholder="A PromQL expression, such as sum by (service) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} complete={complete} />
+        <Button kind="primary" icon="play" onClick={run}>Run query</Button>
+      </div>
+      {error && expr && <ErrorBox error={error} />}
+      {!error && data?.warnings.map((w) => <p key={w} class="note">{w}</p>)}
+      <Card class="card-result" title={
+        <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table']]} value={tab} onChange={(t) => setQuery({ tab: t === 'table' ? t : null }, true)} />
+      } actions={matches && expr ? <span class="muted small">{plural(count, 'series', 'series')}{tab === 'graph' && `, step ${data.step}s`}, {Math.round(data.ms)} ms</span> : undefined}>
+        <Progress on={loading} />
+        {!expr && (
+          <Empty icon="metrics" title="Ask for a metric">
+            <p>Write an expression above, or begin with one of these:</p>
+            <ul class="examples">{examples.map((e) => <li key={e}><button type="button" class="example mono" onClick={() => { setText(e); setQuery({ expr: e }); }}>{e}</button></li>)}</ul>
+          </Empty>
+        )}
+        {expr && !data && loading && <div class="center"><Spinner /></div>}
+        {expr && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
+        {expr && matches && (tab === 'graph' ? <Graph answer={data} /> : <ResultTable result={data.result} time={data.to} />)}
+      </Card>
+    </>
+  );
+}

@@ -1,0 +1,301 @@
+// Time series on a canvas (uPlot, loaded when the first chart is drawn), with legend, tooltip and drag to zoom.
+import type uPlot from 'uplot';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { cssVar } from '../lib/colors';
+import { formatNumber } from '../lib/format';
+import { setRange, theme, utc } from '../lib/store';
+import { formatClock, formatDateTime } from '../lib/time';
+
+export interface Series {
+  label: string;
+  color: string;
+  values: (number | null)[];
+}
+
+interface Props {
+  xs: number[]; // seconds
+  series: Series[];
+  height?: number;
+  format?: (v: number) => string;
+  area?: boolean;
+  label: string;
+}
+
+const tipRows = 14;
+
+function axes(format: (v: number) => string): uPlot.Axis[] {
+  const font = '11px ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace';
+  const common = {
+    stroke: cssVar('--text-3'), font, grid: { stroke: cssVar('--grid'), width: 1 }, ticks: { show: false },
+  };
+  return [
+    { ...common, space: 90, gap: 6, values: (u, splits) => timeTicks(splits, u.scales.x.max! - u.scales.x.min!) },
+    { ...common, size: axisSize, gap: 8, space: 34, values: (_, splits) => splits.map((v) => format(v)) },
+  ];
+}
+
+function timeTicks(splits: number[], span: number): string[] {
+  return splits.map((s, i) => {
+    const full = formatDateTime(s * 1000, utc.value);
+    const clock = full.slice(11, span > 300 ? 16 : 19);
+    const newDay = i > 0 && full.slice(0, 10) !== formatDateTime(splits[i - 1] * 1000, utc.value).slice(0, 10);
+    return span > 3 * 86_400 ? full.slice(5, 10) : newDay ? full.slice(5, 10) : clock;
+  });
+}
+
+const axisSize: uPlot.Axis.Size = (_u, values) => 16 + 7 * Math.max(2, ...(values ?? []).map((v) => v.length));
+
+function tooltip(getFormat: () => (v: number) => string): uPlot.Plugin {
+  const tip = document.createElement('div');
+  tip.className = 'tip';
+  return {
+    hooks: {
+      init: (u) => {
+        u.over.append(tip);
+        u.over.addEventListener('mouseleave', () => tip.classList.remove('tip-on'));
+      },
+      setCursor: (u) => {
+        const { idx, left = -1, top = 0 } = u.cursor;
+        if (idx == null || left < 0) return tip.classList.remove('tip-on');
+        const rows: { name: string; color: string; v: number }[] = [];
+        u.series.forEach((s, i) => {
+          const v = u.data[i][idx];
+          if (i > 0 && s.show && v != null) rows.push({ name: String(s.label), color: (s as { tint?: string }).tint ?? '', v });
+        });
+        rows.sort((a, b) => b.v - a.v);
+        tip.replaceChildren(tipHead(u.data[0][idx]), ...rows.slice(0, tipRows).map((r) => tipRow(r, getFormat())));
+        if (rows.length > tipRows) tip.append(tipMore(rows.length - tipRows));
+        tip.classList.add('tip-on');
+        const width = u.over.clientWidth;
+        const right = left > width / 2;
+        tip.style.left = right ? '' : `${left + 14}px`;
+        tip.style.right = right ? `${width - left + 14}px` : '';
+        tip.style.top = `${Math.max(0, Math.min(top - 12, u.over.clientHeight - tip.offsetHeight))}px`;
+      },
+    },
+  };
+}
+
+function element(name: string, className: string, text = ''): HTMLElement {
+  const e = document.createElement(name);
+  e.className = className;
+  e.textContent = text;
+  return e;
+}
+
+const tipHead = (x: number) => element('div', 'tip-head', formatDateTime(x * 1000, utc.value));
+const tipMore = (n: number) => element('div', 'tip-more', `and ${n} more`);
+
+function tipRow(r: { name: string; color: string; v: number }, format: (v: number) => string): HTMLElement {
+  const row = element('div', 'tip-row');
+  const dot = element('i', 'dot');
+  dot.style.background = r.color;
+  row.append(dot, element('span', 'tip-name', r.name), element('b', 'tip-value', format(r.v)));
+  return row;
+}
+
+function options(p: Props, width: number, format: () => (v: number) => string): uPlot.Options {
+  const many = p.series.length > 12;
+  return {
+    width, height: p.height ?? 300, padding: [12, 12, 0, 0],
+    legend: { show: false },
+    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: many ? 24 : -1 } },
+    focus: { alpha: 0.35 },
+    scales: { x: { time: true }, y: { range: (_u, min, max) => spread(min, max) } },
+    axes: axes((v) => format()(v)),
+    series: [{}, ...p.series.map((s) => ({
+      label: s.label, stroke: s.color, tint: s.color, width: 1.5, spanGaps: false,
+      fill: p.area || p.series.length === 1 ? `${s.color}1f` : undefined, points: { show: undefined, size: 4 },
+    }))],
+    plugins: [tooltip(format)],
+    hooks: {
+      setSelect: [(u) => {
+        if (u.select.width < 6) return;
+        const from = u.posToVal(u.select.left, 'x');
+        const to = u.posToVal(u.select.left + u.select.width, 'x');
+        u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        setRange({ from: String(Math.round(from * 1000)), to: String(Math.round(to * 1000)) });
+      }],
+    },
+  } as uPlot.Options;
+}
+
+/** Counts start at nought; a flat line gets air around it. */
+function spread(min: number | null, max: number | null): [number, number] {
+  if (min === null || max === null) return [0, 1];
+  if (min === max) return min === 0 ? [0, 1] : [Math.min(0, min * 1.2), Math.max(0, max * 1.2)];
+  const pad = (max - min) * 0.08;
+  const low = min >= 0 && min < (max - min) * 1.5 ? 0 : min - pad;
+  return [low, max + pad];
+}
+
+export function Chart(props: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const format = useRef(props.format ?? formatNumber);
+  format.current = props.format ?? formatNumber;
+  const names = props.series.map((s) => `${s.label}${s.color}`).join('\n');
+  useEffect(() => {
+    const el = box.current;
+    if (!el) return;
+    let gone = false;
+    let watch: ResizeObserver | undefined;
+    void import('uplot').then(({ default: UPlot }) => {
+      if (gone) return;
+      const data = [props.xs, ...props.series.map((s) => s.values)] as uPlot.AlignedData;
+      const u = new UPlot(options(props, Math.max(el.clientWidth, 200), () => format.current), data, el);
+      plot.current = u;
+      watch = new ResizeObserver(() => u.setSize({ width: Math.max(el.clientWidth, 200), height: props.height ?? 300 }));
+      watch.observe(el);
+    });
+    return () => {
+      gone = true;
+      watch?.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [names, props.height, theme.value, utc.value]);
+  useEffect(() => {
+    plot.current?.setData([props.xs, ...props.series.map((s) => s.values)] as uPlot.AlignedData);
+  }, [props.xs, props.series]);
+  return (
+    <div class="chart">
+      <div class="chart-canvas" data-testid="chart" ref={box} role="img" aria-label={props.label}
+        style={{ minHeight: `${props.height ?? 300}px` }} />
+      <Legend series={props.series} format={format.current} plot={() => plot.current} />
+    </div>
+  );
+}
+
+const legendMax = 100;
+
+function Legend({ series, format, plot }: { series: Series[]; format: (v: number) => string; plot: () => uPlot | null }) {
+  const [hidden, setHidden] = useState<Set<string>>(new Set());
+  const toggle = (i: number, only: boolean) => {
+    const next = new Set(hidden);
+    const { label } = series[i];
+    if (only) {
+      const alone = series.every((s) => s.label === label || next.has(s.label)) && !next.has(label);
+      next.clear();
+      if (!alone) series.forEach((s) => s.label !== label && next.add(s.label));
+    } else if (!next.delete(label)) next.add(label);
+    setHidden(next);
+    series.forEach((s, k) => plot()?.setSeries(k + 1, { show: !next.has(s.label) }));
+  };
+  return (
+    <div class="legend" role="group" aria-label="Series">
+      <div class="legend-row legend-head" aria-hidden="true"><span /><span>Series</span><span>Min</span><span>Mean</span><span>Max</span><span>Last</span></div>
+      {series.slice(0, legendMax).map((s, i) => (
+        <button key={s.label} type="button" class="legend-row" aria-pressed={!hidden.has(s.label)} title="Click: only this one. Ctrl-click: hide or show"
+          onClick={(e) => toggle(i, !(e.ctrlKey || e.metaKey || e.shiftKey))}
+          onMouseEnter={() => plot()?.setSeries(i + 1, { focus: true })}
+          onMouseLeave={() => plot()?.setSeries(null as unknown as number, { focus: false })}>
+          <i class="dot" style={{ background: s.color }} />
+          <span class="legend-name">{s.label}</span>
+          {stats(s.values).map((v, k) => <span key={k} class="legend-value">{v === null ? '–' : format(v)}</span>)}
+        </button>
+      ))}
+      {series.length > legendMax && <p class="muted legend-more">and {series.length - legendMax} more series</p>}
+    </div>
+  );
+}
+
+function stats(values: (number | null)[]): (number | null)[] {
+  let min = Infinity, max = -Infinity, sum = 0, n = 0, last: number | null = null;
+  for (const v of values) {
+    if (v === null || !Number.isFinite(v)) continue;
+    min = Math.min(min, v);
+    max = Math.max(max, v);
+    sum += v;
+    n++;
+    last = v;
+  }
+  return n ? [min, sum / n, max, last] : [null, null, null, null];
+}
+
+/** A small line without axes. */
+export function Sparkline({ values, color, label, width = 120, height = 28 }: {
+  values: number[]; color: string; label: string; width?: number; height?: number;
+}) {
+  const max = Math.max(...values, 0);
+  if (values.length < 2 || max <= 0) return <svg class="spark" width={width} height={height} role="img" aria-label={label}><path d={`M0 ${height - 1.5}H${width}`} class="spark-flat" /></svg>;
+  const x = (i: number) => ((i / (values.length - 1)) * width).toFixed(1);
+  const y = (v: number) => (height - 2 - (v / max) * (height - 5)).toFixed(1);
+  const line = values.map((v, i) => `${i ? 'L' : 'M'}${x(i)} ${y(v)}`).join('');
+  return (
+    <svg class="spark" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+      <path d={`${line}L${width} ${height}L0 ${height}Z`} fill={color} opacity="0.14" />
+      <path d={line} fill="none" stroke={color} stroke-width="1.5" stroke-linejoin="round" />
+    </svg>
+  );
+}
+
+/** Stacked bars over time on a canvas: the volume of logs. Dragging selects a range. */
+export function Bars({ xs, step, series, height = 96, label }: { xs: number[]; step: number; series: Series[]; height?: number; label: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [hover, setHover] = useState<{ x: number; i: number } | null>(null);
+  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
+  const totals = xs.map((_, i) => series.reduce((n, s) => n + (s.values[i] ?? 0), 0));
+  const max = Math.max(1, ...totals);
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el) return;
+    const watch = new ResizeObserver(() => setWidth(el.clientWidth));
+    watch.observe(el);
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el || !width) return;
+    const scale = devicePixelRatio || 1;
+    el.width = width * scale;
+    el.height = height * scale;
+    const g = el.getContext('2d')!;
+    g.scale(scale, scale);
+    const w = width / Math.max(xs.length, 1);
+    xs.forEach((_, i) => {
+      let y = height;
+      for (const s of series) {
+        const h = ((s.values[i] ?? 0) / max) * (height - 6);
+        if (h <= 0) continue;
+        g.fillStyle = s.color;
+        g.fillRect(i * w + 0.5, y - Math.max(h, 1), Math.max(w - 1, 1), Math.max(h, 1));
+        y -= h;
+      }
+    });
+  }, [width, xs, series, theme.value]);
+  const at = (e: MouseEvent) => {
+    const x = e.offsetX;
+    return { x, i: Math.max(0, Math.min(xs.length - 1, Math.floor((x / Math.max(width, 1)) * xs.length))) };
+  };
+  const finish = () => {
+    if (drag && Math.abs(drag.to - drag.from) > 4 && xs.length) {
+      const time = (x: number) => Math.round((xs[0] + (x / width) * xs.length * step) * 1000);
+      setRange({ from: String(time(Math.min(drag.from, drag.to))), to: String(time(Math.max(drag.from, drag.to))) });
+    }
+    setDrag(null);
+  };
+  return (
+    <div class="bars">
+      <canvas ref={canvas} role="img" aria-label={label} style={{ height: `${height}px` }}
+        onMouseMove={(e) => { setHover(at(e)); if (drag) setDrag({ ...drag, to: e.offsetX }); }}
+        onMouseLeave={() => { setHover(null); setDrag(null); }}
+        onMouseDown={(e) => setDrag({ from: e.offsetX, to: e.offsetX })} onMouseUp={finish} />
+      {drag && <div class="bars-select" style={{ left: `${Math.min(drag.from, drag.to)}px`, width: `${Math.abs(drag.to - drag.from)}px` }} />}
+      <div class="bars-axis" aria-hidden="true">
+        <span>{xs.length ? formatClock(xs[0] * 1000, utc.value) : ''}</span><span>{formatNumber(max)} max</span>
+        <span>{xs.length ? formatClock((xs[xs.length - 1] + step) * 1000, utc.value) : ''}</span>
+      </div>
+      {hover && xs.length > 0 && (
+        <div class="tip tip-on" style={{ top: '8px', left: hover.x < width / 2 ? `${hover.x + 14}px` : 'auto', right: hover.x < width / 2 ? 'auto' : `${width - hover.x + 14}px` }}>
+          <div class="tip-head">{formatDateTime(xs[hover.i] * 1000, utc.value)}</div>
+          {series.filter((s) => s.values[hover.i]).map((s) => (
+            <div key={s.label} class="tip-row"><i class="dot" style={{ background: s.color }} /><span class="tip-name">{s.label}</span>
+              <b class="tip-value">{formatNumber(s.values[hover.i] ?? 0)}</b></div>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
