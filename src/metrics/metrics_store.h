@@ -1,5 +1,8 @@
 /* metrics_store.h - the interface of a store for samples. The embedded engine is the default
- * implementation; engines and APIs see only this. All calls are thread-safe. */
+ * implementation; engines and APIs see only this. All calls are thread-safe.
+ *
+ * Results point into the store's memory as well as into the request's arena; the arena keeps that memory alive until
+ * it is reset or freed, which must happen before close. */
 #ifndef MEERKAT_METRICS_METRICS_STORE_H
 #define MEERKAT_METRICS_METRICS_STORE_H
 

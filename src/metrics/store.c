@@ -45,11 +45,9 @@ static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
         ret->max_t_ms = MAX(ret->max_t_ms, snap.v[i].info.max_t);
     }
     partset_release(s->parts, &snap);
-    CommitStats commit;
-    commit_stats(s->commit, &commit);
     ret->samples_total = s->samples_total;
     ret->bytes_on_disk = partset_size_bytes(s->parts);
-    ret->wal_bytes = commit.bytes;
+    ret->wal_bytes = wal_size_bytes(s->wal);
     ret->corrupt_parts = partset_corrupt_count(s->parts) + s->corrupt_blocks;
     ret->wal_corrupt_frames = s->wal_report.corrupt_frames;
     ret->wal_torn_bytes = s->wal_report.torn_bytes;

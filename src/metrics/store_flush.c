@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #define WAKE_MS 1000
+#define RETRY_MS_MIN 2000
+#define RETRY_MS_MAX 60000
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define BOUNDARY_SLACK_MS (INT64_C(3) * 60 * 1000) /* late scrapes still meet their partition's head */
 
@@ -230,7 +232,9 @@ static ErrCode flush_oldest(EmbeddedStore *s, Err *reterr) {
 ErrCode store_flush(MetricsStore *base, Err *reterr) {
     EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
     mutex_lock(&s->flush_lock);
-    ErrCode code = store_freeze(s, reterr);
+    ErrCode code = OK; /* what waits goes first: there may be no room for another frozen head */
+    while (code == OK && s->frozen.n) code = flush_oldest(s, reterr);
+    if (code == OK) code = store_freeze(s, reterr);
     while (code == OK && s->frozen.n) code = flush_oldest(s, reterr);
     mutex_unlock(&s->flush_lock);
     return code;
@@ -252,11 +256,12 @@ static bool flush_is_due(EmbeddedStore *s) {
 
 void store_flusher_main(void *ctx) {
     EmbeddedStore *s = ctx;
-    int64_t retry_ms = 0;
+    int64_t retry_ms = 0, retry_at_ns = 0;
     for (;;) {
         mutex_lock(&s->wake_lock);
-        if (!s->stop && (!s->want_flush || retry_ms))
-            (void)cond_wait_ms(&s->wake, &s->wake_lock, MAX(WAKE_MS, retry_ms));
+        if (!s->stop && !s->want_flush) (void)cond_wait_ms(&s->wake, &s->wake_lock, WAKE_MS);
+        /* After a failure the next try is put off, however often appends ask for it. */
+        while (!s->stop && clock_mono_ns() < retry_at_ns) (void)cond_wait_ms(&s->wake, &s->wake_lock, WAKE_MS);
         bool stop = s->stop;
         s->want_flush = false;
         mutex_unlock(&s->wake_lock);
@@ -264,9 +269,10 @@ void store_flusher_main(void *ctx) {
         if (!flush_is_due(s)) continue;
         Err err = {0};
         if (store_flush(&s->base, &err) == OK) {
-            retry_ms = 0;
+            retry_ms = retry_at_ns = 0;
         } else {
-            retry_ms = retry_ms ? MIN(retry_ms * 2, 60000) : 2000;
+            retry_ms = retry_ms ? MIN(retry_ms * 2, RETRY_MS_MAX) : RETRY_MS_MIN;
+            retry_at_ns = clock_mono_ns() + retry_ms * 1000000;
             log_error("metrics: writing parts failed, the log keeps the data", "error", err.msg, NULL);
         }
     }

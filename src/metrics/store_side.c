@@ -264,7 +264,11 @@ ErrCode side_save(EmbeddedStore *s, Err *reterr) {
     s->side.dirty = false;
     mutex_unlock(&s->side.lock);
     ErrCode code = dirty ? fs_write_file_atomic(s->fs, path, buf_str(&out), reterr) : OK;
-    if (code != OK) s->side.dirty = true;
+    if (code != OK) {
+        mutex_lock(&s->side.lock);
+        s->side.dirty = true;
+        mutex_unlock(&s->side.lock);
+    }
     buf_done(&out);
     return code;
 }
