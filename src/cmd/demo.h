@@ -12,7 +12,7 @@
 #include "base/vec.h"
 #include "sys/random.h"
 
-#define DEMO_STEP_NS (15 * NS_PER_S)            /* metrics are exported every 15 s */
+#define DEMO_STEP_NS (15 * NS_PER_S)               /* metrics are exported every 15 s */
 #define DEMO_TROUBLE_NS (INT64_C(1200) * NS_PER_S) /* a scenario begins that long before the end of the backfill */
 #define DEMO_NAMESPACE "octollm-prod"
 #define DEMO_INSTANCES_MAX 32
@@ -50,7 +50,7 @@ typedef struct DemoInstance {
     Str pod, host, address;
     Str resource; /* encoded Resource */
     double load;  /* requests since the last step, smoothed: drives CPU and memory */
-    double memory_drift;
+    double memory_drift, cpu;
 } DemoInstance;
 
 /* --- spans and lines of one request, in its arena; times are relative until demo_request_finish --- */
@@ -128,9 +128,11 @@ void demo_attr_bool(DemoRequest *q, DemoAttrs *a, const char *key, bool v);
 void demo_attr_list(DemoRequest *q, DemoAttrs *a, const char *key, Str only_item);
 DemoAttrs *demo_span_event(DemoRequest *q, DemoSpan *s, Str name);
 /* A line of that span's instance; gives its fields. */
-DemoAttrs *demo_log_put(
-    DemoRequest *q, const DemoSpan *s, DemoSeverity severity, const char *logger, const char *fmt, ...)
-    ATTR_PRINTF(5, 6);
+DemoAttrs *demo_log_put(DemoRequest *q, const DemoSpan *s, DemoSeverity severity, const char *logger, const char *fmt,
+    ...) ATTR_PRINTF(5, 6);
+/* A line outside of any request. */
+DemoAttrs *demo_log_machine(DemoRequest *q, uint32_t instance, DemoSeverity severity, const char *logger,
+    const char *fmt, ...) ATTR_PRINTF(5, 6);
 Str demo_printf(DemoRequest *q, const char *fmt, ...) ATTR_PRINTF(2, 3);
 static inline void demo_pass(DemoRequest *q, double seconds) { q->now_ns += (int64_t)(seconds * 1e9); }
 static inline double demo_span_seconds(const DemoSpan *s) { return (double)(s->end_ns - s->start_ns) / 1e9; }
@@ -148,7 +150,7 @@ typedef void (*DemoEmit)(void *ctx, DemoSignal signal, unsigned lane, Buf *body,
 
 typedef struct DemoOptions {
     uint64_t seed;
-    double rate;         /* mean requests per second */
+    double rate; /* mean requests per second */
     DemoScenario scenario;
     int64_t start_ns;    /* where simulated time begins */
     int64_t backfill_ns; /* the scenario begins DEMO_TROUBLE_NS before start + backfill */

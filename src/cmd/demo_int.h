@@ -5,11 +5,10 @@
 #include "cmd/demo.h"
 #include "cmd/demo_metrics.h"
 
-#define DEMO_TICK_NS NS_PER_S     /* how often workers look at the queue */
-#define DEMO_QUEUE_MAX 2000       /* beyond it jobs are refused */
-#define DEMO_WORKERS_PER_POD 4
-#define DEMO_WORKERS_MAX 16
-#define DEMO_BATCH_RECORDS 3000   /* an export request is sent off at this size */
+#define DEMO_TICK_NS NS_PER_S   /* how often workers look at the queue */
+#define DEMO_QUEUE_MAX 2000     /* beyond it jobs are refused */
+#define DEMO_WORKERS_PER_POD 4  /* at least; more of them at high rates */
+#define DEMO_BATCH_RECORDS 3000 /* an export request is sent off at this size */
 #define DEMO_BATCH_POINTS 5000
 
 typedef struct DemoJob {
@@ -31,6 +30,11 @@ typedef struct DemoBatch {
     size_t records;
 } DemoBatch;
 
+#define DEMO_INTEGRATIONS 4
+typedef struct DemoIntegration {
+    double requests, failed, latency_ms;
+} DemoIntegration;
+
 struct DemoFleet {
     DemoOptions opts;
     Rng rng;
@@ -45,9 +49,11 @@ struct DemoFleet {
     VEC(DemoJob) jobs; /* waiting; jobs_head are done with */
     size_t jobs_head;
     uint64_t job_number;
-    DemoWorker workers[DEMO_WORKERS_MAX];
-    uint32_t n_workers;
-    double otel_queue; /* spans waiting in the simulated collector's exporter */
+    DemoWorker *workers;
+    uint32_t n_workers, workers_per_pod;
+    double otel_queue; /* batches waiting in the simulated collector's exporter */
+    DemoIntegration integrations[DEMO_INTEGRATIONS];
+    uint64_t steps;
     DemoTotals totals;
 };
 
@@ -76,7 +82,7 @@ void demo_http_client_end(DemoRequest *q, DemoSpan *client, int status);
 bool demo_db_query(DemoRequest *q, const DemoSpan *parent, const char *operation, const char *table, const char *sql);
 void demo_redis(DemoRequest *q, const DemoSpan *parent, const char *command);
 bool demo_s3(DemoRequest *q, const DemoSpan *parent, const char *operation, int64_t size_bytes);
-bool demo_template_render(DemoRequest *q, const DemoSpan *parent);
+void demo_template_render(DemoRequest *q, const DemoSpan *parent);
 /* Labels of the metric go with the exemplar of span s. */
 void demo_observe(DemoRequest *q, const DemoSpan *s, DemoMetricId id, double value, const DemoLabel *labels, size_t n);
 void demo_count(DemoRequest *q, const DemoSpan *s, DemoMetricId id, double by, const DemoLabel *labels, size_t n);
@@ -84,12 +90,15 @@ void demo_count(DemoRequest *q, const DemoSpan *s, DemoMetricId id, double by, c
 /* --- demo_llm.c --- */
 /* llm-api's side of POST /v1/chat/completions under parent, with one call of a model; gives the HTTP status. */
 int demo_llm_serve(DemoRequest *q, const DemoSpan *parent, Str conversation, bool wants_tool);
+/* One call of the local model from the span's instance, without retries. */
+bool demo_llm_local(DemoRequest *q, const DemoSpan *parent, Str conversation);
 void demo_llm_declare(DemoFleet *f); /* counters that are to exist from the start */
+/* --- demo_tools.c --- */
 /* An MCP tool, called by response-api through mcp-tools. */
 bool demo_tool_call(DemoRequest *q, const DemoSpan *parent, Str conversation);
-void demo_tools_declare(DemoFleet *f);
 /* The conversation classifier of response-api. */
 bool demo_classify(DemoRequest *q, const DemoSpan *parent, Str conversation);
+void demo_tools_declare(DemoFleet *f);
 
 /* --- demo_stories.c --- */
 void demo_play_request(DemoFleet *f, int64_t end_ns); /* one request of the mix that ends then */

@@ -8,26 +8,32 @@ static const double http_bounds[] = {
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 5, 7.5, 10, 30};
 static const double genai_bounds[] = {
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
-static const double token_bounds[] = {1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
+static const double token_bounds[] = {
+    1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
 static const double ttft_bounds[] = {
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10};
 static const double db_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 static const double job_bounds[] = {0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300};
 static const double milli_bounds[] = {10, 25, 50, 100, 250, 500, 1000, 2000, 2500, 5000, 10000};
 
-#define COUNTER(name, unit, text) {name, unit, text, DEMO_COUNTER, NULL, 0}
-#define GAUGE(name, unit, text) {name, unit, text, DEMO_GAUGE, NULL, 0}
-#define HISTOGRAM(name, unit, text, bounds) {name, unit, text, DEMO_HISTOGRAM, bounds, ARRAY_LEN(bounds)}
+#define COUNTER(name, unit, text)                                                                                      \
+    { name, unit, text, DEMO_COUNTER, NULL, 0 }
+#define GAUGE(name, unit, text)                                                                                        \
+    { name, unit, text, DEMO_GAUGE, NULL, 0 }
+#define HISTOGRAM(name, unit, text, bounds)                                                                            \
+    { name, unit, text, DEMO_HISTOGRAM, bounds, ARRAY_LEN(bounds) }
 
 const DemoMetricDef demo_metric_defs[M_COUNT] = {
     [M_UP] = GAUGE("up", "", "Whether the last scrape of the target worked."),
-    [M_HTTP_SERVER_DURATION] = HISTOGRAM("http.server.request.duration", "s", "Duration of HTTP server requests.", http_bounds),
+    [M_HTTP_SERVER_DURATION] =
+        HISTOGRAM("http.server.request.duration", "s", "Duration of HTTP server requests.", http_bounds),
     [M_HTTP_REQUESTS] = COUNTER("http_requests_total", "", "HTTP requests answered."),
     [M_HTTP_SECONDS] = HISTOGRAM("http_request_duration_seconds", "s", "Duration of HTTP requests.", http_bounds),
     [M_HTTP_IN_FLIGHT] = GAUGE("http_requests_in_flight", "", "HTTP requests being answered."),
     [M_ACTIVE_CONNECTIONS] = GAUGE("active_connections", "", "Open client connections."),
     [M_GENAI_TOKENS] = HISTOGRAM("gen_ai.client.token.usage", "{token}", "Input and output tokens used.", token_bounds),
-    [M_GENAI_DURATION] = HISTOGRAM("gen_ai.client.operation.duration", "s", "Duration of GenAI operations.", genai_bounds),
+    [M_GENAI_DURATION] =
+        HISTOGRAM("gen_ai.client.operation.duration", "s", "Duration of GenAI operations.", genai_bounds),
     [M_GENAI_TTFT] = HISTOGRAM("gen_ai.server.time_to_first_token", "s", "Time to the first token.", ttft_bounds),
     [M_LLM_REQUESTS] = COUNTER("llm_requests_total", "", "Calls of model providers by outcome."),
     [M_LLM_RETRIES] = COUNTER("llm_retries_total", "", "Calls of model providers that were tried again."),
@@ -53,7 +59,8 @@ const DemoMetricDef demo_metric_defs[M_COUNT] = {
     [M_DB_IDLE] = GAUGE("db_connections_idle", "", "Database connections not in use."),
     [M_DB_QUERY_SECONDS] = HISTOGRAM("db_query_duration_seconds", "s", "Duration of database queries.", db_bounds),
     [M_POOL_SIZE] = GAUGE("connection_pool_size", "", "Size of the database connection pool."),
-    [M_SPECULATION_ATTEMPTS] = COUNTER("speculation_attempts_total", "", "Tool calls begun before they were asked for."),
+    [M_SPECULATION_ATTEMPTS] =
+        COUNTER("speculation_attempts_total", "", "Tool calls begun before they were asked for."),
     [M_SPECULATION_ACCURACY] = GAUGE("speculation_accuracy_ratio", "", "Share of speculative calls that were of use."),
     [M_SPECULATION_SAVED] = GAUGE("speculation_time_saved_seconds", "", "Time saved by speculative calls."),
     [M_MEMORY] = GAUGE("memory_usage_bytes", "By", "Memory in use."),
@@ -68,12 +75,15 @@ const DemoMetricDef demo_metric_defs[M_COUNT] = {
     [M_JAEGER_RECEIVED] = COUNTER("jaeger_collector_spans_received_total", "", "Spans received by the trace store."),
     [M_INTEGRATION_REQUESTS] = COUNTER("llm_integration_requests_total", "", "Requests to an integration."),
     [M_INTEGRATION_FAILED] = GAUGE("llm_integration_requests_failed", "", "Failed requests to an integration so far."),
-    [M_INTEGRATION_SUCCESSFUL] = GAUGE("llm_integration_requests_successful", "", "Successful requests to an integration so far."),
+    [M_INTEGRATION_SUCCESSFUL] =
+        GAUGE("llm_integration_requests_successful", "", "Successful requests to an integration so far."),
     [M_INTEGRATION_SUCCESS_RATE] = GAUGE("llm_integration_success_rate_percent", "", "Share of successful requests."),
-    [M_INTEGRATION_LATENCY] = HISTOGRAM("llm_integration_latency_milliseconds", "ms", "Latency of an integration.", milli_bounds),
+    [M_INTEGRATION_LATENCY] =
+        HISTOGRAM("llm_integration_latency_milliseconds", "ms", "Latency of an integration.", milli_bounds),
     [M_INTEGRATION_LATENCY_TOTAL] = COUNTER("llm_integration_latency_milliseconds_total", "", "Sum of latencies."),
     [M_INTEGRATION_LATENCY_AVERAGE] = GAUGE("llm_integration_latency_milliseconds_average", "", "Mean latency so far."),
-    [M_INTEGRATION_LATENCY_P95] = GAUGE("llm_integration_latency_milliseconds_p95", "", "95th percentile of recent latencies."),
+    [M_INTEGRATION_LATENCY_P95] =
+        GAUGE("llm_integration_latency_milliseconds_p95", "", "95th percentile of recent latencies."),
     [M_IM_ALERTS] = COUNTER("incident_manager_alerts_processed_total", "", "Alerts processed."),
     [M_IM_QUEUE] = GAUGE("incident_manager_processing_queue_size", "", "Alerts waiting to be processed."),
     [M_IM_CACHE] = GAUGE("incident_manager_enrichment_cache_hit_rate", "", "Hit rate of the enrichment cache."),
@@ -82,7 +92,8 @@ const DemoMetricDef demo_metric_defs[M_COUNT] = {
     [M_CONTAINER_WORKING_SET] = GAUGE("container_memory_working_set_bytes", "By", "Working set of the container."),
     [M_CONTAINER_LIMIT] = GAUGE("container_spec_memory_limit_bytes", "By", "Memory limit of the container."),
     [M_CONTAINER_CPU] = COUNTER("container_cpu_usage_seconds_total", "s", "CPU time of the container."),
-    [M_CONTAINER_THROTTLED] = COUNTER("container_cpu_cfs_throttled_seconds_total", "s", "Time the container was throttled."),
+    [M_CONTAINER_THROTTLED] =
+        COUNTER("container_cpu_cfs_throttled_seconds_total", "s", "Time the container was throttled."),
     [M_CONTAINER_RECEIVE] = COUNTER("container_network_receive_bytes_total", "By", "Bytes received."),
     [M_CONTAINER_TRANSMIT] = COUNTER("container_network_transmit_bytes_total", "By", "Bytes sent."),
     [M_KUBE_POD_PHASE] = GAUGE("kube_pod_status_phase", "", "Phase of the pod."),

@@ -1,4 +1,5 @@
-/* demo_metrics.c - keeps the fleet's series and writes them as OTLP. Field numbers: opentelemetry-proto, metrics.proto. */
+/* demo_metrics.c - keeps the fleet's series and writes them as OTLP. Field numbers: opentelemetry-proto, metrics.proto.
+ */
 #include "cmd/demo_metrics.h"
 
 #include "base/map.h"
@@ -173,9 +174,12 @@ static void put_point(Buf *out, const DemoMetrics *m, Series *s, int64_t t_ns) {
     size_t mark = proto_begin(out, 1);
     buf_put_str(out, s->attrs);
     put_times(out, m->start_ns, t_ns);
-    if (def->kind == DEMO_HISTOGRAM) put_histogram(out, def, s);
-    else if (def->kind == DEMO_EXPONENTIAL) put_exponential(out, s);
-    else proto_put_f64(out, 4, s->value);
+    if (def->kind == DEMO_HISTOGRAM)
+        put_histogram(out, def, s);
+    else if (def->kind == DEMO_EXPONENTIAL)
+        put_exponential(out, s);
+    else
+        proto_put_f64(out, 4, s->value);
     proto_end(out, mark);
 }
 
