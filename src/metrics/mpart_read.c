@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "metrics/mpart_int.h"
 #include "storage/column.h"
 
@@ -125,6 +126,9 @@ static bool ready(MPart *p) {
             ok = part_block(p->part, &p->refs[i], p->arena, &p->section[i], NULL) == OK;
         ok = ok && tables_sound(p) && index_shapes(p);
         p->state = ok ? 1 : -1;
+        if (!ok)
+            log_error("metrics: the index of a part is damaged, its samples are not served", "part", part_path(p->part),
+                NULL);
     }
     mutex_unlock(&p->lock);
     return p->state > 0;
@@ -137,7 +141,10 @@ uint32_t mpart_series_count(const MPart *p) { return p->n_series; }
 
 static MPart *writable(const MPart *p) { return (MPart *)(uintptr_t)p; }
 
-size_t mpart_symbol_count(const MPart *p) { return p->section[MPART_SYMBOL_OFFSETS].n / 4 - 1; }
+size_t mpart_symbol_count(const MPart *p) {
+    size_t n = p->section[MPART_SYMBOL_OFFSETS].n / 4;
+    return n ? n - 1 : 0; /* 0 before the index is read, and when it cannot be */
+}
 
 Str mpart_symbol(const MPart *p, size_t i) {
     Str offsets = p->section[MPART_SYMBOL_OFFSETS];

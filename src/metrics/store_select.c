@@ -53,9 +53,11 @@ static ErrCode match_part(View *v, size_t at, const MetricsSelect *req, SourceSe
     const PartRef *ref = &v->parts.v[at];
     if (ref->info.max_t < req->min_t_ms || ref->info.min_t > req->max_t_ms) return OK;
     MPart *p = ref->obj;
+    ErrCode code = mpart_load(p, reterr);
+    if (code != OK) return code;
     PostingIndex x = mpart_postings(p);
     IdList ids = {0};
-    ErrCode code = match_ids(&x, req, &ids, reterr);
+    code = match_ids(&x, req, &ids, reterr);
     for (size_t i = 0; i < ids.n && code == OK; i++) {
         if (i % CANCEL_EVERY == 0 && is_cancelled(req)) code = err_set(reterr, ERR_CANCELLED, "query cancelled");
         if (!mpart_overlaps(p, ids.v[i], req->min_t_ms, req->max_t_ms)) continue;
@@ -130,7 +132,7 @@ ErrCode view_match(View *v, const MetricsSelect *req, SourceSeriesVec *ret, Err 
             code = match_part(v, i, req, ret, reterr);
         else
             code = match_head(v, i - v->parts.n, req, ret, reterr);
-        if (code == ERR_CORRUPT) { /* the rest is served; counted, and the reader of the block logged it */
+        if (code == ERR_CORRUPT) { /* the rest is served; counted, see MetricsStoreStats */
             v->store->corrupt_blocks++;
             code = OK;
         }
