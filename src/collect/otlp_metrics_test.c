@@ -67,6 +67,12 @@ static const struct MetricCase {
      "\"positive\":{\"offset\":0,\"bucketCounts\":[\"1\",\"1\"]}}]}}",
         "e{job=\"api\"} @ 1700000000000 histogram schema=8 count=2 sum=1 zero=0 spans=1+1 buckets=2\n", 0},
     {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T ",\"count\":\"1\",\"scale\":-5}]}}", "", 1},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":1,\"dataPoints\":[{\"timeUnixNano\":"
+     "\"1000000\","
+     "\"count\":\"1\",\"scale\":50,\"positive\":{\"offset\":0,\"bucketCounts\":[\"1\"]}},{" T
+     ",\"count\":\"2\",\"scale\":-4,\"positive\":{\"offset\":2,\"bucketCounts\":[\"2\"]}}]}}",
+        "e{job=\"api\"} @ 1700000000000 histogram schema=-4 count=3 sum=0 zero=0 spans=1+1,1+1 buckets=1,2\n", 1},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"9999999999999999999\",\"asInt\":1}]}}", "", 1},
     {"{\"name\":\"nothing\"}", "", 0},
 };
 
@@ -123,12 +129,14 @@ static void test_kinds(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Buf json = {0};
         buf_printf(&json, "%s%s%s", RESOURCE, cases[i].metrics, END);
-        Decoded d = decode(buf_cstr(&json), NULL);
+        OtlpDeltas *deltas = otlp_deltas_create(0);
+        Decoded d = decode(buf_cstr(&json), deltas);
         if (d.code != OK) fail_msg("case %zu: %s", i, d.err.msg);
         assert_string_equal(buf_cstr(&d.text), cases[i].series);
         assert_int_equal(d.rejects.count, cases[i].bad);
         if (cases[i].bad) assert_true(d.rejects.message[0] != 0);
         decoded_done(&d);
+        otlp_deltas_free(deltas);
         buf_done(&json);
     }
 }
