@@ -194,7 +194,7 @@ static void measure_decoder(Job *j, Result *r) {
     j->decode_only = true;
     atomic_store(&j->items, 0);
     double cpu = clock_s(CLOCK_THREAD_CPUTIME_ID);
-    for (int again = 0; again < 3; again++) {
+    for (int again = 0; again < 10; again++) {
         atomic_store(&j->next, 0);
         submitter(j);
     }

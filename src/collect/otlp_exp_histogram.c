@@ -79,9 +79,10 @@ static bool native_side(MetricDecoder *d, const DeltaBuckets *b, int downscale, 
     return true;
 }
 
-static bool emit_native(MetricDecoder *d, const OtlpPoint *p, const DeltaHistogram *h) {
+static bool emit_native(MetricDecoder *d, OtlpPoint *p, const DeltaHistogram *h) {
     Labels labels;
-    if (!otlp_series_labels(d, p, "", (Label){0}, &labels)) return false;
+    uint64_t raw_hash;
+    if (!otlp_series_labels(d, p, OTLP_AS_IS, (Label){0}, &labels, &raw_hash)) return false;
     int downscale = h->scale > HISTOGRAM_SCHEMA_MAX ? h->scale - HISTOGRAM_SCHEMA_MAX : 0;
     if (downscale > 31) {
         d->r.problem = "an exponential histogram's scale is absurd";
@@ -95,6 +96,7 @@ static bool emit_native(MetricDecoder *d, const OtlpPoint *p, const DeltaHistogr
     if (!native_side(d, &h->pos, downscale, &out.pos_spans, &out.n_pos_spans, &out.pos, &out.n_pos)) return false;
     if (!native_side(d, &h->neg, downscale, &out.neg_spans, &out.n_neg_spans, &out.neg, &out.n_neg)) return false;
     BatchSeries s = {.labels = labels,
+        .raw_hash = raw_hash,
         .first_histogram = (uint32_t)d->batch->histograms.n,
         .n_histograms = 1,
         .first_exemplar = p->first_exemplar,
@@ -105,9 +107,10 @@ static bool emit_native(MetricDecoder *d, const OtlpPoint *p, const DeltaHistogr
 }
 
 /* Delta points are summed in OTLP's own form, keyed by the series. */
-static bool sum_up(MetricDecoder *d, const OtlpPoint *p, DeltaHistogram *h) {
+static bool sum_up(MetricDecoder *d, OtlpPoint *p, DeltaHistogram *h) {
     Labels labels;
-    if (!otlp_series_labels(d, p, "", (Label){0}, &labels)) return false;
+    uint64_t raw_hash;
+    if (!otlp_series_labels(d, p, OTLP_AS_IS, (Label){0}, &labels, &raw_hash)) return false;
     if (!otlp_deltas_add_histogram(d->deltas, labels_hash(labels), p->t_ms, h))
         d->r.problem = "a delta point is older than the one before it";
     return true;

@@ -4,6 +4,7 @@
 
 #include "codec/proto.h"
 #include "collect/otlp_decode.h"
+#include "collect/otlp_names.h"
 
 /* State of one decode. Functions give false when the request as a whole is refused; then code and *err are set. */
 typedef struct OtlpReader {
@@ -12,7 +13,8 @@ typedef struct OtlpReader {
     OtlpRejects *rejects;
     Err *err;
     ErrCode code;
-    Buf scratch;         /* for JSON text of nested values */
+    Buf scratch; /* for JSON text of nested values */
+    OtlpNameCache names;
     const char *problem; /* why the record at hand must be refused, NULL: it is fine */
 } OtlpReader;
 

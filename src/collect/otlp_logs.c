@@ -121,7 +121,7 @@ static bool push_json_value(LogDecoder *d, Str key, const JsonValue *v, unsigned
 }
 
 static bool push_attr(LogDecoder *d, const Attr *a) {
-    Str key = otlp_label_name(d->r.arena, a->key);
+    Str key = otlp_label_name_cached(&d->r.names, d->r.arena, a->key);
     if (!key.p) return otlp_full(&d->r);
     if (a->value.type == ATTR_EMPTY) return true;
     if (a->value.type != ATTR_MAP) return push_metadata(d, key, a->value);
@@ -236,10 +236,10 @@ static Str level_of(uint64_t severity) {
 }
 
 static bool push_record_metadata(LogDecoder *d, const LogRecord *rec, size_t wire_first) {
-    for (uint32_t i = 0; i < d->common.n; i++) {
-        if (!push_metadata(d, d->batch->attrs.v[d->common.first + i].key, d->batch->attrs.v[d->common.first + i].value))
-            return false;
-    }
+    AttrPool *attrs = &d->batch->attrs;
+    if (!avec_reserve(d->r.arena, attrs, d->common.n)) return otlp_full(&d->r);
+    if (d->common.n > 0) memcpy(attrs->v + attrs->n, attrs->v + d->common.first, d->common.n * sizeof *attrs->v);
+    attrs->n += d->common.n;
     for (size_t i = wire_first; i < d->wire.n; i++) {
         if (!push_attr(d, &d->wire.v[i])) return false;
     }
@@ -252,6 +252,21 @@ static bool push_record_metadata(LogDecoder *d, const LogRecord *rec, size_t wir
            push_number(d, STR("flags"), rec->flags) &&
            push_number(d, STR("dropped_attributes_count"), rec->dropped_attributes) &&
            (rec->t_ns == 0 || push_number(d, STR("observed_timestamp"), rec->observed_ns));
+}
+
+/* Whether a name comes twice. A filter of 1024 bits spares comparing each with each. */
+static bool has_repeated_names(const AttrPool *attrs, size_t first) {
+    uint64_t filter[16] = {0};
+    for (size_t i = first; i < attrs->n; i++) {
+        Str name = attrs->v[i].key;
+        uint64_t bit = otlp_key_mix(name) >> 54;
+        bool maybe = filter[bit >> 6] >> (bit & 63) & 1;
+        filter[bit >> 6] |= UINT64_C(1) << (bit & 63);
+        for (size_t j = i; maybe && j > first && j + 64 > i; j--) {
+            if (str_eq(attrs->v[j - 1].key, name)) return true;
+        }
+    }
+    return false;
 }
 
 /* Two attributes may become one name (a.b and a_b); the later one wins, as the maps of other implementations do. */
@@ -294,7 +309,7 @@ static bool on_record(void *ctx, Str message) {
         d->batch->attrs.n = first;
         return true;
     }
-    drop_repeated_names(&d->batch->attrs, first);
+    if (has_repeated_names(&d->batch->attrs, first)) drop_repeated_names(&d->batch->attrs, first);
     row.metadata = (AttrRange){(uint32_t)first, (uint32_t)(d->batch->attrs.n - first)};
     d->r.rejects->accepted++;
     return avec_push(d->r.arena, &d->batch->rows, row) ? true : otlp_full(&d->r);

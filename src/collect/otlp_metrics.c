@@ -51,10 +51,10 @@ static bool on_resource_end(void *ctx) {
     d->metric = (OtlpMetric){.prom_name = STR("target_info"), .kind = OTLP_GAUGE};
     int64_t step = MAX(TARGET_INFO_STEP_MS, (last - first) / TARGET_INFO_MAX + 1);
     for (p.t_ms = first; p.t_ms < last; p.t_ms += step) {
-        if (!otlp_emit(d, &p, "", (Label){0}, 1, 0, 0)) return false;
+        if (!otlp_emit(d, &p, OTLP_AS_IS, (Label){0}, 1, 0, 0)) return false;
     }
     p.t_ms = last;
-    return otlp_emit(d, &p, "", (Label){0}, 1, 0, 0);
+    return otlp_emit(d, &p, OTLP_AS_IS, (Label){0}, 1, 0, 0);
 }
 
 static MetricType prom_type(const OtlpMetric *m) {

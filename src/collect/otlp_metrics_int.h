@@ -8,9 +8,13 @@
 
 typedef enum OtlpKind { OTLP_NONE, OTLP_GAUGE, OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXP_HISTOGRAM, OTLP_SUMMARY } OtlpKind;
 
+/* What a metric's name gets at its end. */
+typedef enum OtlpSuffix { OTLP_AS_IS, OTLP_BUCKET, OTLP_TOTAL_SUM, OTLP_COUNT, OTLP_SUFFIXES } OtlpSuffix;
+
 typedef struct OtlpMetric {
     Str name, unit, description;
-    Str prom_name; /* translated */
+    Str prom_name;                   /* translated */
+    Str series_names[OTLP_SUFFIXES]; /* with suffix; made when first needed */
     OtlpKind kind;
     bool is_delta, is_monotonic;
     MetricType type;
@@ -28,12 +32,20 @@ typedef struct MetricDecoder {
     bool resource_has_points;
     int64_t min_t_ms, max_t_ms; /* of the resource's points */
     OtlpMetric metric;
+    /* Texts of the bucket bounds seen last: the points of a metric share them. */
+    AVEC(double) bounds;
+    AVEC(Str) bound_texts;
 } MetricDecoder;
 
 /* One data point after its common fields: labels without __name__, sorted. */
 typedef struct OtlpPoint {
     Label *labels;
     size_t n_labels;
+    size_t name_at; /* where __name__ goes */
+    uint64_t hash;  /* of the labels, with the process' seed */
+    Str extra;      /* name of the extra label seen last, its place, and whether it takes that label's place */
+    size_t extra_at;
+    bool extra_replaces;
     size_t wire_first; /* its attributes in d->wire */
     int64_t t_ms;
     bool no_value;                        /* flag NO_RECORDED_VALUE */
@@ -50,10 +62,11 @@ bool otlp_summary_point(MetricDecoder *d, Str message);
 bool otlp_exemplar(MetricDecoder *d, Str message);
 /* Turns the wire attributes from wire_first on into p->labels (with job and instance) and sets the time. */
 bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns);
-/* The series `prom_name + suffix` {labels, extra}; extra.name empty: none. */
-bool otlp_series_labels(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, Labels *ret);
+/* The series `prom_name + suffix` {labels, extra} and the hash it is found by; extra.name empty: none. */
+bool otlp_series_labels(
+    MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, Labels *ret, uint64_t *ret_raw_hash);
 /* Adds the sample, summed up when the metric is a delta. Exemplars first..first+n go with it. */
-bool otlp_emit(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, double value,
-    uint32_t first_exemplar, uint32_t n_exemplars);
+bool otlp_emit(MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, double value, uint32_t first_exemplar,
+    uint32_t n_exemplars);
 
 #endif

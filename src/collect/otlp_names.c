@@ -150,3 +150,13 @@ Str otlp_label_name(Arena *arena, Str name) {
     }
     return str_of(out + from, n - from);
 }
+
+Str otlp_label_name_cached(OtlpNameCache *cache, Arena *arena, Str name) {
+    size_t slot = otlp_key_mix(name) >> 58;
+    _Static_assert(OTLP_NAME_SLOTS == 64, "six bits choose the slot");
+    if (LIKELY(cache->to[slot].p && str_eq(cache->from[slot], name))) return cache->to[slot];
+    Str to = otlp_label_name(arena, name);
+    cache->from[slot] = name;
+    cache->to[slot] = to;
+    return to;
+}

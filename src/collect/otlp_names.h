@@ -15,4 +15,24 @@ Str otlp_metric_name(Arena *arena, Str name, Str unit, MetricType type);
 /* k8s.pod.name -> k8s_pod_name; a leading digit gets key_. The input itself where it is fine already. */
 Str otlp_label_name(Arena *arena, Str name);
 
+/* The same keys come in every record of a request: the last few dozen translations, by key. The keys must live as long
+ * as the cache. Zero-initialised is empty. */
+#define OTLP_NAME_SLOTS 64
+typedef struct OtlpNameCache {
+    Str from[OTLP_NAME_SLOTS], to[OTLP_NAME_SLOTS];
+} OtlpNameCache;
+Str otlp_label_name_cached(OtlpNameCache *cache, Arena *arena, Str name);
+
+/* A cheap hash for such caches and filters: length and both ends; its high bits are the good ones. */
+static inline uint64_t otlp_key_mix(Str key) {
+    uint64_t first = 0, last = 0;
+    if (key.n >= 8) {
+        memcpy(&first, key.p, 8);
+        memcpy(&last, key.p + key.n - 8, 8);
+    } else if (key.n > 0) {
+        memcpy(&first, key.p, key.n);
+    }
+    return ((first ^ key.n) * UINT64_C(0x9e3779b97f4a7c15) ^ last) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
 #endif

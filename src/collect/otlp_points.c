@@ -35,7 +35,7 @@ bool otlp_number_point(MetricDecoder *d, Str message) {
     }
     if (d->r.problem) return true;
     return otlp_emit(
-        d, &p, "", (Label){0}, value, p.first_exemplar, (uint32_t)d->batch->exemplars.n - p.first_exemplar);
+        d, &p, OTLP_AS_IS, (Label){0}, value, p.first_exemplar, (uint32_t)d->batch->exemplars.n - p.first_exemplar);
 }
 
 /* --- explicit histograms --- */
@@ -53,6 +53,7 @@ static bool take_count(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f
     if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->counts, f->u64) ? true : otlp_full(&d->r);
     ProtoReader packed = proto_reader(f->bytes);
     uint64_t v;
+    if (!avec_reserve(d->r.arena, &b->counts, f->bytes.n / 8)) return otlp_full(&d->r);
     while (proto_packed_fixed64(&packed, &v)) {
         if (!avec_push(d->r.arena, &b->counts, v)) return otlp_full(&d->r);
     }
@@ -63,6 +64,7 @@ static bool take_bound(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f
     if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->bounds, proto_f64(f)) ? true : otlp_full(&d->r);
     ProtoReader packed = proto_reader(f->bytes);
     ProtoField one;
+    if (!avec_reserve(d->r.arena, &b->bounds, f->bytes.n / 8)) return otlp_full(&d->r);
     while (proto_packed_fixed64(&packed, &one.u64)) {
         if (!avec_push(d->r.arena, &b->bounds, proto_f64(&one))) return otlp_full(&d->r);
     }
@@ -84,6 +86,20 @@ static Str bound_text(MetricDecoder *d, double bound) {
     return arena_copy(d->r.arena, buf_str(&d->r.scratch));
 }
 
+/* The same for bound i of a histogram, out of the cache where the last one had the same. */
+static Str nth_bound_text(MetricDecoder *d, size_t i, double bound) {
+    ASSERT(d->bounds.n == d->bound_texts.n);
+    if (LIKELY(i < d->bounds.n && memcmp(&d->bounds.v[i], &bound, sizeof bound) == 0)) return d->bound_texts.v[i];
+    Str text = bound_text(d, bound);
+    if (!text.p) return text;
+    d->bounds.n = d->bound_texts.n = MIN(i, d->bounds.n);
+    if (i > d->bounds.n) return text;
+    if (!avec_reserve(d->r.arena, &d->bounds, 1) || !avec_reserve(d->r.arena, &d->bound_texts, 1)) return STR_NULL;
+    d->bounds.v[d->bounds.n++] = bound;
+    d->bound_texts.v[d->bound_texts.n++] = text;
+    return text;
+}
+
 /* Moves the exemplars that belong to the bucket (those up to its bound) to the front of the rest; gives their number.
  */
 static uint32_t exemplars_up_to(MetricDecoder *d, uint32_t from, double bound, bool last) {
@@ -98,19 +114,19 @@ static uint32_t exemplars_up_to(MetricDecoder *d, uint32_t from, double bound, b
     return n;
 }
 
-static bool emit_buckets(MetricDecoder *d, const OtlpPoint *p, const ExplicitBuckets *b) {
+static bool emit_buckets(MetricDecoder *d, OtlpPoint *p, const ExplicitBuckets *b) {
     uint64_t cumulative = 0;
     uint32_t exemplar = p->first_exemplar;
     for (size_t i = 0; i <= b->bounds.n; i++) {
         bool last = i == b->bounds.n;
         if (b->counts.n > 0) cumulative += b->counts.v[i];
-        Label le = {STR("le"), last ? STR("+Inf") : bound_text(d, b->bounds.v[i])};
+        Label le = {STR("le"), last ? STR("+Inf") : nth_bound_text(d, i, b->bounds.v[i])};
         if (!le.value.p) return otlp_full(&d->r);
         uint32_t n = exemplars_up_to(d, exemplar, last ? 0 : b->bounds.v[i], last);
         /* Without bucket counts only +Inf is known. */
         double value = last ? (double)b->count : (double)cumulative;
         if (b->counts.n == 0 && !last) continue;
-        if (!otlp_emit(d, p, "_bucket", le, value, exemplar, n)) return false;
+        if (!otlp_emit(d, p, OTLP_BUCKET, le, value, exemplar, n)) return false;
         exemplar += n;
     }
     return true;
@@ -152,15 +168,15 @@ bool otlp_histogram_point(MetricDecoder *d, Str message) {
     check_buckets(d, &b);
     if (d->r.problem) return true;
     if (!emit_buckets(d, &p, &b)) return false;
-    if (b.has_sum && !otlp_emit(d, &p, "_sum", (Label){0}, b.sum, 0, 0)) return false;
-    return otlp_emit(d, &p, "_count", (Label){0}, (double)b.count, 0, 0);
+    if (b.has_sum && !otlp_emit(d, &p, OTLP_TOTAL_SUM, (Label){0}, b.sum, 0, 0)) return false;
+    return otlp_emit(d, &p, OTLP_COUNT, (Label){0}, (double)b.count, 0, 0);
 }
 
 /* --- summaries --- */
 
 /* SummaryDataPoint{attributes = 7, time = 3, count = 4, sum = 5, quantile_values = 6{quantile = 1, value = 2}, flags =
  * 8} */
-static bool emit_quantile(MetricDecoder *d, const OtlpPoint *p, Str message) {
+static bool emit_quantile(MetricDecoder *d, OtlpPoint *p, Str message) {
     ProtoReader r = proto_reader(message);
     ProtoField f;
     double quantile = 0, value = 0;
@@ -171,7 +187,7 @@ static bool emit_quantile(MetricDecoder *d, const OtlpPoint *p, Str message) {
     if (!otlp_end(&d->r, &r)) return false;
     Label label = {STR("quantile"), bound_text(d, quantile)};
     if (!label.value.p) return otlp_full(&d->r);
-    return otlp_emit(d, p, "", label, value, 0, 0);
+    return otlp_emit(d, p, OTLP_AS_IS, label, value, 0, 0);
 }
 
 bool otlp_summary_point(MetricDecoder *d, Str message) {
@@ -199,6 +215,6 @@ bool otlp_summary_point(MetricDecoder *d, Str message) {
     while (proto_next(&r, &f)) {
         if (f.number == 6 && !emit_quantile(d, &p, f.bytes)) return false;
     }
-    return otlp_emit(d, &p, "_sum", (Label){0}, sum, 0, 0) &&
-           otlp_emit(d, &p, "_count", (Label){0}, (double)count, 0, 0);
+    return otlp_emit(d, &p, OTLP_TOTAL_SUM, (Label){0}, sum, 0, 0) &&
+           otlp_emit(d, &p, OTLP_COUNT, (Label){0}, (double)count, 0, 0);
 }

@@ -3,6 +3,9 @@
 #include "collect/otlp_metrics_int.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define SERIES_SEED UINT64_C(0x6f746c7020736572) /* other senders hash their labels in other ways */
 
 static bool attr_text(OtlpReader *r, const AttrValue *v, Str *ret) {
     if (v->type == ATTR_STR || v->type == ATTR_ARRAY || v->type == ATTR_MAP) {
@@ -15,7 +18,23 @@ static bool attr_text(OtlpReader *r, const AttrValue *v, Str *ret) {
     return ret->p ? true : otlp_full(r);
 }
 
+#define SHORT_LIST 32
+
 static int by_key(const void *a, const void *b) { return str_cmp(((const Attr *)a)->key, ((const Attr *)b)->key); }
+
+/* Few, and from most senders in the same order each time: insertion beats qsort. */
+static void sort_attrs(Attr *v, size_t n) {
+    if (n > SHORT_LIST) {
+        qsort(v, n, sizeof *v, by_key);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        Attr x = v[i];
+        size_t j = i;
+        for (; j > 0 && str_cmp(v[j - 1].key, x.key) > 0; j--) v[j] = v[j - 1];
+        v[j] = x;
+    }
+}
 
 /* Attributes that become the same label have their values joined by ';' in the order of their keys. */
 static bool join_value(OtlpReader *r, Label *l, Str more) {
@@ -31,7 +50,7 @@ static size_t find_label(const Label *v, size_t n, Str name) {
 }
 
 static bool add_label(OtlpReader *r, Label *v, size_t *n, const Attr *a) {
-    Str name = otlp_label_name(r->arena, a->key), value;
+    Str name = otlp_label_name_cached(&r->names, r->arena, a->key), value;
     if (!name.p) return otlp_full(r);
     if (name.n == 0) return true; /* an attribute without a key */
     if (!attr_text(r, &a->value, &value)) return false;
@@ -48,10 +67,27 @@ static void set_label(Label *v, size_t *n, Str name, Str value) {
     v[at] = (Label){name, value};
 }
 
+/* Takes out a label __name__, which the metric's name replaces, and hashes the rest. */
+static void place_labels(OtlpPoint *p) {
+    size_t at = 0, own = find_label(p->labels, p->n_labels, LABEL_NAME_METRIC);
+    if (own < p->n_labels) {
+        p->n_labels--;
+        memmove(p->labels + own, p->labels + own + 1, (p->n_labels - own) * sizeof *p->labels);
+    }
+    while (at < p->n_labels && str_cmp(p->labels[at].name, LABEL_NAME_METRIC) < 0) at++;
+    p->name_at = at;
+    uint64_t h = hash_process_seed() ^ SERIES_SEED;
+    for (size_t i = 0; i < p->n_labels; i++) {
+        h = hash_bytes(p->labels[i].name.p, p->labels[i].name.n, h);
+        h = hash_bytes(p->labels[i].value.p, p->labels[i].value.n, h ^ p->labels[i].name.n);
+    }
+    p->hash = h;
+}
+
 bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     size_t n_attrs = d->wire.n - p->wire_first;
     Attr *attrs = d->wire.v + p->wire_first;
-    if (n_attrs > 1) qsort(attrs, n_attrs, sizeof *attrs, by_key);
+    sort_attrs(attrs, n_attrs);
     p->labels = ARENA_ARRAY(d->r.arena, Label, n_attrs + 2);
     if (!p->labels) return otlp_full(&d->r);
     p->n_labels = 0;
@@ -66,6 +102,7 @@ bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
         d->wire.n = p->wire_first;
         return true;
     }
+    place_labels(p);
     p->t_ms = time_ns ? time_ns / 1000000 : d->now_ms;
     d->min_t_ms = d->resource_has_points ? MIN(d->min_t_ms, p->t_ms) : p->t_ms;
     d->max_t_ms = d->resource_has_points ? MAX(d->max_t_ms, p->t_ms) : p->t_ms;
@@ -74,36 +111,52 @@ bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     return true;
 }
 
-/* Merges a label into its place; a label of the point with that name gives way. */
-static void insert_label(Label *v, size_t *n, Label l) {
+/* Where the extra label goes; a label of the point with that name gives way. */
+static void place_extra(OtlpPoint *p, Str name) {
+    if (p->extra.p == name.p) return;
     size_t at = 0;
-    while (at < *n && str_cmp(v[at].name, l.name) < 0) at++;
-    if (at < *n && str_eq(v[at].name, l.name)) {
-        v[at] = l;
-        return;
-    }
-    memmove(v + at + 1, v + at, (*n - at) * sizeof *v);
-    v[at] = l;
-    (*n)++;
+    while (at < p->n_labels && str_cmp(p->labels[at].name, name) < 0) at++;
+    p->extra = name;
+    p->extra_at = at;
+    p->extra_replaces = at < p->n_labels && str_eq(p->labels[at].name, name);
 }
 
-bool otlp_series_labels(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, Labels *ret) {
+static Str series_name(MetricDecoder *d, OtlpSuffix suffix) {
+    static const Str suffixes[OTLP_SUFFIXES] = {
+        STR_INIT(""), STR_INIT("_bucket"), STR_INIT("_sum"), STR_INIT("_count")};
+    OtlpMetric *m = &d->metric;
+    if (suffix == OTLP_AS_IS) return m->prom_name;
+    if (!m->series_names[suffix].p)
+        m->series_names[suffix] = arena_printf(d->r.arena, "%" STR_FMT "%s", STR_ARG(m->prom_name), suffixes[suffix].p);
+    return m->series_names[suffix];
+}
+
+bool otlp_series_labels(
+    MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, Labels *ret, uint64_t *ret_raw_hash) {
     Label *v = ARENA_ARRAY(d->r.arena, Label, p->n_labels + 2);
-    Str name = *suffix ? arena_printf(d->r.arena, "%" STR_FMT "%s", STR_ARG(d->metric.prom_name), suffix)
-                       : d->metric.prom_name;
+    Str name = series_name(d, suffix);
+    bool has_extra = extra.name.n > 0;
     if (!v || !name.p) return otlp_full(&d->r);
-    memcpy(v, p->labels, p->n_labels * sizeof *v);
-    size_t n = p->n_labels;
-    insert_label(v, &n, (Label){LABEL_NAME_METRIC, name});
-    if (extra.name.n > 0) insert_label(v, &n, extra);
+    if (has_extra) place_extra(p, extra.name);
+    size_t n = 0;
+    for (size_t i = 0; i <= p->n_labels; i++) { /* "__name__" sorts before "le" and "quantile" */
+        if (i == p->name_at) v[n++] = (Label){LABEL_NAME_METRIC, name};
+        bool here = has_extra && i == p->extra_at;
+        if (here) v[n++] = extra;
+        if (i < p->n_labels && !(here && p->extra_replaces)) v[n++] = p->labels[i];
+    }
     *ret = (Labels){v, n};
+    uint64_t h = hash_bytes(name.p, name.n, p->hash);
+    if (has_extra) h = hash_bytes(extra.value.p, extra.value.n, h ^ extra.name.n);
+    *ret_raw_hash = h ? h : 1;
     return true;
 }
 
-bool otlp_emit(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label extra, double value,
-    uint32_t first_exemplar, uint32_t n_exemplars) {
+bool otlp_emit(MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, double value, uint32_t first_exemplar,
+    uint32_t n_exemplars) {
     Labels labels;
-    if (!otlp_series_labels(d, p, suffix, extra, &labels)) return false;
+    uint64_t raw_hash;
+    if (!otlp_series_labels(d, p, suffix, extra, &labels, &raw_hash)) return false;
     if (p->no_value) {
         value = stale_nan();
     } else if (d->metric.is_delta && !otlp_deltas_add(d->deltas, labels_hash(labels), p->t_ms, value, &value)) {
@@ -112,6 +165,7 @@ bool otlp_emit(MetricDecoder *d, const OtlpPoint *p, const char *suffix, Label e
     }
     if (!metrics_batch_add(d->batch, labels, p->t_ms, value)) return otlp_full(&d->r);
     BatchSeries *s = vec_last(&d->batch->series);
+    s->raw_hash = raw_hash;
     s->first_exemplar = first_exemplar;
     s->n_exemplars = n_exemplars;
     return true;
