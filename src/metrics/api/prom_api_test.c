@@ -33,7 +33,7 @@ static Fixture setup(void) {
         test_store_add(f.store, up, t * 1000, (double)t / 60);
         test_store_add(f.store, down, t * 1000, 0.5);
     }
-    test_store_add(f.store, labels_of(a, "{__name__=\"dotted\", my.label=\"x\"}"), 600000, 1);
+    test_store_add(f.store, labels_of(a, "{__name__=\"dotted\", \"my.label\"=\"x\"}"), 600000, 1);
     arena_free(a);
     clock_fake_set(INT64_C(600) * 1000000000);
     f.api = prom_api_create(&opts);

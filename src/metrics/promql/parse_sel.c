@@ -31,7 +31,7 @@ bool pql_number_value(PqlParser *p, const PqlToken *t, double *ret) {
     Buf b = {0};
     lang_put_quoted(&b, t->text);
     bool hex = t->text.n > 1 && (t->text.p[1] == 'x' || t->text.p[1] == 'X');
-    lang_fail(&p->err, p->cur.span, "error parsing number: strconv.ParseFloat: parsing %s: %s", buf_cstr(&b),
+    lang_fail(&p->err, t->span, "error parsing number: strconv.ParseFloat: parsing %s: %s", buf_cstr(&b),
         hex ? "invalid syntax" : "value out of range");
     buf_done(&b);
     return false;
