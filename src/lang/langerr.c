@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+ATTR_PRINTF(4, 0)
 static void lang_error_fill(LangError *e, ErrCode code, LangSpan span, const char *fmt, va_list ap) {
     if (e->set) return;
     e->set = true;

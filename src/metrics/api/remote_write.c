@@ -32,7 +32,7 @@ static bool put_f64(Decoder *d, const ProtoField *f, void *vec_) {
     AVEC(double) *vec = vec_;
     if (f->wire == PROTO_FIXED64) return avec_push(d->arena, vec, proto_f64(f)) || no_memory(d);
     ProtoReader r = proto_reader(f->bytes);
-    uint64_t bits;
+    uint64_t bits = 0;
     while (proto_packed_fixed64(&r, &bits)) {
         double v;
         memcpy(&v, &bits, sizeof v);

@@ -31,6 +31,7 @@ static Annotation *note_put(Ev *ev, bool info, LangSpan span, Str text) {
     return ret;
 }
 
+ATTR_PRINTF(4, 0)
 static void note_vput(Ev *ev, bool info, LangSpan span, const char *fmt, va_list ap) {
     char text[512];
     vsnprintf(text, sizeof text, fmt, ap);

@@ -170,7 +170,7 @@ static bool combine(Info *c, const PqlSeries *s, PqlMatrix *ret) {
         if (!choose(c, cand, n, i, chosen)) return false;
         if (!have || memcmp(chosen, last, n * sizeof *last) != 0) {
             Labels labels;
-            bool skip;
+            bool skip = true;
             if (!combined_labels(c, s->labels, chosen, n, &labels, &skip)) return false;
             out = skip ? SIZE_MAX : ret->n;
             if (!skip && !matrix_add(ev, ret, c->g, labels)) return false;
