@@ -112,7 +112,7 @@ const labelSets = {
 };
 
 function evaluate(query, times) {
-  if (/\(\s*$|\{\s*$|\)\)$|foo bar/.test(query)) throw new Error('1:5: parse error: unexpected end of input in aggregation');
+  if (/[({,]\s*$|foo bar/.test(query)) throw new Error('1:5: parse error: unexpected end of input in aggregation');
   const sets = /^up\b/.test(query) ? labelSets.up : labelSets.other;
   return sets.map((metric, i) => {
     const r = random(i + query.length);

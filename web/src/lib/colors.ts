@@ -8,12 +8,25 @@ export const palette = [
 
 export const seriesColor = (i: number) => palette[i % palette.length];
 
-/** The same name has the same colour everywhere and always. */
+/** Services: no reds, which mean errors. */
+const nameColors = [
+  '#4c8dff', '#f2994a', '#27ae7f', '#9b6bf2', '#c9a227', '#1fa7c4', '#e0559b', '#7a9e2e',
+  '#b06ab3', '#5c7cfa', '#2f9e9e', '#a07a56', '#8f8f3c', '#6b87a8', '#c77dff', '#4aa96c',
+];
+const given = new Map<string, number>();
+
+/** The same name has the same colour on every page: its hash says which, or the next that no other name has yet. */
 export function nameColor(name: string): string {
-  let h = 2166136261;
-  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
-  h ^= h >>> 15;
-  return palette[(h >>> 0) % palette.length];
+  let slot = given.get(name);
+  if (slot === undefined) {
+    let h = 2166136261;
+    for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
+    slot = ((h ^ (h >>> 15)) >>> 0) % nameColors.length;
+    const taken = new Set(given.values());
+    for (let i = 0; i < nameColors.length && taken.has(slot); i++) slot = (slot + 5) % nameColors.length;
+    given.set(name, slot);
+  }
+  return nameColors[slot];
 }
 
 export type Level = 'critical' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'unknown';

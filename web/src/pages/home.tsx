@@ -23,14 +23,14 @@ function ServiceRow({ s }: { s: Service }) {
   return (
     <tr data-testid="service-row" class="clickable" onClick={(e) => (e.target as Element).closest('a') || navigate(href)}>
       <th scope="row"><a href={href} class="service-name"><i class="dot" style={{ background: nameColor(s.service) }} />{s.service}</a></th>
-      <td class="spark-cell"><Sparkline values={s.points.map((p) => p[1])} color={nameColor(s.service)} label={`Requests of ${s.service} over time`} /></td>
+      <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[1])} color={nameColor(s.service)} label={`Requests of ${s.service} over time`} /></td>
       <td class="num">{formatRate(s.rate)}</td>
       <td class={`num ${tone}`}>{s.errors > 0 && tone && <Icon name="warn" size={12} />}{formatRatio(s.error_ratio)}</td>
-      <td class="num">{formatSeconds(s.p50)}</td>
+      <td class="num wide-only">{formatSeconds(s.p50)}</td>
       <td class="num strong">{formatSeconds(s.p95)}</td>
-      <td class="spark-cell"><Sparkline values={s.points.map((p) => p[3])} color="var(--text-3)" label={`p95 of ${s.service} over time`} width={90} /></td>
-      <td class="num">{formatSeconds(s.p99)}</td>
-      <td class="num muted" title={formatDateTime(s.last_seen * 1000, utc.value)}>{formatAgo(s.last_seen * 1000, Date.now())}</td>
+      <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[3])} color="var(--text-3)" label={`p95 of ${s.service} over time`} width={90} /></td>
+      <td class="num wide-only">{formatSeconds(s.p99)}</td>
+      <td class="num muted wide-only" title={formatDateTime(s.last_seen * 1000, utc.value)}>{formatAgo(s.last_seen * 1000, Date.now())}</td>
     </tr>
   );
 }
@@ -42,7 +42,7 @@ function ServiceTable({ list }: { list: Service[] }) {
     return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1);
   });
   const head = ([key, name]: [SortKey, string]) => (
-    <th key={key} scope="col" class={key === 'service' ? '' : 'num'} aria-sort={sort.key === key ? (sort.down ? 'descending' : 'ascending') : undefined}>
+    <th key={key} scope="col" class={key === 'service' ? '' : ['p50', 'p99', 'last_seen'].includes(key) ? 'num wide-only' : 'num'} aria-sort={sort.key === key ? (sort.down ? 'descending' : 'ascending') : undefined}>
       <button type="button" class="sort" onClick={() => setSort({ key, down: sort.key === key ? !sort.down : key !== 'service' })}>{name}</button>
     </th>
   );
@@ -50,7 +50,7 @@ function ServiceTable({ list }: { list: Service[] }) {
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Services">
       <table class="table service-table">
         <thead>
-          <tr>{head(columns[0])}<th scope="col" class="spark-head">Traffic</th>{columns.slice(1, 5).map(head)}<th scope="col" class="spark-head">p95 over time</th>{columns.slice(5).map(head)}</tr>
+          <tr>{head(columns[0])}<th scope="col" class="spark-head wide-only">Traffic</th>{columns.slice(1, 5).map(head)}<th scope="col" class="spark-head wide-only">p95 over time</th>{columns.slice(5).map(head)}</tr>
         </thead>
         <tbody>{sorted.map((s) => <ServiceRow key={s.service} s={s} />)}</tbody>
       </table>

@@ -27,7 +27,8 @@ function SpanRow({ span, view, open, selected, dim, segments, onToggle, onSelect
   const x = (us: number) => ((us - view.from) / width) * 100;
   const left = x(span.start), right = x(span.start + span.duration);
   const color = nameColor(span.service);
-  const labelLeft = right > 82;
+  // The duration stands where there is room: after the bar, before it, else within.
+  const place = right <= 84 ? 'after' : left >= 14 ? 'before' : 'inside';
   const visible = right >= 0 && left <= 100;
   const a = Math.max(left, 0), b = Math.min(right, 100);
   return (
@@ -51,7 +52,7 @@ function SpanRow({ span, view, open, selected, dim, segments, onToggle, onSelect
             const sa = Math.max(x(s.from), 0), sb = Math.min(x(s.to), 100);
             return sb > sa ? <i key={s.from} class="span-critical" style={{ left: percent(sa), width: percent(sb - sa) }} /> : null;
           })}
-          <span class="span-duration" style={labelLeft ? { right: percent(100 - a), marginRight: '6px' } : { left: percent(b), marginLeft: '6px' }}>{formatDuration(span.duration)}</span>
+          <span class={`span-duration span-duration-${place}`} style={place === 'after' ? { left: percent(b) } : { right: percent(100 - (place === 'before' ? a : b)) }}>{formatDuration(span.duration)}</span>
         </>}
       </div>
     </div>

@@ -76,7 +76,7 @@ function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: n
   const height = 150;
   const left = 58, bottom = 20, top = 10, right = 14;
   const max = Math.max(...list.map((t) => t.duration), 1) * 1.08;
-  const px = (t: TraceSummary) => left + ((t.startUs / 1000 - from) / Math.max(to - from, 1)) * (width - left - right);
+  const px = (t: TraceSummary) => left + Math.min(1, Math.max(0, (t.startUs / 1000 - from) / Math.max(to - from, 1))) * (width - left - right);
   const py = (d: number) => top + (1 - d / max) * (height - top - bottom);
   const radius = (t: TraceSummary) => Math.min(9, 3 + Math.sqrt(t.spans) / 2);
   useEffect(() => {
@@ -104,10 +104,12 @@ function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: n
       g.lineTo(width - right, Math.round(py(d)) + 0.5);
       g.stroke();
     }
-    for (let i = 0; i <= 4; i++) {
-      const x = left + (i / 4) * (width - left - right);
-      g.textAlign = i === 0 ? 'left' : i === 4 ? 'right' : 'center';
-      g.fillText(formatClock(from + ((to - from) * i) / 4, utc.value), x, height - 7);
+    const marks = width < 500 ? 2 : 4;
+    for (let i = 0; i <= marks; i++) {
+      const x = left + (i / marks) * (width - left - right);
+      g.textAlign = i === 0 ? 'left' : i === marks ? 'right' : 'center';
+      const at = from + ((to - from) * i) / marks;
+      g.fillText(to - from > 86_400_000 ? formatDateTime(at, utc.value).slice(5, 16) : formatClock(at, utc.value), x, height - 7);
     }
     for (const t of list) {
       g.beginPath();

@@ -123,7 +123,7 @@ export function Shell({ user, children }: { user: Session; children: ComponentCh
   return (
     <div class="shell">
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to content</a>
-      <div class="side">
+      <header class="side">
         <a class="brand" href="/" aria-label="Meerkat, home page"><Logo /><span class="side-text">Meerkat</span></a>
         <Navigation />
         <div class="side-foot">
@@ -131,7 +131,7 @@ export function Shell({ user, children }: { user: Session; children: ComponentCh
           <Button kind="ghost" icon="theme" label="Theme" onClick={toggleTheme} aria-pressed={theme.value === 'light'} />
           <Button kind="ghost" icon="help" label="Help" onClick={() => (shortcutsOpen.value = true)} />
         </div>
-      </div>
+      </header>
       <main id="main" class="main" tabIndex={-1}>
         {user.password_is_default && !dismissed && (
           <div class="banner">
