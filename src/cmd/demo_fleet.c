@@ -1,5 +1,5 @@
 /* demo_fleet.c - the instances, the flow of simulated time, and what goes out when. */
-#include "base/base.h"
+#include "base/hash.h"
 #include "cmd/demo_int.h"
 #include "codec/proto.h"
 
@@ -23,7 +23,7 @@ static const ServiceInfo services[SVC_COUNT] = {
     [SVC_COLLECTOR] = {STR_INIT("otel-collector"), "0.139.0", "66b8d7f5c9", 1},
     [SVC_INCIDENT_MANAGER] = {STR_INIT("llm-incident-manager"), "3.1.0", "7b4c6d9f5f", 1},
     [SVC_KUBELET] = {STR_INIT("kubelet"), "1.31.4", "", 1},
-    [SVC_NODE] = {STR_INIT("node-exporter"), "1.9.0", "", 2},
+    [SVC_NODE] = {STR_INIT("node-exporter"), "1.9.0", "", DEMO_NODES},
 };
 
 const char *const demo_scenario_names[DEMO_SCENARIOS] = {"healthy", "llm-latency", "queue-backlog", "storage-failure",
@@ -83,15 +83,30 @@ static Str encode_resource(DemoFleet *f, const DemoInstance *in, const ServiceIn
     return r;
 }
 
-static void add_instance(DemoFleet *f, DemoService s, uint32_t replica) {
+/* As Kubernetes ends the names of pods. */
+static void random_tail(DemoFleet *f, char out[6]) {
     static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
+    for (size_t i = 0; i < 5; i++) out[i] = alphabet[demo_pick(&f->rng, sizeof alphabet - 1)];
+    out[5] = 0;
+}
+
+static void name_nodes(DemoFleet *f) {
+    char tail[6];
+    for (uint32_t i = 0; i < DEMO_NODES; i++) {
+        random_tail(f, tail);
+        f->nodes[i] = arena_printf(f->arena, "node-%c-%s.octollm.internal", 'a' + (char)i, tail);
+        ASSERT(f->nodes[i].p);
+    }
+}
+
+static void add_instance(DemoFleet *f, DemoService s, uint32_t replica) {
     const ServiceInfo *info = &services[s];
     ASSERT(f->n_instances < DEMO_INSTANCES_MAX);
     DemoInstance *in = &f->instances[f->n_instances++];
-    char tail[6] = {0};
-    for (size_t i = 0; i < 5; i++) tail[i] = alphabet[demo_pick(&f->rng, sizeof alphabet - 1)];
+    char tail[6];
+    random_tail(f, tail);
     in->service = s;
-    in->host = replica % 2 ? STR("node-b.octollm.internal") : STR("node-a.octollm.internal");
+    in->host = f->nodes[replica % DEMO_NODES];
     in->pod = info->pod_hash[0]
                   ? arena_printf(f->arena, "%" STR_FMT "-%s-%s", STR_ARG(info->name), info->pod_hash, tail)
                   : in->host;
@@ -195,7 +210,9 @@ DemoFleet *demo_fleet_create(const DemoOptions *opts) {
     f->arena = arena_create(ARENA_UNLIMITED);
     f->scratch = arena_create(ARENA_UNLIMITED);
     f->metrics = demo_metrics_create(opts->start_ns);
-    rng_seed(&f->rng, opts->seed);
+    /* The start counts too: a second run on the same server is another roll-out, not the same traces at other times. */
+    rng_seed(&f->rng, hash_u64(opts->seed) ^ (uint64_t)opts->start_ns);
+    name_nodes(f);
     add_instances(f);
     f->trouble_ns = opts->start_ns + MAX(opts->backfill_ns - DEMO_TROUBLE_NS, 0);
     f->next_tick_ns = opts->start_ns + DEMO_TICK_NS;

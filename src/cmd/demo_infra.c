@@ -7,6 +7,7 @@
 #define MEMORY_LIMIT (1024 * MIB)
 #define NODE_CPUS 2
 #define QUEUE_WARNING 100
+#define USUAL_RATE 0.75
 #define STEP_S ((double)DEMO_STEP_NS / 1e9)
 
 static void set(DemoFleet *f, uint32_t instance, DemoMetricId id, double v) {
@@ -15,6 +16,11 @@ static void set(DemoFleet *f, uint32_t instance, DemoMetricId id, double v) {
 
 static void set_by(DemoFleet *f, uint32_t instance, DemoMetricId id, double v, const char *key, Str value) {
     demo_metrics_record(f->metrics, instance, id, v, DEMO_LABELS({key, value}), NULL);
+}
+
+/* The instance's load as if the fleet had its usual traffic: higher rates stand for a bigger fleet. */
+static double usual_load(const DemoFleet *f, const DemoInstance *in) {
+    return in->load * USUAL_RATE / MAX(f->opts.rate, USUAL_RATE);
 }
 
 /* About v, give or take. */
@@ -32,8 +38,8 @@ static void measure_process(DemoFleet *f, uint32_t i) {
     DemoInstance *in = &f->instances[i];
     double base = is_app(in) ? (180 + 40 * in->service) * MIB : 120 * MIB;
     in->memory_drift = in->memory_drift * 0.995 + (rng_f64(&f->rng) - 0.48) * 3 * MIB;
-    double memory = MAX(base + in->memory_drift + in->load * 0.4 * MIB, 40 * MIB);
-    in->cpu = 0.9 * in->cpu + 0.1 * (0.04 + around(f, in->load * 0.02, 0.3));
+    double memory = MAX(base + in->memory_drift + usual_load(f, in) * 0.4 * MIB, 40 * MIB);
+    in->cpu = 0.9 * in->cpu + 0.1 * (0.04 + around(f, usual_load(f, in) * 0.02, 0.3));
     set(f, i, M_MEMORY, floor(memory));
     set(f, i, M_RESIDENT, floor(memory));
     set(f, i, M_CPU_SECONDS, in->cpu * STEP_S);
@@ -43,8 +49,9 @@ static void measure_process(DemoFleet *f, uint32_t i) {
 static void measure_app(DemoFleet *f, uint32_t i, int64_t t_ns) {
     DemoInstance *in = &f->instances[i];
     bool starved = in->service == SVC_RESPONSE_API && demo_in_trouble(f, DEMO_QUEUE_BACKLOG, t_ns);
-    double active = starved ? 15 - (double)demo_pick(&f->rng, 2) : floor(1 + in->load * 0.15 + rng_f64(&f->rng) * 2);
-    active = MIN(active, 15);
+    double active =
+        starved ? 15 - (double)demo_pick(&f->rng, 2) : floor(1 + usual_load(f, in) * 0.15 + rng_f64(&f->rng) * 2);
+    active = MIN(active, starved ? 15 : 11);
     set(f, i, M_HTTP_IN_FLIGHT, floor(around(f, in->load * 0.12, 0.5)));
     set(f, i, M_ACTIVE_CONNECTIONS, floor(around(f, 6 + in->load, 0.2)));
     set(f, i, M_DB_ACTIVE, active);

@@ -35,10 +35,13 @@ typedef struct DemoIntegration {
     double requests, failed, latency_ms;
 } DemoIntegration;
 
+#define DEMO_NODES 2
+
 struct DemoFleet {
     DemoOptions opts;
     Rng rng;
     Arena *arena, *scratch; /* of the fleet; of the request being played */
+    Str nodes[DEMO_NODES];
     DemoInstance instances[DEMO_INSTANCES_MAX];
     uint32_t n_instances, first[SVC_COUNT], count[SVC_COUNT];
     DemoMetrics *metrics;

@@ -220,6 +220,7 @@ static void play_job(DemoRequest *q, uint32_t instance, const DemoJob *job) {
     end_job(q, root, job, error);
 }
 
+/* What the job counts it counts at its start, a little early; its spans and lines come when it is over. */
 void demo_play_job(DemoFleet *f, DemoWorker *w, uint32_t instance, const DemoJob *job, int64_t start_ns) {
     ASSERT(w->busy_until_ns == 0 && start_ns >= job->enqueued_ns);
     arena_reset(w->arena);

@@ -3,15 +3,17 @@
 
 typedef struct Tool {
     const char *name, *kind, *target; /* kind: what its work is; target: host or table */
+    const char *sql;                  /* db */
     double seconds;                   /* median */
 } Tool;
 
 static const Tool tools[] = {
-    {"web_search", "http", "api.search.example", 0.31},
-    {"get_weather", "http", "api.weather.example", 0.12},
-    {"sql_query", "db", "analytics_events", 0.05},
-    {"file_search", "db", "documents", 0.04},
-    {"code_interpreter", "compute", "sandbox", 0.42},
+    {"web_search", "http", "api.search.example", NULL, 0.31},
+    {"get_weather", "http", "api.weather.example", NULL, 0.12},
+    {"sql_query", "db", "analytics_events", "SELECT day, count(*) FROM analytics_events WHERE day > $1 GROUP BY day",
+        0.05},
+    {"file_search", "db", "documents", "SELECT id, content FROM documents WHERE embedding <-> $1 < $2 LIMIT 10", 0.04},
+    {"code_interpreter", "compute", "sandbox", NULL, 0.42},
 };
 static const Str tool_outcomes[] = {STR_INIT("success"), STR_INIT("error")};
 
@@ -19,8 +21,7 @@ static void do_work(DemoRequest *q, const DemoSpan *server, const Tool *tool) {
     Rng *r = &q->fleet->rng;
     double seconds = demo_lognormal(r, tool->seconds, 0.45);
     if (str_eq_lit(str_cstr(tool->kind), "db")) {
-        demo_db_query(q, server, "SELECT", tool->target,
-            "SELECT id, content FROM documents WHERE embedding <-> $1 < $2 LIMIT 10");
+        demo_db_query(q, server, "SELECT", tool->target, tool->sql);
         demo_pass(q, seconds);
         return;
     }
