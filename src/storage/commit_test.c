@@ -195,6 +195,43 @@ static void test_disk_full(void **state) {
     head_done(&h);
 }
 
+/* Submits and waits for the periodic sync behind it. */
+static void submit_and_sync(Head *h, uint64_t id) {
+    CommitStats st;
+    commit_stats(h->q, &st);
+    uint64_t until = st.syncs + 1;
+    assert_int_equal(submit(h, id, 8, NULL), OK);
+    for (unsigned i = 0; i < 400 && st.syncs < until; i++) {
+        clock_sleep_ms(5);
+        commit_stats(h->q, &st);
+    }
+    assert_true(st.syncs >= until);
+}
+
+/* The periodic sync fails and there is no room for a new segment: later syncs find nothing to sync. */
+static void test_interval_sync_fails(void **state) {
+    (void)state;
+    Head h = {.fs = fs_fault_create(1)};
+    CommitStats st;
+    head_open(&h, false, 0);
+    for (uint64_t round = 0; round < 3; round++) {
+        submit_and_sync(&h, round * 2);
+        fs_fault_arm(h.fs, round % 2 ? FAULT_EIO : FAULT_ENOSPC, 2, true); /* the write works */
+        submit_and_sync(&h, round * 2 + 1);
+        assert_int_not_equal(submit(&h, 99, 8, NULL), OK);
+        fs_fault_arm(h.fs, FAULT_NONE, 0, false);
+    }
+    submit_and_sync(&h, 6);
+    commit_stats(h.q, &st);
+    assert_int_equal(st.failed, 6);
+    head_close(&h);
+    head_open(&h, false, 0);
+    assert_int_equal(h.applied.n, 7);
+    for (uint64_t i = 0; i < 7; i++) assert_int_equal(h.applied.v[i], i);
+    head_close(&h);
+    head_done(&h);
+}
+
 static void submit_two(void *ctx) { (void)!submit(ctx, 2, 60, NULL); }
 
 static void test_overload(void **state) {
@@ -243,6 +280,7 @@ int main(void) {
         cmocka_unit_test(test_interval_syncs),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_interval_sync_fails),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_run_and_idle),
     };

@@ -167,6 +167,7 @@ ErrCode wal_write(Wal *wal, Err *reterr) {
 ErrCode wal_sync(Wal *wal, Err *reterr) {
     ErrCode rc = write_pending(wal, reterr);
     if (rc != OK || !wal->unsynced) return rc;
+    ASSERT(wal->file); /* what is unsynced is in it: an abandoned segment has nothing left to sync */
     rc = file_sync(wal->file, reterr);
     if (rc != OK) {
         err_prefix(reterr, "write-ahead log");

@@ -422,6 +422,41 @@ static void test_no_space(void **state) {
     log_done(&l);
 }
 
+/* A segment that had to be abandoned and a disk that has no room for the next one: every call is an error until
+ * there is room, none of them is a crash, and what had been synced before is kept. */
+static void test_no_segment(void **state) {
+    (void)state;
+    static const FaultKind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT_WRITE};
+    for (unsigned round = 0; round < ARRAY_LEN(kinds) * 8; round++) {
+        Log l = {.fs = fs_fault_create(round + 1)};
+        WalPos pos;
+        assert_int_equal(log_open(&l, 0), OK);
+        assert_int_equal(append(&l, 100, NULL), OK);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        /* Without durability: written, said to be good, and then the sync fails. */
+        assert_int_equal(append(&l, 101, NULL), OK);
+        assert_int_equal(wal_write(l.wal, NULL), OK);
+        fs_fault_arm(l.fs, kinds[round / 8], 1 + round % 8, true);
+        for (unsigned i = 0; i < 10; i++) {
+            (void)wal_sync(l.wal, NULL);
+            (void)wal_write(l.wal, NULL);
+            (void)wal_cut(l.wal, &pos, NULL);
+            (void)wal_sync(l.wal, NULL);
+            if (append(&l, 103, NULL) == OK) (void)(i % 2 ? wal_write(l.wal, NULL) : wal_sync(l.wal, NULL));
+        }
+        assert_int_not_equal(wal_cut(l.wal, &pos, NULL), OK);
+        fs_fault_arm(l.fs, FAULT_NONE, 0, false);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        assert_int_equal(wal_cut(l.wal, &pos, NULL), OK);
+        assert_int_equal(append(&l, 104, NULL), OK);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        log_close(&l);
+        assert_int_equal(log_open(&l, 0), OK);
+        assert_true(l.seen.n >= 3 && l.seen.v[0] == 100 && l.seen.v[1] == 101 && l.seen.v[l.seen.n - 1] == 104);
+        log_done(&l);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
@@ -433,6 +468,7 @@ int main(void) {
         cmocka_unit_test(test_header_lost),
         cmocka_unit_test(test_every_fault),
         cmocka_unit_test(test_no_space),
+        cmocka_unit_test(test_no_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
