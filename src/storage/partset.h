@@ -33,14 +33,15 @@ WalPos partset_wal_floor(const PartSet *s);
 uint64_t partset_corrupt_count(const PartSet *s);
 uint64_t partset_size_bytes(const PartSet *s);
 
-/* A consistent view; parts in it stay open until released, whatever is merged or removed meanwhile. */
+/* A consistent view; parts in it stay open until released, whatever is merged or removed meanwhile. v is shared by
+ * all snapshots of the same state: it is read-only, who wants another order copies it. */
 typedef struct PartRef {
     PartInfo info;
     void *obj;
     Part *part;
 } PartRef;
 typedef struct PartSnapshot {
-    PartRef *v;
+    const PartRef *v;
     size_t n;
     void *impl;
 } PartSnapshot; /* ordered by min_t, then id */
