@@ -65,9 +65,11 @@ typedef struct WideBlockInfo {
 } WideBlockInfo;
 WideBlockInfo wide_part_block_info(const WidePart *p, size_t block);
 /* Whether a row of the block may have `needle` inside the string field. Words are runs of ASCII letters, digits and
- * bytes over 0x7f; only those that are whole within the needle can be looked up. False: certainly not. */
+ * bytes over 0x7f; only those that are whole within the needle can be looked up. False: certainly not. A field that
+ * occurs with bytes (text: base64) always may. */
 bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needle);
-/* Whether a row may have exactly this value (as text). The empty value always may: absent fields read as it. */
+/* Whether a row may have exactly this value as text: strings as they are, numbers in decimal, bytes in base64 (their
+ * raw form is found as well). The empty value always may: absent fields read as it. */
 bool wide_part_may_equal(const WidePart *p, size_t block, Str field, Str value);
 /* Names of the block's fields. */
 size_t wide_part_field_count(const WidePart *p, size_t block);

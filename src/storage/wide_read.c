@@ -119,6 +119,8 @@ static bool filter_bytes(const WidePart *p, const BlockRef *ref, Str *ret) {
 }
 
 static bool only_strings(const WideFieldEntry *e) { return !(e->types & ~(WIDE_STRINGS_MASK | 1u << WIDE_NULL)); }
+/* Their text is base64, filters and constants have them as they are. */
+static bool has_bytes(const WideFieldEntry *e) { return e->types >> WIDE_BYTES & 1; }
 
 /* Anything unreadable may contain anything: reading the column will say what is wrong. */
 bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needle) {
@@ -126,8 +128,8 @@ bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needl
     WideFieldEntry e;
     WideFind found = wide_find_field(p, block, field, &e);
     if (found != WIDE_FIND_YES) return found == WIDE_FIND_CORRUPT;
-    if (!only_strings(&e)) return true;
-    if (e.flags & WIDE_FIELD_CONST) return !wide_type_is_string(e.constant.type) || str_contains(e.constant.s, needle);
+    if (!only_strings(&e) || has_bytes(&e)) return true;
+    if (e.flags & WIDE_FIELD_CONST) return str_contains(e.constant.s, needle);
     Str filter;
     if (!(e.flags & WIDE_FIELD_TOKENS) || !filter_bytes(p, &e.tokens, &filter)) return true;
     return wide_filter_has_tokens(filter, needle, true);
@@ -144,18 +146,29 @@ static bool constant_may_equal(const WideValue *v, Str text) {
     }
 }
 
+/* Whether a row may hold the string `value`, as it is stored. */
+static bool stored_may_equal(const WidePart *p, const WideFieldEntry *e, Str value) {
+    if (e->flags & WIDE_FIELD_CONST) return constant_may_equal(&e->constant, value);
+    Str filter;
+    if (e->flags & WIDE_FIELD_EXACT && filter_bytes(p, &e->exact, &filter)) return wide_filter_has_value(filter, value);
+    if (e->flags & WIDE_FIELD_TOKENS && filter_bytes(p, &e->tokens, &filter))
+        return wide_filter_has_tokens(filter, value, false);
+    return true;
+}
+
 bool wide_part_may_equal(const WidePart *p, size_t block, Str field, Str value) {
     if (value.n == 0) return true; /* an absent field reads as the empty text for some */
     WideFieldEntry e;
     WideFind found = wide_find_field(p, block, field, &e);
     if (found != WIDE_FIND_YES) return found == WIDE_FIND_CORRUPT;
-    if (e.flags & WIDE_FIELD_CONST) return constant_may_equal(&e.constant, value);
     int64_t i;
-    if (e.flags & WIDE_FIELD_RANGE) return num_parse_i64(value, &i) && i >= e.min && i <= e.max;
-    if (!only_strings(&e)) return true;
-    Str filter;
-    if (e.flags & WIDE_FIELD_EXACT && filter_bytes(p, &e.exact, &filter)) return wide_filter_has_value(filter, value);
-    if (e.flags & WIDE_FIELD_TOKENS && filter_bytes(p, &e.tokens, &filter))
-        return wide_filter_has_tokens(filter, value, false);
-    return true;
+    if (e.flags & WIDE_FIELD_RANGE && !(e.flags & WIDE_FIELD_CONST))
+        return num_parse_i64(value, &i) && i >= e.min && i <= e.max;
+    if (!(e.flags & WIDE_FIELD_CONST) && !only_strings(&e)) return true;
+    if (stored_may_equal(p, &e, value)) return true;
+    if (!has_bytes(&e)) return false;
+    Buf raw = {0};
+    bool may = num_parse_base64(value, &raw) && stored_may_equal(p, &e, buf_str(&raw));
+    buf_done(&raw);
+    return may;
 }

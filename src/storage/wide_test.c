@@ -302,6 +302,34 @@ static void test_filters(void **state) {
     close_part(&o);
 }
 
+/* Bytes as text are base64; asking for what is stored finds it as well. */
+static void test_bytes_as_text(void **state) {
+    (void)state;
+    static const char *const fields[] = {"const", "exact", "tokens"};
+    WideWriter *w = writer();
+    wide_writer_filter_field(w, STR("exact"));
+    for (unsigned i = 0; i < 3000; i++) {
+        char text[24];
+        Str raw = str_of(text, (size_t)snprintf(text, sizeof text, "\x01 %u word", 100 + i));
+        WideField f[] = {F_STR("const", "\x01 100 word"), F_STR("exact", ""), F_STR("tokens", "")};
+        f[1].value.s = f[2].value.s = raw;
+        for (unsigned k = 0; k < ARRAY_LEN(f); k++) f[k].value.type = WIDE_BYTES;
+        assert_int_equal(wide_writer_row(w, i, 0, f, ARRAY_LEN(f), NULL), OK);
+    }
+    finish(w, STR_NULL);
+    Opened o = open_part();
+    for (unsigned k = 0; k < ARRAY_LEN(fields); k++) {
+        Str field = str_cstr(fields[k]);
+        assert_true(wide_part_may_equal(o.wide, 0, field, STR("ASAxMDAgd29yZA==")));
+        assert_true(wide_part_may_equal(o.wide, 0, field, STR("\x01 100 word")));
+        assert_false(wide_part_may_equal(o.wide, 0, field, STR("ASA5OTk5OTkgd29yZHM="))); /* 999999 words */
+        assert_false(wide_part_may_equal(o.wide, 0, field, STR("no base64")));
+        assert_true(wide_part_may_contain(o.wide, 0, field, STR("xMDAgd2")));
+        assert_true(wide_part_may_contain(o.wide, 0, field, STR(" 100 ")));
+    }
+    close_part(&o);
+}
+
 /* No substring of any stored value may ever be ruled out. */
 static void test_no_false_negatives(void **state) {
     (void)state;
@@ -401,6 +429,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bytes_as_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_false_negatives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bit_flips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
