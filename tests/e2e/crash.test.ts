@@ -23,7 +23,7 @@ async function write(server: Server, until: { stop: boolean }): Promise<void> {
       const n = sequence++;
       try {
         if (signal === "traces") {
-          const traceId = n.toString(16).padStart(32, "a"), spanId = n.toString(16).padStart(16, "b");
+          const hex = (n + 1).toString(16), traceId = `5${hex.padStart(31, "0")}`, spanId = `7${hex.padStart(15, "0")}`;
           if ((await post(server.url("http", "/v1/traces"), tracesRequest("crash", [{ name: `op`, traceId, spanId }]))).ok) acked.spans.set(traceId, spanId);
         } else if (signal === "logs") {
           const body = `line-${n}-end`;
@@ -42,7 +42,7 @@ async function check(server: Server): Promise<void> {
   const lines = new Map<string, number>();
   let end = BigInt(Date.now() + 60_000) * 1_000_000n;
   for (;;) {
-    const answer = await server.json("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="crash"}')}&limit=5000&start=0&end=${end}`);
+    const answer = await server.json("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="crash"}')}&limit=5000&start=${BigInt(startMs) * 1_000_000n}&end=${end}`);
     const values: [string, string][] = answer.data.result.flatMap((s: any) => s.values);
     for (const [, line] of values) lines.set(line, (lines.get(line) ?? 0) + 1);
     if (values.length < 5000) break;
@@ -97,7 +97,7 @@ it("reports a flipped bit in a part and serves the rest", async () => {
   flip(victim, Math.floor(statSync(victim).size / 3));
   const server = await Server.start({ dataDir });
   await post(server.url("http", "/v1/logs"), logsRequest("fresh", [{ body: "still alive" }]));
-  await fetch(server.url("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="crash"}')}&limit=5000&start=0`)).then((r) => r.text());
+  await fetch(server.url("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="crash"}')}&limit=5000`)).then((r) => r.text());
   const answer = await server.json("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="fresh"}')}`);
   assert.equal(answer.data.result[0].values[0][1], "still alive");
   assert.ok((await server.promValue("count(up)")) !== undefined);
