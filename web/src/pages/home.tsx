@@ -1,6 +1,6 @@
 // Services at a glance; while nothing has arrived, how to send something.
 import { useEffect, useState } from 'preact/hooks';
-import { promAlerts, services, useResource, type Alert, type Service } from '../lib/api';
+import { jaegerServices, promAlerts, services, useResource, type Alert, type Service } from '../lib/api';
 import { nameColor } from '../lib/colors';
 import { formatNumber, formatRate, formatRatio, formatSeconds, plural } from '../lib/format';
 import { currentRange, navigate, range, rangeQuery, refreshTick, session, utc } from '../lib/store';
@@ -17,6 +17,10 @@ const columns: [SortKey, string][] = [
   ['service', 'Service'], ['rate', 'Requests'], ['error_ratio', 'Errors'], ['p50', 'p50'], ['p95', 'p95'], ['p99', 'p99'], ['last_seen', 'Last seen'],
 ];
 
+/** A service whose spans serve no requests (workers, clients), or none in the range. */
+const quiet = (service: string): Service =>
+  ({ service, requests: 0, errors: 0, rate: 0, error_ratio: 0, p50: NaN, p95: NaN, p99: NaN, last_seen: 0, points: [] });
+
 function ServiceRow({ s }: { s: Service }) {
   const href = `/traces?service=${encodeURIComponent(s.service)}&${rangeQuery()}`;
   const tone = s.error_ratio >= 0.05 ? 'tone-bad' : s.error_ratio >= 0.01 ? 'tone-warn' : '';
@@ -24,13 +28,13 @@ function ServiceRow({ s }: { s: Service }) {
     <tr data-testid="service-row" class="clickable" onClick={(e) => (e.target as Element).closest('a') || navigate(href)}>
       <th scope="row"><a href={href} class="service-name"><i class="dot" style={{ background: nameColor(s.service) }} />{s.service}</a></th>
       <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[1])} color={nameColor(s.service)} label={`Requests of ${s.service} over time`} /></td>
-      <td class="num">{formatRate(s.rate)}</td>
-      <td class={`num ${tone}`}>{s.errors > 0 && tone && <Icon name="warn" size={12} />}{formatRatio(s.error_ratio)}</td>
+      <td class="num">{s.requests ? formatRate(s.rate) : <span class="muted" title="No requests served in this range">–</span>}</td>
+      <td class={`num ${tone}`}>{s.errors > 0 && tone && <Icon name="warn" size={12} />}{s.requests ? formatRatio(s.error_ratio) : <span class="muted">–</span>}</td>
       <td class="num wide-only">{formatSeconds(s.p50)}</td>
       <td class="num strong">{formatSeconds(s.p95)}</td>
       <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[3])} color="var(--text-3)" label={`p95 of ${s.service} over time`} width={90} /></td>
       <td class="num wide-only">{formatSeconds(s.p99)}</td>
-      <td class="num muted wide-only" title={formatDateTime(s.last_seen * 1000, utc.value)}>{formatAgo(s.last_seen * 1000, Date.now())}</td>
+      <td class="num muted wide-only" title={s.last_seen ? formatDateTime(s.last_seen * 1000, utc.value) : ''}>{s.last_seen ? formatAgo(s.last_seen * 1000, Date.now()) : '–'}</td>
     </tr>
   );
 }
@@ -39,7 +43,8 @@ function ServiceTable({ list }: { list: Service[] }) {
   const [sort, setSort] = useState<{ key: SortKey; down: boolean }>({ key: 'rate', down: true });
   const sorted = [...list].sort((a, b) => {
     const x = a[sort.key], y = b[sort.key];
-    return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1);
+    if (!a.requests !== !b.requests && sort.key !== 'service') return a.requests ? -1 : 1;
+    return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1) || (a.service < b.service ? -1 : 1);
   });
   const head = ([key, name]: [SortKey, string]) => (
     <th key={key} scope="col" class={key === 'service' ? '' : ['p50', 'p99', 'last_seen'].includes(key) ? 'num wide-only' : 'num'} aria-sort={sort.key === key ? (sort.down ? 'descending' : 'ascending') : undefined}>
@@ -75,7 +80,7 @@ function Totals({ list }: { list: Service[] }) {
   const rate = list.reduce((n, s) => n + s.rate, 0);
   const requests = list.reduce((n, s) => n + s.requests, 0);
   const errors = list.reduce((n, s) => n + s.errors, 0);
-  const slowest = list.reduce<Service | null>((m, s) => (!m || s.p95 > m.p95 ? s : m), null);
+  const slowest = list.reduce<Service | null>((m, s) => (s.requests && (!m || s.p95 > m.p95) ? s : m), null);
   const ratio = requests ? errors / requests : 0;
   return (
     <div class="stats">
@@ -91,7 +96,8 @@ export function Home() {
   const tick = refreshTick.value;
   const { data, error, loading, reload } = useResource(async (signal) => {
     const r = currentRange();
-    return services(r.from, r.to, niceStep(r.to - r.from, 40, 60), signal);
+    const [list, names] = await Promise.all([services(r.from, r.to, niceStep(r.to - r.from, 40, 60), signal), jaegerServices(signal).catch(() => [])]);
+    return [...list, ...names.filter((n) => !list.some((s) => s.service === n)).map(quiet)];
   }, [range.value.from, range.value.to, tick]);
   const alerts = useResource((signal) => promAlerts(signal).catch(() => []), [tick]);
   const firing = (alerts.data ?? []).filter((a) => a.state === 'firing');

@@ -29,7 +29,7 @@ function axes(format: (v: number) => string): uPlot.Axis[] {
     stroke: cssVar('--text-3'), font, grid: { stroke: cssVar('--grid'), width: 1 }, ticks: { show: false },
   };
   return [
-    { ...common, space: 90, gap: 6, values: (u, splits) => timeTicks(splits, u.scales.x.max! - u.scales.x.min!) },
+    { ...common, size: 30, space: 90, gap: 6, values: (u, splits) => timeTicks(splits, u.scales.x.max! - u.scales.x.min!) },
     { ...common, size: axisSize, gap: 8, space: 34, values: (_, splits) => splits.map((v) => format(v)) },
   ];
 }
@@ -97,7 +97,7 @@ function tipRow(r: { name: string; color: string; v: number }, format: (v: numbe
 function options(p: Props, width: number, format: () => (v: number) => string): uPlot.Options {
   const many = p.series.length > 12;
   return {
-    width, height: p.height ?? 300, padding: [12, 12, 0, 0],
+    width, height: p.height ?? 300, padding: [12, 22, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: many ? 24 : -1 } },
     focus: { alpha: 0.35 },

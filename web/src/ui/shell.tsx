@@ -1,6 +1,6 @@
 // The frame around every view: navigation, account, dialogs, shortcuts.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { send, signOut } from '../lib/api';
 import { navigate, passwordOpen, place, rangeQuery, refresh, session, setRange, shortcutsOpen, theme, toast, toggleTheme, utc, type Session } from '../lib/store';
 import { Button, Dialog, Field, Popover, Toasts } from './basics';
@@ -94,7 +94,7 @@ function Shortcuts() {
 const quick: Record<string, string> = { 1: 'now-15m', 2: 'now-1h', 3: 'now-6h', 4: 'now-24h' };
 
 function useShortcuts(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     let go = 0;
     const onKey = (e: KeyboardEvent) => {
       const target = e.target as HTMLElement;
