@@ -40,8 +40,10 @@ static bool is_https(const HttpRequest *req) {
 static void set_cookie(const HttpRequest *req, HttpResponse *res, const char *value, int max_age_s) {
     Str cookie = arena_printf(req->arena, COOKIE "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", value, max_age_s,
         is_https(req) ? "; Secure" : "");
-    ASSERT(cookie.p);
-    http_add_header(res, STR("Set-Cookie"), cookie);
+    if (cookie.p)
+        http_add_header(res, STR("Set-Cookie"), cookie);
+    else
+        fail(res, ERR_TOO_LARGE, "the request is too large");
 }
 
 static void put_session(const Dash *d, Str user, Role role, Buf *out) {

@@ -193,6 +193,7 @@ export function mock(method, path, q, body) {
   if (path === '/api/meerkat/v1/session') return signedIn ? [200, session()] : q.get('anonymous') === 'ok' ? [200, null] : [401, { error: 'not signed in' }];
   if (!signedIn) return [401, { error: 'Unauthorized' }];
   if (path === '/api/meerkat/v1/password') { defaultPassword = false; return [200, session()]; }
+  if (path === '/api/meerkat/v1/preferences') return method === 'GET' ? [200, {}] : [204, null];
   if (path === '/api/meerkat/v1/services') return [200, empty ? [] : serviceList(q)];
   if (path === '/api/v1/alerts') return ok({ alerts: empty ? [] : [{ labels: { alertname: 'HighLLMLatency', severity: 'warning', model: 'claude-sonnet-4' }, annotations: { summary: 'p95 of anthropic-proxy is over 2 s for 5 minutes' }, state: 'firing', activeAt: new Date().toISOString() }] });
   if (path === '/api/v1/targets') return ok(empty ? { activeTargets: [] } : targets());

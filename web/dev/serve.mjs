@@ -18,7 +18,7 @@ export function serve(port) {
     req.on('data', (chunk) => (body += chunk));
     req.on('end', () => {
       const form = (req.headers['content-type'] ?? '').includes('urlencoded');
-      const api = /^\/(api|loki)\//.test(url.pathname) || (req.method === 'POST');
+      const api = /^\/(api|loki)\//.test(url.pathname) || req.method !== 'GET';
       if (api) {
         const [status, answer] = mock(req.method, url.pathname, form ? new URLSearchParams(body) : url.searchParams, body);
         const text = typeof answer === 'string';

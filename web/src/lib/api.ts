@@ -1,6 +1,6 @@
 // Requests to the server's APIs, all on this origin.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { session, type Session } from './store';
+import { applyPreferences, session, type Preferences, type Session } from './store';
 import type { JaegerTrace } from './trace';
 import type { LokiStream } from './logs';
 
@@ -70,16 +70,30 @@ async function ask<T>(path: string, params: Record<string, string>, signal?: Abo
 // --- session ---
 
 export async function loadSession(): Promise<void> {
+  let who: Session | null = null;
   try {
-    session.value = await getJson<Session | null>('/api/meerkat/v1/session?anonymous=ok');
+    who = await getJson<Session | null>('/api/meerkat/v1/session?anonymous=ok');
   } catch {
-    session.value = null;
+    // unreachable is as good as signed out: the sign-in page says why when it is tried
   }
+  session.value = who;
+  if (who) void loadPreferences();
+}
+
+/** What the user chose on another machine, where this one has no choice of its own. */
+const loadPreferences = () => getJson<Preferences>('/api/meerkat/v1/preferences').then(applyPreferences, () => undefined);
+
+let saving: ReturnType<typeof setTimeout> | undefined;
+
+export function savePreferences(p: Preferences): void {
+  clearTimeout(saving);
+  saving = setTimeout(() => void send('PUT', '/api/meerkat/v1/preferences', p).catch(() => undefined), 400);
 }
 
 export async function signIn(user: string, password: string): Promise<void> {
   const res = await send('POST', '/login', { user, password });
   session.value = (await res.json()) as Session;
+  void loadPreferences();
 }
 
 export async function signOut(): Promise<void> {

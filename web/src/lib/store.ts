@@ -133,6 +133,18 @@ export function toggleTheme(): void {
   keep('theme', theme.value);
 }
 
+// --- preferences: kept by the server for the user, by the browser for the next paint ---
+
+export interface Preferences {
+  theme?: Theme;
+  utc?: boolean;
+}
+
+export function applyPreferences(p: Preferences): void {
+  if (recall('theme') === null && p.theme && p.theme !== theme.value) toggleTheme();
+  if (recall('utc') === null && p.utc) utc.value = true;
+}
+
 // --- toasts ---
 
 export interface Toast {

@@ -33,7 +33,9 @@ const snippets: Record<Language, () => { title: string; text: string }[]> = {
   env: () => [{ title: 'Any OpenTelemetry SDK or agent', text: `export OTEL_SERVICE_NAME=my-service
 export OTEL_EXPORTER_OTLP_ENDPOINT=${http()}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-export OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_TRACES_EXPORTER=otlp` }],
+export OTEL_TRACES_EXPORTER=otlp
+export OTEL_METRICS_EXPORTER=otlp
+export OTEL_LOGS_EXPORTER=otlp` }],
   node: () => [
     { title: 'Install', text: 'npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node' },
     { title: 'Run', text: `OTEL_SERVICE_NAME=my-service \\
@@ -73,7 +75,7 @@ const tabs: [Language, string][] = [['env', 'Environment'], ['node', 'Node'], ['
 
 const what: Record<string, [string, string]> = {
   ui: ['Web UI and every API', '/'],
-  prometheus: ['Prometheus API, remote write', '/api/v1/query'],
+  prometheus: ['Prometheus API', '/api/v1/query'],
   'otlp-grpc': ['OTLP over gRPC', ''],
   'otlp-http': ['OTLP over HTTP', '/v1/traces'],
   jaeger: ['Jaeger query API', '/api/services'],
@@ -101,7 +103,7 @@ export function PortTable() {
             const address = key === 'otlp-grpc' ? `${host()}:${number}` : `http://${host()}:${number}${what[key]?.[1] ?? '/'}`;
             return (
               <tr key={name}>
-                <th scope="row">{what[key]?.[0] ?? name}</th><td class="num mono">{number}</td>
+                <th scope="row">{what[key]?.[0] ?? name}</th><td class="num mono strong">{number}</td>
                 <td class="mono address"><span>{address}</span><CopyButton text={address} label={`Copy the address of ${what[key]?.[0] ?? name}`} /></td>
               </tr>
             );

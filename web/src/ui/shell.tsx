@@ -1,7 +1,7 @@
 // The frame around every view: navigation, account, dialogs, shortcuts.
 import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
-import { send, signOut } from '../lib/api';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { savePreferences, send, signOut } from '../lib/api';
 import { navigate, passwordOpen, place, rangeQuery, refresh, session, setRange, shortcutsOpen, theme, toast, toggleTheme, utc, type Session } from '../lib/store';
 import { Button, Dialog, Field, Popover, Toasts } from './basics';
 import { Icon, Logo, type IconName } from './icons';
@@ -117,8 +117,18 @@ function useShortcuts(): void {
   }, []);
 }
 
+/** Choices go to the server once they are made, not when the page opens. */
+function useSavedPreferences(): void {
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) savePreferences({ theme: theme.value, utc: utc.value });
+    first.current = false;
+  }, [theme.value, utc.value]);
+}
+
 export function Shell({ user, children }: { user: Session; children: ComponentChildren }) {
   useShortcuts();
+  useSavedPreferences();
   const [dismissed, setDismissed] = useState(false);
   return (
     <div class="shell">
