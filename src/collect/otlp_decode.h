@@ -27,7 +27,8 @@ ErrCode otlp_decode_traces(Str proto, SpansBatch *batch, OtlpRejects *rejects, E
 ErrCode otlp_decode_logs(Str proto, int64_t now_ns, LogsBatch *batch, OtlpRejects *rejects, Err *reterr);
 
 /* Running sums of delta points, so that they can be kept as Prometheus keeps counters. Thread-safe; at most
- * `series_max` series are remembered (0: 200,000), the longest unseen ones are forgotten first. */
+ * `series_max` series are remembered (0: 200,000), and a sixteenth as many exponential histograms; the longest unseen
+ * ones are forgotten first. */
 typedef struct OtlpDeltas OtlpDeltas;
 OtlpDeltas *otlp_deltas_create(size_t series_max);
 OtlpDeltas *otlp_deltas_free(OtlpDeltas *d);

@@ -9,6 +9,7 @@
 #include "sys/thread.h"
 
 #define DELTAS_DEFAULT_MAX 200000
+#define HISTOGRAM_SHARE 16    /* one histogram is remembered per so many numbers: 100 MiB at the default */
 #define DELTAS_SPREAD_MAX 320 /* buckets of one side before the scale is halved; below DELTA_BUCKETS_MAX */
 
 typedef struct DeltaEntry {
@@ -19,28 +20,44 @@ typedef struct DeltaEntry {
     DeltaHistogram *histogram; /* owned, NULL for plain numbers */
 } DeltaEntry;
 
-struct OtlpDeltas {
-    Mutex mutex;
+typedef struct DeltaTable {
     U64Map *index; /* key -> slot */
     VEC(DeltaEntry) entries;
     uint32_t oldest, newest;
     size_t max;
+} DeltaTable;
+
+struct OtlpDeltas {
+    Mutex mutex;
+    DeltaTable numbers;
+    DeltaTable histograms; /* apart, and fewer: each takes 8 KiB */
 };
+
+static void table_init(DeltaTable *t, size_t max) {
+    t->index = u64map_create();
+    t->max = max;
+    vec_push(&t->entries, (DeltaEntry){0});
+}
+
+static void table_done(DeltaTable *t) {
+    vec_foreach(DeltaEntry, e, &t->entries) mem_free(e->histogram);
+    vec_done(&t->entries);
+    u64map_free(t->index);
+}
 
 OtlpDeltas *otlp_deltas_create(size_t series_max) {
     OtlpDeltas *d = NEW(OtlpDeltas);
+    size_t max = series_max ? series_max : DELTAS_DEFAULT_MAX;
     mutex_init(&d->mutex);
-    d->index = u64map_create();
-    d->max = series_max ? series_max : DELTAS_DEFAULT_MAX;
-    vec_push(&d->entries, (DeltaEntry){0});
+    table_init(&d->numbers, max);
+    table_init(&d->histograms, MAX(max / HISTOGRAM_SHARE, (size_t)1));
     return d;
 }
 
 OtlpDeltas *otlp_deltas_free(OtlpDeltas *d) {
     if (!d) return NULL;
-    vec_foreach(DeltaEntry, e, &d->entries) mem_free(e->histogram);
-    vec_done(&d->entries);
-    u64map_free(d->index);
+    table_done(&d->numbers);
+    table_done(&d->histograms);
     mutex_done(&d->mutex);
     mem_free(d);
     return NULL;
@@ -48,50 +65,50 @@ OtlpDeltas *otlp_deltas_free(OtlpDeltas *d) {
 
 size_t otlp_deltas_count(OtlpDeltas *d) {
     mutex_lock(&d->mutex);
-    size_t n = u64map_count(d->index);
+    size_t n = u64map_count(d->numbers.index) + u64map_count(d->histograms.index);
     mutex_unlock(&d->mutex);
     return n;
 }
 
-static void unlink_entry(OtlpDeltas *d, uint32_t slot) {
-    DeltaEntry *e = &d->entries.v[slot];
-    *(e->older ? &d->entries.v[e->older].newer : &d->oldest) = e->newer;
-    *(e->newer ? &d->entries.v[e->newer].older : &d->newest) = e->older;
+static void unlink_entry(DeltaTable *t, uint32_t slot) {
+    DeltaEntry *e = &t->entries.v[slot];
+    *(e->older ? &t->entries.v[e->older].newer : &t->oldest) = e->newer;
+    *(e->newer ? &t->entries.v[e->newer].older : &t->newest) = e->older;
 }
 
-static void link_newest(OtlpDeltas *d, uint32_t slot) {
-    DeltaEntry *e = &d->entries.v[slot];
-    e->older = d->newest;
+static void link_newest(DeltaTable *t, uint32_t slot) {
+    DeltaEntry *e = &t->entries.v[slot];
+    e->older = t->newest;
     e->newer = 0;
-    *(d->newest ? &d->entries.v[d->newest].newer : &d->oldest) = slot;
-    d->newest = slot;
+    *(t->newest ? &t->entries.v[t->newest].newer : &t->oldest) = slot;
+    t->newest = slot;
 }
 
-static DeltaEntry *entry_of(OtlpDeltas *d, uint64_t key) {
-    uint64_t *found = u64map_get(d->index, key);
+static DeltaEntry *entry_of(DeltaTable *t, uint64_t key) {
+    uint64_t *found = u64map_get(t->index, key);
     uint32_t slot;
     if (found) {
         slot = (uint32_t)*found;
-        unlink_entry(d, slot);
-    } else if (u64map_count(d->index) >= d->max) {
-        slot = d->oldest;
-        unlink_entry(d, slot);
-        u64map_remove(d->index, d->entries.v[slot].key, NULL);
-        mem_free(d->entries.v[slot].histogram);
-        d->entries.v[slot] = (DeltaEntry){.key = key, .t_ms = INT64_MIN};
-        *u64map_put(d->index, key, NULL) = slot;
+        unlink_entry(t, slot);
+    } else if (u64map_count(t->index) >= t->max) {
+        slot = t->oldest;
+        unlink_entry(t, slot);
+        u64map_remove(t->index, t->entries.v[slot].key, NULL);
+        mem_free(t->entries.v[slot].histogram);
+        t->entries.v[slot] = (DeltaEntry){.key = key, .t_ms = INT64_MIN};
+        *u64map_put(t->index, key, NULL) = slot;
     } else {
-        slot = (uint32_t)d->entries.n;
-        vec_push(&d->entries, (DeltaEntry){.key = key, .t_ms = INT64_MIN});
-        *u64map_put(d->index, key, NULL) = slot;
+        slot = (uint32_t)t->entries.n;
+        vec_push(&t->entries, (DeltaEntry){.key = key, .t_ms = INT64_MIN});
+        *u64map_put(t->index, key, NULL) = slot;
     }
-    link_newest(d, slot);
-    return &d->entries.v[slot];
+    link_newest(t, slot);
+    return &t->entries.v[slot];
 }
 
 bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, double *ret_sum) {
     mutex_lock(&d->mutex);
-    DeltaEntry *e = entry_of(d, key);
+    DeltaEntry *e = entry_of(&d->numbers, key);
     bool known = t_ms >= e->t_ms;
     if (t_ms > e->t_ms) {
         e->t_ms = t_ms;
@@ -168,7 +185,7 @@ static void accumulate(DeltaHistogram *sum, DeltaHistogram *delta) {
 
 bool otlp_deltas_add_histogram(OtlpDeltas *d, uint64_t key, int64_t t_ms, DeltaHistogram *h) {
     mutex_lock(&d->mutex);
-    DeltaEntry *e = entry_of(d, key);
+    DeltaEntry *e = entry_of(&d->histograms, key);
     bool known = t_ms >= e->t_ms;
     if (!e->histogram) {
         e->histogram = NEW(DeltaHistogram);

@@ -46,6 +46,7 @@ static bool on_resource_end(void *ctx) {
         if (!avec_push(d->r.arena, &d->wire, a)) return otlp_full(&d->r);
     }
     if (d->wire.n == p.wire_first) return true;
+    d->wire.n = MIN(d->wire.n, p.wire_first + OTLP_POINT_ATTRS_MAX);
     int64_t first = d->min_t_ms, last = d->max_t_ms;
     if (!otlp_point_labels(d, &p, last * 1000000)) return false;
     d->metric = (OtlpMetric){.prom_name = STR("target_info"), .kind = OTLP_GAUGE};

@@ -8,6 +8,9 @@
 
 typedef enum OtlpKind { OTLP_NONE, OTLP_GAUGE, OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXP_HISTOGRAM, OTLP_SUMMARY } OtlpKind;
 
+/* Labels are sorted and compared pairwise; a point with more is refused. */
+#define OTLP_POINT_ATTRS_MAX 256
+
 /* What a metric's name gets at its end. */
 typedef enum OtlpSuffix { OTLP_AS_IS, OTLP_BUCKET, OTLP_TOTAL_SUM, OTLP_COUNT, OTLP_SUFFIXES } OtlpSuffix;
 

@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "collect/otlp_decode.h"
+#include "collect/otlp_deltas.h"
 #include "collect/otlp_json.h"
 #include "collect/otlp_names.h"
 
@@ -285,6 +286,31 @@ static const struct {
     {"plain", "plain"},
 };
 
+/* Limits on what costs more than linear time or much memory. */
+static void test_hostile_points(void **state) {
+    (void)state;
+    Buf json = {0};
+    buf_put_lit(&json,
+        RESOURCE "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1},{" T ",\"asInt\":1,\"attributes\":[");
+    for (int i = 0; i < 257; i++) buf_printf(&json, "%s{\"key\":\"k%d\",\"value\":{\"intValue\":1}}", i ? "," : "", i);
+    buf_put_lit(&json, "]}]}}" END);
+    Decoded d = decode(buf_cstr(&json), NULL);
+    assert_int_equal(d.code, OK);
+    assert_string_equal(buf_cstr(&d.text), "g{job=\"api\"} @ 1700000000000 1\n");
+    assert_string_equal(d.rejects.message, "a data point has more than 256 attributes");
+    decoded_done(&d);
+    buf_done(&json);
+    OtlpDeltas *deltas = otlp_deltas_create(64);
+    for (uint64_t key = 1; key < 100; key++) {
+        double sum;
+        DeltaHistogram h = {.count = 1};
+        assert_true(otlp_deltas_add(deltas, key, 1, 1, &sum));
+        assert_true(otlp_deltas_add_histogram(deltas, key, 1, &h));
+    }
+    assert_int_equal(otlp_deltas_count(deltas), 64 + 4);
+    otlp_deltas_free(deltas);
+}
+
 static void test_names(void **state) {
     (void)state;
     Arena *arena = arena_create(ARENA_UNLIMITED);
@@ -308,6 +334,7 @@ int main(void) {
         cmocka_unit_test(test_exponential_deltas_meet_at_the_coarser_scale),
         cmocka_unit_test(test_delta_memory_is_bounded),
         cmocka_unit_test(test_exemplars_go_with_their_buckets),
+        cmocka_unit_test(test_hostile_points),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

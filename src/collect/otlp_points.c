@@ -2,6 +2,9 @@
 #include "base/num.h"
 #include "collect/otlp_metrics_int.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #define FLAG_NO_RECORDED_VALUE 1u
 
 /* NumberDataPoint{attributes = 7, time = 3, as_double = 4, exemplars = 5, as_int = 6, flags = 8} */
@@ -100,23 +103,25 @@ static Str nth_bound_text(MetricDecoder *d, size_t i, double bound) {
     return text;
 }
 
-/* Moves the exemplars that belong to the bucket (those up to its bound) to the front of the rest; gives their number.
- */
-static uint32_t exemplars_up_to(MetricDecoder *d, uint32_t from, double bound, bool last) {
-    Exemplar *v = d->batch->exemplars.v;
-    uint32_t n = 0;
-    for (size_t i = from; i < d->batch->exemplars.n; i++) {
-        if (!last && !(v[i].value <= bound)) continue;
-        Exemplar e = v[i];
-        v[i] = v[from + n];
-        v[from + n++] = e;
-    }
-    return n;
+static int by_value(const void *a, const void *b) {
+    const Exemplar *x = a, *y = b;
+    if (isnan(x->value) || isnan(y->value)) return isnan(x->value) - isnan(y->value);
+    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    return (x->t_ms > y->t_ms) - (x->t_ms < y->t_ms);
+}
+
+/* How many of the exemplars, which are sorted, belong to the bucket with this bound. */
+static uint32_t exemplars_up_to(const MetricDecoder *d, uint32_t from, double bound, bool last) {
+    uint32_t to = from;
+    while (to < d->batch->exemplars.n && (last || d->batch->exemplars.v[to].value <= bound)) to++;
+    return to - from;
 }
 
 static bool emit_buckets(MetricDecoder *d, OtlpPoint *p, const ExplicitBuckets *b) {
     uint64_t cumulative = 0;
     uint32_t exemplar = p->first_exemplar;
+    size_t n_exemplars = d->batch->exemplars.n - exemplar;
+    if (n_exemplars > 1) qsort(d->batch->exemplars.v + exemplar, n_exemplars, sizeof(Exemplar), by_value);
     for (size_t i = 0; i <= b->bounds.n; i++) {
         bool last = i == b->bounds.n;
         if (b->counts.n > 0) cumulative += b->counts.v[i];

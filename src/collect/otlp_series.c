@@ -86,6 +86,12 @@ static void place_labels(OtlpPoint *p) {
 
 bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     size_t n_attrs = d->wire.n - p->wire_first;
+    if (n_attrs > OTLP_POINT_ATTRS_MAX || time_ns < 0) {
+        d->r.problem =
+            time_ns < 0 ? "a data point's time is beyond the year 2262" : "a data point has more than 256 attributes";
+        d->wire.n = p->wire_first;
+        return true;
+    }
     Attr *attrs = d->wire.v + p->wire_first;
     sort_attrs(attrs, n_attrs);
     p->labels = ARENA_ARRAY(d->r.arena, Label, n_attrs + 2);
@@ -97,11 +103,6 @@ bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     set_label(p->labels, &p->n_labels, STR("job"), d->job);
     set_label(p->labels, &p->n_labels, STR("instance"), d->instance);
     if (labels_normalize(p->labels, &p->n_labels, NULL) != OK) return otlp_fail(&d->r, ERR_INTERNAL, "labels collide");
-    if (UNLIKELY(time_ns < 0)) {
-        d->r.problem = "a data point's time is beyond the year 2262";
-        d->wire.n = p->wire_first;
-        return true;
-    }
     place_labels(p);
     p->t_ms = time_ns ? time_ns / 1000000 : d->now_ms;
     d->min_t_ms = d->resource_has_points ? MIN(d->min_t_ms, p->t_ms) : p->t_ms;
@@ -193,6 +194,10 @@ bool otlp_exemplar(MetricDecoder *d, Str message) {
     }
     if (!otlp_end(&d->r, &p)) return false;
     size_t n = 0;
+    if (d->wire.n - first > OTLP_POINT_ATTRS_MAX) {
+        d->wire.n = first;
+        return true;
+    }
     Label *v = ARENA_ARRAY(d->r.arena, Label, d->wire.n - first + 2);
     if (!v) return otlp_full(&d->r);
     for (size_t i = first; i < d->wire.n; i++) {
