@@ -122,6 +122,7 @@ static ErrCode keep_own(void *ctx, const MetricsBatch *b, Err *reterr) {
     MetricsAppendResult metrics = {0};
     LogAppendResult logs = {0};
     LogsBatch lines;
+    server_report_damage(s);
     own_logs_take(s->own_logs, &lines);
     ErrCode r = lines.rows.n > 0 ? s->logs->ops->append(s->logs, &lines, &logs, reterr) : OK;
     arena_free(lines.arena);

@@ -57,6 +57,7 @@ typedef struct Server {
     NetServer *net;
     OwnMetrics *own_metrics;
     OwnLogs *own_logs;
+    uint64_t damage[3];               /* what server_report_damage has said already */
     _Atomic bool ready;
     _Atomic uint64_t reloads, reload_failures;
     _Atomic bool config_ok;           /* the last load succeeded */
@@ -66,6 +67,8 @@ typedef struct Server {
 /* Each opens its share or says why not; server_close undoes whatever was opened. */
 ErrCode server_open_stores(Server *s, Err *reterr);
 void server_close_stores(Server *s);
+/* Logs what the stores have found broken since the last call. */
+void server_report_damage(Server *s);
 ErrCode server_open_auth(Server *s, Err *reterr);
 ErrCode server_open_apis(Server *s, Err *reterr);
 void server_close_apis(Server *s);

@@ -40,7 +40,7 @@ static void report_damage(const char *store, uint64_t corrupt_parts, uint64_t co
     snprintf(frames, sizeof frames, "%llu", (unsigned long long)corrupt_frames);
     snprintf(torn, sizeof torn, "%llu", (unsigned long long)torn_bytes);
     if (corrupt_parts + corrupt_frames > 0) {
-        log_error("damaged data was set aside; the rest is served", "store", store, "corrupt_parts", parts,
+        log_error("damaged data was found; the rest is served", "store", store, "corrupt_parts", parts,
             "corrupt_wal_frames", frames, NULL);
     }
     if (torn_bytes > 0)
@@ -48,16 +48,20 @@ static void report_damage(const char *store, uint64_t corrupt_parts, uint64_t co
             "bytes", torn, NULL);
 }
 
-static void report_all_damage(Server *s) {
+void server_report_damage(Server *s) {
     MetricsStoreStats m;
     LogStoreStats l;
     TraceStoreStats t;
     s->metrics->ops->stats(s->metrics, &m);
     s->logs->ops->stats(s->logs, &l);
     s->traces->ops->stats(s->traces, &t);
-    report_damage("metrics", m.corrupt_parts, m.wal_corrupt_frames, m.wal_torn_bytes);
-    report_damage("logs", l.corrupt_parts, l.wal_corrupt_frames, l.wal_torn_bytes);
-    report_damage("traces", t.corrupt_parts, t.wal_corrupt_frames, t.wal_torn_bytes);
+    uint64_t now[3] = {m.corrupt_parts + m.wal_corrupt_frames + m.wal_torn_bytes,
+        l.corrupt_parts + l.wal_corrupt_frames + l.wal_torn_bytes,
+        t.corrupt_parts + t.wal_corrupt_frames + t.wal_torn_bytes};
+    if (now[0] != s->damage[0]) report_damage("metrics", m.corrupt_parts, m.wal_corrupt_frames, m.wal_torn_bytes);
+    if (now[1] != s->damage[1]) report_damage("logs", l.corrupt_parts, l.wal_corrupt_frames, l.wal_torn_bytes);
+    if (now[2] != s->damage[2]) report_damage("traces", t.corrupt_parts, t.wal_corrupt_frames, t.wal_torn_bytes);
+    memcpy(s->damage, now, sizeof now);
 }
 
 ErrCode server_open_stores(Server *s, Err *reterr) {
@@ -67,7 +71,7 @@ ErrCode server_open_stores(Server *s, Err *reterr) {
     if (r == OK) r = open_metrics(s, durable, reterr);
     if (r == OK) r = open_logs(s, durable, reterr);
     if (r == OK) r = open_traces(s, durable, reterr);
-    if (r == OK) report_all_damage(s);
+    if (r == OK) server_report_damage(s);
     mem_free(path);
     return r;
 }

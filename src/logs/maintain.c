@@ -3,6 +3,7 @@
 #include "sys/clock.h"
 
 #define RETRY_NS INT64_C(5000000000)
+#define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round to find damage */
 #define EXPIRE_EVERY_NS INT64_C(60000000000)
 #define PICK_MAX 16
 
@@ -122,6 +123,7 @@ void maintain_main(void *ctx) {
             s->next_retry_mono_ns = now + RETRY_NS;
         else if (merge_once(s))
             maintain_wake(s);
+        (void)partset_scrub(s->parts, SCRUB_BYTES);
         if (now >= next_expire) {
             expire(s);
             next_expire = now + EXPIRE_EVERY_NS;

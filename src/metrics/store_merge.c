@@ -8,6 +8,7 @@
 #define MERGE_PARTS_MAX 16
 #define EXPIRE_MAX 256
 #define MERGED_BYTES_MAX (UINT64_C(2) << 30)
+#define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round at start */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define ZSTD_LEVEL 3
 
@@ -193,9 +194,19 @@ ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
     return merge_parts(s, ids, n, reterr);
 }
 
+/* Looks over what is on disk once after the start, so that damage is reported before a query meets it. */
+static void scrub(EmbeddedStore *s) {
+    for (bool stop = false; !stop && !partset_scrub(s->parts, SCRUB_BYTES);) {
+        mutex_lock(&s->wake_lock);
+        stop = s->stop;
+        mutex_unlock(&s->wake_lock);
+    }
+}
+
 void store_merger_main(void *ctx) {
     EmbeddedStore *s = ctx;
     bool more = false;
+    scrub(s);
     for (;;) {
         mutex_lock(&s->wake_lock);
         if (!s->stop && !more && !s->want_merge) (void)cond_wait_ms(&s->wake, &s->wake_lock, MERGE_EVERY_MS);

@@ -22,6 +22,8 @@ typedef struct PackPlan {
 /* The cheapest width for n values of which hist[w] need exactly w bits. */
 PackPlan pack_plan(const size_t hist[65], size_t n);
 void pack_encode(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan);
+/* The same bytes for n values of which all are 0 but the k at the ascending places `at`. */
+void pack_encode_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n, const PackPlan *plan);
 
 typedef struct PackReader {
     const uint8_t *packed;

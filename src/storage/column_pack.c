@@ -29,8 +29,7 @@ static void pack_group(const uint64_t *v, unsigned w, uint64_t mask, Buf *out) {
             if (shift + w > 64) words[(word + 1) * PACK_LANES + lane] |= x >> (64 - shift);
         }
     }
-    buf_reserve(out, (size_t)w * PACK_LANES * 8);
-    for (size_t i = 0; i < (size_t)w * PACK_LANES; i++) buf_put_u64le(out, words[i]);
+    buf_put(out, words, (size_t)w * PACK_LANES * 8);
 }
 
 static void pack_tail(const uint64_t *v, size_t n, unsigned w, uint64_t mask, Buf *out) {
@@ -68,6 +67,54 @@ void pack_encode(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan) {
         buf_put_uvarint(out, i - last);
         buf_put_uvarint(out, v[i] >> w);
         last = i;
+        left--;
+    }
+    ASSERT(left == 0);
+}
+
+/* Where value i of n has its low bits: in an interleaved group, or behind the groups one after the other. */
+static inline void set_low_bits(uint8_t *packed, size_t n, size_t i, unsigned w, uint64_t x) {
+    size_t tail = n & ~(size_t)(PACK_GROUP - 1), bit, word, step;
+    uint8_t *base = packed;
+    if (i < tail) {
+        base += i / PACK_GROUP * (PACK_GROUP / 8) * w + i % PACK_LANES * 8;
+        bit = i % PACK_GROUP / PACK_LANES * w;
+        step = (size_t)PACK_LANES * 8;
+    } else {
+        base += tail / 8 * w;
+        bit = (i - tail) * w;
+        step = 8;
+    }
+    word = bit / 64;
+    for (unsigned done = 0; done < w;) { /* byte by byte: the last word of the tail may be cut short */
+        size_t at = bit % 64 / 8, shift = bit % 8;
+        base[word * step + at] |= (uint8_t)(x >> done << shift);
+        unsigned took = (unsigned)(8 - shift);
+        done += took;
+        bit += took;
+        word = bit / 64;
+    }
+}
+
+void pack_encode_sparse(
+    Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n, const PackPlan *plan) {
+    unsigned w = plan->width;
+    ASSERT(w <= 32);
+    uint32_t mask = w == 32 ? UINT32_MAX : (1u << w) - 1;
+    buf_put_char(out, (char)w);
+    buf_put_uvarint(out, plan->exceptions);
+    size_t bytes = (n * w + 7) / 8;
+    buf_reserve(out, bytes);
+    uint8_t *packed = (uint8_t *)out->p + out->n;
+    memset(packed, 0, bytes);
+    for (size_t i = 0; w > 0 && i < k; i++) set_low_bits(packed, n, at[i], w, v[i] & mask);
+    out->n += bytes;
+    size_t last = 0, left = plan->exceptions;
+    for (size_t i = 0; left > 0 && i < k; i++) {
+        if ((v[i] & ~mask) == 0) continue;
+        buf_put_uvarint(out, at[i] - last);
+        buf_put_uvarint(out, v[i] >> w);
+        last = at[i];
         left--;
     }
     ASSERT(left == 0);

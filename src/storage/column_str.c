@@ -1,7 +1,7 @@
 /* column_str.c - columns of strings and of small codes. */
 #include "storage/column_int.h"
 
-#include "base/map.h"
+#include "base/hash.h"
 #include "base/vec.h"
 
 enum { U32_CONST, U32_PACKED, U32_RUNS };
@@ -35,6 +35,69 @@ void column_encode_u32(Buf *out, const uint32_t *v, size_t n) {
     buf_put_char(out, U32_PACKED);
     pack_encode(out, wide, n, &plan);
     mem_free(wide);
+}
+
+static size_t count_runs(const uint32_t *at, const uint32_t *v, size_t k, size_t n) {
+    size_t runs = n > 0; /* the first one, of zeros unless there is a value at 0 */
+    for (size_t i = 0; i < k; i++) {
+        bool joined = i > 0 && at[i] == at[i - 1] + 1;
+        if (joined)
+            runs += v[i] != v[i - 1];
+        else
+            runs += (at[i] > 0 && v[i] != 0) + (i > 0 && v[i - 1] != 0);
+    }
+    if (k > 0 && at[k - 1] + 1 < n && v[k - 1] != 0) runs++;
+    return runs;
+}
+
+static void put_run(Buf *out, uint32_t v, size_t len) {
+    if (len == 0) return;
+    buf_put_uvarint(out, v);
+    buf_put_uvarint(out, len);
+}
+
+static void put_runs_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n) {
+    uint32_t run = 0;
+    size_t begin = 0; /* of the run */
+    for (size_t i = 0; i < k; i++) {
+        size_t gap = at[i] - (i ? at[i - 1] + 1 : 0);
+        if (gap > 0 && run != 0) {
+            put_run(out, run, at[i] - gap - begin);
+            begin = at[i] - gap;
+            run = 0;
+        }
+        if (v[i] == run) continue;
+        put_run(out, run, at[i] - begin);
+        begin = at[i];
+        run = v[i];
+    }
+    size_t end = k ? at[k - 1] + 1 : 0;
+    if (end < n && run != 0) {
+        put_run(out, run, end - begin);
+        begin = end;
+        run = 0;
+    }
+    put_run(out, run, n - begin);
+}
+
+void column_encode_u32_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n) {
+    ASSERT(k <= n);
+    size_t hist[65] = {0}, runs = count_runs(at, v, k, n);
+    for (size_t i = 0; i < k; i++) hist[bit_width(v[i])]++;
+    hist[0] += n - k;
+    if (runs <= 1) {
+        buf_put_char(out, U32_CONST);
+        buf_put_uvarint(out, k ? v[0] : 0);
+        return;
+    }
+    PackPlan plan = pack_plan(hist, n);
+    if (runs * 4 < plan.cost_bytes) {
+        buf_put_char(out, U32_RUNS);
+        put_runs_sparse(out, at, v, k, n);
+    } else {
+        buf_put_char(out, U32_PACKED);
+        pack_encode_sparse(out, at, v, k, n, &plan);
+    }
 }
 
 static bool take_packed(Cursor *c, uint32_t *out, size_t n) {
@@ -79,62 +142,100 @@ bool column_decode_u32(Str in, uint32_t *out, size_t n) {
 
 /* --- strings --- */
 
-/* Codes of first occurrence; false when a dictionary would not pay. */
-static bool build_dict(const Str *v, size_t n, uint32_t *codes, Buf *words, uint32_t *ret_count) {
-    Map *map = map_create(MAP_BORROW_KEYS);
-    uint32_t count = 0;
-    size_t limit = n / 2, i = 0;
-    for (; i < n && count <= limit; i++) {
-        bool fresh;
-        uint64_t *slot = map_put(map, v[i], &fresh);
-        if (fresh) {
-            *slot = count++;
-            buf_put_lenstr(words, v[i]);
+typedef struct DictSlot {
+    uint32_t tag;  /* upper half of the hash */
+    uint32_t code; /* + 1; 0: free */
+} DictSlot;
+
+/* Codes of first occurrence; 0 when a dictionary would not pay, else the number of words. */
+static size_t build_dict(const Str *v, size_t n, uint32_t *codes, Str *words) {
+    size_t limit = n / 2, count = 0, size = 16;
+    while (size < n) size *= 2; /* at most half full */
+    DictSlot *slots = mem_alloc_zero(size * sizeof *slots);
+    uint64_t seed = hash_process_seed();
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && v[i].p == v[i - 1].p && v[i].n == v[i - 1].n) {
+            codes[i] = codes[i - 1];
+            continue;
         }
-        codes[i] = (uint32_t)*slot;
-        /* Early out: a thousand values in, nearly all of them different. */
-        if (i == 1000 && count > 900) break;
+        uint64_t h = hash_bytes(v[i].p, v[i].n, seed);
+        uint32_t tag = (uint32_t)(h >> 32);
+        size_t at = h & (size - 1);
+        while (slots[at].code && (slots[at].tag != tag || !str_eq(words[slots[at].code - 1], v[i])))
+            at = (at + 1) & (size - 1);
+        if (slots[at].code == 0) {
+            if (count == limit) {
+                count = 0;
+                break;
+            }
+            words[count++] = v[i];
+            slots[at] = (DictSlot){tag, (uint32_t)count};
+            /* Early out: a thousand values in, nearly all of them different. */
+            if (i >= 1000 && count > i - i / 10) {
+                count = 0;
+                break;
+            }
+        }
+        codes[i] = slots[at].code - 1;
     }
-    map_free(map);
-    *ret_count = count;
-    return i == n && count <= limit;
+    mem_free(slots);
+    return count;
 }
 
 static void put_plain(Buf *out, const Str *v, size_t n, uint32_t *lengths) {
     bool fixed = true;
+    size_t total = 0;
     for (size_t i = 0; i < n; i++) {
         ASSERT(v[i].n <= UINT32_MAX);
         lengths[i] = (uint32_t)v[i].n;
         fixed = fixed && v[i].n == v[0].n;
+        total += v[i].n;
     }
     buf_put_char(out, fixed ? STR_FIXED : STR_PLAIN);
     if (fixed)
         buf_put_uvarint(out, v[0].n);
     else
         column_encode_u32(out, lengths, n);
-    for (size_t i = 0; i < n; i++) buf_put_str(out, v[i]);
+    buf_reserve(out, total);
+    char *to = out->p + out->n;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].n) memcpy(to, v[i].p, v[i].n);
+        to += v[i].n;
+    }
+    out->n += total;
 }
 
-void column_encode_str(Buf *out, const Str *v, size_t n) {
+static void put_dict(Buf *out, const Str *words, size_t count, const uint32_t *codes, size_t n) {
+    buf_put_char(out, STR_DICT);
+    buf_put_uvarint(out, count);
+    for (size_t i = 0; i < count; i++) buf_put_lenstr(out, words[i]);
+    column_encode_u32(out, codes, n);
+}
+
+void column_encode_str_words(Buf *out, const Str *v, size_t n, Str *words, size_t *ret_words) {
     bool same = true;
     for (size_t i = 1; i < n && same; i++) same = str_eq(v[i], v[0]);
     if (same) {
         buf_put_char(out, STR_CONST);
         buf_put_lenstr(out, n ? v[0] : STR_NULL);
+        if (n) words[0] = v[0];
+        *ret_words = n > 0;
         return;
     }
-    uint32_t *codes = mem_alloc_array(n, sizeof *codes), count;
-    Buf words = {0};
-    if (build_dict(v, n, codes, &words, &count)) {
-        buf_put_char(out, STR_DICT);
-        buf_put_uvarint(out, count);
-        buf_put_str(out, buf_str(&words));
-        column_encode_u32(out, codes, n);
-    } else {
+    uint32_t *codes = mem_alloc_array(n, sizeof *codes);
+    *ret_words = build_dict(v, n, codes, words);
+    if (*ret_words)
+        put_dict(out, words, *ret_words, codes, n);
+    else
         put_plain(out, v, n, codes);
-    }
-    buf_done(&words);
     mem_free(codes);
+}
+
+void column_encode_str(Buf *out, const Str *v, size_t n) {
+    Str *words = mem_alloc_array(MAX(n, 1), sizeof *words);
+    size_t count;
+    column_encode_str_words(out, v, n, words, &count);
+    mem_free(words);
 }
 
 static bool take_plain(Cursor *c, Str *out, size_t n) {

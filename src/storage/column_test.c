@@ -230,6 +230,37 @@ static void test_str_round_trip(void **state) {
     buf_done(&b);
 }
 
+/* Sparse columns are stored as if they had been written out in full. */
+static void test_u32_sparse(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 2, 63, 255, 256, 257, 1000, 4096, 5001};
+    static const uint32_t every[] = {1, 2, 7, 60, 900}, largest[] = {1, 2, 7, 255, UINT32_MAX};
+    Rng r;
+    rng_seed(&r, 3);
+    uint32_t *dense = mem_alloc_array(5001, 4), *at = mem_alloc_array(5001, 4), *v = mem_alloc_array(5001, 4);
+    for (unsigned round = 0; round < 1500; round++) {
+        size_t n = sizes[rng_u64(&r) % ARRAY_LEN(sizes)], k = 0;
+        uint32_t step = every[rng_u64(&r) % ARRAY_LEN(every)], max = largest[rng_u64(&r) % ARRAY_LEN(largest)];
+        bool runs = rng_u64(&r) % 3 == 0;
+        for (size_t i = 0; i < n; i++) {
+            bool set = runs ? i / 97 % step == 0 : rng_u64(&r) % step == 0;
+            dense[i] = !set ? 0 : runs ? (uint32_t)(i / 200) % max : (uint32_t)(rng_u64(&r) % ((uint64_t)max + 1));
+            if (!set) continue;
+            at[k] = (uint32_t)i;
+            v[k++] = dense[i];
+        }
+        Buf want = {0}, got = {0};
+        column_encode_u32(&want, dense, n);
+        column_encode_u32_sparse(&got, at, v, k, n);
+        if (!str_eq(buf_str(&want), buf_str(&got))) fail_msg("round %u: n %zu k %zu", round, n, k);
+        buf_done(&want);
+        buf_done(&got);
+    }
+    mem_free(dense);
+    mem_free(at);
+    mem_free(v);
+}
+
 static void test_u32_round_trip(void **state) {
     (void)state;
     static uint32_t v[N_MAX], w[N_MAX];
@@ -336,6 +367,7 @@ int main(void) {
         cmocka_unit_test(test_f64_round_trip),
         cmocka_unit_test(test_str_round_trip),
         cmocka_unit_test(test_u32_round_trip),
+        cmocka_unit_test(test_u32_sparse),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ struct Part {
     FileView view;
     Str footer;
     uint64_t blocks_end;
+    uint32_t body_crc;
     size_t verified_mask;
     _Atomic uint64_t *verified;
     _Atomic uint64_t corrupt;
@@ -50,7 +51,7 @@ static ErrCode parse_trailer(Part *p, Err *reterr) {
     Str trailer = str_skip(all, trailer_at);
     Cursor c = cursor_of(trailer);
     uint64_t offset = cursor_u64le(&c);
-    uint32_t length = cursor_u32le(&c), crc = cursor_u32le(&c), version = cursor_u32le(&c);
+    uint32_t length = cursor_u32le(&c), body_crc = cursor_u32le(&c), crc = cursor_u32le(&c), version = cursor_u32le(&c);
     Str magic = cursor_bytes(&c, PART_MAGIC_BYTES);
     if (c.bad || !str_eq(magic, str_of(part_magic, PART_MAGIC_BYTES)))
         return err_set(reterr, ERR_CORRUPT, "%s: no trailer at offset %" PRIu64 ": the file is cut short or damaged",
@@ -60,7 +61,8 @@ static ErrCode parse_trailer(Part *p, Err *reterr) {
             reterr, ERR_CORRUPT, "%s: bad footer place in the trailer at offset %" PRIu64, p->path, trailer_at);
     p->footer = str_of(all.p + offset, length);
     p->blocks_end = offset;
-    if (part_footer_crc(p->footer, offset, version) != crc)
+    p->body_crc = body_crc;
+    if (part_footer_crc(p->footer, offset, body_crc, version) != crc)
         return err_set(reterr, ERR_CORRUPT, "%s: bad checksum of the footer at offset %" PRIu64, p->path, offset);
     if (version != PART_VERSION)
         return err_set(reterr, ERR_UNSUPPORTED,
@@ -103,6 +105,11 @@ Str part_footer(const Part *p) { return p->footer; }
 uint64_t part_size_bytes(const Part *p) { return p->view.bytes.n; }
 const char *part_path(const Part *p) { return p->path; }
 uint64_t part_corrupt_count(const Part *p) { return atomic_load_explicit(&p->corrupt, memory_order_relaxed); }
+
+ErrCode part_verify(const Part *p, Err *reterr) {
+    if (crc32c(0, p->view.bytes.p, p->blocks_end) == p->body_crc) return OK;
+    return err_set(reterr, ERR_CORRUPT, "%s: bad checksum of the blocks: some of it is damaged", p->path);
+}
 
 static ErrCode corrupt(const Part *p, const BlockRef *ref, const char *what, Err *reterr) {
     /* Counting is not a change of the part in any sense its readers care about. */

@@ -1,10 +1,10 @@
 /* part.h - one immutable file of checksummed blocks with a footer. Knows bytes, not signals.
  *
- * File: magic "MKPART1\0", blocks back to back (each 8-byte aligned), footer, trailer {footer offset u64,
- * footer length u32, CRC32C u32, format version u32, magic}. A block: payload bytes; its place, length, raw
- * length, CRC32C and codec stand in its BlockRef, which the caller keeps in its own index (stored in the
- * footer). Verification happens on first use of a block; a bad block is ERR_CORRUPT with file and offset,
- * counted, and the rest of the part keeps working. */
+ * File: magic "MKPART1\0", blocks back to back (each 8-byte aligned), footer, trailer {footer offset u64, footer length
+ * u32, CRC32C of all before the footer u32, CRC32C of footer and trailer u32, format version u32, magic}. A block:
+ * payload bytes; its place, length, raw length, CRC32C and codec stand in its BlockRef, which the caller keeps in its
+ * own index (stored in the footer). Verification happens on first use of a block; a bad block is ERR_CORRUPT with file
+ * and offset, counted, and the rest of the part keeps working. */
 #ifndef MEERKAT_STORAGE_PART_H
 #define MEERKAT_STORAGE_PART_H
 
@@ -42,5 +42,8 @@ uint64_t part_corrupt_count(const Part *p);
 /* Raw bytes of a block: a slice of the mapping (codec 0) or decompressed into the arena. The checksum
  * is verified the first time a block is read. ERR_TOO_LARGE: the arena's budget. Thread-safe. */
 ErrCode part_block(const Part *p, const BlockRef *ref, Arena *arena, Str *ret, Err *reterr);
+
+/* Reads the whole file once and checks it against the trailer: finds damage that no query has met yet. ERR_CORRUPT. */
+ErrCode part_verify(const Part *p, Err *reterr);
 
 #endif

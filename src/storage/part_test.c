@@ -185,10 +185,30 @@ static void test_datadir(void **state) {
     fs_fault_free(fs);
 }
 
+/* Whatever bit of the file is flipped: opening refuses it, or reading it whole finds it. */
+static void test_verify_finds_every_flip(void **state) {
+    (void)state;
+    Fs *fs = fs_fault_create(1);
+    Buf footer = {0};
+    uint64_t size = write_part(fs, "p", &footer);
+    for (uint64_t bit = 0; bit <= size * 8; bit++) {
+        if (bit < size * 8) fs_fault_flip_bit(fs, "p", bit);
+        Part *p = NULL;
+        ErrCode rc = part_open(fs, "p", &p, NULL);
+        if (rc == OK) rc = part_verify(p, NULL);
+        assert_int_equal(rc, bit < size * 8 ? ERR_CORRUPT : OK);
+        part_close(p);
+        if (bit < size * 8) fs_fault_flip_bit(fs, "p", bit);
+    }
+    buf_done(&footer);
+    fs_fault_free(fs);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_verify_finds_every_flip),
         cmocka_unit_test(test_unfinished_leaves_nothing),
         cmocka_unit_test(test_bad_refs),
         cmocka_unit_test(test_datadir),

@@ -16,14 +16,16 @@ struct PartWriter {
     File *file;
     Buf buf; /* not yet in the file */
     uint64_t flushed;
-    Buf compressed; /* scratch */
+    uint32_t body_crc; /* of what has been flushed: everything before the footer */
+    Buf compressed;    /* scratch */
     bool finished, failed;
 };
 
-uint32_t part_footer_crc(Str footer, uint64_t offset, uint32_t version) {
+uint32_t part_footer_crc(Str footer, uint64_t offset, uint32_t body_crc, uint32_t version) {
     Buf b = {0};
     buf_put_u64le(&b, offset);
     buf_put_u32le(&b, (uint32_t)footer.n);
+    buf_put_u32le(&b, body_crc);
     buf_put_u32le(&b, version);
     uint32_t crc = crc32c(crc32c(0, footer.p, footer.n), b.p, b.n);
     buf_done(&b);
@@ -50,6 +52,7 @@ static ErrCode flush(PartWriter *w, Err *reterr) {
         w->failed = true; /* what follows would stand at wrong offsets */
         return rc;
     }
+    w->body_crc = crc32c(w->body_crc, w->buf.p, w->buf.n);
     w->flushed += w->buf.n;
     buf_clear(&w->buf);
     return OK;
@@ -96,11 +99,15 @@ ErrCode part_writer_finish(PartWriter *w, Str footer, uint64_t *ret_size_bytes, 
     static const char zero[8];
     buf_put(&w->buf, zero, (size_t)(-(w->flushed + w->buf.n) & 7));
     uint64_t offset = w->flushed + w->buf.n;
-    ErrCode rc = put(w, footer, reterr);
+    ErrCode rc = flush(w, reterr); /* so that body_crc is whole */
+    if (rc != OK) return rc;
+    uint32_t body_crc = w->body_crc;
+    rc = put(w, footer, reterr);
     if (rc != OK) return rc;
     buf_put_u64le(&w->buf, offset);
     buf_put_u32le(&w->buf, (uint32_t)footer.n);
-    buf_put_u32le(&w->buf, part_footer_crc(footer, offset, PART_VERSION));
+    buf_put_u32le(&w->buf, body_crc);
+    buf_put_u32le(&w->buf, part_footer_crc(footer, offset, body_crc, PART_VERSION));
     buf_put_u32le(&w->buf, PART_VERSION);
     buf_put(&w->buf, part_magic, PART_MAGIC_BYTES);
     rc = flush(w, reterr);

@@ -68,4 +68,9 @@ void partset_unmark_merge(PartSet *s, const uint64_t *ids, size_t n);
  * remain (0: no limit). */
 size_t partset_pick_expired(PartSet *s, int64_t min_t, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max);
 
+/* Reads parts that have not been read whole since the set was opened, until about budget_bytes are read, and counts
+ * the damaged ones in partset_corrupt_count. For the store's maintenance thread, so that damage is reported before a
+ * query meets it. true: nothing is left to read. */
+bool partset_scrub(PartSet *s, uint64_t budget_bytes);
+
 #endif

@@ -11,8 +11,9 @@ typedef struct PartEntry {
     PartInfo info;
     Part *part;
     void *obj;
-    bool merging; /* guarded by the set's mutex */
-    bool removed; /* written before the last version that holds it is let go: the file goes with the entry */
+    bool merging;  /* guarded by the set's mutex */
+    bool verified; /* read whole since the set was opened; guarded by the set's mutex */
+    bool removed;  /* written before the last version that holds it is let go: the file goes with the entry */
 } PartEntry;
 
 /* An immutable state of the set. Snapshots share it, so taking one is a single increment. */
@@ -28,10 +29,10 @@ struct PartSet {
     char dir[FS_PATH_MAX];
     PartOps ops;
     void *ctx;
-    uint64_t corrupt;    /* found at open */
-    VEC(uint64_t) limbo; /* ids of failed publishes; guarded by publish_mutex */
-    Mutex publish_mutex; /* one publisher at a time; held over I/O */
-    Mutex mutex;         /* guards what follows; never held over I/O */
+    _Atomic uint64_t corrupt; /* found at open and by scrubbing */
+    VEC(uint64_t) limbo;      /* ids of failed publishes; guarded by publish_mutex */
+    Mutex publish_mutex;      /* one publisher at a time; held over I/O */
+    Mutex mutex;              /* guards what follows; never held over I/O */
     PartVersion *current;
     uint64_t next_id, size_bytes;
     WalPos wal_floor;

@@ -87,3 +87,29 @@ size_t partset_pick_expired(PartSet *s, int64_t min_t, uint64_t size_bytes_max, 
     mem_free(idle);
     return out;
 }
+
+/* --- scrubbing --- */
+
+static bool take_unverified(PartSet *s, const PartVersion *v, size_t i) {
+    mutex_lock(&s->mutex);
+    bool take = !v->entries[i]->verified;
+    v->entries[i]->verified = true;
+    mutex_unlock(&s->mutex);
+    return take;
+}
+
+bool partset_scrub(PartSet *s, uint64_t budget_bytes) {
+    PartSnapshot snap;
+    partset_snapshot(s, &snap);
+    const PartVersion *v = snap.impl;
+    uint64_t done = 0;
+    size_t i = 0;
+    for (; i < v->n && done < budget_bytes; i++) {
+        if (!take_unverified(s, v, i)) continue;
+        done += v->entries[i]->info.size_bytes;
+        if (part_verify(v->entries[i]->part, NULL) != OK) s->corrupt++;
+    }
+    bool all = i == v->n;
+    partset_release(s, &snap);
+    return all;
+}

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { gaugeRequest, logsRequest, post, tracesRequest } from "./lib/otlp";
-import { Server, sleep } from "./lib/server";
+import { eventually, Server, sleep } from "./lib/server";
 
 const ROUNDS = Number(process.env.MEERKAT_CRASH_ROUNDS ?? 20);
 const dataDir = mkdtempSync(join(tmpdir(), "meerkat-crash-"));
@@ -95,14 +95,14 @@ it("reports a flipped bit in a part and serves the rest", async () => {
   assert.ok(parts.length > 0, "there is no part to damage");
   const victim = parts.sort((a, b) => statSync(b).size - statSync(a).size)[0];
   flip(victim, Math.floor(statSync(victim).size / 3));
-  const server = await Server.start({ dataDir });
+  const server = await Server.start({ dataDir, args: ["--self.interval", "1s"] });
   await post(server.url("http", "/v1/logs"), logsRequest("fresh", [{ body: "still alive" }]));
   await fetch(server.url("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="crash"}')}&limit=5000`)).then((r) => r.text());
   const answer = await server.json("loki", `/loki/api/v1/query_range?query=${encodeURIComponent('{service_name="fresh"}')}`);
   assert.equal(answer.data.result[0].values[0][1], "still alive");
   assert.ok((await server.promValue("count(up)")) !== undefined);
-  const metrics = await (await fetch(server.url("own", "/metrics"))).text();
-  assert.match(metrics, /meerkat_store_corruptions_total\{store="logs"\} [1-9]/);
+  await eventually("the report", async () => /meerkat_store_corruptions_total\{store="logs"\} [1-9]/.test(await (await fetch(server.url("own", "/metrics"))).text()));
+  await eventually("the log line", async () => /damaged data/.test(server.log), 30_000);
   await server.stop();
 });
 
