@@ -52,7 +52,8 @@ static void read_index(Str footer) {
     buf_put_str(&b, footer);
     buf_put_u64le(&b, offset);
     buf_put_u32le(&b, (uint32_t)footer.n);
-    buf_put_u32le(&b, part_footer_crc(footer, offset, PART_VERSION));
+    buf_put_u32le(&b, 0); /* the checksum of the blocks, which only scrubbing looks at */
+    buf_put_u32le(&b, part_footer_crc(footer, offset, 0, PART_VERSION));
     buf_put_u32le(&b, PART_VERSION);
     buf_put(&b, part_magic, PART_MAGIC_BYTES);
     read_file(buf_str(&b));
