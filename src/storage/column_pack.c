@@ -96,8 +96,7 @@ static inline void set_low_bits(uint8_t *packed, size_t n, size_t i, unsigned w,
     }
 }
 
-void pack_encode_sparse(
-    Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n, const PackPlan *plan) {
+void pack_encode_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t k, size_t n, const PackPlan *plan) {
     unsigned w = plan->width;
     ASSERT(w <= 32);
     uint32_t mask = w == 32 ? UINT32_MAX : (1u << w) - 1;

@@ -233,13 +233,13 @@ static void test_str_round_trip(void **state) {
 /* Sparse columns are stored as if they had been written out in full. */
 static void test_u32_sparse(void **state) {
     (void)state;
-    static const size_t sizes[] = {0, 1, 2, 63, 255, 256, 257, 1000, 4096, 5001};
+    static const size_t lengths[] = {0, 1, 2, 63, 255, 256, 257, 1000, 4096, 5001};
     static const uint32_t every[] = {1, 2, 7, 60, 900}, largest[] = {1, 2, 7, 255, UINT32_MAX};
     Rng r;
     rng_seed(&r, 3);
     uint32_t *dense = mem_alloc_array(5001, 4), *at = mem_alloc_array(5001, 4), *v = mem_alloc_array(5001, 4);
     for (unsigned round = 0; round < 1500; round++) {
-        size_t n = sizes[rng_u64(&r) % ARRAY_LEN(sizes)], k = 0;
+        size_t n = lengths[rng_u64(&r) % ARRAY_LEN(lengths)], k = 0;
         uint32_t step = every[rng_u64(&r) % ARRAY_LEN(every)], max = largest[rng_u64(&r) % ARRAY_LEN(largest)];
         bool runs = rng_u64(&r) % 3 == 0;
         for (size_t i = 0; i < n; i++) {

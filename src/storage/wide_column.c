@@ -50,9 +50,7 @@ bool wide_value_eq(const WideValue *a, const WideValue *b) {
     }
 }
 
-/* --- encode --- */
-
-typedef struct Scratch { /* values of one type */
+typedef struct Typed { /* values of one type */
     union {
         int64_t *i;
         double *d;
@@ -60,29 +58,61 @@ typedef struct Scratch { /* values of one type */
         Str *s;
         void *any;
     };
-} Scratch;
+} Typed;
 
-static void put_typed(Buf *out, WideType type, const WideValue *v, size_t n, Scratch x) {
-    size_t k = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].type != type) continue;
-        if (type == WIDE_I64)
-            x.i[k++] = v[i].i;
-        else if (type == WIDE_F64)
-            x.d[k++] = v[i].d;
-        else if (type == WIDE_BOOL)
-            x.u[k++] = v[i].b;
-        else
-            x.s[k++] = v[i].s;
+/* --- encode --- */
+
+void wide_scratch_done(WideScratch *x) {
+    mem_free(x->typed);
+    mem_free(x->types);
+    mem_free(x->words);
+    buf_done(&x->part);
+    *x = (WideScratch){0};
+}
+
+static void scratch_reserve(WideScratch *x, size_t n) {
+    if (n <= x->cap) return;
+    x->cap = MAX(n, 2 * x->cap);
+    x->typed = mem_realloc_array(x->typed, x->cap, sizeof(Str));
+    x->types = mem_realloc_array(x->types, x->cap, sizeof *x->types);
+    x->words = mem_realloc_array(x->words, x->cap, sizeof *x->words);
+}
+
+static void put_strings(Buf *out, WideScratch *x, const Str *v, size_t n) {
+    size_t words;
+    wide_text_encode(out, v, n, x->words + x->n_words, &words);
+    if (words == 0) {
+        memcpy(x->words + x->n_words, v, n * sizeof *v);
+        words = n;
     }
-    if (type == WIDE_I64)
-        column_encode_i64(out, x.i, k);
-    else if (type == WIDE_F64)
-        column_encode_f64(out, x.d, k);
-    else if (type == WIDE_BOOL)
-        column_encode_u32(out, x.u, k);
-    else
-        wide_text_encode(out, x.s, k);
+    x->n_words += words;
+}
+
+static void put_typed(Buf *out, WideType type, const WideValues *c, WideScratch *x) {
+    Typed t = {.any = x->typed};
+    size_t k = 0;
+    switch (type) {
+    case WIDE_I64:
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].type == type) t.i[k++] = c->v[i].i;
+        column_encode_i64(out, t.i, k);
+        break;
+    case WIDE_F64:
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].type == type) t.d[k++] = c->v[i].d;
+        column_encode_f64(out, t.d, k);
+        break;
+    case WIDE_BOOL:
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].type == type) t.u[k++] = c->v[i].b;
+        column_encode_u32(out, t.u, k);
+        break;
+    default:
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].type == type) t.s[k++] = c->v[i].s;
+        put_strings(out, x, t.s, k);
+        break;
+    }
 }
 
 static void put_sized(Buf *out, Buf *part) {
@@ -90,35 +120,36 @@ static void put_sized(Buf *out, Buf *part) {
     buf_clear(part);
 }
 
-void wide_column_encode(Buf *out, const WideValue *v, size_t n) {
-    uint32_t *types = mem_alloc_array(MAX(n, 1), sizeof *types);
+void wide_column_encode(Buf *out, const WideValues *c, size_t n_rows, WideScratch *x) {
+    ASSERT(c->n <= n_rows && (c->rows || c->n == n_rows));
+    scratch_reserve(x, c->n);
+    x->n_words = 0;
     unsigned mask = 0;
-    for (size_t i = 0; i < n; i++) {
-        types[i] = v[i].type;
-        mask |= 1u << v[i].type;
+    for (size_t i = 0; i < c->n; i++) {
+        x->types[i] = c->v[i].type;
+        mask |= 1u << c->v[i].type;
     }
-    Buf part = {0};
-    column_encode_u32(&part, types, n);
-    put_sized(out, &part);
-    mem_free(types);
-    Scratch x = {.any = mem_alloc_array(MAX(n, 1), sizeof(Str))};
+    ASSERT(!(mask & 1u << WIDE_NULL));
+    if (c->rows)
+        column_encode_u32_sparse(&x->part, c->rows, x->types, c->n, n_rows);
+    else
+        column_encode_u32(&x->part, x->types, c->n);
+    put_sized(out, &x->part);
     for (unsigned t = WIDE_NULL + 1; t < WIDE_TYPE_COUNT; t++) {
         if (!(mask >> t & 1)) continue;
-        put_typed(&part, (WideType)t, v, n, x);
-        put_sized(out, &part);
+        put_typed(&x->part, (WideType)t, c, x);
+        put_sized(out, &x->part);
     }
-    mem_free(x.any);
-    buf_done(&part);
 }
 
 /* --- decode --- */
 
 static ErrCode take_typed(
     Str in, WideType type, size_t count, size_t n, const uint32_t *types, Arena *arena, WideValue *out) {
-    Scratch x = {.any = arena_alloc_array(arena, count,
-                     type == WIDE_BOOL                      ? 4
-                     : type == WIDE_I64 || type == WIDE_F64 ? 8
-                                                            : sizeof(Str))};
+    Typed x = {.any = arena_alloc_array(arena, count,
+                   type == WIDE_BOOL                      ? 4
+                   : type == WIDE_I64 || type == WIDE_F64 ? 8
+                                                          : sizeof(Str))};
     if (!x.any) return ERR_TOO_LARGE;
     ErrCode rc = OK;
     if (type == WIDE_I64)
@@ -169,14 +200,14 @@ ErrCode wide_column_decode(Str in, size_t n, Arena *arena, WideValue *out) {
 
 /* --- the column of fields too many for columns of their own --- */
 
-void wide_overflow_encode(Buf *out, const WideOverflow *o) {
+void wide_overflow_encode(Buf *out, const WideOverflow *o, WideScratch *x) {
     Buf part = {0};
     buf_put_uvarint(out, o->n);
     column_encode_u32(&part, o->rows, o->n);
     put_sized(out, &part);
     column_encode_str(&part, o->names, o->n);
     put_sized(out, &part);
-    wide_column_encode(&part, o->values, o->n);
+    wide_column_encode(&part, &(WideValues){NULL, o->values, o->n}, o->n, x);
     put_sized(out, &part);
     buf_done(&part);
 }

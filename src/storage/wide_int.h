@@ -23,8 +23,25 @@ typedef enum WideFieldFlag {
 #define WIDE_STRINGS_MASK (1u << WIDE_STR | 1u << WIDE_BYTES | 1u << WIDE_JSON_ARRAY | 1u << WIDE_JSON_MAP)
 static inline bool wide_type_is_string(WideType t) { return WIDE_STRINGS_MASK >> t & 1; }
 
-/* --- one column of n values (WIDE_NULL among them) --- */
-void wide_column_encode(Buf *out, const WideValue *v, size_t n);
+/* --- one column: the values of the rows that have the field --- */
+typedef struct WideValues {
+    const uint32_t *rows; /* ascending; NULL: rows 0 to n - 1 */
+    const WideValue *v;   /* none of them WIDE_NULL */
+    size_t n;
+} WideValues;
+
+/* Memory that encoding reuses from column to column. Zero-initialised is empty. */
+typedef struct WideScratch {
+    size_t cap;
+    void *typed; /* values of one type */
+    uint32_t *types;
+    Str *words; /* after encoding: every string of the column, repetitions left out where that was for free */
+    size_t n_words;
+    Buf part;
+} WideScratch;
+void wide_scratch_done(WideScratch *x);
+
+void wide_column_encode(Buf *out, const WideValues *c, size_t n_rows, WideScratch *x);
 /* Strings point into `in` or the arena. ERR_CORRUPT, ERR_TOO_LARGE. */
 ErrCode wide_column_decode(Str in, size_t n, Arena *arena, WideValue *out);
 void wide_value_encode(Buf *out, const WideValue *v);
@@ -38,7 +55,7 @@ typedef struct WideOverflow {
     const Str *names;
     const WideValue *values;
 } WideOverflow;
-void wide_overflow_encode(Buf *out, const WideOverflow *o);
+void wide_overflow_encode(Buf *out, const WideOverflow *o, WideScratch *x);
 ErrCode wide_overflow_decode(Str in, size_t rows, Arena *arena, WideOverflow *ret);
 
 /* --- filters: split-block Bloom filters of 64-bit hashes, about 10 bits each, 1 % false positives --- */

@@ -23,16 +23,20 @@ static bool canonical_int(Str s, int64_t *ret) {
     return true;
 }
 
-static int hex_digit(char c, bool upper) {
-    if (c >= '0' && c <= '9') return c - '0';
-    char a = upper ? 'A' : 'a';
-    return c >= a && c <= a + 5 ? c - a + 10 : -1;
-}
+/* What a character can be part of, as bits; a form is possible when every character has its bit. */
+enum { CH_LOWER = 1, CH_UPPER = 2, CH_DASH = 4 };
+/* clang-format off */
+static const uint8_t char_class[256] = {
+    ['0'] = 3, ['1'] = 3, ['2'] = 3, ['3'] = 3, ['4'] = 3, ['5'] = 3, ['6'] = 3, ['7'] = 3, ['8'] = 3, ['9'] = 3,
+    ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+    ['A'] = 2, ['B'] = 2, ['C'] = 2, ['D'] = 2, ['E'] = 2, ['F'] = 2, ['-'] = 4,
+};
+/* clang-format on */
 
-static bool is_hex(Str s, bool upper) {
-    for (size_t i = 0; i < s.n; i++)
-        if (hex_digit(s.p[i], upper) < 0) return false;
-    return true;
+static unsigned classes_of(const char *p, size_t n) {
+    unsigned all = CH_LOWER | CH_UPPER;
+    for (size_t i = 0; i < n && all; i++) all &= char_class[(uint8_t)p[i]];
+    return all;
 }
 
 static bool is_dash(size_t i) {
@@ -44,7 +48,7 @@ static bool is_dash(size_t i) {
 static bool is_uuid(Str s) {
     if (s.n != UUID_CHARS) return false;
     for (size_t i = 0; i < s.n; i++)
-        if (is_dash(i) ? s.p[i] != '-' : hex_digit(s.p[i], false) < 0) return false;
+        if (!(char_class[(uint8_t)s.p[i]] & (is_dash(i) ? CH_DASH : CH_LOWER))) return false;
     return true;
 }
 
@@ -62,52 +66,50 @@ static bool try_ints(Buf *out, const Str *v, size_t n) {
     return good;
 }
 
+/* Both cases: which one it was is in the form. */
+static inline unsigned hex_value(char c) { return ((unsigned)c & 15) + ((unsigned)c >> 6 & 1) * 9; }
+
 /* Digits of s as bytes, dashes left out. */
-static void put_binary(Buf *out, Str s, bool upper) {
-    int high = -1;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '-') continue;
-        int d = hex_digit(s.p[i], upper);
-        if (high < 0) {
-            high = d;
-        } else {
-            buf_put_char(out, (char)(high << 4 | d));
-            high = -1;
-        }
+static char *put_binary(char *to, Str s) {
+    for (size_t i = 0; i < s.n; i += 2) {
+        if (s.p[i] == '-') i++;
+        *to++ = (char)(hex_value(s.p[i]) << 4 | hex_value(s.p[i + 1]));
     }
+    return to;
 }
 
 static int id_form(const Str *v, size_t n) {
     size_t len = v[0].n;
-    bool lower = len >= 8 && len <= 128 && len % 2 == 0, upper = lower, uuid = len == UUID_CHARS;
-    for (size_t i = 0; i < n && (lower || upper || uuid); i++) {
-        lower = lower && v[i].n == len && is_hex(v[i], false);
-        upper = upper && v[i].n == len && is_hex(v[i], true);
+    unsigned hex = len >= 8 && len <= 128 && len % 2 == 0 ? CH_LOWER | CH_UPPER : 0;
+    bool uuid = is_uuid(v[0]);
+    for (size_t i = 0; i < n && (hex || uuid); i++) {
+        if (hex) hex = v[i].n == len ? hex & classes_of(v[i].p, len) : 0;
         uuid = uuid && is_uuid(v[i]);
     }
-    return lower ? TEXT_HEX : upper ? TEXT_HEX_UPPER : uuid ? TEXT_UUID : TEXT_PLAIN;
+    return hex & CH_LOWER ? TEXT_HEX : hex ? TEXT_HEX_UPPER : uuid ? TEXT_UUID : TEXT_PLAIN;
 }
 
 static bool try_ids(Buf *out, const Str *v, size_t n) {
     int form = id_form(v, n);
     if (form == TEXT_PLAIN) return false;
     size_t bytes = form == TEXT_UUID ? 16 : v[0].n / 2;
-    Buf binary = {0};
-    for (size_t i = 0; i < n; i++) put_binary(&binary, v[i], form == TEXT_HEX_UPPER);
-    ASSERT(binary.n == bytes * n);
+    char *binary = mem_alloc_array(n, bytes), *to = binary;
+    for (size_t i = 0; i < n; i++) to = put_binary(to, v[i]);
+    ASSERT((size_t)(to - binary) == bytes * n);
     Str *x = mem_alloc_array(n, sizeof *x);
-    for (size_t i = 0; i < n; i++) x[i] = str_of(binary.p + i * bytes, bytes);
+    for (size_t i = 0; i < n; i++) x[i] = str_of(binary + i * bytes, bytes);
     buf_put_char(out, (char)form);
     column_encode_str(out, x, n);
     mem_free(x);
-    buf_done(&binary);
+    mem_free(binary);
     return true;
 }
 
-void wide_text_encode(Buf *out, const Str *v, size_t n) {
+void wide_text_encode(Buf *out, const Str *v, size_t n, Str *words, size_t *ret_words) {
+    *ret_words = 0;
     if (n > 0 && (try_ints(out, v, n) || try_ids(out, v, n))) return;
     buf_put_char(out, TEXT_PLAIN);
-    column_encode_str(out, v, n);
+    column_encode_str_words(out, v, n, words, ret_words);
 }
 
 /* --- decode --- */

@@ -8,15 +8,13 @@
 #define ROW_BYTES_MAX ((size_t)256 << 20)
 #define CONST_BYTES_MAX 256 /* longer constants get a column: the index stays small */
 
-typedef struct Entry { /* a value of a column */
-    uint32_t row;
-    WideValue value;
-} Entry;
+#define NAME_SLOTS 1024 /* a power of two */
 
-typedef struct Column {
-    Str name; /* in the part's names */
+typedef struct Column { /* a field of the open block: only the rows that have it */
+    Str name;           /* in the part's names */
     uint32_t name_number;
-    VEC(Entry) entries;
+    VEC(uint32_t) rows;
+    VEC(WideValue) values; /* as many */
 } Column;
 
 struct WideWriter {
@@ -27,16 +25,18 @@ struct WideWriter {
     VEC(Str) name_list; /* slices of name_arena */
     Arena *name_arena;
     /* The open block. Columns are kept from block to block for their memory: only the first n_columns are in use. */
-    Arena *arena; /* strings */
-    Map *columns; /* name -> index */
+    char *text; /* strings, WIDE_BLOCK_BYTES of them */
+    size_t text_bytes;
+    Arena *arena;              /* strings of a row that is larger than a block should be */
+    Map *columns;              /* name -> index */
+    uint16_t lead[NAME_SLOTS]; /* by a few bytes of the name: index + 1 of the column that had them last */
     VEC(Column) cols;
     size_t n_columns;
-    VEC(uint32_t) last_row; /* columns of the last row, in its order: rows tend to look alike */
     VEC(int64_t) times;
     VEC(uint64_t) groups;
     size_t raw_bytes;
     /* Scratch for writing a block. */
-    WideValue *dense;
+    WideScratch scratch;
     WideFilter *filter;
     Buf encoded, fields;
     /* The index so far. */
@@ -56,7 +56,7 @@ ErrCode wide_writer_create(Fs *fs, const char *path, int zstd_level, WideWriter 
     w->name_arena = arena_create(ARENA_UNLIMITED);
     w->arena = arena_create(ARENA_UNLIMITED);
     w->columns = map_create(MAP_BORROW_KEYS);
-    w->dense = mem_alloc_array(WIDE_BLOCK_ROWS, sizeof *w->dense);
+    w->text = mem_alloc(WIDE_BLOCK_BYTES);
     w->filter = wide_filter_create();
     *ret = w;
     return OK;
@@ -76,12 +76,15 @@ WideWriter *wide_writer_free(WideWriter *w) {
     arena_free(w->name_arena);
     arena_free(w->arena);
     map_free(w->columns);
-    vec_foreach(Column, c, &w->cols) vec_done(&c->entries);
+    vec_foreach(Column, c, &w->cols) {
+        vec_done(&c->rows);
+        vec_done(&c->values);
+    }
     vec_done(&w->cols);
-    vec_done(&w->last_row);
     vec_done(&w->times);
     vec_done(&w->groups);
-    mem_free(w->dense);
+    mem_free(w->text);
+    wide_scratch_done(&w->scratch);
     wide_filter_free(w->filter);
     buf_done(&w->encoded);
     buf_done(&w->fields);
@@ -106,8 +109,8 @@ static uint32_t name_number(WideWriter *w, Str name) {
 }
 
 static uint32_t column_of(WideWriter *w, Str name) {
-    bool fresh = !map_get(w->columns, name);
-    if (!fresh) return (uint32_t)*map_get(w->columns, name);
+    const uint64_t *known = map_get(w->columns, name);
+    if (known) return (uint32_t)*known;
     if (w->n_columns == w->cols.n) vec_push(&w->cols, (Column){0});
     uint32_t i = (uint32_t)w->n_columns++;
     Column *c = &w->cols.v[i];
@@ -117,26 +120,65 @@ static uint32_t column_of(WideWriter *w, Str name) {
     return i;
 }
 
+/* Tells the names of one kind of rows apart: they differ in length, at the beginning or at the end. */
+static inline size_t name_slot(Str name) {
+    uint64_t head = 0, tail = 0;
+    if (name.n >= 8) {
+        memcpy(&head, name.p, 8);
+        memcpy(&tail, name.p + name.n - 8, 8);
+    } else {
+        for (size_t i = 0; i < name.n; i++) head = head << 8 | (uint8_t)name.p[i];
+    }
+    uint64_t mixed = (head ^ (tail << 23 | tail >> 41) ^ name.n) * UINT64_C(0x9E3779B97F4A7C15);
+    return mixed >> 32 & (NAME_SLOTS - 1);
+}
+
+/* As column_of; a guess is checked against the name before the map is asked. */
+static inline Column *find_column(WideWriter *w, Str name) {
+    uint16_t *lead = &w->lead[name_slot(name)];
+    if (LIKELY(*lead && str_eq(w->cols.v[*lead - 1].name, name))) return &w->cols.v[*lead - 1];
+    uint32_t i = column_of(w, name);
+    if (i < UINT16_MAX) *lead = (uint16_t)(i + 1);
+    return &w->cols.v[i];
+}
+
 static size_t value_bytes(const WideValue *v) { return wide_type_is_string(v->type) ? v->s.n : 8; }
 
-static void put_value(WideWriter *w, size_t i, uint32_t row, const WideField *f) {
-    uint32_t col;
-    if (i < w->last_row.n && str_eq(w->cols.v[w->last_row.v[i]].name, f->name)) {
-        col = w->last_row.v[i];
+/* prev: what the column had last; the same again takes no room. */
+static const char *keep_text(WideWriter *w, Str s, const WideValue *prev) {
+    if (s.n == 0) return w->text;
+    bool like_prev = prev && wide_type_is_string(prev->type) && prev->s.n == s.n && prev->s.p[s.n - 1] == s.p[s.n - 1];
+    if (like_prev && memcmp(prev->s.p, s.p, s.n) == 0) return prev->s.p;
+    if (UNLIKELY(s.n > WIDE_BLOCK_BYTES - w->text_bytes)) return arena_copy(w->arena, s).p;
+    char *to = w->text + w->text_bytes;
+    memcpy(to, s.p, s.n);
+    w->text_bytes += s.n;
+    return to;
+}
+
+static void put_value(WideWriter *w, uint32_t row, const WideField *f) {
+    Column *c = find_column(w, f->name);
+    size_t at = c->rows.n;
+    if (at > 0 && c->rows.v[at - 1] == row) {
+        at--; /* names are unique by contract; the last one wins */
     } else {
-        col = column_of(w, f->name);
-        if (i < w->last_row.n)
-            w->last_row.v[i] = col;
-        else
-            vec_push(&w->last_row, col);
+        vec_push(&c->rows, row);
+        vec_reserve(&c->values, 1);
+        c->values.n++;
     }
-    WideValue v = f->value;
-    if (wide_type_is_string(v.type)) v.s = arena_copy(w->arena, v.s);
-    Column *c = &w->cols.v[col];
-    if (c->entries.n > 0 && c->entries.v[c->entries.n - 1].row == row)
-        c->entries.v[c->entries.n - 1].value = v; /* names are unique by contract; the last one wins */
-    else
-        vec_push(&c->entries, (Entry){row, v});
+    /* Member by member: a whole value read back right after its parts were written would wait for them. */
+    WideValue *to = &c->values.v[at];
+    to->type = f->value.type;
+    if (wide_type_is_string(to->type)) {
+        to->s.p = keep_text(w, f->value.s, at > 0 ? to - 1 : NULL);
+        to->s.n = f->value.s.n;
+    } else if (to->type == WIDE_BOOL) {
+        to->b = f->value.b;
+    } else if (to->type == WIDE_F64) {
+        to->d = f->value.d;
+    } else {
+        to->i = f->value.i;
+    }
 }
 
 ErrCode wide_writer_row(WideWriter *w, int64_t t, uint64_t group, const WideField *fields, size_t n, Err *reterr) {
@@ -148,9 +190,8 @@ ErrCode wide_writer_row(WideWriter *w, int64_t t, uint64_t group, const WideFiel
         if (rc != OK) return rc;
     }
     uint32_t row = (uint32_t)w->times.n;
-    size_t at = 0;
     for (size_t i = 0; i < n; i++)
-        if (fields[i].value.type != WIDE_NULL) put_value(w, at++, row, &fields[i]);
+        if (fields[i].value.type != WIDE_NULL) put_value(w, row, &fields[i]);
     vec_push(&w->times, t);
     vec_push(&w->groups, group);
     w->raw_bytes += bytes;
@@ -165,15 +206,13 @@ static ErrCode put_encoded(WideWriter *w, int level, BlockRef *ret, Err *reterr)
     return rc;
 }
 
-static ErrCode write_filters(WideWriter *w, const Column *c, WideFieldEntry *e, Err *reterr) {
+/* words: every string of the column. */
+static ErrCode write_filters(
+    WideWriter *w, const Column *c, const Str *words, size_t n, WideFieldEntry *e, Err *reterr) {
     if (!(e->types & WIDE_STRINGS_MASK)) return OK;
     size_t text_bytes = 0;
-    for (size_t i = 0; i < c->entries.n; i++) {
-        const WideValue *v = &c->entries.v[i].value;
-        if (!wide_type_is_string(v->type)) continue;
-        wide_filter_add_tokens(w->filter, v->s);
-        text_bytes += v->s.n;
-    }
+    vec_foreach(WideValue, v, &c->values) text_bytes += wide_type_is_string(v->type) ? v->s.n : 0;
+    for (size_t i = 0; i < n; i++) wide_filter_add_tokens(w->filter, words[i]);
     wide_filter_finish(w->filter, &w->encoded);
     /* A filter as large as what it spares reading is none. */
     if (w->encoded.n <= text_bytes / 4 + 64) {
@@ -183,28 +222,31 @@ static ErrCode write_filters(WideWriter *w, const Column *c, WideFieldEntry *e, 
     }
     buf_clear(&w->encoded);
     if (!map_get(w->filter_fields, c->name)) return OK;
-    for (size_t i = 0; i < c->entries.n; i++)
-        if (wide_type_is_string(c->entries.v[i].value.type)) wide_filter_add_value(w->filter, c->entries.v[i].value.s);
+    for (size_t i = 0; i < n; i++) wide_filter_add_value(w->filter, words[i]);
     wide_filter_finish(w->filter, &w->encoded);
     e->flags |= WIDE_FIELD_EXACT;
     return put_encoded(w, 0, &e->exact, reterr);
 }
 
+static bool is_same(const WideValue *a, const WideValue *b) {
+    if (a->type == b->type && wide_type_is_string(a->type) && a->s.p == b->s.p && a->s.n == b->s.n) return true;
+    return wide_value_eq(a, b);
+}
+
 /* What can be said without the column: types, constant, range. */
 static WideFieldEntry describe(const Column *c, size_t rows) {
     WideFieldEntry e = {.name = c->name_number, .min = INT64_MAX, .max = INT64_MIN};
-    bool same = c->entries.n == rows;
-    const WideValue *first = &c->entries.v[0].value;
-    for (size_t i = 0; i < c->entries.n; i++) {
-        const WideValue *v = &c->entries.v[i].value;
+    bool same = c->values.n == rows;
+    const WideValue *first = &c->values.v[0];
+    vec_foreach(WideValue, v, &c->values) {
         e.types |= (uint8_t)(1u << v->type);
         if (v->type == WIDE_I64) {
             e.min = MIN(e.min, v->i);
             e.max = MAX(e.max, v->i);
         }
-        same = same && wide_value_eq(v, first);
+        same = same && is_same(v, first);
     }
-    if (c->entries.n < rows) e.types |= 1u << WIDE_NULL;
+    if (c->values.n < rows) e.types |= 1u << WIDE_NULL;
     if ((e.types & ~(1u << WIDE_NULL)) == 1u << WIDE_I64) e.flags |= WIDE_FIELD_RANGE;
     if (same && value_bytes(first) <= CONST_BYTES_MAX) {
         e.flags |= WIDE_FIELD_CONST;
@@ -214,46 +256,54 @@ static WideFieldEntry describe(const Column *c, size_t rows) {
 }
 
 static ErrCode write_column(WideWriter *w, const Column *c, Err *reterr) {
-    size_t rows = w->times.n;
-    WideFieldEntry e = describe(c, rows);
+    WideFieldEntry e = describe(c, w->times.n);
     ErrCode rc = OK;
     if (!(e.flags & WIDE_FIELD_CONST)) {
-        for (size_t i = 0; i < rows; i++) w->dense[i] = (WideValue){.type = WIDE_NULL};
-        for (size_t i = 0; i < c->entries.n; i++) w->dense[c->entries.v[i].row] = c->entries.v[i].value;
-        wide_column_encode(&w->encoded, w->dense, rows);
+        WideScratch *x = &w->scratch;
+        wide_column_encode(&w->encoded, &(WideValues){c->rows.v, c->values.v, c->values.n}, w->times.n, x);
         rc = put_encoded(w, w->level, &e.column, reterr);
-        if (rc == OK) rc = write_filters(w, c, &e, reterr);
+        if (rc == OK) rc = write_filters(w, c, x->words, x->n_words, &e, reterr);
     }
     if (rc == OK) wide_field_entry_encode(&w->fields, &e);
     return rc;
 }
 
-static ErrCode write_overflow(WideWriter *w, const Column *cols, size_t n, Err *reterr) {
+static ErrCode put_overflow_column(WideWriter *w, const Column *cols, size_t n, BlockRef *ret, Err *reterr) {
     size_t total = 0, k = 0;
-    for (size_t i = 0; i < n; i++) total += cols[i].entries.n;
+    for (size_t i = 0; i < n; i++) total += cols[i].values.n;
     uint32_t *rows = mem_alloc_array(total, sizeof *rows);
     Str *names = mem_alloc_array(total, sizeof *names);
     WideValue *values = mem_alloc_array(total, sizeof *values);
     for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < cols[i].entries.n; j++, k++) {
-            rows[k] = cols[i].entries.v[j].row;
+        for (size_t j = 0; j < cols[i].values.n; j++, k++) {
+            rows[k] = cols[i].rows.v[j];
             names[k] = cols[i].name;
-            values[k] = cols[i].entries.v[j].value;
+            values[k] = cols[i].values.v[j];
         }
     }
-    wide_overflow_encode(&w->encoded, &(WideOverflow){total, rows, names, values});
+    wide_overflow_encode(&w->encoded, &(WideOverflow){total, rows, names, values}, &w->scratch);
     mem_free(rows);
     mem_free(names);
     mem_free(values);
+    return put_encoded(w, w->level, ret, reterr);
+}
+
+static ErrCode write_overflow(WideWriter *w, const Column *cols, size_t n, Err *reterr) {
     BlockRef ref;
-    ErrCode rc = put_encoded(w, w->level, &ref, reterr);
+    ErrCode rc = put_overflow_column(w, cols, n, &ref, reterr);
+    VEC(Str) words = {0};
     for (size_t i = 0; i < n && rc == OK; i++) {
         WideFieldEntry e = describe(&cols[i], w->times.n);
         e.flags = (uint8_t)((e.flags & ~WIDE_FIELD_CONST) | WIDE_FIELD_OVERFLOW);
         e.column = ref;
-        rc = write_filters(w, &cols[i], &e, reterr);
+        vec_clear(&words);
+        vec_foreach(WideValue, v, &cols[i].values) {
+            if (wide_type_is_string(v->type)) vec_push(&words, v->s);
+        }
+        rc = write_filters(w, &cols[i], words.v, words.n, &e, reterr);
         if (rc == OK) wide_field_entry_encode(&w->fields, &e);
     }
+    vec_done(&words);
     return rc;
 }
 
@@ -295,10 +345,14 @@ static void put_block_entry(WideWriter *w, const BlockRef *times, const BlockRef
 }
 
 static void reset_block(WideWriter *w) {
-    for (size_t i = 0; i < w->n_columns; i++) vec_clear(&w->cols.v[i].entries);
+    for (size_t i = 0; i < w->n_columns; i++) {
+        vec_clear(&w->cols.v[i].rows);
+        vec_clear(&w->cols.v[i].values);
+    }
     w->n_columns = 0;
     map_clear(w->columns);
-    vec_clear(&w->last_row);
+    memset(w->lead, 0, sizeof w->lead);
+    w->text_bytes = 0;
     vec_clear(&w->times);
     vec_clear(&w->groups);
     buf_clear(&w->fields);
