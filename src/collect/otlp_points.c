@@ -55,7 +55,7 @@ typedef struct ExplicitBuckets {
 static bool take_count(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f) {
     if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->counts, f->u64) ? true : otlp_full(&d->r);
     ProtoReader packed = proto_reader(f->bytes);
-    uint64_t v;
+    uint64_t v = 0;
     if (!avec_reserve(d->r.arena, &b->counts, f->bytes.n / 8)) return otlp_full(&d->r);
     while (proto_packed_fixed64(&packed, &v)) {
         if (!avec_push(d->r.arena, &b->counts, v)) return otlp_full(&d->r);
@@ -66,7 +66,7 @@ static bool take_count(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f
 static bool take_bound(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f) {
     if (f->wire == PROTO_FIXED64) return avec_push(d->r.arena, &b->bounds, proto_f64(f)) ? true : otlp_full(&d->r);
     ProtoReader packed = proto_reader(f->bytes);
-    ProtoField one;
+    ProtoField one = {0};
     if (!avec_reserve(d->r.arena, &b->bounds, f->bytes.n / 8)) return otlp_full(&d->r);
     while (proto_packed_fixed64(&packed, &one.u64)) {
         if (!avec_push(d->r.arena, &b->bounds, proto_f64(&one))) return otlp_full(&d->r);

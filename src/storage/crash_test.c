@@ -177,7 +177,7 @@ enum { PERSISTENT = 1, CRASH = 2, MODES = 4, STEPS = 25 };
 
 static bool run(FaultKind kind, unsigned mode, uint64_t nth, uint64_t seed) {
     Store s = {.fs = fs_fault_create(seed)};
-    bool clean, opened;
+    bool clean = false, opened;
     char what[64];
     snprintf(what, sizeof what, "kind %d mode %u seed %lu", kind, mode, (unsigned long)seed);
     rng_seed(&s.rng, seed / 10000); /* the same story for every nth */

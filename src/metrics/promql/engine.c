@@ -78,7 +78,7 @@ static bool duration_value(Ev *ev, const PqlNode *n, double *ret) {
 
 static bool resolve_span(Ev *ev, PqlSpan *s, bool may_be_negative) {
     if (!s->expr) return true;
-    double v;
+    double v = 0;
     if (!duration_value(ev, s->expr, &v)) return false;
     unsigned from = s->expr->span.start, to = s->expr->span.end;
     if (!isfinite(v)) return ev_fail(ev, "%u:%u: duration is NaN or infinite", from, to);

@@ -279,7 +279,7 @@ static PqlNode *parse_subquery(PqlParser *p, PqlNode *expr, PqlSpan range) {
 
 static PqlNode *parse_brackets(PqlParser *p, PqlNode *expr) {
     PqlToken bracket = p->cur;
-    PqlSpan range;
+    PqlSpan range = {0};
     pql_advance(p);
     if (!is_duration_start(p->cur.tok) && p->cur.tok != TOK_ADD && p->cur.tok != TOK_SUB) {
         pql_unexpected(p, "subquery or range selector", "number, duration, step(), or range()");
