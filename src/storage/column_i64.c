@@ -4,8 +4,6 @@
 
 #include "base/vec.h"
 
-#include <stdlib.h>
-
 enum { I64_RAW, I64_CONST, I64_LINEAR, I64_FOR, I64_DELTA, I64_DELTA2 };
 
 /* --- encode --- */
@@ -55,9 +53,25 @@ static PackPlan plan_base(const int64_t *x, size_t n, size_t n_stream, int64_t b
     return pack_plan(hist, n_stream);
 }
 
-static int cmp_i64(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
+/* Puts what sorting would put to place `rank` there, what is not greater before it, what is not less behind it. */
+static void select_rank(int64_t *v, size_t n, size_t rank) {
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        int64_t pivot = v[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;;) {
+            while (v[i] < pivot) i++;
+            while (v[j] > pivot) j--;
+            if (i >= j) break;
+            int64_t t = v[i];
+            v[i++] = v[j];
+            v[j--] = t;
+        }
+        if (rank <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
 }
 
 /* The lowest value that is not an outlier (far below what a sample shows): a counter's reset must not widen
@@ -66,7 +80,8 @@ static int64_t low_but_common(const int64_t *x, size_t n) {
     int64_t sample[64], spread, bound;
     size_t k = MIN(n, ARRAY_LEN(sample));
     for (size_t i = 0; i < k; i++) sample[i] = x[i * n / k];
-    qsort(sample, k, sizeof *sample, cmp_i64);
+    select_rank(sample, k, k / 2);
+    select_rank(sample, k / 2 + 1, k / 8);
     /* An eighth of the way up: outliers that the sample happened to catch do not count. */
     int64_t low = sample[k / 8], middle = sample[k / 2];
     if (__builtin_sub_overflow(middle, low, &spread) || __builtin_mul_overflow(spread, 4, &spread) ||
@@ -123,7 +138,8 @@ static void put_const(Buf *out, int64_t v) {
 
 static void encode_varying(Buf *out, const int64_t *v, size_t n, int64_t *d1, int64_t *d2, uint64_t *scratch) {
     ForPlan p0 = plan_for(v, n, n), p1 = plan_for(d1, n - 1, n), p2 = {.pack.cost_bytes = SIZE_MAX};
-    if (n > 2) p2 = plan_for(d2, n - 2, n);
+    /* Where differences are no better than values, their differences are worse still. */
+    if (n > 2 && p1.pack.cost_bytes < p0.pack.cost_bytes) p2 = plan_for(d2, n - 2, n);
     /* Values decode fastest, then differences: a few bytes are not worth a slower scheme. */
     size_t c0 = p0.pack.cost_bytes, c1 = p1.pack.cost_bytes, c2 = p2.pack.cost_bytes, raw = n * 8;
     size_t slack = n / 64 + 8;

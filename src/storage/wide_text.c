@@ -1,10 +1,12 @@
 /* wide_text.c - string columns whose values are numbers or ids in disguise. Every form is taken only when it
- * gives back each value byte for byte. */
+ * gives back each value byte for byte. TEXT_AFFIX: "pod-17", "pod-4": lengths of prefix and suffix and the two,
+ * then the numbers between them. */
 #include "storage/wide_text.h"
 
+#include "base/cursor.h"
 #include "storage/column.h"
 
-enum { TEXT_PLAIN, TEXT_INT, TEXT_HEX, TEXT_HEX_UPPER, TEXT_UUID };
+enum { TEXT_PLAIN, TEXT_INT, TEXT_HEX, TEXT_HEX_UPPER, TEXT_UUID, TEXT_AFFIX };
 
 #define UUID_CHARS 36
 static const uint8_t uuid_dashes[] = {8, 13, 18, 23};
@@ -105,9 +107,84 @@ static bool try_ids(Buf *out, const Str *v, size_t n) {
     return true;
 }
 
+/* --- numbers between a prefix and a suffix that all values share --- */
+
+static size_t common_prefix(Str a, Str b, size_t max) {
+    size_t n = MIN(max, MIN(a.n, b.n)), i = 0;
+    while (i < n && a.p[i] == b.p[i]) i++;
+    return i;
+}
+
+static size_t common_suffix(Str a, Str b, size_t max) {
+    size_t n = MIN(max, MIN(a.n, b.n)), i = 0;
+    while (i < n && a.p[a.n - 1 - i] == b.p[b.n - 1 - i]) i++;
+    return i;
+}
+
+static inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* The shared ends of all values, without digits that belong to the numbers. */
+static bool find_affixes(const Str *v, size_t n, Str *prefix, Str *suffix) {
+    size_t head = v[0].n, tail = v[0].n;
+    for (size_t i = 1; i < n && head + tail > 0; i++) {
+        head = common_prefix(v[0], v[i], head);
+        tail = common_suffix(v[0], v[i], tail);
+    }
+    while (head > 0 && is_digit(v[0].p[head - 1])) head--;
+    while (tail > 0 && is_digit(v[0].p[v[0].n - tail])) tail--;
+    *prefix = str_of(v[0].p, head);
+    *suffix = str_of(v[0].p + v[0].n - tail, tail);
+    return head + tail > 0 && head + tail < v[0].n;
+}
+
+static bool take_numbers(const Str *v, size_t n, size_t head, size_t tail, int64_t *x) {
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].n <= head + tail || !is_digit(v[i].p[head])) return false; /* "a--5" would be another "a-" */
+        if (!canonical_int(str_of(v[i].p + head, v[i].n - head - tail), &x[i])) return false;
+    }
+    return true;
+}
+
+/* Values whose number is there for the first time; 0: too few repeat to be worth the looking. */
+static size_t first_occurrences(const Str *v, size_t n, const int64_t *x, Str *words) {
+    int64_t min = x[0], max = x[0];
+    for (size_t i = 1; i < n; i++) {
+        min = MIN(min, x[i]);
+        max = MAX(max, x[i]);
+    }
+    if ((uint64_t)(max - min) >= n) return 0;
+    uint8_t *seen = mem_alloc_zero((size_t)(max - min) + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!seen[x[i] - min]) words[count++] = v[i];
+        seen[x[i] - min] = 1;
+    }
+    mem_free(seen);
+    return count;
+}
+
+/* Not for values that repeat a lot: a dictionary packs as well and reads faster. */
+static bool try_affix(Buf *out, const Str *v, size_t n, Str *words, size_t *ret_words) {
+    Str prefix, suffix;
+    if (!find_affixes(v, n, &prefix, &suffix)) return false;
+    int64_t *x = mem_alloc_array(n, sizeof *x);
+    bool good = take_numbers(v, n, prefix.n, suffix.n, x);
+    size_t count = good ? first_occurrences(v, n, x, words) : 0;
+    good = good && (count == 0 || count > n / 4);
+    if (good) {
+        buf_put_char(out, TEXT_AFFIX);
+        buf_put_lenstr(out, prefix);
+        buf_put_lenstr(out, suffix);
+        column_encode_i64(out, x, n);
+        *ret_words = count;
+    }
+    mem_free(x);
+    return good;
+}
+
 void wide_text_encode(Buf *out, const Str *v, size_t n, Str *words, size_t *ret_words) {
     *ret_words = 0;
-    if (n > 0 && (try_ints(out, v, n) || try_ids(out, v, n))) return;
+    if (n > 0 && (try_ints(out, v, n) || try_ids(out, v, n) || try_affix(out, v, n, words, ret_words))) return;
     buf_put_char(out, TEXT_PLAIN);
     column_encode_str_words(out, v, n, words, ret_words);
 }
@@ -116,24 +193,39 @@ void wide_text_encode(Buf *out, const Str *v, size_t n, Str *words, size_t *ret_
 
 #define INT_CHARS_MAX 20
 
-static ErrCode decode_ints(Str in, size_t n, Arena *arena, Str *out) {
+static char *put_int(char *to, int64_t v) {
+    char digits[INT_CHARS_MAX], *d = digits + sizeof digits;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do *--d = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0) *--d = '-';
+    size_t len = (size_t)(digits + sizeof digits - d);
+    memcpy(to, d, len);
+    return to + len;
+}
+
+static ErrCode decode_ints(Str in, size_t n, Arena *arena, Str prefix, Str suffix, Str *out) {
     int64_t *x = ARENA_ARRAY(arena, int64_t, n);
     if (!x) return ERR_TOO_LARGE;
     if (!column_decode_i64(in, x, n)) return ERR_CORRUPT;
-    char *text = arena_alloc_array(arena, n, INT_CHARS_MAX);
-    if (!text) return ERR_TOO_LARGE;
+    char *to = arena_alloc_array(arena, n, prefix.n + INT_CHARS_MAX + suffix.n);
+    if (!to) return ERR_TOO_LARGE;
     for (size_t i = 0; i < n; i++) {
-        char digits[INT_CHARS_MAX], *d = digits + sizeof digits;
-        uint64_t u = x[i] < 0 ? 0 - (uint64_t)x[i] : (uint64_t)x[i];
-        do *--d = (char)('0' + u % 10);
-        while (u /= 10);
-        if (x[i] < 0) *--d = '-';
-        size_t len = (size_t)(digits + sizeof digits - d);
-        memcpy(text, d, len);
-        out[i] = str_of(text, len);
-        text += len;
+        char *start = to;
+        if (prefix.n) memcpy(to, prefix.p, prefix.n);
+        to = put_int(to + prefix.n, x[i]);
+        if (suffix.n) memcpy(to, suffix.p, suffix.n);
+        to += suffix.n;
+        out[i] = str_of(start, (size_t)(to - start));
     }
     return OK;
+}
+
+static ErrCode decode_affix(Str in, size_t n, Arena *arena, Str *out) {
+    Cursor c = cursor_of(in);
+    Str prefix = cursor_lenstr(&c), suffix = cursor_lenstr(&c);
+    if (c.bad) return ERR_CORRUPT;
+    return decode_ints(str_of((const char *)c.p, cursor_left(&c)), n, arena, prefix, suffix, out);
 }
 
 static char *put_hex_digits(char *to, Str binary, bool upper, bool uuid) {
@@ -172,7 +264,8 @@ ErrCode wide_text_decode(Str in, size_t n, Arena *arena, Str *out) {
     Str body = str_skip(in, 1);
     switch ((uint8_t)in.p[0]) {
     case TEXT_PLAIN: return column_decode_str(body, out, n) ? OK : ERR_CORRUPT;
-    case TEXT_INT: return decode_ints(body, n, arena, out);
+    case TEXT_INT: return decode_ints(body, n, arena, STR_NULL, STR_NULL, out);
+    case TEXT_AFFIX: return decode_affix(body, n, arena, out);
     case TEXT_HEX: return decode_ids(body, n, arena, false, false, out);
     case TEXT_HEX_UPPER: return decode_ids(body, n, arena, true, false, out);
     case TEXT_UUID: return decode_ids(body, n, arena, false, true, out);

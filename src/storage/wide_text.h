@@ -1,4 +1,5 @@
-/* wide_text.h - string columns of wide events: plain, or integers, hex ids, UUIDs in binary. Private to storage. */
+/* wide_text.h - string columns of wide events: plain, or integers (also with text around them),
+ * hex ids, UUIDs in binary. Private to storage. */
 #ifndef MEERKAT_STORAGE_WIDE_TEXT_H
 #define MEERKAT_STORAGE_WIDE_TEXT_H
 
