@@ -34,5 +34,6 @@ if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
     trap - EXIT
 fi
 
-node_modules/.bin/tsc --noEmit -p tsconfig.json >&2
-exec node build.mjs "$out" "$c_file" "$depfile"
+node_modules/.bin/tsc -p tsconfig.json >&2
+node_modules/.bin/tsc -p tsconfig.tools.json >&2
+exec ./run build.ts "$out" "$c_file" "$depfile"

@@ -1,4 +1,4 @@
-/* ui_assets.h - the table of embedded files, written by web/build.mjs at build time. Private to dash. */
+/* ui_assets.h - the table of embedded files, written by web/build.ts at build time. Private to dash. */
 #ifndef MEERKAT_DASH_UI_ASSETS_H
 #define MEERKAT_DASH_UI_ASSETS_H
 
