@@ -10,8 +10,14 @@
 
 #define NAME_SLOTS 1024 /* a power of two */
 
+/* The first and the last eight bytes of a name; all of one that has at most sixteen. */
+typedef struct NameEnds {
+    uint64_t head, tail;
+} NameEnds;
+
 typedef struct Column { /* a field of the open block: only the rows that have it */
     Str name;           /* in the part's names */
+    NameEnds ends;
     uint32_t name_number;
     VEC(uint32_t) rows;
     VEC(WideValue) values; /* as many */
@@ -108,6 +114,17 @@ static uint32_t name_number(WideWriter *w, Str name) {
     return (uint32_t)*slot;
 }
 
+static inline NameEnds name_ends(Str name) {
+    NameEnds e = {0, 0};
+    if (name.n >= 8) {
+        memcpy(&e.head, name.p, 8);
+        memcpy(&e.tail, name.p + name.n - 8, 8);
+    } else {
+        for (size_t i = 0; i < name.n; i++) e.head = e.head << 8 | (uint8_t)name.p[i];
+    }
+    return e;
+}
+
 static uint32_t column_of(WideWriter *w, Str name) {
     const uint64_t *known = map_get(w->columns, name);
     if (known) return (uint32_t)*known;
@@ -116,27 +133,27 @@ static uint32_t column_of(WideWriter *w, Str name) {
     Column *c = &w->cols.v[i];
     c->name_number = name_number(w, name);
     c->name = w->name_list.v[c->name_number];
+    c->ends = name_ends(name);
     *map_put(w->columns, c->name, NULL) = i;
     return i;
 }
 
 /* Tells the names of one kind of rows apart: they differ in length, at the beginning or at the end. */
-static inline size_t name_slot(Str name) {
-    uint64_t head = 0, tail = 0;
-    if (name.n >= 8) {
-        memcpy(&head, name.p, 8);
-        memcpy(&tail, name.p + name.n - 8, 8);
-    } else {
-        for (size_t i = 0; i < name.n; i++) head = head << 8 | (uint8_t)name.p[i];
-    }
-    uint64_t mixed = (head ^ (tail << 23 | tail >> 41) ^ name.n) * UINT64_C(0x9E3779B97F4A7C15);
+static inline size_t name_slot(size_t n, NameEnds e) {
+    uint64_t mixed = (e.head ^ (e.tail << 23 | e.tail >> 41) ^ n) * UINT64_C(0x9E3779B97F4A7C15);
     return mixed >> 32 & (NAME_SLOTS - 1);
+}
+
+static inline bool is_named(const Column *c, Str name, NameEnds e) {
+    if (c->name.n != name.n || c->ends.head != e.head || c->ends.tail != e.tail) return false;
+    return name.n <= 16 || memcmp(c->name.p + 8, name.p + 8, name.n - 16) == 0;
 }
 
 /* As column_of; a guess is checked against the name before the map is asked. */
 static inline Column *find_column(WideWriter *w, Str name) {
-    uint16_t *lead = &w->lead[name_slot(name)];
-    if (LIKELY(*lead && str_eq(w->cols.v[*lead - 1].name, name))) return &w->cols.v[*lead - 1];
+    NameEnds e = name_ends(name);
+    uint16_t *lead = &w->lead[name_slot(name.n, e)];
+    if (LIKELY(*lead && is_named(&w->cols.v[*lead - 1], name, e))) return &w->cols.v[*lead - 1];
     uint32_t i = column_of(w, name);
     if (i < UINT16_MAX) *lead = (uint16_t)(i + 1);
     return &w->cols.v[i];
