@@ -13,7 +13,7 @@
 #define SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
 #define OFFSET_MAX ((uint64_t)3 << 30) /* offsets are 32 bits of a position */
 #define COMPRESS_MIN_BYTES 256
-#define COMPRESS_LEVEL 1
+#define COMPRESS_LEVEL (-3)
 
 struct Wal {
     Fs *fs;
@@ -105,6 +105,10 @@ static ErrCode begin_segment(Wal *wal, Err *reterr) {
     File *file;
     ErrCode rc = create_segment(wal, &seg, &file, reterr);
     if (rc != OK) {
+        /* The file may be on disk all the same, or come back after a power cut, and its header says where the current
+         * segment ends: appending there would put acknowledged records behind that end. The next segment that
+         * can be made leaves this one out. */
+        if (wal->file) retire_current(wal);
         err_prefix(reterr, "write-ahead log");
         return rc;
     }
