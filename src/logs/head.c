@@ -12,6 +12,7 @@ LogHead *log_head_create(void) {
     atomic_init(&h->refs, 1);
     h->arena = arena_create(ARENA_UNLIMITED);
     h->by_key = map_create(MAP_BORROW_KEYS);
+    h->shapes = map_create(MAP_BORROW_KEYS);
     h->seen = u64map_create();
     h->min_t = INT64_MAX;
     h->max_t = INT64_MIN;
@@ -27,11 +28,13 @@ LogHead *log_head_ref(LogHead *h) {
 LogHead *log_head_unref(LogHead *h) {
     if (!h || atomic_fetch_sub(&h->refs, 1) != 1) return NULL;
     map_free(h->by_key);
+    map_free(h->shapes);
     u64map_free(h->seen);
     for (size_t i = 0; i < h->payloads.n; i++) mem_free(h->payloads.v[i]);
     vec_done(&h->payloads);
     vec_done(&h->streams);
     vec_done(&h->scratch);
+    vec_done(&h->scratch_shapes);
     mem_free(h->part_ids);
     arena_free(h->arena);
     mutex_done(&h->lock);
@@ -41,12 +44,12 @@ LogHead *log_head_unref(LogHead *h) {
 
 uint64_t head_row_hash(uint64_t stream_hash, const HeadRow *row) {
     uint64_t seed = hash_u64(stream_hash ^ hash_u64((uint64_t)row->t_ns)) + row->line_n;
-    return hash_bytes(row->line, (size_t)row->line_n + row->md_n, seed);
+    return hash_bytes(row->line, row->line_n, seed) + log_metadata_hash(head_row_metadata(row));
 }
 
 static bool rows_equal(const HeadRow *a, const HeadRow *b) {
-    return a->t_ns == b->t_ns && a->line_n == b->line_n && a->md_n == b->md_n &&
-           memcmp(a->line, b->line, (size_t)a->line_n + a->md_n) == 0;
+    return a->t_ns == b->t_ns && str_eq(head_row_line(a), head_row_line(b)) &&
+           log_metadata_cmp(head_row_metadata(a), head_row_metadata(b)) == 0;
 }
 
 /* The last row of the main chain with time t, or NULL. */
@@ -158,22 +161,50 @@ static HeadStream *intern(LogHead *h, Str key, LogRecent *recent) {
     return st;
 }
 
+static const LogShape *intern_shape(LogHead *h, Str bytes) {
+    bool inserted;
+    uint64_t *slot = map_put(h->shapes, bytes, &inserted);
+    if (!inserted) return (const LogShape *)(uintptr_t)*slot;
+    const LogShape *shape;
+    if (!log_shape_decode(bytes, h->arena, &shape)) {
+        map_remove(h->shapes, bytes, NULL);
+        return NULL;
+    }
+    *slot = (uint64_t)(uintptr_t)shape;
+    h->bytes += sizeof *shape + shape->n * sizeof *shape->fields + 64;
+    return shape;
+}
+
+static bool define_stream(LogHead *h, Str key, const LogHead *older, LogRecent *recent) {
+    HeadStream *st = intern(h, key, recent);
+    if (!st) return false;
+    vec_push(&h->scratch, st);
+    vec_push(&h->scratch, older ? map_get_ptr(older->by_key, key) : NULL);
+    return true;
+}
+
+static bool define_shape(LogHead *h, Str bytes) {
+    const LogShape *shape = intern_shape(h, bytes);
+    if (shape) vec_push(&h->scratch_shapes, shape);
+    return shape != NULL;
+}
+
 static ErrCode apply_items(
     LogHead *h, Str payload, const LogHead *older, LogRecent *recent, uint64_t *ret_rows, uint64_t *ret_duplicates) {
     LogDecoder d;
     if (!log_decoder_init(&d, payload)) return ERR_CORRUPT;
     LogItem item;
     vec_clear(&h->scratch); /* pairs: this head's stream, the older head's */
+    vec_clear(&h->scratch_shapes);
     for (LogItemKind k; (k = log_decoder_next(&d, &item)) != LOG_ITEM_END;) {
         if (k == LOG_ITEM_BAD) return ERR_CORRUPT;
-        if (k == LOG_ITEM_STREAM) {
-            HeadStream *st = intern(h, item.stream_key, recent);
-            if (!st) return ERR_CORRUPT;
-            vec_push(&h->scratch, st);
-            vec_push(&h->scratch, older ? map_get_ptr(older->by_key, item.stream_key) : NULL);
+        if (k == LOG_ITEM_STREAM || k == LOG_ITEM_SHAPE) {
+            bool good = k == LOG_ITEM_STREAM ? define_stream(h, item.key, older, recent) : define_shape(h, item.key);
+            if (!good) return ERR_CORRUPT;
             continue;
         }
-        HeadRow row = {item.t_ns, item.line.p, (uint32_t)item.line.n, (uint32_t)item.metadata.n};
+        HeadRow row = {item.t_ns, item.line.p, (uint32_t)item.line.n, (uint32_t)item.values.n,
+            item.shape ? h->scratch_shapes.v[item.shape - 1] : NULL};
         HeadStream *st = h->scratch.v[2 * item.stream];
         if (!add_row(h, st, h->scratch.v[2 * item.stream + 1], older, recent, &row)) {
             ++*ret_duplicates;

@@ -14,12 +14,15 @@
 
 typedef struct HeadRow {
     int64_t t_ns;
-    const char *line; /* metadata bytes follow the line's */
-    uint32_t line_n, md_n;
+    const char *line; /* the values of its metadata follow the line's bytes */
+    uint32_t line_n, values_n;
+    const LogShape *shape; /* the head's; NULL: no metadata */
 } HeadRow;
 
 static inline Str head_row_line(const HeadRow *r) { return str_of(r->line, r->line_n); }
-static inline Str head_row_metadata(const HeadRow *r) { return str_of(r->line + r->line_n, r->md_n); }
+static inline LogMetadata head_row_metadata(const HeadRow *r) {
+    return (LogMetadata){r->shape, str_of(r->line + r->line_n, r->values_n)};
+}
 
 typedef struct HeadChunk HeadChunk;
 struct HeadChunk {
@@ -45,12 +48,14 @@ typedef struct HeadStream {
 typedef struct LogHead {
     Mutex lock; /* the stream table and chains' ends */
     _Atomic uint32_t refs;
-    Arena *arena; /* streams, chunks */
+    Arena *arena; /* streams, chunks, shapes */
     VEC(HeadStream *) streams;
     Map *by_key;
+    Map *shapes;  /* bytes of a shape -> LogShape* */
     U64Map *seen; /* hash -> HeadRow*, of rows that share a time with another or came late */
     VEC(char *) payloads;
     VEC(HeadStream *) scratch;
+    VEC(const LogShape *) scratch_shapes;
     size_t bytes;
     uint64_t rows;
     int64_t min_t, max_t;

@@ -21,8 +21,9 @@
 
 typedef struct LogPartRow {
     int64_t t_ns;
-    uint32_t stream;    /* number in the writer's streams */
-    Str line, metadata; /* metadata as in payload.h */
+    uint32_t stream; /* number in the writer's streams */
+    Str line;
+    LogMetadata metadata;
 } LogPartRow;
 
 typedef struct LogPartWriter LogPartWriter;

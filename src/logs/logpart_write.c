@@ -13,8 +13,8 @@ struct LogPartWriter {
     const Labels *streams;
     size_t n_streams;
     StreamCount *counts;
-    LogAttrVec attrs;
-    VEC(WideField) fields;
+    const LogShape *shape; /* of the row before */
+    VEC(WideField) fields; /* as many as the shape has, after the line: names and constants are in place */
     uint64_t rows;
     int64_t min_t, max_t;
 };
@@ -28,6 +28,7 @@ ErrCode logpart_writer_create(
     w->wide = wide;
     w->streams = streams;
     w->n_streams = n;
+    vec_push(&w->fields, (WideField){LOG_LINE_FIELD, {.type = WIDE_STR, .s = STR_NULL}});
     w->counts = mem_alloc_array(n + 1, sizeof *w->counts);
     for (size_t i = 0; i < n; i++) w->counts[i] = (StreamCount){0, 0, INT64_MAX, INT64_MIN};
     w->min_t = INT64_MAX;
@@ -40,7 +41,6 @@ LogPartWriter *logpart_writer_free(LogPartWriter *w) {
     if (!w) return NULL;
     wide_writer_free(w->wide);
     mem_free(w->counts);
-    vec_done(&w->attrs);
     vec_done(&w->fields);
     mem_free(w);
     return NULL;
@@ -65,7 +65,7 @@ static int cmp_rows(const void *a, const void *b) {
     if (x->stream != y->stream) return x->stream < y->stream ? -1 : 1;
     if (x->t_ns != y->t_ns) return x->t_ns < y->t_ns ? -1 : 1;
     int c = str_cmp(x->line, y->line);
-    return c ? c : str_cmp(x->metadata, y->metadata);
+    return c ? c : log_metadata_cmp(x->metadata, y->metadata);
 }
 
 static bool is_sorted(const LogPartRow *rows, size_t n) {
@@ -74,11 +74,28 @@ static bool is_sorted(const LogPartRow *rows, size_t n) {
     return true;
 }
 
+static void take_shape(LogPartWriter *w, const LogShape *shape) {
+    w->shape = shape;
+    w->fields.n = 1;
+    for (size_t i = 0; shape && i < shape->n; i++)
+        vec_push(&w->fields, (WideField){shape->fields[i].key, wide_of_attr(&shape->fields[i].value)});
+}
+
+static bool take_values(LogPartWriter *w, LogMetadata md) {
+    if (md.shape != w->shape) take_shape(w, md.shape);
+    Cursor c = cursor_of(md.values);
+    for (size_t i = 0; md.shape && i < md.shape->n; i++) {
+        if (md.shape->fields[i].is_const) continue;
+        AttrValue v = md.shape->fields[i].value;
+        log_value_take(&c, &v);
+        w->fields.v[i + 1].value = wide_of_attr(&v);
+    }
+    return !c.bad;
+}
+
 static ErrCode write_row(LogPartWriter *w, const LogPartRow *r, Err *reterr) {
-    if (!log_metadata_decode(r->metadata, &w->attrs)) return err_set(reterr, ERR_CORRUPT, "malformed log metadata");
-    vec_clear(&w->fields);
-    vec_push(&w->fields, (WideField){LOG_LINE_FIELD, {.type = WIDE_STR, .s = r->line}});
-    vec_foreach(Attr, a, &w->attrs) vec_push(&w->fields, (WideField){a->key, wide_of_attr(&a->value)});
+    if (!take_values(w, r->metadata)) return err_set(reterr, ERR_CORRUPT, "malformed log metadata");
+    w->fields.v[0].value = (WideValue){.type = WIDE_STR, .s = r->line};
     ErrCode rc = wide_writer_row(w->wide, r->t_ns, r->stream, w->fields.v, w->fields.n, reterr);
     if (rc) return rc;
     StreamCount *c = &w->counts[r->stream];
@@ -93,6 +110,7 @@ static ErrCode write_row(LogPartWriter *w, const LogPartRow *r, Err *reterr) {
 }
 
 ErrCode logpart_writer_slice(LogPartWriter *w, LogPartRow *rows, size_t n, Err *reterr) {
+    take_shape(w, NULL); /* the last slice's shapes may be gone */
     if (!is_sorted(rows, n)) qsort(rows, n, sizeof *rows, cmp_rows);
     for (size_t i = 0; i < n; i++) {
         ASSERT(rows[i].stream < w->n_streams);

@@ -1,4 +1,5 @@
 /* The maintenance thread: frozen heads to parts, merging, retention. */
+#include "logs/merge_pick.h"
 #include "logs/store_int.h"
 #include "sys/clock.h"
 
@@ -6,6 +7,7 @@
 #define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round to find damage */
 #define EXPIRE_EVERY_NS INT64_C(60000000000)
 #define PICK_MAX 16
+#define COLD_AFTER_NS (INT64_C(2) * 3600 * 1000000000) /* a day is over when nobody is expected to be that late */
 
 void maintain_wake(Store *s) {
     mutex_lock(&s->wake_lock);
@@ -59,36 +61,24 @@ static ErrCode flush_frozen(Store *s, Err *reterr) {
     return OK;
 }
 
-/* The snapshot's entries for ids (the snapshot itself is shared with other readers); false when one is gone. */
-static bool select_parts(const PartSnapshot *snap, const uint64_t *ids, size_t n, PartRef *out) {
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < snap->n && snap->v[k].info.id != ids[i]) k++;
-        if (k == snap->n) return false;
-        out[i] = snap->v[k];
-    }
-    return true;
-}
-
-/* True when something was merged. Parts with damaged blocks stay marked, so they are not tried again and again. */
+/* True when something was merged. Parts with damaged blocks are remembered, so they are not tried again and again. */
 static bool merge_once(Store *s) {
-    uint64_t ids[PICK_MAX];
-    size_t n = partset_pick_merge(s->parts, LOG_DAY_NS, LOG_MERGE_BYTES_MAX, ids, PICK_MAX);
-    if (n == 0) return false;
     PartSnapshot snap;
-    PartRef inputs[PICK_MAX];
     partset_snapshot(s->parts, &snap);
-    ErrCode rc = select_parts(&snap, ids, n, inputs) ? rewrite_parts(s, inputs, n, NULL, NULL, NULL) : ERR_CONFLICT;
+    size_t first = 0;
+    size_t n = log_merge_pick(
+        snap.v, snap.n, clock_now_ns() - COLD_AFTER_NS, LOG_MERGE_BYTES_MAX, s->unreadable.v, s->unreadable.n, &first);
+    ErrCode rc = n > 0 ? rewrite_parts(s, snap.v + first, n, NULL, NULL, NULL) : OK;
+    if (rc == ERR_CORRUPT)
+        for (size_t i = 0; i < n; i++) vec_push(&s->unreadable, snap.v[first + i].info.id);
     partset_release(s->parts, &snap);
+    if (n == 0) return false;
     if (rc == OK) {
         atomic_fetch_add(&s->merges, 1);
         return true;
     }
     atomic_fetch_add(&s->maintenance_errors, 1);
-    if (rc != ERR_CORRUPT) {
-        partset_unmark_merge(s->parts, ids, n);
-        s->next_retry_mono_ns = clock_mono_ns() + RETRY_NS;
-    }
+    if (rc != ERR_CORRUPT) s->next_retry_mono_ns = clock_mono_ns() + RETRY_NS;
     return false;
 }
 

@@ -104,7 +104,7 @@ static ErrCode flush_slices(Flush *f, LogPartWriter *w, const HeadRef *rows, siz
         for (; i < n && k < LOG_SLICE_ROWS && bytes < LOG_SLICE_BYTES; i++, k++) {
             const HeadRow *r = rows[i].row;
             f->slice[k] = (LogPartRow){r->t_ns, f->number[rows[i].stream] - 1, head_row_line(r), head_row_metadata(r)};
-            bytes += r->line_n + r->md_n;
+            bytes += r->line_n + r->values_n;
         }
         ErrCode rc = logpart_writer_slice(w, f->slice, k, reterr);
         if (rc) return rc;
@@ -190,8 +190,8 @@ typedef struct Merge {
     VEC(bool) drop;
     const LogSelect *drop_req;
     uint64_t dropped;
-    VEC(const Attr *) sorted;
-    Buf md;
+    const LogShape *shape; /* of the row before; in slice_arena */
+    Buf values;
     VEC(int64_t) samples;
     size_t slice_bytes;
     Err err;
@@ -223,8 +223,18 @@ static ErrCode merge_write(Merge *m) {
     if (m->slice.n == 0) return OK;
     m->rc = logpart_writer_slice(m->w, m->slice.v, m->slice.n, &m->err);
     vec_clear(&m->slice);
+    m->shape = NULL;
     arena_reset(m->slice_arena);
     return m->rc;
+}
+
+/* A view's names live as long as its part is open: shapes may point to them. */
+static LogMetadata merge_metadata(Merge *m, const LogView *row) {
+    if (!m->shape || !log_shape_fits(m->shape, row->metadata, row->n_metadata))
+        m->shape = log_shape_of(row->metadata, row->n_metadata, m->slice_arena);
+    buf_clear(&m->values);
+    for (size_t i = 0; i < row->n_metadata; i++) log_value_put(&m->values, &row->metadata[i].value);
+    return (LogMetadata){m->shape, arena_copy(m->slice_arena, buf_str(&m->values))};
 }
 
 static bool merge_row(void *ctx, const LogView *row) {
@@ -235,12 +245,8 @@ static bool merge_row(void *ctx, const LogView *row) {
         m->dropped++;
         return true;
     }
-    vec_clear(&m->sorted);
-    for (size_t i = 0; i < row->n_metadata; i++) vec_push(&m->sorted, &row->metadata[i]);
-    buf_clear(&m->md);
-    if (m->sorted.n > 0) log_metadata_encode(&m->md, m->sorted.v, m->sorted.n);
-    LogPartRow r = {row->t_ns, (uint32_t)*number, arena_copy(m->slice_arena, row->line), STR_NULL};
-    if (m->md.n > 0) r.metadata = arena_copy(m->slice_arena, buf_str(&m->md));
+    LogPartRow r = {.t_ns = row->t_ns, .stream = (uint32_t)*number, .line = arena_copy(m->slice_arena, row->line)};
+    if (row->n_metadata > 0) r.metadata = merge_metadata(m, row);
     vec_push(&m->slice, r);
     if (arena_used_bytes(m->slice_arena) > 2 * (size_t)LOG_SLICE_BYTES) return merge_write(m) == OK;
     return true;
@@ -323,9 +329,8 @@ static void merge_done(Merge *m) {
     vec_done(&m->slice);
     vec_done(&m->labels);
     vec_done(&m->drop);
-    vec_done(&m->sorted);
     vec_done(&m->samples);
-    buf_done(&m->md);
+    buf_done(&m->values);
 }
 
 ErrCode rewrite_parts(

@@ -146,6 +146,7 @@ static void store_free(Store *s) {
     log_head_unref(s->frozen);
     partset_close(s->parts);
     recent_done(&s->recent);
+    vec_done(&s->unreadable);
     mutex_done(&s->lock);
     mutex_done(&s->maintenance);
     mutex_done(&s->wake_lock);

@@ -34,7 +34,9 @@ typedef struct Store {
     _Atomic uint64_t flushes, merges, maintenance_errors;
     _Atomic uint64_t head_bytes; /* of the active head, for admission */
     _Atomic bool frozen_present;
-    int64_t next_retry_mono_ns; /* maintenance thread only */
+    /* Maintenance thread only. */
+    int64_t next_retry_mono_ns;
+    VEC(uint64_t) unreadable; /* parts with damaged blocks: not merged */
 } Store;
 
 /* --- view.c: what a query sees --- */
