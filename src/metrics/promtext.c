@@ -330,7 +330,7 @@ static ErrCode visit_meta(Parser *x, PromTextMeta *m) {
         x->type = m->type;
     }
     if (m->kind == PROMTEXT_HELP && memchr(m->text.p ? m->text.p : "", '\\', m->text.n)) {
-        m->text = promtext_unescape(m->text, x->arena);
+        m->text = promtext_unescape_help(m->text, x->om, x->arena);
         if (!m->text.p) return exhausted(x);
     }
     if (m->kind == PROMTEXT_HELP && !str_is_utf8(m->text))

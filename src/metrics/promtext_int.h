@@ -13,8 +13,10 @@ ErrCode promtext_strict_end(PromTextStrict *x, Err *reterr);
 
 /* 1 -> "1.0", 1e6 -> "1e+06", +Inf: canonical le and quantile values. */
 void promtext_put_float(Buf *out, double v);
-/* Backslash escapes of label values and quoted names; in HELP only \\ and \n (and \" in OpenMetrics). */
-Str promtext_unescape(Str s, Arena *arena); /* p == NULL: exhausted */
+/* Backslash escapes of label values and quoted names; in HELP only \\ and \n (and \" in OpenMetrics). p == NULL:
+ * exhausted. */
+Str promtext_unescape(Str s, Arena *arena);
+Str promtext_unescape_help(Str s, bool openmetrics, Arena *arena);
 MetricType promtext_type(Str word, bool *ret_known);
 
 #endif

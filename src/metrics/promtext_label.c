@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-Str promtext_unescape(Str s, Arena *arena) {
+static Str unescape(Str s, bool quotes, Arena *arena) {
     char *out = arena_alloc(arena, s.n + 1);
     size_t n = 0;
     if (!out) return STR_NULL;
@@ -12,7 +12,7 @@ Str promtext_unescape(Str s, Arena *arena) {
         char c = s.p[i];
         if (c == '\\' && i + 1 < s.n) {
             char e = s.p[i + 1];
-            if (e == 'n' || e == '\\' || e == '"') {
+            if (e == 'n' || e == '\\' || (e == '"' && quotes)) {
                 c = e == 'n' ? '\n' : e;
                 i++;
             } /* an unknown escape stays as it is */
@@ -21,6 +21,9 @@ Str promtext_unescape(Str s, Arena *arena) {
     }
     return str_of(out, n);
 }
+
+Str promtext_unescape(Str s, Arena *arena) { return unescape(s, true, arena); }
+Str promtext_unescape_help(Str s, bool openmetrics, Arena *arena) { return unescape(s, openmetrics, arena); }
 
 /* Go's 'g' with shortest digits, and ".0" where that looks like an integer (OpenMetrics canonical numbers). */
 void promtext_put_float(Buf *out, double v) {

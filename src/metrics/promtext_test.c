@@ -73,6 +73,7 @@ static void test_plain(void **state) {
         {"{\"my.metric\",a=\"b\"} 1\n", "{\"my.metric\", a=\"b\"} 1"},
         {"{\"m\",\"l.x\"=\"b\"} 1\n", "m{\"l.x\"=\"b\"} 1"},
         {"# just a comment\n#\n#x\na 1\n", "a 1"},
+        {"# HELP a \\\"b\\\" \\\\\n# TYPE a counter\na 1\n", "a 1; a is counter \"\\\"b\\\" \\\" \"\""},
         {"# HELP a The\\nhelp.\n# TYPE a counter\na 1\n", "a 1; a is counter \"The\nhelp.\" \"\""},
         {"# TYPE a untyped\n# HELP a\n", "a is unknown \"\" \"\""},
         {"# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_bucket{le=\"+Inf\"} 3\nh_bucket{le=\"1000000\"} "
