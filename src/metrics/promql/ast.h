@@ -64,6 +64,7 @@ struct PqlNode {
             PqlShift shift;
             bool anchored, smoothed;
             bool any_ok; /* second argument of info(): may match the empty label set */
+            bool detect_resets; /* set by the engine: only count and sum of native histograms are used */
         } selector;
         struct {
             PqlNode *selector;

@@ -63,9 +63,15 @@ static bool call_math(Ev *ev, const Grid *g, PqlNode *n, MathFn fn, PqlMatrix *r
     return finish_floats(ev, g, ret);
 }
 
-/* Go's math.Max and Min: NaN wins. */
-static double go_max(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmax(a, b); }
-static double go_min(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmin(a, b); }
+/* Go's math.Max and Min: NaN wins over everything but the infinity that no number can beat. */
+static double go_max(double a, double b) {
+    if (a == INFINITY || b == INFINITY) return INFINITY;
+    return isnan(a) || isnan(b) ? NAN : fmax(a, b);
+}
+static double go_min(double a, double b) {
+    if (a == -INFINITY || b == -INFINITY) return -INFINITY;
+    return isnan(a) || isnan(b) ? NAN : fmin(a, b);
+}
 
 static bool call_clamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     PqlFn id = n->call.fn->id;

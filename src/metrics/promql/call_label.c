@@ -186,13 +186,12 @@ static Civil civil_from_days(int64_t days) {
     return c;
 }
 
+/* Go counts seconds from -292277022399 on in 64 bits without a sign; what lies before is taken for the far future. */
 static double date_part(PqlFn id, int64_t seconds) {
     static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t days = seconds / 86400, in_day = seconds % 86400;
-    if (in_day < 0) {
-        in_day += 86400;
-        days--;
-    }
+    static const uint64_t first_day = UINT64_C(106751991073094); /* days from there to 1970-01-01 */
+    uint64_t absolute = (uint64_t)seconds + first_day * 86400;
+    int64_t days = (int64_t)(absolute / 86400 - first_day), in_day = (int64_t)(absolute % 86400);
     if (id == FN_HOUR) return (double)(in_day / 3600);
     if (id == FN_MINUTE) return (double)(in_day % 3600 / 60);
     if (id == FN_DAY_OF_WEEK) return (double)(((days % 7 + 7) % 7 + 4) % 7);

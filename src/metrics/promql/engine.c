@@ -274,6 +274,7 @@ static bool eval_root(Ev *ev, PqlNode *root, PromqlResult *ret) {
         q->start_ms, instant ? 1 : q->step_ms, instant ? 1 : (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1};
     ret->type = instant ? promql_type(root) : PQL_TYPE_MATRIX;
     if (!prepare(ev, root)) return false;
+    ev_mark_resets(root);
     if (ret->type == PQL_TYPE_STRING) {
         ret->string = promql_unparen(root)->string;
         return true;

@@ -48,6 +48,9 @@ typedef struct Ev {
 /* --- errors: all give false, so that `return ev_fail(...)` works --- */
 bool ev_fail(Ev *ev, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool ev_no_memory(Ev *ev);
+/* Marks the selectors of which only count and sum are used; ev_detect_resets gives their samples reset hints. */
+void ev_mark_resets(PqlNode *root);
+bool ev_detect_resets(Ev *ev, SeriesColumns *cols);
 /* Cancellation and deadline; call once per series. */
 bool ev_alive(Ev *ev);
 /* Accounts samples held in memory; fails beyond samples_max. */

@@ -23,7 +23,7 @@ static bool fetch(Ev *ev, const PqlNode *sel, int64_t min_t, int64_t max_t, Seri
     if (req.min_t_ms > req.max_t_ms) return true;
     Err err = {0};
     ErrCode rc = ev->store->ops->select(ev->store, &req, ret, &err);
-    if (rc == OK) return true;
+    if (rc == OK) return !sel->selector.detect_resets || ev_detect_resets(ev, ret);
     if (ev->rc == OK) {
         ev->rc = rc;
         if (ev->err) *ev->err = err;

@@ -60,10 +60,11 @@ void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, cons
     TestStore *st = self(s);
     TestSeries *ts = series_of(st, labels);
     Histogram copy = *histogram_copy(st->arena, h);
-    if (copy.reset == HISTOGRAM_RESET_NO) copy.reset = HISTOGRAM_RESET_UNKNOWN;
-    if (copy.reset == HISTOGRAM_RESET_UNKNOWN && ts->h.n && !histogram_is_stale(vec_last(&ts->h))) {
+    bool known = copy.reset == HISTOGRAM_RESET_GAUGE, told = copy.reset == HISTOGRAM_RESET_YES;
+    if (!known) copy.reset = HISTOGRAM_RESET_UNKNOWN;
+    if (!known && !told && ts->h.n && !histogram_is_stale(vec_last(&ts->h))) {
         FHist *cur = fh_from_model(st->arena, &copy), *prev = fh_from_model(st->arena, vec_last(&ts->h));
-        copy.reset = fh_detect_reset(st->arena, cur, prev) ? HISTOGRAM_RESET_YES : HISTOGRAM_RESET_NO;
+        copy.reset = fh_detect_reset(st->arena, cur, prev) ? HISTOGRAM_RESET_UNKNOWN : HISTOGRAM_RESET_NO;
     }
     vec_push(&ts->t_h, t_ms);
     vec_push(&ts->h, copy);

@@ -8,7 +8,7 @@ MetricsStore *test_store_create(void);
 void test_store_clear(MetricsStore *s);
 /* Samples of a series come in ascending time; labels are copied. */
 void test_store_add(MetricsStore *s, Labels labels, int64_t t_ms, double v);
-/* Like Prometheus' own storage it finds counter resets itself. */
+/* Reset hints become what Prometheus' chunks give back: NO behind a sample that is no greater, else UNKNOWN. */
 void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, const Histogram *h);
 
 #endif
