@@ -47,6 +47,7 @@ bool api_fail(ApiCall *c, ApiErrorType type, const char *fmt, ...) ATTR_PRINTF(3
 bool api_fail_param(ApiCall *c, const char *name, const char *fmt, ...) ATTR_PRINTF(3, 4);
 bool api_fail_err(ApiCall *c, const Err *err); /* an error of the engine or the store */
 void api_warn(ApiCall *c, Str text);
+bool api_is_ready(const struct PromApi *api);
 
 /* --- parameters (params.c) --- */
 bool api_parse_time(Str s, int64_t *ret_ms);
@@ -56,6 +57,8 @@ bool api_parse_duration(Str s, int64_t *ret_ms, bool *ret_overflow);
 bool api_time_param(ApiCall *c, const char *name, int64_t missing_ms, int64_t *ret_ms);
 bool api_duration_param(ApiCall *c, const char *name, int64_t *ret_ms);
 bool api_limit_param(ApiCall *c, size_t *ret);
+/* "limit must be a number"; missing: -1. */
+bool api_count_param(ApiCall *c, const char *name, int64_t *ret);
 /* match[] as matcher sets in the request's arena. */
 typedef struct MatcherSets {
     Matchers *v;
@@ -80,6 +83,8 @@ bool api_labels(ApiCall *c);
 bool api_label_values(ApiCall *c);
 bool api_series(ApiCall *c);
 bool api_metadata(ApiCall *c);
+bool api_targets_metadata(ApiCall *c);
+bool api_notifications(ApiCall *c);
 bool api_delete_series(ApiCall *c);
 bool api_buildinfo(ApiCall *c);
 bool api_runtimeinfo(ApiCall *c);
@@ -96,6 +101,7 @@ bool api_alertmanagers(ApiCall *c);
 void api_put_ast(JsonWriter *w, const PqlNode *n);
 /* Plain handlers; ctx is the PromApi. */
 void api_write(void *ctx, HttpRequest *req, HttpResponse *res);
+void api_read(void *ctx, HttpRequest *req, HttpResponse *res);
 void api_federate(void *ctx, HttpRequest *req, HttpResponse *res);
 
 #endif

@@ -168,7 +168,7 @@ bool api_series(ApiCall *c) {
 
 /* --- metadata --- */
 
-static bool count_param(ApiCall *c, const char *name, int64_t *ret) {
+bool api_count_param(ApiCall *c, const char *name, int64_t *ret) {
     Str s = http_param(c->req, str_cstr(name));
     *ret = -1;
     if (s.n == 0 || num_parse_i64(s, ret)) return true;
@@ -213,7 +213,7 @@ static void put_metadata(JsonWriter *w, const MetricMetadata *v, size_t n, int64
 bool api_metadata(ApiCall *c) {
     MetricsStore *store = c->api->opts.store;
     int64_t limit, per_metric;
-    if (!count_param(c, "limit", &limit) || !count_param(c, "limit_per_metric", &per_metric)) return false;
+    if (!api_count_param(c, "limit", &limit) || !api_count_param(c, "limit_per_metric", &per_metric)) return false;
     MetricMetadata *v = NULL;
     size_t n = 0;
     Err err = {0};

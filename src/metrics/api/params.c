@@ -24,14 +24,21 @@ bool api_parse_time(Str s, int64_t *ret_ms) {
     return true;
 }
 
+static bool is_digit_after_sign(Str s) {
+    size_t i = s.p[0] == '+' || s.p[0] == '-';
+    return i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.');
+}
+
 bool api_parse_duration(Str s, int64_t *ret_ms, bool *ret_overflow) {
     double v;
     *ret_overflow = false;
-    if (s.n && num_parse_f64(s, &v)) {
-        *ret_overflow = !(fabs(v) <= 9223372036.854775);
+    bool number = s.n && num_parse_f64(s, &v);
+    if (number && isinf(v) && is_digit_after_sign(s)) number = false; /* 1e400: Go has no number for it */
+    if (number) {
+        *ret_overflow = v > 9223372036.854775 || v < -9223372036.854775;
         if (*ret_overflow) return false;
         double ms = v * 1000;
-        *ret_ms = ms > 0 && ms < 1 ? 1 : (int64_t)ms;
+        *ret_ms = isnan(v) ? INT64_MIN / 1000000 : ms > 0 && ms < 1 ? 1 : (int64_t)ms;
         return true;
     }
     return duration_parse_prom(s, ret_ms);

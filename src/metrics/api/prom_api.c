@@ -120,7 +120,7 @@ static void put_cors(HttpRequest *req, HttpResponse *res) {
     http_set_header(res, STR("Access-Control-Expose-Headers"), STR("Date"));
 }
 
-static bool is_ready(const PromApi *api) { return !api->opts.ready || api->opts.ready(api->opts.ctx); }
+bool api_is_ready(const PromApi *api) { return !api->opts.ready || api->opts.ready(api->opts.ctx); }
 
 static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
     const ApiRoute *route = ctx;
@@ -130,7 +130,7 @@ static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
         res->status = 204;
         return;
     }
-    if (!is_ready(route->api) && route->fn != api_walreplay) {
+    if (!api_is_ready(route->api) && route->fn != api_walreplay) {
         http_reply_text(res, 503, "Service Unavailable");
         return;
     }
@@ -165,7 +165,7 @@ static void handle_healthy(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 static void handle_ready(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)req;
-    if (is_ready(ctx))
+    if (api_is_ready(ctx))
         http_reply_text(res, 200, "Prometheus Server is Ready.\n");
     else
         http_reply_text(res, 503, "Service Unavailable");
@@ -210,6 +210,8 @@ void prom_api_routes(PromApi *api, Router *r) {
         {"/api/v1/series", api_series, true, false},
         {"/api/v1/metadata", api_metadata, false, false},
         {"/api/v1/targets", api_targets, false, true},
+        {"/api/v1/targets/metadata", api_targets_metadata, false, false},
+        {"/api/v1/notifications", api_notifications, false, true},
         {"/api/v1/scrape_pools", api_scrape_pools, false, true},
         {"/api/v1/rules", api_rules, false, true},
         {"/api/v1/alerts", api_alerts, false, true},
@@ -236,6 +238,12 @@ void prom_api_routes(PromApi *api, Router *r) {
             .max_body_bytes = (size_t)32 << 20,
             .role = ROLE_EDITOR,
             .arena_bytes = (size_t)256 << 20},
+        {.methods = HTTP_POST,
+            .pattern = "/api/v1/read",
+            .handler = api_read,
+            .ctx = api,
+            .cls = ROUTE_QUERY,
+            .role = ROLE_VIEWER},
         {.methods = HTTP_GET,
             .pattern = "/federate",
             .handler = api_federate,

@@ -8,6 +8,7 @@
 #include "codec/compress.h"
 #include "codec/proto.h"
 #include "metrics/api/prom_api.h"
+#include "metrics/api/remote_write.h"
 #include "metrics/promql/test_store.h"
 #include "sys/clock.h"
 
@@ -73,6 +74,61 @@ static void call(Fixture *f, HttpMethod method, const char *target, const HttpHe
 
 #define ERR(type, msg) "{\"status\":\"error\",\"errorType\":\"" type "\",\"error\":\"" msg "\"}"
 #define OK_(data) "{\"status\":\"success\",\"data\":" data "}"
+
+static void put_one_target(void *ctx, Str state, Str pool, JsonWriter *w) {
+    (void)ctx;
+    (void)state;
+    (void)pool;
+    json_raw(w, STR("{\"activeTargets\":[{\"labels\":{\"job\":\"api\"}}],\"droppedTargets\":[],"
+                    "\"droppedTargetCounts\":{}}"));
+}
+
+/* A server of its own: one target and the metadata of two families, of which it exposes one. */
+static void test_targets_metadata(void **state) {
+    (void)state;
+    static const struct {
+        const char *query;
+        int status;
+        const char *body;
+    } cases[] = {
+#define SEEN_ "\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"}]"
+        {"", 200, OK_("[{\"target\":{\"job\":\"api\"},\"metric\":\"seen\"," SEEN_)},
+        {"?metric=seen", 200, OK_("[{\"target\":{\"job\":\"api\"}," SEEN_)},
+        {"?metric=other", 200, OK_("[]")},
+        {"?match_target=%7Bjob%3D%22x%22%7D", 200, OK_("[]")},
+        {"?limit=0", 200, OK_("[]")},
+        {"?limit=x", 400, ERR("bad_data", "limit must be a number")},
+        {"?match_target=%7B", 400,
+            ERR("bad_data",
+                "invalid parameter \\\"match_target\\\": 1:2: parse error: unexpected end of input inside braces")},
+    };
+    Fixture f = setup();
+    PromApiOptions opts = {.store = f.store, .put_targets = put_one_target};
+    PromApi *api = prom_api_create(&opts);
+    Router *r = router_create();
+    prom_api_routes(api, r);
+    Fixture g = {f.store, api, r};
+    Arena *a = arena_create(1 << 24);
+    MetricsBatch batch = {.arena = a};
+    MetricMetadata seen = {STR("seen"), METRIC_GAUGE, STR("a gauge"), STR("")}, other = seen;
+    other.metric = STR("other");
+    MetricsAppendResult done = {0};
+    assert_true(avec_push(a, &batch.metadata, other) && avec_push(a, &batch.metadata, seen));
+    assert_int_equal(f.store->ops->append(f.store, &batch, &done, NULL), OK);
+    test_store_add(f.store, labels_of(a, "{__name__=\"seen\", job=\"api\"}"), 600000, 1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Str target = arena_printf(a, "/api/v1/targets/metadata%s", cases[i].query);
+        HttpResponse res;
+        call(&g, HTTP_GET, target.p, NULL, 0, STR_NULL, a, &res);
+        assert_int_equal(res.status, cases[i].status);
+        assert_string_equal(buf_cstr(&res.body), cases[i].body);
+        buf_done(&res.body);
+    }
+    arena_free(a);
+    router_free(r);
+    prom_api_free(api);
+    teardown(&f);
+}
 
 static const struct {
     const char *target;
@@ -141,6 +197,9 @@ static const struct {
     {"/api/v1/rules", 200, OK_("{\"groups\":[]}")},
     {"/api/v1/alerts", 200, OK_("{\"alerts\":[]}")},
     {"/api/v1/targets", 200, OK_("{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}")},
+    {"/api/v1/notifications", 200, OK_("[]")},
+    {"/api/v1/query?query=1&timeout=1e400", 400,
+        ERR("bad_data", "invalid parameter \\\"timeout\\\": cannot parse \\\"1e400\\\" to a valid duration")},
     {"/api/v1/query_exemplars?query=up", 200, OK_("[]")},
     {"/api/v1/query_exemplars?query=1", 204, ""},
     {"/api/v1/status/flags", 200, OK_("{}")},
@@ -298,6 +357,97 @@ static void test_write(void **state) {
     teardown(&f);
 }
 
+/* --- remote read --- */
+
+static void put_matcher(Buf *b, unsigned type, const char *name, const char *value) {
+    size_t mark = proto_begin(b, 3);
+    if (type) proto_put_varint(b, 1, type);
+    proto_put_bytes(b, 2, str_cstr(name));
+    proto_put_bytes(b, 3, str_cstr(value));
+    proto_end(b, mark);
+}
+
+static int post_read(Fixture *f, const Buf *message, Arena *arena, Str *ret) {
+    Buf packed = {0};
+    HttpResponse res;
+    assert_int_equal(compress(ENCODING_SNAPPY, buf_str(message), 0, &packed), OK);
+    Str body = arena_copy(arena, buf_str(&packed));
+    buf_done(&packed);
+    call(f, HTTP_POST, "/api/v1/read", NULL, 0, body, arena, &res);
+    *ret = STR_NULL;
+    if (res.status == 200) {
+        assert_true(str_eq_lit(res.content_type, "application/x-protobuf"));
+        assert_int_equal(decompress(ENCODING_SNAPPY, buf_str(&res.body), 1 << 20, arena, ret, NULL), OK);
+        *ret = arena_copy(arena, *ret);
+    }
+    buf_done(&res.body);
+    return res.status;
+}
+
+static void put_read(Buf *b, unsigned type, const char *name, const char *value, int accepted) {
+    size_t query = proto_begin(b, 1);
+    proto_put_varint(b, 1, 600000);
+    proto_put_varint(b, 2, 700000);
+    put_matcher(b, MATCH_EQ, "region", "eu"); /* an external label: not in the store */
+    put_matcher(b, type, name, value);
+    proto_end(b, query);
+    if (accepted >= 0) proto_put_varint(b, 2, (uint64_t)accepted);
+}
+
+static void test_read(void **state) {
+    (void)state;
+    Fixture f = setup();
+    Arena *arena = arena_create(1 << 24);
+    HttpResponse res;
+    Buf written = {0}, ask = {0};
+    Str answer;
+    ProtoField result;
+    put_v2(&written);
+    static const char type2[] = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    assert_int_equal(post_write(&f, &written, type2, "snappy", arena, &res), 204);
+    buf_done(&res.body);
+
+    put_read(&ask, MATCH_RE, "__name__", "writ.*", 0);
+    assert_int_equal(post_read(&f, &ask, arena, &answer), 200);
+    ProtoReader r = proto_reader(answer);
+    assert_true(proto_next(&r, &result) && result.number == 1);
+    /* A result lists series as a write request does. */
+    MetricsBatch batch = {.arena = arena};
+    uint64_t skipped;
+    assert_int_equal(remote_write_decode(result.bytes, REMOTE_WRITE_1, &batch, &skipped, NULL), OK);
+    assert_int_equal(batch.series.n, 1);
+    assert_true(
+        labels_eq(batch.series.v[0].labels, labels_of(arena, "{__name__=\"written\", job=\"w\", region=\"eu\"}")));
+    assert_int_equal(batch.t_ms.n, 1);
+    assert_true(batch.t_ms.v[0] == 600000 && batch.value.v[0] == 7);
+    assert_int_equal(batch.histograms.n, 1);
+    const Histogram *h = &batch.histograms.v[0];
+    assert_true(batch.histogram_t_ms.v[0] == 600001 && h->count == 3 && h->sum == 6 && h->n_pos == 2);
+    assert_true(h->pos[0] == 1 && h->pos[1] == 2 && !h->is_float && h->pos_spans[0].length == 2);
+
+    const struct {
+        unsigned type;
+        const char *value;
+        int accepted, status;
+    } cases[] = {{MATCH_EQ, "nothing", -1, 200}, {MATCH_EQ, "up", 1, 400}, {MATCH_RE, "(", 0, 400}, {9, "up", 0, 400}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_clear(&ask);
+        put_read(&ask, cases[i].type, "__name__", cases[i].value, cases[i].accepted);
+        assert_int_equal(post_read(&f, &ask, arena, &answer), cases[i].status);
+        if (cases[i].status == 200) assert_true(str_eq(answer, STR("\x0a\x00")));
+    }
+    buf_clear(&ask);
+    buf_put_lit(&ask, "\x0a\xff\xff");
+    assert_int_equal(post_read(&f, &ask, arena, &answer), 400);
+    call(&f, HTTP_POST, "/api/v1/read", NULL, 0, STR("not snappy"), arena, &res);
+    assert_int_equal(res.status, 400);
+    buf_done(&res.body);
+    buf_done(&ask);
+    buf_done(&written);
+    arena_free(arena);
+    teardown(&f);
+}
+
 static void test_memory_budget(void **state) {
     (void)state;
     Fixture f = setup();
@@ -319,6 +469,7 @@ static void test_memory_budget(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gets), cmocka_unit_test(test_post_and_options),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_memory_budget)};
+        cmocka_unit_test(test_write), cmocka_unit_test(test_read), cmocka_unit_test(test_targets_metadata),
+        cmocka_unit_test(test_memory_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

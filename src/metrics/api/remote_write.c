@@ -95,7 +95,10 @@ static bool read_histogram_field(Decoder *d, const ProtoField *f, RawHistogram *
     case 11: return read_span(d, f->bytes, &raw->pos_spans);
     case 12: return put_varints(d, f, &raw->pos_deltas);
     case 13: return put_f64(d, f, &raw->pos);
-    case 14: h->reset = f->u64 <= HISTOGRAM_RESET_GAUGE ? (uint8_t)f->u64 : HISTOGRAM_RESET_UNKNOWN; return true;
+    case 14: /* "no reset" is about the sender's sample before, which may not have come: it is found out again */
+        h->reset = f->u64 == HISTOGRAM_RESET_YES || f->u64 == HISTOGRAM_RESET_GAUGE ? (uint8_t)f->u64
+                                                                                    : HISTOGRAM_RESET_UNKNOWN;
+        return true;
     case 15: raw->t_ms = proto_i64(f); return true;
     case 16: return put_f64(d, f, &raw->bounds);
     default: return true;
