@@ -1,0 +1,63 @@
+// Debian's Prometheus as the other side of a comparison.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sleep } from "./server";
+
+/** The version's text, or undefined when prometheus is not installed. */
+export function prometheusVersion(): string | undefined {
+  try {
+    return /version ([\d.]+)/.exec(execFileSync("prometheus", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+const freePort = () =>
+  new Promise<number>((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+
+export class Prometheus {
+  log = "";
+  private constructor(readonly child: ChildProcess, readonly dir: string, readonly base: string) {
+    child.stderr!.on("data", (chunk) => (this.log += chunk));
+  }
+
+  static async start(config = "{}\n"): Promise<Prometheus> {
+    const dir = mkdtempSync(join(tmpdir(), "prometheus-e2e-")), port = await freePort();
+    writeFileSync(join(dir, "prometheus.yml"), config);
+    const child = spawn("prometheus", [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`, `--web.listen-address=127.0.0.1:${port}`,
+      "--web.enable-remote-write-receiver", "--web.enable-lifecycle", "--log.level=warn"], { stdio: ["ignore", "ignore", "pipe"] });
+    const prometheus = new Prometheus(child, dir, `http://127.0.0.1:${port}`);
+    for (let i = 0; i < 600; i++) {
+      if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}:\n${prometheus.log}`);
+      if (await fetch(prometheus.url("/-/ready")).then((r) => r.ok, () => false)) return prometheus;
+      await sleep(50);
+    }
+    throw new Error(`prometheus did not become ready:\n${prometheus.log}`);
+  }
+
+  url(path: string): string { return this.base + path; }
+
+  async reload(config: string): Promise<void> {
+    writeFileSync(join(this.dir, "prometheus.yml"), config);
+    const response = await fetch(this.url("/-/reload"), { method: "POST" });
+    if (!response.ok) throw new Error(await response.text());
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    if (this.child.exitCode === null) {
+      this.child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
