@@ -30,7 +30,7 @@ test-deps:
 	@tools/deps build test
 
 build:
-	@tools/build build -Dbuildtype=release
+	@tools/build build -Dbuildtype=release -- src/cmd/meerkat
 
 test: test-deps
 	@tools/test
@@ -48,7 +48,7 @@ clang:
 
 fuzz:
 	@CC=clang CXX=clang++ tools/build build-fuzz -Dbuildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined \
-		-Db_lundef=false -Djemalloc=false -Dui=false
+		-Db_lundef=false -Djemalloc=false -Dui=false -- tests/fuzz/fuzz_$(T)
 	@build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(SECONDS) tests/fuzz/corpus/$(T)
 
 bench: deps build
