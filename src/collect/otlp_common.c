@@ -20,12 +20,28 @@ bool otlp_full(OtlpReader *r) {
     return otlp_fail(r, ERR_TOO_LARGE, "the request needs more memory than one request may use");
 }
 
+/* Most texts are short and ASCII: a few overlapping words tell. */
+static inline bool is_utf8(Str s) {
+    uint64_t all = 0, word;
+    if (s.n >= 8) {
+        for (size_t i = 0; i + 8 < s.n; i += 8) {
+            memcpy(&word, s.p + i, 8);
+            all |= word;
+        }
+        memcpy(&word, s.p + s.n - 8, 8);
+        all |= word;
+    } else {
+        for (size_t i = 0; i < s.n; i++) all |= (uint8_t)s.p[i];
+    }
+    return !(all & UINT64_C(0x8080808080808080)) || str_is_utf8(s);
+}
+
 Str otlp_text(OtlpReader *r, const ProtoField *f) {
     if (UNLIKELY(f->wire != PROTO_BYTES)) {
         r->problem = "a string field has another wire type";
         return STR_NULL;
     }
-    if (UNLIKELY(!str_is_utf8(f->bytes))) r->problem = "a string is not valid UTF-8";
+    if (UNLIKELY(!is_utf8(f->bytes))) r->problem = "a string is not valid UTF-8";
     return f->bytes;
 }
 
@@ -155,11 +171,48 @@ static Attr *find_key(AttrPool *attrs, size_t first, Str key) {
     return NULL;
 }
 
+/* AnyValue with one field. */
+static bool simple_value(const uint8_t *p, size_t n, AttrValue *ret) {
+    ProtoReader r = {p + 1, p + n, NULL};
+    uint64_t u;
+    switch (p[0]) {
+    case 1 << 3 | PROTO_BYTES:
+        if (p[1] != n - 2) return false;
+        *ret = (AttrValue){.type = ATTR_STR, .s = {(const char *)p + 2, n - 2}};
+        return is_utf8(ret->s);
+    case 2 << 3 | PROTO_VARINT: *ret = (AttrValue){.type = ATTR_BOOL, .b = p[1] == 1}; return n == 2 && p[1] <= 1;
+    case 3 << 3 | PROTO_VARINT:
+        if (!proto_varint_(&r, &u) || r.p != p + n) return false;
+        *ret = (AttrValue){.type = ATTR_I64, .i = (int64_t)u};
+        return true;
+    case 4 << 3 | PROTO_FIXED64:
+        if (n != 9) return false;
+        ret->type = ATTR_F64;
+        memcpy(&ret->d, p + 1, 8);
+        return true;
+    default: return false;
+    }
+}
+
+bool otlp_simple_key_value(Str message, Attr *ret) {
+    const uint8_t *p = (const uint8_t *)message.p;
+    if (message.n < 6 || p[0] != (1 << 3 | PROTO_BYTES) || p[1] >= 0x80) return false;
+    size_t key_n = p[1];
+    if (message.n < key_n + 6) return false;
+    ret->key = str_of(message.p + 2, key_n);
+    p += 2 + key_n;
+    size_t value_n = message.n - key_n - 4;
+    if (p[0] != (2 << 3 | PROTO_BYTES) || value_n >= 0x80 || p[1] != value_n) return false;
+    return simple_value(p + 2, value_n, &ret->value);
+}
+
 bool otlp_key_value(OtlpReader *r, Str message, size_t first) {
     Attr a = {.value.type = ATTR_EMPTY};
     Str value;
-    if (!split_key_value(r, message, &a.key, &value)) return false;
-    if (!otlp_any_value(r, value, &a.value)) return false;
+    if (!otlp_simple_key_value(message, &a) || !is_utf8(a.key)) {
+        if (!split_key_value(r, message, &a.key, &value)) return false;
+        if (!otlp_any_value(r, value, &a.value)) return false;
+    }
     Attr *old = find_key(r->attrs, first, a.key);
     if (old) {
         *old = a;

@@ -30,6 +30,9 @@ bool otlp_rejected(OtlpReader *r, uint64_t records);
 
 /* Appends one KeyValue message to r->attrs. A repeated key replaces the value in [first, n). */
 bool otlp_key_value(OtlpReader *r, Str message, size_t first);
+/* A KeyValue as nearly everybody writes it: a short key, then one short value of a plain type, nothing else. false: it
+ * is something else, or its text is not UTF-8. The key is not checked. */
+bool otlp_simple_key_value(Str message, Attr *ret);
 bool otlp_any_value(OtlpReader *r, Str message, AttrValue *ret);
 bool otlp_resource(OtlpReader *r, Str message, Resource *ret);
 bool otlp_scope(OtlpReader *r, Str message, Scope *ret);

@@ -29,6 +29,15 @@ static const Str index_attributes[] = {
     STR_INIT("k8s.job.name"),
 };
 
+/* The names of the record before: records of one sender have the same ones, in the same order. A name that comes
+ * where it came last time is known to be valid, translated, and another than those before it. */
+#define KNOWN_MAX 64
+typedef struct KnownNames {
+    Str key[KNOWN_MAX], name[KNOWN_MAX]; /* name: as metadata */
+    size_t n;                            /* the first n attributes of the record at hand have these keys */
+    uint32_t unlike[1 << 9];             /* per set of other fields: with so many attributes (+ 1) no name came twice */
+} KnownNames;
+
 typedef struct LogDecoder {
     OtlpReader r;
     AttrPool wire; /* attributes as they came: resource, scope, record */
@@ -39,6 +48,7 @@ typedef struct LogDecoder {
     uint32_t stream;
     size_t resource_first;
     AttrRange common; /* resource and scope attributes as metadata, in batch->attrs */
+    KnownNames known;
 } LogDecoder;
 
 typedef struct LogRecord {
@@ -192,6 +202,28 @@ static bool on_scope(void *ctx, const Scope *scope) {
         if (!push_attr(d, &d->wire.v[scope->attrs.first + i])) return false;
     }
     d->common = (AttrRange){(uint32_t)first, (uint32_t)(d->batch->attrs.n - first)};
+    memset(d->known.unlike, 0, sizeof d->known.unlike);
+    return true;
+}
+
+static void learn_name(LogDecoder *d, size_t i, Str key) {
+    KnownNames *k = &d->known;
+    if (i > k->n) return;
+    if (k->n > i) memset(k->unlike, 0, sizeof k->unlike);
+    k->n = i;
+    if (i == KNOWN_MAX || d->r.problem) return;
+    k->key[i] = key;
+    k->name[i] = STR_NULL;
+    k->n = i + 1;
+}
+
+static bool record_attribute(LogDecoder *d, Str message, size_t first) {
+    size_t i = d->wire.n - first;
+    Attr a;
+    if (LIKELY(i < d->known.n && otlp_simple_key_value(message, &a) && str_eq(a.key, d->known.key[i])))
+        return avec_push(d->r.arena, &d->wire, a) ? true : otlp_full(&d->r);
+    if (!otlp_key_value(&d->r, message, first)) return false;
+    if (d->wire.n > first + i) learn_name(d, i, d->wire.v[first + i].key);
     return true;
 }
 
@@ -201,7 +233,7 @@ static bool record_field(LogDecoder *d, const ProtoField *f, LogRecord *rec, siz
     case 2: rec->severity_number = f->u64; return true;
     case 3: rec->severity_text = otlp_text(&d->r, f); return true;
     case 5: return otlp_any_value(&d->r, f->bytes, &rec->body);
-    case 6: return otlp_key_value(&d->r, f->bytes, first);
+    case 6: return record_attribute(d, f->bytes, first);
     case 7: rec->dropped_attributes = (uint32_t)f->u64; return true;
     case 8: rec->flags = (uint32_t)f->u64; return true;
     case 9: rec->trace_id = f->bytes; return true;
@@ -235,13 +267,23 @@ static Str level_of(uint64_t severity) {
     return severity >= 1 && severity <= 24 ? levels[(severity - 1) / 4] : STR_NULL;
 }
 
+static bool is_plain(const AttrValue *v) { return v->type != ATTR_MAP && v->type != ATTR_EMPTY; }
+
+/* The record's attribute number i. */
+static bool push_record_attr(LogDecoder *d, const Attr *a, size_t i) {
+    if (i >= d->known.n || !is_plain(&a->value)) return push_attr(d, a);
+    Str *name = &d->known.name[i];
+    if (!name->p) *name = otlp_label_name_cached(&d->r.names, d->r.arena, a->key);
+    return name->p ? push_metadata(d, *name, a->value) : otlp_full(&d->r);
+}
+
 static bool push_record_metadata(LogDecoder *d, const LogRecord *rec, size_t wire_first) {
     AttrPool *attrs = &d->batch->attrs;
     if (!avec_reserve(d->r.arena, attrs, d->common.n)) return otlp_full(&d->r);
     if (d->common.n > 0) memcpy(attrs->v + attrs->n, attrs->v + d->common.first, d->common.n * sizeof *attrs->v);
     attrs->n += d->common.n;
     for (size_t i = wire_first; i < d->wire.n; i++) {
-        if (!push_attr(d, &d->wire.v[i])) return false;
+        if (!push_record_attr(d, &d->wire.v[i], i - wire_first)) return false;
     }
     Str level = level_of(rec->severity_number);
     return push_number(d, STR("severity_number"), (int64_t)rec->severity_number) &&
@@ -266,6 +308,26 @@ static bool has_repeated_names(const AttrPool *attrs, size_t first) {
             if (str_eq(attrs->v[j - 1].key, name)) return true;
         }
     }
+    return false;
+}
+
+/* Which names a record has besides its attributes': a number below 512. */
+static size_t other_names(const LogRecord *rec) {
+    return (size_t)(rec->severity_number != 0) | (size_t)(rec->severity_text.n > 0) << 1 |
+           (size_t)(level_of(rec->severity_number).n > 0) << 2 | (size_t)(rec->event_name.n > 0) << 3 |
+           (size_t)(rec->trace_id.n == 16) << 4 | (size_t)(rec->span_id.n == 8) << 5 | (size_t)(rec->flags != 0) << 6 |
+           (size_t)(rec->dropped_attributes != 0) << 7 | (size_t)(rec->t_ns != 0 && rec->observed_ns != 0) << 8;
+}
+
+/* As has_repeated_names for a whole record, remembering the answer for the next one with the same names. */
+static bool record_repeats_names(LogDecoder *d, const LogRecord *rec, size_t wire_first, size_t first) {
+    size_t n = d->wire.n - wire_first;
+    bool known = n <= d->known.n;
+    for (size_t i = wire_first; known && i < d->wire.n; i++) known = is_plain(&d->wire.v[i].value);
+    uint32_t *unlike = &d->known.unlike[other_names(rec)];
+    if (LIKELY(known && *unlike > n)) return false;
+    if (has_repeated_names(&d->batch->attrs, first)) return true;
+    if (known) *unlike = (uint32_t)n + 1;
     return false;
 }
 
@@ -304,12 +366,13 @@ static bool on_record(void *ctx, Str message) {
     LogRow row = {.stream = d->stream, .t_ns = rec.t_ns ? rec.t_ns : rec.observed_ns ? rec.observed_ns : d->now_ns};
     if (row.t_ns < 0) d->r.problem = "a log record's time is beyond the year 2262";
     if (!body_text(d, &rec.body, &row.line) || !push_record_metadata(d, &rec, wire_first)) return false;
-    d->wire.n = wire_first;
-    if (otlp_rejected(&d->r, 1)) {
+    bool rejected = otlp_rejected(&d->r, 1);
+    if (rejected)
         d->batch->attrs.n = first;
-        return true;
-    }
-    if (has_repeated_names(&d->batch->attrs, first)) drop_repeated_names(&d->batch->attrs, first);
+    else if (record_repeats_names(d, &rec, wire_first, first))
+        drop_repeated_names(&d->batch->attrs, first);
+    d->wire.n = wire_first;
+    if (rejected) return true;
     row.metadata = (AttrRange){(uint32_t)first, (uint32_t)(d->batch->attrs.n - first)};
     d->r.rejects->accepted++;
     return avec_push(d->r.arena, &d->batch->rows, row) ? true : otlp_full(&d->r);
