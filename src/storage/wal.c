@@ -13,7 +13,7 @@
 #define SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
 #define OFFSET_MAX ((uint64_t)3 << 30) /* offsets are 32 bits of a position */
 #define COMPRESS_MIN_BYTES 256
-#define COMPRESS_LEVEL (-3)
+#define COMPRESS_LEVEL (-1)
 
 struct Wal {
     Fs *fs;
