@@ -8,7 +8,8 @@
 #define READ_SAMPLES_MAX UINT64_C(50000000)
 
 static void reply_failed(HttpResponse *res, const Err *err) {
-    int status = err->code == ERR_INVALID ? 400 : err->code == ERR_TOO_LARGE ? 413 : 500;
+    bool refused = err->code == ERR_INVALID || err->code == ERR_UNPROCESSABLE;
+    int status = refused ? 400 : err->code == ERR_TOO_LARGE ? 413 : 500;
     buf_clear(&res->body);
     http_reply_text(res, status, "%s\n", err->msg);
 }
@@ -50,6 +51,8 @@ void api_read(void *ctx, HttpRequest *req, HttpResponse *res) {
         rc = store->ops->select(store, &sel, &cols, &err);
         if (rc == OK) remote_read_put(&message, &cols, api->external);
         arena_free(arena);
+        if (rc == OK && message.n > api->opts.query_arena_bytes)
+            rc = err_set(&err, ERR_TOO_LARGE, "answer needs more memory than it may use");
     }
     if (rc == OK) rc = compress(ENCODING_SNAPPY, buf_str(&message), 0, &res->body);
     buf_done(&message);

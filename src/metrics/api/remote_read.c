@@ -118,11 +118,15 @@ static void put_doubles(Buf *out, uint32_t number, const double *v, size_t n) {
     if (n) proto_put_bytes(out, number, str_of((const char *)v, n * sizeof *v));
 }
 
+/* Counts of integer histograms that no integer holds come from broken senders. */
+static uint64_t to_u64(double v) { return !(v > 0) ? 0 : v >= 0x1p64 ? UINT64_MAX : (uint64_t)v; }
+static int64_t to_i64(double v) { return v >= 0x1p63 ? INT64_MAX : v > -0x1p63 ? (int64_t)v : INT64_MIN; }
+
 static void put_deltas(Buf *out, uint32_t number, const double *v, size_t n) {
     Buf packed = {0};
     int64_t last = 0;
     for (size_t i = 0; i < n; i++) {
-        int64_t now = (int64_t)v[i], delta = now - last;
+        int64_t now = to_i64(v[i]), delta = (int64_t)((uint64_t)now - (uint64_t)last);
         uint64_t z = (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63);
         for (; z > 127; z >>= 7) buf_put_char(&packed, (char)(z | 128));
         buf_put_char(&packed, (char)z);
@@ -146,14 +150,14 @@ static void put_histogram(Buf *out, int64_t t_ms, const Histogram *h) {
     if (h->is_float)
         proto_put_f64(out, 2, h->count);
     else
-        proto_put_varint(out, 1, (uint64_t)h->count);
+        proto_put_varint(out, 1, to_u64(h->count));
     if (!is_zero(h->sum)) proto_put_f64(out, 3, h->sum);
     if (h->schema) proto_put_sint(out, 4, h->schema);
     if (!is_zero(h->zero_threshold)) proto_put_f64(out, 5, h->zero_threshold);
     if (h->is_float)
         proto_put_f64(out, 7, h->zero_count);
     else
-        proto_put_varint(out, 6, (uint64_t)h->zero_count);
+        proto_put_varint(out, 6, to_u64(h->zero_count));
     put_spans(out, 8, h->neg_spans, h->n_neg_spans);
     if (h->is_float)
         put_doubles(out, 10, h->neg, h->n_neg);
