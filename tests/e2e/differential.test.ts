@@ -21,6 +21,8 @@ const skip = version ? false : "prometheus is not installed";
 const base = Math.floor(Date.now() / 600_000) * 600_000 - 100 * 60_000;
 // Even milliseconds off every grid of the data and of the subqueries.
 const at = (minutes: number) => String((base + minutes * 60_000 + 11_250) / 1000);
+// More of the random ones, by hand: DIFFERENTIAL_SEED=7 DIFFERENTIAL_QUERIES=5000 tests/e2e/run differential
+const random = randomQueries(Number(process.env.DIFFERENTIAL_QUERIES ?? 400), Number(process.env.DIFFERENTIAL_SEED ?? 1));
 const dir = mkdtempSync(join(tmpdir(), "meerkat-differential-")), config = join(dir, "prometheus.yml");
 let server: Server, prometheus: Prometheus, target: HttpServer;
 
@@ -48,10 +50,12 @@ shared_quantiles_count 4
 shared_untyped{} 7
 `;
 
+const startServer = () => Server.start({ args: ["--prometheus.config", config], dataDir: join(dir, "data") });
+
 before(async () => {
   if (skip) return;
   writeFileSync(config, "global: {scrape_interval: 1s}\n");
-  [prometheus, server] = await Promise.all([Prometheus.start(), Server.start({ args: ["--prometheus.config", config] })]);
+  [prometheus, server] = await Promise.all([Prometheus.start(), startServer()]);
   const data = fleet(base);
   await Promise.all([remoteWrite(prometheus.url("/api/v1/write"), data), remoteWrite(server.url("prometheus", "/api/v1/write"), data)]);
   target = createServer((_, response) => response.setHeader("Content-Type", "text/plain; version=0.0.4").end(exposition));
@@ -100,7 +104,7 @@ async function range(query: string, step: string) {
   return judge([theirs, ours]);
 }
 
-for (const [name, queries] of [["hand-written", byHand], ["generated", generated()], ["random", randomQueries(400, 1)]] as const) {
+for (const [name, queries] of [["hand-written", byHand], ["generated", generated()], ["random", random]] as const) {
   it(`${name} instant queries (${queries.length})`, { skip }, () => compareAll(queries, async (q) => (await instant(q, 47)) ?? (await instant(q, 6.5))));
   it(`${name} range queries (${queries.length})`, { skip }, () => compareAll(queries, (q) => range(q, "73.5")));
 }
@@ -171,6 +175,13 @@ it("remote read gives the same message", { skip }, async () => {
   }
   const theirs = await fetch(prometheus.url("/api/v1/read"), { method: "POST", body: "no snappy" }), ours = await fetch(server.url("prometheus", "/api/v1/read"), { method: "POST", body: "no snappy" });
   assert.equal(ours.status, theirs.status);
+});
+
+it("after a restart, from disk: the hand-written ones again", { skip }, async () => {
+  await server.stop();
+  server = await startServer();
+  await compareAll(byHand, (q) => range(q, "73.5"));
+  await compareAll(rightRequests, async (path) => sameJson(await both(`/api/v1/${path}`)));
 });
 
 it("a target that both scrape: metadata, targets, federation", { skip }, async () => {

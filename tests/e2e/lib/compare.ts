@@ -35,8 +35,11 @@ export function resultDiffers(theirs: any, ours: any, ordered: boolean): string 
   if (theirs.resultType === "string") return JSON.stringify(theirs.result) === JSON.stringify(ours.result) ? undefined : `${theirs.result} / ${ours.result}`;
   const list = (r: any[]) => {
     const rows = r.map((s: any) => ({ key: labelKey(s.metric), points: (s.values ?? [s.value]) as Point[] }));
-    return ordered || theirs.resultType === "matrix" ? rows : rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return theirs.resultType === "matrix" ? rows : rows.sort((a, b) => (a.key < b.key ? -1 : 1));
   };
+  // Which of two equal values comes first is not promised.
+  if (ordered) for (let i = 0; i < Math.min(theirs.result.length, ours.result.length); i++)
+    if (valueDiffers(theirs.result[i].value[1], ours.result[i].value[1])) return `order: at ${i} theirs ${theirs.result[i].value[1]}, ours ${ours.result[i].value[1]}`;
   const a = list(theirs.result), b = list(ours.result);
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     if (a[i]?.key !== b[i]?.key) return `series ${i} of ${a.length}/${b.length}: theirs ${a[i]?.key} ${a[i]?.points[0]}, ours ${b[i]?.key} ${b[i]?.points[0]}`;

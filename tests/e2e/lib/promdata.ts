@@ -146,7 +146,8 @@ export function fleet(baseMs: number): Series[] {
       add({ __name__: "build_info", ...id, version, region: job === "db" ? "eu" : "us" }, offset, (i) => (i >= from && i < to ? 1 : i === to ? STALE : undefined));
     add({ __name__: "switch_on", ...id }, offset, (i) => Number(Math.floor(i / (7 + k)) % 2 === 0));
     if (k < 2) add({ __name__: "slow_total", ...id }, offset, counter(() => 1 + Math.floor(random() * 9)), 8);
-    add({ __name__: "gappy_total", ...id }, offset, ((next) => (i: number) => { const v = next(i); return (i > 100 + k && i < 132 + k) || random() < 0.2 ? undefined : v; })(counter(() => random() * 9)));
+    const next = counter(() => random() * 9), lost = (i: number) => (i > 100 + k && i < 132 + k) || random() < 0.2;
+    add({ __name__: "gappy_total", ...id }, offset, (i) => { const v = next(i); return lost(i) ? undefined : v; });
   }
 
   function histogram(id: Record<string, string>, offset: number, resets: number[]) {
