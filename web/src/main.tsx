@@ -4,7 +4,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/parts.css';
 import './styles/pages.css';
-import { render } from 'preact';
+import { render, type ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { loadSession } from './lib/api';
 import { interceptLinks, place, session } from './lib/store';
@@ -27,7 +27,31 @@ function NotFound() {
   );
 }
 
+/** For addresses of the tools that came before whose view this version does not have. */
+function Missing({ title, what, children }: { title: string; what: string; children?: ComponentChildren }) {
+  return (
+    <>
+      <PageHead title={title} />
+      <Empty icon="inbox" title={what}>
+        {children}
+        <p>Meanwhile: <a href="/explore/metrics">ask for metrics</a>, <a href="/logs">read logs</a>, <a href="/traces">find traces</a>.</p>
+      </Empty>
+    </>
+  );
+}
+
+const missing: [RegExp, string, string][] = [
+  [/^\/d\//, 'Dashboards', 'This version does not show dashboards'],
+  [/^\/alerts/, 'Alerts', 'This version does not evaluate alerting rules'],
+  [/^\/silences/, 'Silences', 'This version does not keep silences'],
+];
+
 function view(path: string) {
+  const none = missing.find(([pattern]) => pattern.test(path));
+  if (none) {
+    const uid = /^\/d\/([^/]+)/.exec(path)?.[1];
+    return { title: none[1], body: <Missing title={none[1]} what={none[2]}>{uid && <p>The address asks for the dashboard <code>{uid}</code>.</p>}</Missing> };
+  }
   const trace = /^\/trace\/([0-9a-fA-F]{1,32})\/?$/.exec(path);
   if (trace) return { title: 'Trace', body: <TracePage key={trace[1]} id={trace[1]} /> };
   switch (path.length > 1 ? path.replace(/\/+$/, '') : path) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mapOldAddress } from '../src/lib/addresses';
-import { detectLevel, flatten, parseFields, traceIdOf, volumeQuery, withMatcher, type LogLine } from '../src/lib/logs';
-import { align, contextAt, metricAt, rank, seriesName, shortNames, suggestNames } from '../src/lib/promql';
+import { judge } from '../src/lib/health';
+import { detectLevel, everything, flatten, groupLines, messageOf, parseFields, traceIdOf, volumeQuery, withField, withMatcher, type LogLine } from '../src/lib/logs';
+import { align, contextAt, metricAt, rank, seriesName, shortNames, startersFor, suggestNames, unitOf } from '../src/lib/promql';
 
 test('old addresses', () => {
   const cases: [string, string, string, string | null][] = [
@@ -83,4 +84,49 @@ test('editing LogQL', () => {
   ];
   for (const [query, label, op, value, want] of cases) assert.equal(withMatcher(query, label, op, value), want);
   assert.equal(volumeQuery(' {a="b"} |= "x" ', 30), 'sum by (level, detected_level) (count_over_time({a="b"} |= "x" [30s]))');
+});
+
+test('what a line says', () => {
+  const cases: [string, string | null][] = [
+    ['{"level":"info","message":"a \\"b\\""}', 'a "b"'], ['{"msg":"x"}', 'x'], ['ts=1 level=info msg="two words" n=3', 'two words'], ['level=info msg=one', 'one'],
+    ['plain msg=words', null], ['{"a":1}', null], ['{"message":""}', null], ['', null],
+  ];
+  for (const [text, want] of cases) assert.equal(messageOf(text), want, text);
+});
+
+test('alike lines are counted', () => {
+  const groups = groupLines([line('took 3 ms', { job: 'a' }), line('took 44 ms', { job: 'a' }), line('took 44 ms', { job: 'b' }), line('{"msg":"id 0af7651916cd43dd"}', { job: 'b' }), line('id ffffffffffffffff', { job: 'b' })]);
+  assert.deepEqual(groups.map((g) => [g.source, g.text, g.count]), [['a', 'took 3 ms', 2], ['b', 'id 0af7651916cd43dd', 2], ['b', 'took 44 ms', 1]]);
+});
+
+test('queries to begin with', () => {
+  assert.equal(everything(['env', 'service_name']), '{service_name=~".+"}');
+  assert.equal(everything(['env']), '{env=~".+"}');
+  assert.equal(everything([]), '');
+  assert.equal(withField('{a="b"} ', 'trace_id', '=', 'x"'), '{a="b"} | trace_id="x\\""');
+  assert.deepEqual(startersFor(['up', 'other']), [{ title: 'Targets that are up', expr: 'sum by (job) (up)' }]);
+  assert.ok(startersFor(['http_requests_total', 'http_server_request_duration_seconds_count']).every((s) => s.expr.includes('http_requests_total')));
+});
+
+test('units of expressions', () => {
+  const cases: [string, string][] = [
+    ['histogram_quantile(0.95, sum by (le, path_seconds) (rate(x_duration_seconds_bucket[5m])))', 's'], ['x_latency_milliseconds_p95', 'ms'], ['go_gc_pause_seconds', 's'],
+    ['rate(x_duration_seconds_sum[5m])', ''], ['x_duration_seconds_bucket', ''], ['x_duration_seconds_count', ''], ['process_start_time_seconds', ''], ['time() - x_seconds', ''],
+    ['sum(process_resident_memory_bytes)', 'B'], ['rate(net_bytes_total{a="b/c"}[5m])', 'B/s'], ['count(mem_bytes)', ''], ['a_bytes / b_bytes', ''], ['a_bytes > 5', ''],
+    ['cpu_usage_ratio', 'ratio'], ['up', ''], ['sum by (job) (rate(http_requests_total[5m]))', ''], ['', ''],
+  ];
+  for (const [expr, want] of cases) assert.equal(unitOf(expr), want, expr);
+});
+
+test('services in trouble', () => {
+  const service = (p95: number[], ratio = 0) => ({ service: 's', requests: 100, errors: ratio * 100, rate: 1, error_ratio: ratio, p50: 0, p95: 0, p99: 0, last_seen: 0, points: p95.map((v, i): [number, number, number, number] => [i, 1, 0, v]) });
+  const cases: [number[], number, string, string][] = [
+    [Array(30).fill(1), 0, '', ''], [[...Array(20).fill(1), ...Array(10).fill(2.5)], 0, 'warn', 'p95 2.5× usual'], [[...Array(20).fill(1), ...Array(10).fill(12)], 0, 'bad', 'p95 12× usual'],
+    [[...Array(20).fill(0.001), ...Array(10).fill(0.01)], 0, '', ''], [[1, 9], 0, '', ''], [[], 0.02, 'warn', '2 % errors'], [Array(30).fill(1), 0.2, 'bad', '20 % errors'],
+    [[...Array(20).fill(12), ...Array(10).fill(1)], 0, '', ''],
+  ];
+  for (const [p95, ratio, tone, reason] of cases) {
+    const got = judge(service(p95, ratio));
+    assert.deepEqual([got.tone, got.reason], [tone, reason]);
+  }
 });

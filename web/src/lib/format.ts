@@ -75,3 +75,18 @@ export function formatRate(perSecond: number): string {
 }
 
 export const plural = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+
+/** Decimal, as an axis is divided. */
+const decimalBytes = (n: number) => (n === 0 ? '0' : formatNumber(n).replace(/([kMGT]?)$/, ' $1B'));
+
+/** For charts: how values of a unit are written. */
+export function formatterOf(unit: 's' | 'ms' | 'B' | 'B/s' | 'ratio' | ''): (n: number) => string {
+  switch (unit) {
+    case 's': return (n) => (n === 0 ? '0' : formatSeconds(n));
+    case 'ms': return (n) => (n === 0 ? '0' : formatDuration(n * 1000));
+    case 'B': return decimalBytes;
+    case 'B/s': return (n) => (n === 0 ? '0' : `${decimalBytes(n)}/s`);
+    case 'ratio': return formatRatio;
+    default: return formatNumber;
+  }
+}

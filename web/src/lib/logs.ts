@@ -154,6 +154,42 @@ function splitMatchers(inside: string): string[] {
   return out;
 }
 
+/** Adds | label="value": for what is no stream label but stands in metadata or was parsed from the line. */
+export const withField = (query: string, label: string, op: '=' | '!=', value: string) =>
+  `${query.trim()} | ${label}${op}${quote(value)}`;
+
+/** Every stream, by the label most senders set; "" while no stream has a label. */
+export function everything(labels: string[]): string {
+  const name = ['service_name', 'job', 'app', 'container', 'host'].find((l) => labels.includes(l)) ?? labels[0];
+  return name ? `{${name}=~".+"}` : '';
+}
+
+/** What a structured line (JSON, logfmt) says in words; null for lines that are words already. */
+export function messageOf(text: string): string | null {
+  if (!/^\s*\{|^[\w.]+=/.test(text)) return null;
+  const found = /"(?:message|msg|body)"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text) ?? /\b(?:message|msg)=("(?:[^"\\]|\\.)*"|[^\s"]+)/.exec(text);
+  if (!found) return null;
+  return (found[1].startsWith('"') ? unquote(found[1]) : found[1]) || null;
+}
+
+export const sourceOf = (line: LogLine) => line.labels.service_name ?? line.labels.job ?? line.labels.app ?? '';
+
+export interface LogGroup { text: string; source: string; count: number; last: LogLine }
+
+/** Lines that differ only in numbers and ids, counted, the most frequent first. */
+export function groupLines(lines: LogLine[]): LogGroup[] {
+  const groups = new Map<string, LogGroup>();
+  for (const line of lines) {
+    const text = messageOf(line.text) ?? line.text;
+    const source = sourceOf(line);
+    const key = `${source}\n${text.replace(/\b[0-9a-f]{8,}\b/gi, '#').replace(/\d+(\.\d+)?/g, '#')}`;
+    const group = groups.get(key);
+    if (group) group.count++;
+    else groups.set(key, { text, source, count: 1, last: line });
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count || b.last.ms - a.last.ms);
+}
+
 /** A log query (not one that counts) can be counted over time. */
 export const isLogQuery = (query: string) => query.trim().startsWith('{');
 

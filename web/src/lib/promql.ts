@@ -123,3 +123,52 @@ export function align(series: PromSeries[], from: number, to: number, step: numb
   });
   return { xs, rows };
 }
+
+export interface Starter { title: string; expr: string }
+
+const starters: [string, string, string][] = [ // title, the metric it needs, expression ("$" is the metric)
+  ['Requests per second, by service', 'http_requests_total', 'sum by (job) (rate($[5m]))'],
+  ['Requests per second, by service', 'http_server_request_duration_seconds_count', 'sum by (job) (rate($[5m]))'],
+  ['Share of failed requests, by service', 'http_requests_total', 'sum by (job) (rate(${status=~"5.."}[5m])) / sum by (job) (rate($[5m]))'],
+  ['p95 of requests, by service', 'http_server_request_duration_seconds_bucket', 'histogram_quantile(0.95, sum by (job, le) (rate($[5m])))'],
+  ['p95 of requests, by service', 'http_request_duration_seconds_bucket', 'histogram_quantile(0.95, sum by (job, le) (rate($[5m])))'],
+  ['p95 of model calls, by model', 'gen_ai_client_operation_duration_seconds_bucket', 'histogram_quantile(0.95, sum by (gen_ai_request_model, le) (rate($[5m])))'],
+  ['Time to first token, p95 by model', 'gen_ai_server_time_to_first_token_seconds_bucket', 'histogram_quantile(0.95, sum by (gen_ai_request_model, le) (rate($[5m])))'],
+  ['Tokens per second, by model', 'gen_ai_client_token_usage_sum', 'sum by (gen_ai_request_model) (rate($[5m]))'],
+  ['Cost per hour in USD, by model', 'cost_usd_total', 'sum by (model) (rate($[5m])) * 3600'],
+  ['Jobs waiting, by queue', 'queue_depth', 'sum by (queue) ($)'],
+  ['Targets that are up', 'up', 'sum by (job) ($)'],
+  ['Memory by container', 'container_memory_working_set_bytes', 'sum by (container) ($)'],
+  ['CPU used, by instance', 'node_cpu_seconds_total', '1 - avg by (instance) (rate(${mode="idle"}[5m]))'],
+  ['Memory by process', 'process_resident_memory_bytes', 'sum by (job) ($)'],
+  ['Samples received per second', 'meerkat_metrics_samples_total', 'sum(rate($[5m]))'],
+];
+
+/** Queries worth beginning with, given the metrics that exist: at most eight, one for each question. */
+export function startersFor(metrics: string[]): Starter[] {
+  const known = new Set(metrics);
+  const out: Starter[] = [];
+  for (const [title, metric, expr] of starters)
+    if (known.has(metric) && !out.some((s) => s.title === title)) out.push({ title, expr: expr.replaceAll('$', metric) });
+  return out.slice(0, 8);
+}
+
+export type Unit = 's' | 'ms' | 'B' | 'B/s' | 'ratio' | '';
+
+/** The unit of an expression's values where its metrics' names leave no doubt. */
+export function unitOf(expr: string): Unit {
+  const text = expr.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring)\s*\([^)]*\)/g, ' ');
+  if (/[-+*/%^]|\b(and|or|unless|count|count_values|group|stddev|stdvar|timestamp|deriv|histogram_count|count_over_time|changes|resets|absent)\b|[<>]|[=!]=/.test(text)) return '';
+  const names = (text.match(/[A-Za-z_:][\w:]*/g) ?? []).filter((w) => !(w in functions) && !keywords.includes(w));
+  const rate = /\b(rate|irate)\b/.test(text), quantile = /\bhistogram_(quantile|avg)\b/.test(text);
+  const unit = (name: string): Unit => {
+    const base = name.replace(/_(bucket|sum|total)$/, '').replace(/_(average|p\d+|max|min)$/, '');
+    const counts = /_(count|total|bucket|sum)$/.test(name) || rate;
+    if (/_bytes$/.test(base)) return rate ? 'B/s' : /_bucket$/.test(name) && !quantile ? '' : 'B';
+    if (/_(ratio|utilization)$/.test(base)) return counts ? '' : 'ratio';
+    if (/_time_seconds$|_timestamp/.test(base) || (counts && !quantile)) return '';
+    return /_seconds$/.test(base) ? 's' : /_milliseconds$/.test(base) ? 'ms' : '';
+  };
+  const units = new Set(names.map(unit));
+  return units.size === 1 ? [...units][0] : '';
+}

@@ -1,17 +1,19 @@
 // Services at a glance; while nothing has arrived, how to send something.
-import { useEffect, useState } from 'preact/hooks';
-import { jaegerServices, promAlerts, services, useResource, type Alert, type Service } from '../lib/api';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { jaegerServices, lokiLabels, lokiRange, promAlerts, services, useResource, type Alert, type Service } from '../lib/api';
 import { nameColor } from '../lib/colors';
-import { formatNumber, formatRate, formatRatio, formatSeconds, plural } from '../lib/format';
+import { formatNumber, formatRate, formatRatio, formatSeconds, formatterOf, plural } from '../lib/format';
+import { judge, slowdown } from '../lib/health';
+import { everything, flatten, groupLines, withMatcher, type LogGroup, type LokiStream } from '../lib/logs';
 import { currentRange, navigate, range, rangeQuery, refreshTick, session, utc } from '../lib/store';
 import { formatAgo, formatDateTime, niceStep } from '../lib/time';
-import { Card, ErrorBox, PageHead, Progress, Spinner, Stat } from '../ui/basics';
-import { Sparkline } from '../ui/chart';
+import { Card, Empty, ErrorBox, PageHead, Progress, Spinner, Stat } from '../ui/basics';
+import { Chart, Sparkline } from '../ui/chart';
 import { Icon } from '../ui/icons';
 import { RangePicker } from '../ui/range';
 import { Onboarding, PortTable } from './onboarding';
 
-type SortKey = 'service' | 'rate' | 'error_ratio' | 'p50' | 'p95' | 'p99' | 'last_seen';
+type SortKey = 'trouble' | 'service' | 'rate' | 'error_ratio' | 'p50' | 'p95' | 'p99' | 'last_seen';
 
 const columns: [SortKey, string][] = [
   ['service', 'Service'], ['rate', 'Requests'], ['error_ratio', 'Errors'], ['p50', 'p50'], ['p95', 'p95'], ['p99', 'p99'], ['last_seen', 'Last seen'],
@@ -24,15 +26,18 @@ const quiet = (service: string): Service =>
 function ServiceRow({ s }: { s: Service }) {
   const href = `/traces?service=${encodeURIComponent(s.service)}&${rangeQuery()}`;
   const tone = s.error_ratio >= 0.05 ? 'tone-bad' : s.error_ratio >= 0.01 ? 'tone-warn' : '';
+  const health = judge(s);
+  const slow = slowdown(s.points) >= 2;
   return (
     <tr data-testid="service-row" class="clickable" onClick={(e) => (e.target as Element).closest('a') || navigate(href)}>
-      <th scope="row"><a href={href} class="service-name"><i class="dot" style={{ background: nameColor(s.service) }} />{s.service}</a></th>
+      <th scope="row"><div class="service-cell"><a href={href} class="service-name"><i class="dot" style={{ background: nameColor(s.service) }} />{s.service}</a>
+        {health.tone && <span class={`pill pill-${health.tone}`}><Icon name="warn" size={12} />{health.reason}</span>}</div></th>
       <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[1])} color={nameColor(s.service)} label={`Requests of ${s.service} over time`} /></td>
-      <td class="num">{s.requests ? formatRate(s.rate) : <span class="muted" title="No requests served in this range">–</span>}</td>
+      <td class="num wide-only">{s.requests ? formatRate(s.rate) : <span class="muted" title="No requests served in this range">–</span>}</td>
       <td class={`num ${tone}`}>{s.errors > 0 && tone && <Icon name="warn" size={12} />}{s.requests ? formatRatio(s.error_ratio) : <span class="muted">–</span>}</td>
       <td class="num wide-only">{formatSeconds(s.p50)}</td>
-      <td class="num strong">{formatSeconds(s.p95)}</td>
-      <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[3])} color="var(--text-3)" label={`p95 of ${s.service} over time`} width={90} /></td>
+      <td class={`num strong ${slow ? `tone-${health.tone}` : ''}`}>{formatSeconds(s.p95)}</td>
+      <td class="spark-cell wide-only"><Sparkline values={s.points.map((p) => p[3])} color={slow ? `var(--${health.tone})` : 'var(--text-3)'} label={`p95 of ${s.service} over time`} width={90} /></td>
       <td class="num wide-only">{formatSeconds(s.p99)}</td>
       <td class="num muted wide-only" title={s.last_seen ? formatDateTime(s.last_seen * 1000, utc.value) : ''}>{s.last_seen ? formatAgo(s.last_seen * 1000, Date.now()) : '–'}</td>
     </tr>
@@ -40,14 +45,15 @@ function ServiceRow({ s }: { s: Service }) {
 }
 
 function ServiceTable({ list }: { list: Service[] }) {
-  const [sort, setSort] = useState<{ key: SortKey; down: boolean }>({ key: 'rate', down: true });
+  const [sort, setSort] = useState<{ key: SortKey; down: boolean }>({ key: 'trouble', down: true });
+  const value = (s: Service) => (sort.key === 'trouble' ? judge(s).score : s[sort.key]);
   const sorted = [...list].sort((a, b) => {
-    const x = a[sort.key], y = b[sort.key];
+    const x = value(a), y = value(b);
     if (!a.requests !== !b.requests && sort.key !== 'service') return a.requests ? -1 : 1;
-    return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1) || (a.service < b.service ? -1 : 1);
+    return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1) || (sort.key === 'trouble' && b.rate - a.rate) || (a.service < b.service ? -1 : 1);
   });
   const head = ([key, name]: [SortKey, string]) => (
-    <th key={key} scope="col" class={key === 'service' ? '' : ['p50', 'p99', 'last_seen'].includes(key) ? 'num wide-only' : 'num'} aria-sort={sort.key === key ? (sort.down ? 'descending' : 'ascending') : undefined}>
+    <th key={key} scope="col" class={key === 'service' ? '' : ['rate', 'p50', 'p99', 'last_seen'].includes(key) ? 'num wide-only' : 'num'} aria-sort={sort.key === key ? (sort.down ? 'descending' : 'ascending') : undefined}>
       <button type="button" class="sort" onClick={() => setSort({ key, down: sort.key === key ? !sort.down : key !== 'service' })}>{name}</button>
     </th>
   );
@@ -76,6 +82,53 @@ function Alerts({ list }: { list: Alert[] }) {
   );
 }
 
+/** Every service's p95 in one picture; the colours are those of the table. */
+function Latency({ list }: { list: Service[] }) {
+  const data = useMemo(() => {
+    const shown = list.filter((s) => s.points.length > 1);
+    const xs = [...new Set(shown.flatMap((s) => s.points.map((p) => p[0])))].sort((a, b) => a - b);
+    const series = shown.map((s) => {
+      const at = new Map(s.points.map((p) => [p[0], p[3]]));
+      return { label: s.service, color: nameColor(s.service), values: xs.map((x) => at.get(x) || null) };
+    });
+    return { xs, series };
+  }, [list]);
+  if (!data.series.length) return null;
+  return (
+    <Card title="p95 by service"><Chart xs={data.xs} series={data.series} height={210} legend={false} format={formatterOf('s')} label="p95 of every service over time" /></Card>
+  );
+}
+
+async function latestErrors(signal: AbortSignal): Promise<{ groups: LogGroup[]; query: string } | null> {
+  const r = currentRange();
+  const all = everything(await lokiLabels(r.from, r.to, signal));
+  if (!all) return null;
+  const query = `${all} | detected_level=~"error|critical|fatal"`;
+  const answer = await lokiRange(query, r.from, r.to, { limit: '500', direction: 'backward' }, signal);
+  return { groups: groupLines(flatten((answer.data.result ?? []) as LokiStream[])), query };
+}
+
+/** What the services complain about: lines of errors, alike ones counted. */
+function Errors() {
+  const { data } = useResource((signal) => latestErrors(signal).catch(() => null), [range.value.from, range.value.to, refreshTick.value]);
+  if (!data) return null;
+  const linesOf = (g: LogGroup) => {
+    const own = g.source && g.last.labels.service_name === g.source ? withMatcher(data.query.replace(/\{[^}]*\}/, '{}'), 'service_name', '=', g.source) : data.query;
+    return `/logs?query=${encodeURIComponent(own)}&${rangeQuery()}`;
+  };
+  return (
+    <Card title="Errors in the logs" flush actions={<a class="small" href={`/logs?query=${encodeURIComponent(data.query)}&${rangeQuery()}`}>All of them</a>}>
+      {data.groups.length === 0 && <Empty icon="check" title="None in this range" />}
+      <ul class="error-list">
+        {data.groups.slice(0, 6).map((g) => (
+          <li key={g.last.key}><a href={linesOf(g)} title={g.text}>
+            <b class="tone-bad">{g.count}×</b><span>{g.text}</span><span class="muted">{g.source}, {formatAgo(g.last.ms, Date.now())}</span></a></li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
 function Totals({ list }: { list: Service[] }) {
   const rate = list.reduce((n, s) => n + s.rate, 0);
   const requests = list.reduce((n, s) => n + s.requests, 0);
@@ -96,7 +149,10 @@ export function Home() {
   const tick = refreshTick.value;
   const { data, error, loading, reload } = useResource(async (signal) => {
     const r = currentRange();
-    const [list, names] = await Promise.all([services(r.from, r.to, niceStep(r.to - r.from, 40, 60), signal), jaegerServices(signal).catch(() => [])]);
+    const step = niceStep(r.to - r.from, 40, 60);
+    const [list, names] = await Promise.all([services(r.from, r.to, step, signal), jaegerServices(signal).catch(() => [])]);
+    // The last step is still going on: half of it would look like a drop.
+    for (const s of list) s.points = s.points.filter((p) => p[0] + step <= r.to / 1000);
     return [...list, ...names.filter((n) => !list.some((s) => s.service === n)).map(quiet)];
   }, [range.value.from, range.value.to, tick]);
   const alerts = useResource((signal) => promAlerts(signal).catch(() => []), [tick]);
@@ -119,7 +175,8 @@ export function Home() {
       {data && !empty && (
         <>
           <Totals list={data} />
-          <Card title="Services" flush actions={<span class="muted small">from spans, {plural(data.length, 'service')}</span>}><ServiceTable list={data} /></Card>
+          <Card title="Services" flush actions={<span class="muted small">worst first, from spans</span>}><ServiceTable list={data} /></Card>
+          <div class="home-grid"><Latency list={data} /><Errors /></div>
         </>
       )}
       {empty && <Onboarding before={everSeen || range.value.from !== 'now-1h'} />}

@@ -1,13 +1,13 @@
 // The logs explorer: a LogQL query, its volume over time, its lines, one line's fields.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { lokiLabels, lokiRange, lokiValues, useResource, type LokiResult, type PromSeries } from '../lib/api';
-import { levelColors, levelOrder, seriesColor, type Level } from '../lib/colors';
+import { levelColors, levelOrder, nameColor, seriesColor, type Level } from '../lib/colors';
 import { formatBytes, formatNumber, plural } from '../lib/format';
-import { flatten, isLogQuery, levelOf, parseFields, traceIdOf, volumeQuery, withMatcher, type LogLine, type LokiStream } from '../lib/logs';
+import { everything, flatten, isLogQuery, levelOf, messageOf, parseFields, sourceOf, traceIdOf, volumeQuery, withField, withMatcher, type LogLine, type LokiStream } from '../lib/logs';
 import { align, rank, shortNames } from '../lib/promql';
 import { currentRange, place, range, rangeQuery, refreshTick, setQuery, utc } from '../lib/store';
 import { formatClock, formatDateTime, niceStep } from '../lib/time';
-import { Button, Card, CopyButton, Empty, ErrorBox, PageHead, Progress, Spinner, VirtualList } from '../ui/basics';
+import { breakable, Button, Card, CopyButton, Empty, ErrorBox, PageHead, Progress, Spinner, VirtualList } from '../ui/basics';
 import { Bars, Chart, type Series } from '../ui/chart';
 import { Icon } from '../ui/icons';
 import { QueryBox, type Completion } from '../ui/query';
@@ -53,11 +53,14 @@ function LabelBrowser({ query, onPick }: { query: string; onPick: (query: string
 }
 
 function Line({ line, selected, onSelect }: { line: LogLine; selected: boolean; onSelect: () => void }) {
+  const message = messageOf(line.text);
+  const source = sourceOf(line);
   return (
     <button type="button" class={`log-line level-${line.level}`} data-testid="log-line" aria-pressed={selected} onClick={onSelect}>
       <span class="log-time">{formatClock(line.ms, utc.value, true)}</span>
       <span class="log-level">{line.level === 'unknown' ? '' : line.level}</span>
-      <span class="log-text">{line.text}</span>
+      {source && <span class="log-source" title={source}><i class="dot" style={{ background: nameColor(source) }} />{source}</span>}
+      <span class="log-text">{message !== null && <b>{message}</b>}<span class={message !== null ? 'log-raw' : ''}>{line.text}</span></span>
     </button>
   );
 }
@@ -70,12 +73,12 @@ function Fields({ title, rows, onFilter }: { title: string; rows: [string, strin
       <dl>
         {rows.map(([k, v]) => (
           <div key={k} class="field-row">
-            <dt>{k}</dt><dd>{v}</dd>
+            <dt>{breakable(k)}</dt><dd>{v}
             <span class="field-actions">
               {onFilter && <Button kind="ghost" small icon="plus" label={`Only lines with ${k} = ${v}`} onClick={() => onFilter(k, '=', v)} />}
               {onFilter && <Button kind="ghost" small icon="minus" label={`Without ${k} = ${v}`} onClick={() => onFilter(k, '!=', v)} />}
               <CopyButton text={v} label={`Copy ${k}`} />
-            </span>
+            </span></dd>
           </div>
         ))}
       </dl>
@@ -94,7 +97,7 @@ function pretty(text: string): string {
 }
 
 function Detail({ line, streamLabels, onClose, onFilter }: {
-  line: LogLine; streamLabels: Set<string>; onClose: () => void; onFilter: (label: string, op: '=' | '!=', value: string) => void;
+  line: LogLine; streamLabels: Set<string>; onClose: () => void; onFilter: (label: string, op: '=' | '!=', value: string, isStream: boolean) => void;
 }) {
   const { labels, fields } = useMemo(() => parseFields(line), [line]);
   const trace = traceIdOf(line);
@@ -112,8 +115,8 @@ function Detail({ line, streamLabels, onClose, onFilter }: {
       </header>
       <div class="detail-body" tabIndex={0} role="region" aria-label="Fields">
         <div class="code"><pre class="wrap"><code>{pretty(line.text)}</code></pre><CopyButton text={line.text} label="Copy line" /></div>
-        <Fields title="Labels" rows={indexed} onFilter={onFilter} />
-        <Fields title="Metadata" rows={others} />
+        <Fields title="Labels" rows={indexed} onFilter={(k, op, v) => onFilter(k, op, v, true)} />
+        <Fields title="Metadata" rows={others} onFilter={(k, op, v) => onFilter(k, op, v, false)} />
         <Fields title="Fields in the line" rows={fields} />
       </div>
     </aside>
@@ -133,6 +136,21 @@ function levelSeries(result: PromSeries[], from: number, to: number, step: numbe
   return { xs, series };
 }
 
+/** How many lines of each level; a click asks for that level only. */
+function Levels({ series, query }: { series: Series[]; query: string }) {
+  const total = (s: Series) => s.values.reduce<number>((n, v) => n + (v ?? 0), 0);
+  return (
+    <div class="levels">
+      {[...series].reverse().map((s) => {
+        const text = <><i class="dot" style={{ background: s.color }} />{s.label}<b>{total(s).toLocaleString('en-US')}</b></>;
+        return s.label === 'no level' || query.includes('detected_level')
+          ? <span key={s.label} class="level-count">{text}</span>
+          : <button key={s.label} type="button" class="level-count" title={`Only lines of level ${s.label}`} onClick={() => setQuery({ query: withField(query, 'detected_level', '=', s.label) })}>{text}</button>;
+      })}
+    </div>
+  );
+}
+
 function Volume({ query, turn }: { query: string; turn: number }) {
   const { data } = useResource(async (signal) => {
     const r = currentRange();
@@ -149,6 +167,7 @@ function Volume({ query, turn }: { query: string; turn: number }) {
   return (
     <Card class="card-volume">
       <Bars xs={data.xs} step={data.step} series={data.series} label="Lines over time by level" height={72} />
+      <Levels series={data.series} query={query} />
     </Card>
   );
 }
@@ -165,7 +184,7 @@ function MetricAnswer({ result, from, to, step }: { result: PromSeries[]; from: 
 function Lines({ lines, streamLabels, query }: { lines: LogLine[]; streamLabels: Set<string>; query: string }) {
   const [open, setOpen] = useState<string | null>(null);
   const at = lines.findIndex((l) => l.key === open);
-  const filter = (label: string, op: '=' | '!=', value: string) => setQuery({ query: withMatcher(query, label, op, value) });
+  const filter = (label: string, op: '=' | '!=', value: string, isStream: boolean) => setQuery({ query: (isStream ? withMatcher : withField)(query, label, op, value) });
   const move = (e: KeyboardEvent) => {
     const step = e.key === 'ArrowDown' || e.key === 'j' ? 1 : e.key === 'ArrowUp' || e.key === 'k' ? -1 : 0;
     if (e.key === 'Escape') setOpen(null);
@@ -191,16 +210,19 @@ function summary(a: Answer, lines: number, limit: number): string {
 
 export function Logs() {
   const params = place.value.query;
-  const query = params.get('query') ?? '';
+  const written = params.get('query') ?? '';
   const limit = Math.min(5000, Number(params.get('limit')) || 1000);
   const oldest = params.get('direction') === 'forward';
+  const known = useResource((signal) => { const r = currentRange(); return lokiLabels(r.from, r.to, signal); }, [range.value.from, range.value.to, refreshTick.value]);
+  // Without a query: everything, newest first.
+  const query = written || everything(known.data ?? []);
   const [text, setText] = useState(query);
   const [turn, setTurn] = useState(0);
   const [browsing, setBrowsing] = useState(false);
   useEffect(() => setText(query), [query]);
   const go = (q: string) => {
     setText(q);
-    if (q.trim() === query) setTurn(turn + 1);
+    if (q.trim() === query && written) setTurn(turn + 1);
     else setQuery({ query: q.trim() || null });
   };
   const { data, error, loading } = useResource(query ? async (signal): Promise<Answer> => {
@@ -214,12 +236,12 @@ export function Logs() {
   } : null, [query, turn, limit, oldest, range.value.from, range.value.to, refreshTick.value]);
   const isLines = data?.result.resultType === 'streams';
   const lines = useMemo(() => (isLines ? flatten(data!.result.result as LokiStream[], oldest) : []), [data, oldest]);
-  const streamLabels = useMemo(() => new Set(isLines ? (data!.result.result as LokiStream[]).flatMap((s) => Object.keys(s.stream)) : []), [data]);
+  const streamLabels = useMemo(() => new Set(known.data ?? []), [known.data]);
   return (
     <div class="page-fill">
       <PageHead title="Logs"><RangePicker /></PageHead>
       <div class="query-row">
-        <QueryBox label="LogQL" value={text} placeholder='A LogQL query, such as {service_name="chat-api"} |= "timeout"' onInput={setText} onRun={() => go(text)} complete={complete} />
+        <QueryBox label="LogQL" value={text} placeholder='A LogQL query, such as {service_name="llm-api"} |= "timeout"' onInput={setText} onRun={() => go(text)} complete={complete} />
         <Button kind="primary" icon="play" onClick={() => go(text)}>Run query</Button>
       </div>
       <div class="toolbar">
@@ -230,16 +252,17 @@ export function Logs() {
           <option value="backward">Newest first</option><option value="forward">Oldest first</option></select></label>
         {isLines && <span class="muted small toolbar-end">{summary(data!, lines.length, limit)}</span>}
       </div>
-      {(browsing || !query) && <LabelBrowser query={text} onPick={go} />}
+      {browsing && <LabelBrowser query={text} onPick={go} />}
       <Progress on={loading} />
       {error && query && <ErrorBox error={error} />}
       {query && isLogQuery(query) && !error && <Volume query={query} turn={turn} />}
-      {!query && <Empty icon="logs" title="Choose a label or write a query">Every query begins with a selector, such as <code>{'{service_name="chat-api"}'}</code>.</Empty>}
-      {query && !data && loading && <div class="center"><Spinner /></div>}
+      {!query && known.error && <ErrorBox error={known.error} retry={known.reload} />}
+      {!query && known.data && <Empty icon="logs" title="No lines in this time range">Send some by OTLP or to Loki's address: <a href="/">how to</a>. Or choose a longer range.</Empty>}
+      {!data && (loading || known.loading) && <div class="center"><Spinner /></div>}
       {data && !error && !isLines && <MetricAnswer result={(data.result.result as PromSeries[]) ?? []} from={data.from} to={data.to} step={data.step} />}
       {data && !error && isLines && (lines.length
         ? <Lines lines={lines} streamLabels={streamLabels} query={query} />
-        : <Empty icon="logs" title="No lines match">Try a longer range or a wider selector. <a href={`/logs?${rangeQuery()}`}>Start over</a></Empty>)}
+        : <Empty icon="logs" title="No lines match">Try a longer range or a wider selector. <a href={`/logs?${rangeQuery()}`}>Show all lines</a></Empty>)}
     </div>
   );
 }

@@ -2,8 +2,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { getJson, promInstant, promLabels, promMetadata, promRange, promValues, useResource, type PromResult, type PromSeries } from '../lib/api';
 import { seriesColor } from '../lib/colors';
-import { formatExact, formatNumber, plural } from '../lib/format';
-import { align, contextAt, metricAt, rank, seriesName, shortNames, suggestNames } from '../lib/promql';
+import { formatExact, formatterOf, plural } from '../lib/format';
+import { align, contextAt, metricAt, rank, seriesName, shortNames, startersFor, suggestNames, unitOf } from '../lib/promql';
 import { currentRange, place, range, refreshTick, setQuery, utc } from '../lib/store';
 import { formatDateTime, niceStep } from '../lib/time';
 import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs } from '../ui/basics';
@@ -45,7 +45,7 @@ async function complete(text: string, cursor: number, signal: AbortSignal): Prom
 
 interface Answer { result: PromResult; warnings: string[]; from: number; to: number; step: number; ms: number }
 
-function Graph({ answer }: { answer: Answer }) {
+function Graph({ answer, expr }: { answer: Answer; expr: string }) {
   const series = answer.result.result as PromSeries[];
   const shown = series.slice(0, seriesMax);
   const data = useMemo(() => {
@@ -56,7 +56,7 @@ function Graph({ answer }: { answer: Answer }) {
   if (!series.length) return <Empty icon="metrics" title="No data in this range">The query is valid, but no series match it.</Empty>;
   return (
     <>
-      <Chart xs={data.xs} series={data.series} height={340} format={formatNumber} label={`Graph of ${plural(series.length, 'series', 'series')}`} />
+      <Chart xs={data.xs} series={data.series} height={340} format={formatterOf(unitOf(expr))} label={`Graph of ${plural(series.length, 'series', 'series')}`} />
       {series.length > seriesMax && <p class="muted">Showing the first {seriesMax} of {series.length} series. The table has all of them.</p>}
     </>
   );
@@ -94,7 +94,22 @@ function ResultTable({ result, time }: { result: PromResult; time: number }) {
   );
 }
 
-const examples = ['up', 'sum by (job) (rate(http_requests_total[5m]))', 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))'];
+function Starters({ onPick }: { onPick: (expr: string) => void }) {
+  const { data, loading } = useResource((signal) => promValues('__name__', signal), []);
+  const offered = startersFor(data ?? []);
+  const plain = offered.length ? [] : (data ?? []).slice(0, 6);
+  if (!data && loading) return <div class="center"><Spinner /></div>;
+  if (!data?.length) return <Empty icon="metrics" title="No metrics yet">Send some by OTLP or remote write, or scrape a target: <a href="/">how to</a>.</Empty>;
+  return (
+    <div class="starters">
+      <p class="muted">Write an expression, or begin with one of these. {plural(data.length, 'metric')} to ask for; suggestions come as you type.</p>
+      <ul>
+        {offered.map((s) => <li key={s.expr}><button type="button" class="starter" onClick={() => onPick(s.expr)}><b>{s.title}</b><code>{s.expr}</code></button></li>)}
+        {plain.map((n) => <li key={n}><button type="button" class="starter" onClick={() => onPick(n)}><code>{n}</code></button></li>)}
+      </ul>
+    </div>
+  );
+}
 
 export function Metrics() {
   const query = place.value.query;
@@ -122,7 +137,7 @@ export function Metrics() {
     <>
       <PageHead title="Metrics"><RangePicker /></PageHead>
       <div class="query-row">
-        <QueryBox label="PromQL" value={text} placeholder="A PromQL expression, such as sum by (service) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} complete={complete} />
+        <QueryBox label="PromQL" value={text} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} complete={complete} />
         <Button kind="primary" icon="play" onClick={run}>Run query</Button>
       </div>
       {error && expr && <ErrorBox error={error} />}
@@ -131,15 +146,10 @@ export function Metrics() {
         <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table']]} value={tab} onChange={(t) => setQuery({ tab: t === 'table' ? t : null }, true)} />
       } actions={matches && expr ? <span class="muted small">{plural(count, 'series', 'series')}{tab === 'graph' && `, step ${data.step}s`}, {Math.round(data.ms)} ms</span> : undefined}>
         <Progress on={loading} />
-        {!expr && (
-          <Empty icon="metrics" title="Ask for a metric">
-            <p>Write an expression above, or begin with one of these:</p>
-            <ul class="examples">{examples.map((e) => <li key={e}><button type="button" class="example mono" onClick={() => { setText(e); setQuery({ expr: e }); }}>{e}</button></li>)}</ul>
-          </Empty>
-        )}
+        {!expr && <Starters onPick={(e) => { setText(e); setQuery({ expr: e }); }} />}
         {expr && !data && loading && <div class="center"><Spinner /></div>}
         {expr && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
-        {expr && matches && (tab === 'graph' ? <Graph answer={data} /> : <ResultTable result={data.result} time={data.to} />)}
+        {expr && matches && (tab === 'graph' ? <Graph answer={data} expr={expr} /> : <ResultTable result={data.result} time={data.to} />)}
       </Card>
     </>
   );

@@ -3,7 +3,7 @@ import { formatDuration, formatExact } from '../lib/format';
 import { utc } from '../lib/store';
 import { formatClock } from '../lib/time';
 import { tagValue, type JaegerTag, type Span, type Trace } from '../lib/trace';
-import { Button, CopyButton } from '../ui/basics';
+import { breakable, Button, CopyButton } from '../ui/basics';
 import { Icon } from '../ui/icons';
 
 function shown(value: unknown): string {
@@ -25,8 +25,8 @@ function Tags({ title, tags, open = true }: { title: string; tags: JaegerTag[]; 
       <summary><Icon name="chevron" size={12} /><h3>{title}</h3><span class="muted">{tags.length}</span></summary>
       <dl>
         {tags.map((t, i) => (
-          <div key={t.key + i} class="field-row"><dt>{t.key}</dt><dd>{shown(t.value)}</dd>
-            <span class="field-actions"><CopyButton text={String(t.value)} label={`Copy ${t.key}`} /></span></div>
+          <div key={t.key + i} class="field-row"><dt>{breakable(t.key)}</dt><dd>{shown(t.value)}
+            <span class="field-actions"><CopyButton text={String(t.value)} label={`Copy ${t.key}`} /></span></dd></div>
         ))}
       </dl>
     </details>
@@ -82,7 +82,7 @@ export function SpanDetail({ span, trace, logs, onClose, onGo }: { span: Span; t
               return (
                 <div key={i} class="event">
                   <p><code>+{formatDuration(e.timestamp - span.raw.startTime)}</code> <b>{String(name)}</b></p>
-                  {rest.length > 0 && <dl>{rest.map((f) => <div key={f.key} class="field-row"><dt>{f.key}</dt><dd>{shown(f.value)}</dd></div>)}</dl>}
+                  {rest.length > 0 && <dl>{rest.map((f) => <div key={f.key} class="field-row"><dt>{breakable(f.key)}</dt><dd>{shown(f.value)}</dd></div>)}</dl>}
                 </div>
               );
             })}

@@ -17,7 +17,7 @@ interface View { from: number; to: number } // microseconds since the trace's st
 const percent = (v: number) => `${v.toFixed(3)}%`;
 
 function ticks(view: View): { at: string; text: string }[] {
-  return [0, 0.25, 0.5, 0.75, 1].map((f) => ({ at: percent(f * 100), text: formatDuration(view.from + (view.to - view.from) * f) }));
+  return [0, 0.25, 0.5, 0.75, 1].map((f) => ({ at: percent(f * 100), text: f || view.from ? formatDuration(view.from + (view.to - view.from) * f) : '0' }));
 }
 
 function SpanRow({ span, view, open, selected, dim, segments, onToggle, onSelect }: {

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { jaegerOperations, jaegerServices, jaegerTraces, useResource } from '../lib/api';
 import { cssVar, nameColor } from '../lib/colors';
 import { formatDuration, parseDuration, plural } from '../lib/format';
-import { currentRange, navigate, place, range, refreshTick, setQuery, theme, utc } from '../lib/store';
+import { currentRange, navigate, place, range, rangeQuery, refreshTick, setQuery, theme, utc } from '../lib/store';
 import { formatAgo, formatClock, formatDateTime } from '../lib/time';
 import { buildTrace, compareTraces, parseTags, summarize, type JaegerTrace, type TraceSummary } from '../lib/trace';
 import { Button, Card, Dialog, Empty, ErrorBox, Field, PageHead, Progress, Spinner } from '../ui/basics';
@@ -68,6 +68,13 @@ function SearchForm({ onSearch }: { onSearch: (f: Form) => void }) {
   );
 }
 
+/** Nought and round durations up to max, three to five in all. */
+function niceMarks(max: number): number[] {
+  const unit = 10 ** Math.floor(Math.log10(max / 2));
+  const step = [1, 2, 5, 10].map((n) => n * unit).find((s) => max / s < 4) ?? max;
+  return Array.from({ length: Math.floor(max / step) + 1 }, (_, i) => i * step);
+}
+
 /** Start against duration; a click opens the trace. The table below says the same in words. */
 function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -96,7 +103,7 @@ function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: n
     g.fillStyle = cssVar('--text-3');
     g.strokeStyle = cssVar('--grid');
     g.textBaseline = 'middle';
-    for (const d of [0, max / 2, max]) {
+    for (const d of niceMarks(max)) {
       g.textAlign = 'right';
       g.fillText(d ? formatDuration(d) : '0', left - 8, py(d));
       g.beginPath();
@@ -198,6 +205,25 @@ function Compare({ a, b, onClose }: { a: JaegerTrace; b: JaegerTrace; onClose: (
   );
 }
 
+/** Before a search: every service, with the three questions asked most. */
+function Choices() {
+  const { data, error, loading, reload } = useResource(jaegerServices, [refreshTick.value]);
+  if (error) return <ErrorBox error={error} retry={reload} />;
+  if (!data) return loading ? <div class="center"><Spinner /></div> : null;
+  if (!data.length) return <Empty icon="traces" title="No traces yet">Send some by OTLP: <a href="/">how to</a>.</Empty>;
+  const link = (service: string, more: string) => `/traces?service=${encodeURIComponent(service)}${more}&${rangeQuery()}`;
+  return (
+    <ul class="choices">
+      {data.map((s) => (
+        <li key={s} class="card">
+          <a class="service-name" href={link(s, '')}><i class="dot" style={{ background: nameColor(s) }} />{s}</a>
+          <span><a href={link(s, '')}>Recent</a><a href={link(s, '&tags=error%3Dtrue')}>With errors</a><a href={link(s, '&minDuration=1s')}>Over 1 s</a></span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 type Sort = 'recent' | 'longest' | 'shortest' | 'spans' | 'errors';
 const sorts: Record<Sort, [string, (a: TraceSummary, b: TraceSummary) => number]> = {
   recent: ['Most recent', (a, b) => b.startUs - a.startUs], longest: ['Longest first', (a, b) => b.duration - a.duration],
@@ -225,7 +251,11 @@ export function Traces() {
     if (form.minDuration) params.minDuration = form.minDuration.replace(/\s/g, '');
     if (form.maxDuration) params.maxDuration = form.maxDuration.replace(/\s/g, '');
     const raw = await jaegerTraces(params, signal);
-    return { raw: new Map(raw.map((t) => [t.traceID, t])), list: raw.map(summarize), from: r.from, to: r.to };
+    const list = raw.map(summarize);
+    // At the limit only the newest are here: the picture begins where they do.
+    const full = list.length >= Number(form.limit);
+    const from = full ? Math.max(r.from, Math.min(...list.map((t) => t.startUs)) / 1000) : r.from;
+    return { raw: new Map(raw.map((t) => [t.traceID, t])), list, full, from, to: r.to };
   } : null, [form.service, form.operation, form.tags, form.minDuration, form.maxDuration, form.limit, range.value.from, range.value.to, refreshTick.value, turn]);
   const list = useMemo(() => [...(data?.list ?? [])].sort(sorts[sort][1]), [data, sort]);
   const max = list.reduce((m, t) => Math.max(m, t.duration), 0);
@@ -237,15 +267,16 @@ export function Traces() {
       <Progress on={loading} />
       {wrong && <ErrorBox error={new Error(wrong)} />}
       {error && !wrong && form.service && <ErrorBox error={error} />}
-      {!form.service && <Empty icon="traces" title="Choose a service">Then narrow by operation, tags or duration.</Empty>}
+      {!form.service && <Choices />}
       {form.service && loading && !data && <div class="center"><Spinner /></div>}
       {data && !error && !list.length && <Empty icon="traces" title="No traces match">Try a longer range or fewer conditions.</Empty>}
       {data && list.length > 0 && (
         <>
           <Card class="card-scatter"><Scatter list={list} from={data.from} to={data.to} /></Card>
           <div class="toolbar">
-            <h2 class="toolbar-title">{plural(list.length, 'trace')}</h2>
+            <h2 class="toolbar-title">{data.full ? `Newest ${plural(list.length, 'trace')}` : plural(list.length, 'trace')}</h2>
             <Button small disabled={two.length !== 2} onClick={() => setComparing(true)} title="Choose two traces">Compare</Button>
+            {data.full && <span class="muted small">the limit is reached: there may be more</span>}
             <label class="inline toolbar-end">Sort <select class="input input-small" value={sort} onChange={(e) => setSort(e.currentTarget.value as Sort)}>
               {Object.entries(sorts).map(([id, [name]]) => <option key={id} value={id}>{name}</option>)}</select></label>
           </div>

@@ -113,6 +113,9 @@ export function Field({ label, children, hint, grow }: { label: string; children
   );
 }
 
+/** A dotted or underlined name that may break after its dots and underscores, not within its words. */
+export const breakable = (name: string) => name.split(/(?<=[._/-])/).flatMap((part, i) => (i ? [<wbr key={i} />, part] : [part]));
+
 export function CopyButton({ text, label = 'Copy', small = true }: { text: string; label?: string; small?: boolean }) {
   const [done, setDone] = useState(false);
   const copy = async () => {

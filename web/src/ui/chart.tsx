@@ -1,6 +1,6 @@
 // Time series on a canvas (uPlot, loaded when the first chart is drawn), with legend, tooltip and drag to zoom.
 import type uPlot from 'uplot';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { cssVar } from '../lib/colors';
 import { formatNumber } from '../lib/format';
 import { setRange, theme, utc } from '../lib/store';
@@ -18,6 +18,7 @@ interface Props {
   height?: number;
   format?: (v: number) => string;
   area?: boolean;
+  legend?: boolean; // on unless false
   label: string;
 }
 
@@ -162,7 +163,7 @@ export function Chart(props: Props) {
     <div class="chart">
       <div class="chart-canvas" data-testid="chart" ref={box} role="img" aria-label={props.label}
         style={{ minHeight: `${props.height ?? 300}px` }} />
-      <Legend series={props.series} format={format.current} plot={() => plot.current} />
+      {props.legend !== false && <Legend series={props.series} format={format.current} plot={() => plot.current} />}
     </div>
   );
 }
@@ -182,17 +183,20 @@ function Legend({ series, format, plot }: { series: Series[]; format: (v: number
     setHidden(next);
     series.forEach((s, k) => plot()?.setSeries(k + 1, { show: !next.has(s.label) }));
   };
+  // The highest now stands first, as the lines do at the right edge.
+  const rows = useMemo(() => series.map((s, i) => ({ s, i, values: stats(s.values) }))
+    .sort((a, b) => (b.values[3] ?? -Infinity) - (a.values[3] ?? -Infinity) || a.i - b.i), [series]);
   return (
     <div class="legend" role="group" aria-label="Series">
       <div class="legend-row legend-head" aria-hidden="true"><span /><span>Series</span><span>Min</span><span>Mean</span><span>Max</span><span>Last</span></div>
-      {series.slice(0, legendMax).map((s, i) => (
-        <button key={s.label} type="button" class="legend-row" aria-pressed={!hidden.has(s.label)} title="Click: only this one. Ctrl-click: hide or show"
+      {rows.slice(0, legendMax).map(({ s, i, values }) => (
+        <button key={s.label} type="button" class="legend-row" aria-pressed={!hidden.has(s.label)} aria-description="Click: only this one. Ctrl-click: hide or show"
           onClick={(e) => toggle(i, !(e.ctrlKey || e.metaKey || e.shiftKey))}
           onMouseEnter={() => plot()?.setSeries(i + 1, { focus: true })}
           onMouseLeave={() => plot()?.setSeries(null as unknown as number, { focus: false })}>
           <i class="dot" style={{ background: s.color }} />
-          <span class="legend-name">{s.label}</span>
-          {stats(s.values).map((v, k) => <span key={k} class="legend-value">{v === null ? '–' : format(v)}</span>)}
+          <span class="legend-name" title={s.label}>{s.label}</span>
+          {values.map((v, k) => <span key={k} class="legend-value">{v === null ? '–' : format(v)}</span>)}
         </button>
       ))}
       {series.length > legendMax && <p class="muted legend-more">and {series.length - legendMax} more series</p>}

@@ -1,0 +1,312 @@
+// The web UI in Chromium, on a server that the demo has filled: the roles, names, test ids and old addresses that people
+// and tools rely on, accessibility, and what the first paint costs.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { axe, launch, noBrowser, overflow, Watch } from "./lib/browser";
+import { binary, eventually, Server } from "./lib/server";
+
+const service = "llm-api";
+const firstPaintMax = 150 * 1024;
+
+describe("web UI", { skip: noBrowser }, () => {
+  let server: Server, browser: Browser, page: Page, watch: Watch, traceId = "";
+  const dir = mkdtempSync(join(tmpdir(), "meerkat-browser-"));
+  const textbox = (name: string) => page.getByRole("textbox", { name });
+  const button = (name: string | RegExp) => page.getByRole("button", { name });
+  const testid = (name: string) => page.getByTestId(name);
+  const canvas = () => testid("chart").locator("canvas");
+  const go = (path: string) => page.goto(server.url("ui", path));
+  const newPage = async () => {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark", reducedMotion: "reduce" });
+    context.setDefaultTimeout(10_000);
+    return context.newPage();
+  };
+  const signIn = async (p: Page) => {
+    const response = await p.request.post(server.url("ui", "/login"), { data: { user: "admin", password: "admin" } });
+    assert.equal(response.status(), 200);
+  };
+
+  before(async () => {
+    const config = join(dir, "prometheus.yml");
+    writeFileSync(config, `scrape_configs:\n  - job_name: gone\n    scrape_interval: 1s\n    scrape_timeout: 900ms\n    static_configs: [{targets: ["127.0.0.1:1"]}]\n`);
+    server = await Server.start({ args: ["--prometheus.config", config] });
+    await Promise.all([
+      promisify(execFile)(binary, ["demo", "--once", "--scenario", "llm-latency", "--endpoint", server.url("http")]),
+      launch().then((b) => (browser = b)),
+    ]);
+    page = await newPage();
+    watch = new Watch(page);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it("refuses a wrong password; a deep link survives signing in", async () => {
+    await go("/graph?g0.expr=up");
+    await textbox("Username").fill("admin");
+    await page.getByLabel("Password").fill("wrong");
+    await button("Sign in").click();
+    await page.getByRole("alert").waitFor();
+    watch.expectStatus(401);
+    await page.getByLabel("Password").fill("admin");
+    await button("Sign in").click();
+    await canvas().waitFor();
+    assert.equal(await textbox("PromQL").inputValue(), "up");
+  });
+
+  it("navigates: every view has its name, one h1 and marks its link", async () => {
+    const nav = page.getByRole("navigation", { name: "Main" });
+    for (const name of ["Home", "Metrics", "Logs", "Traces", "Targets"]) {
+      const link = nav.getByRole("link", { name, exact: true });
+      await link.click();
+      await page.getByRole("heading", { level: 1, name }).waitFor();
+      assert.equal(await page.locator("h1").count(), 1);
+      assert.equal(await link.getAttribute("aria-current"), "page");
+      await eventually("title", async () => (await page.title()) === `${name} – Meerkat`);
+    }
+  });
+
+  it("home: one row per service, the slow one first", async () => {
+    await go("/");
+    const rows = testid("service-row");
+    await rows.first().waitFor();
+    const { data } = await server.json("jaeger", "/api/services");
+    assert.equal(await rows.count(), data.length);
+    assert.match(await rows.first().innerText(), /llm-api|response-api/, "trouble comes first");
+    for (const [name, value] of [["Requests", /\/s/], ["Errors", /%/], ["p95", /\d (ms|s)/]] as const) {
+      const column = (await page.getByRole("columnheader").allInnerTexts()).findIndex((t) => t.startsWith(name));
+      assert.match(await rows.first().locator("> *").nth(column).innerText(), value, name);
+    }
+    await rows.filter({ hasText: service }).getByRole("link", { name: service }).click();
+    await page.waitForURL(/\/traces\?service=llm-api/);
+  });
+
+  it("metrics: graph, query in the address, table", async () => {
+    await go("/explore/metrics");
+    await textbox("PromQL").fill("sum by (job) (rate(http_requests_total[5m]))");
+    await button("Run query").click();
+    await canvas().waitFor();
+    assert.match(decodeURIComponent(page.url()), /expr=sum\+by\+\(job\)/);
+    await page.getByRole("tab", { name: "Table" }).click();
+    await testid("result-table").waitFor();
+    assert.equal(await testid("result-table").evaluate((e) => e.tagName), "TABLE");
+    assert.ok(await testid("result-table").getByRole("cell", { name: service }).count() > 0);
+    await page.reload();
+    await testid("result-table").waitFor();
+    assert.equal(await textbox("PromQL").inputValue(), "sum by (job) (rate(http_requests_total[5m]))");
+  });
+
+  it("metrics: a wrong query shows the parser's words", async () => {
+    await textbox("PromQL").fill("sum(");
+    await button("Run query").click();
+    const { error } = await fetch(server.url("prometheus", "/api/v1/query?query=sum(")).then((r) => r.json() as Promise<any>);
+    await page.getByRole("alert").waitFor();
+    assert.equal((await page.getByRole("alert").innerText()).trim(), error.trim());
+    watch.expectStatus(400);
+  });
+
+  it("metrics: offers queries for what is there", async () => {
+    await go("/explore/metrics");
+    const example = page.getByRole("main").getByRole("listitem").getByRole("button").first();
+    await example.click();
+    await canvas().waitFor();
+    assert.notEqual(await textbox("PromQL").inputValue(), "");
+  });
+
+  it("logs: recent lines at once; a query, a line, its details, its trace", async () => {
+    await go("/logs");
+    await testid("log-line").first().waitFor();
+    await textbox("LogQL").fill(`{service_name="${service}"} |= "trace_id"`);
+    await button("Run query").click();
+    await page.waitForURL(/query=/);
+    await eventually("lines of the query only", async () => {
+      const lines = await testid("log-line").allInnerTexts();
+      return lines.length > 0 && lines.every((t) => t.includes(service));
+    });
+    await testid("log-line").first().click();
+    await testid("log-detail").getByRole("link", { name: /trace/i }).click();
+    await testid("waterfall").getByTestId("span-row").first().waitFor();
+    assert.match(page.url(), /\/trace\/[0-9a-f]{32}/);
+  });
+
+  it("logs: a field of a line narrows the query", async () => {
+    await go(`/logs?query=${encodeURIComponent(`{service_name="${service}"}`)}`);
+    await testid("log-line").first().click();
+    const narrow = testid("log-detail").getByRole("button", { name: /^Only lines with detected_level = / });
+    await narrow.hover();
+    await narrow.click();
+    await page.waitForURL((url) => url.searchParams.get("query")!.includes("| detected_level="));
+    await testid("log-line").first().waitFor();
+  });
+
+  it("traces: filters, the rows' attributes, two compared", async () => {
+    await go("/traces");
+    await page.getByRole("combobox", { name: "Service" }).selectOption(service);
+    await textbox("Min duration").fill("2s");
+    await button("Find traces").click();
+    await page.waitForURL(/minDuration=2s/);
+    const rows = testid("trace-row");
+    await rows.first().waitFor();
+    for (const row of await rows.all()) {
+      assert.ok(Number(await row.getAttribute("data-duration-us")) >= 2e6);
+      assert.match((await row.getAttribute("data-trace-id")) ?? "", /^[0-9a-f]{32}$/);
+    }
+    traceId = (await rows.first().getAttribute("data-trace-id"))!;
+    assert.equal(await rows.first().getByRole("link").getAttribute("href"), `/trace/${traceId}`);
+    assert.ok(await button("Compare").isDisabled());
+    await rows.nth(0).getByRole("checkbox").check();
+    await rows.nth(1).getByRole("checkbox").check();
+    await button("Compare").click();
+    await testid("trace-compare").waitFor();
+    await page.keyboard.press("Escape");
+    await testid("trace-compare").waitFor({ state: "detached" });
+  });
+
+  it("trace: waterfall, a span's details, the critical path", async () => {
+    await go(`/trace/${traceId}`);
+    const rows = testid("waterfall").getByTestId("span-row");
+    await rows.first().waitFor();
+    const { data } = await server.json("jaeger", `/api/traces/${traceId}`);
+    assert.equal(await rows.count(), data[0].spans.length);
+    const ids = new Set(data[0].spans.map((s: any) => s.spanID));
+    for (const row of await rows.all()) {
+      assert.ok(ids.has(await row.getAttribute("data-span-id")));
+      assert.ok(await row.getAttribute("data-service"));
+    }
+    await rows.first().click();
+    await testid("span-detail").waitFor();
+    assert.equal(await page.locator("[data-critical=true]").count(), 0);
+    await button("Critical path").click();
+    assert.ok((await page.locator("[data-testid=span-row][data-critical=true]").count()) > 0);
+    await button("Critical path").click();
+    assert.equal(await page.locator("[data-critical=true]").count(), 0);
+    await page.getByRole("link", { name: "Logs of this trace" }).click();
+    await testid("log-line").first().waitFor();
+  });
+
+  it("trace: one that is not there says so", async () => {
+    await go(`/trace/${"ab".repeat(16)}`);
+    await page.getByRole("heading", { level: 1, name: "Trace not found" }).waitFor();
+    watch.expectStatus(404);
+  });
+
+  it("targets: what is scraped, and why it fails", async () => {
+    await eventually("the target is down", async () => (await server.promValue('up{job="gone"}')) === 0);
+    await go("/targets");
+    await page.getByRole("table").getByText("127.0.0.1:1").first().waitFor();
+    await page.getByText(/connect to/i).first().waitFor();
+  });
+
+  it("time range: a choice stands in the address and goes along", async () => {
+    await go("/logs");
+    await button(/^Time range/).click();
+    await button("Last 6 hours").click();
+    await page.waitForURL(/from=now-6h/);
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Traces" }).click();
+    await page.waitForURL(/\/traces\?.*from=now-6h/);
+  });
+
+  it("theme: kept over a reload", async () => {
+    const theme = () => page.locator("html").getAttribute("data-theme");
+    assert.equal(await theme(), "dark");
+    await button("Theme").click();
+    assert.equal(await theme(), "light");
+    await page.reload();
+    await page.locator("h1").waitFor();
+    assert.equal(await theme(), "light");
+    await button("Theme").click();
+    assert.equal(await theme(), "dark");
+  });
+
+  it("help: ? opens the shortcuts, Escape closes them", async () => {
+    await go("/traces");
+    await page.locator("h1").waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: /shortcut/i }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
+  const old: [string, () => string, () => Promise<unknown>][] = [
+    ["9090 /graph", () => server.url("prometheus", "/graph?g0.expr=up"), async () => {
+      await canvas().waitFor();
+      assert.equal(await textbox("PromQL").inputValue(), "up");
+    }],
+    ["9090 /targets", () => server.url("prometheus", "/targets"), () => page.getByRole("heading", { level: 1, name: "Targets" }).waitFor()],
+    ["9090 /alerts", () => server.url("prometheus", "/alerts"), () => page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor()],
+    ["16686 /search", () => server.url("jaeger", `/search?service=${service}&minDuration=2s`), async () => {
+      await testid("trace-row").first().waitFor();
+      assert.equal(await page.getByRole("combobox", { name: "Service" }).inputValue(), service);
+      assert.equal(await textbox("Min duration").inputValue(), "2s");
+    }],
+    ["16686 /trace/ID", () => server.url("jaeger", `/trace/${traceId}`), () => testid("span-row").first().waitFor()],
+    ["3001 /d/UID", () => server.url("ui", "/d/some-uid/llm"), async () => {
+      await page.getByRole("heading", { level: 1, name: "Dashboards" }).waitFor();
+      await page.getByRole("main").getByText("some-uid").waitFor();
+    }],
+  ];
+  for (const [name, address, arrived] of old) {
+    it(`old address: ${name}`, async () => {
+      await page.goto(address());
+      await arrived();
+      assert.equal(new URL(page.url()).port, String(server.port("ui")));
+    });
+  }
+
+  const views: [string, () => string, () => Promise<unknown>][] = [
+    ["home", () => "/", () => testid("service-row").first().waitFor()],
+    ["metrics", () => "/explore/metrics", () => page.getByRole("main").getByRole("listitem").first().waitFor()],
+    ["graph", () => "/explore/metrics?expr=up", () => canvas().waitFor()],
+    ["table", () => "/explore/metrics?expr=up&tab=table", () => testid("result-table").waitFor()],
+    ["logs", () => "/logs", async () => { await testid("log-line").first().click(); await testid("log-detail").waitFor(); }],
+    ["traces", () => `/traces?service=${service}`, () => testid("trace-row").first().waitFor()],
+    ["trace", () => `/trace/${traceId}`, async () => { await testid("span-row").nth(1).click(); await testid("span-detail").waitFor(); }],
+    ["targets", () => "/targets", () => page.getByRole("table").first().waitFor()],
+    ["dashboards", () => "/d/some-uid", () => page.locator("h1").waitFor()],
+  ];
+  for (const [name, path, ready] of views) {
+    it(`accessible in both themes, fits a phone: ${name}`, async () => {
+      await go(path());
+      await ready();
+      assert.deepEqual(await axe(page), [], "dark");
+      await button("Theme").click();
+      assert.deepEqual(await axe(page), [], "light");
+      await page.setViewportSize({ width: 390, height: 844 });
+      assert.ok((await overflow(page)) <= 0, `${await overflow(page)} px wider than the phone`);
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await button("Theme").click();
+    });
+  }
+
+  it("first paint: at most 150 KB of gzipped JavaScript", async () => {
+    const fresh = await newPage();
+    await signIn(fresh);
+    const sizes: Promise<number>[] = [];
+    fresh.on("requestfinished", (r) => r.resourceType() === "script" && sizes.push(r.sizes().then((s) => s.responseBodySize)));
+    await fresh.goto(server.url("ui"));
+    await fresh.getByTestId("service-row").first().waitFor();
+    const total = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+    assert.ok(total > 10_000 && total <= firstPaintMax, `${total} bytes`);
+    await fresh.context().close();
+  });
+
+  it("signs out", async () => {
+    await go("/");
+    await button(/^Account/).click();
+    await button("Sign out").click();
+    await textbox("Username").waitFor();
+    assert.deepEqual(await axe(page), []);
+    const anonymous = await page.request.get(server.url("ui", "/api/meerkat/v1/services?start=0&end=1&step=1"));
+    assert.equal(anonymous.status(), 401);
+  });
+
+  it("says nothing in the console and asks no other host", () => assert.deepEqual(watch.all(), []));
+});
