@@ -1,5 +1,6 @@
 /* server_ports.c - which routes answer on which port. The UI's port serves all of them. */
 #include "cmd/server_int.h"
+#include "sys/process.h"
 
 #include <stdio.h>
 
@@ -31,6 +32,16 @@ static void add_get(Server *s, Router *r, const char *path, HttpHandler handler)
     router_add(r, &(Route){.methods = HTTP_GET, .pattern = path, .handler = handler, .ctx = s, .cls = ROUTE_INSTANT});
 }
 
+/* Numbers about this server are for those who may read; health is for everybody. */
+static void add_metrics(Server *s, Router *r) {
+    router_add(r, &(Route){.methods = HTTP_GET,
+                      .pattern = "/metrics",
+                      .handler = handle_metrics,
+                      .ctx = s,
+                      .cls = ROUTE_INSTANT,
+                      .role = ROLE_VIEWER});
+}
+
 /* Probes that every port answers, unless its API has them itself. */
 static void probe_routes(Server *s, Router *r) {
     add_get(s, r, "/-/ready", handle_ready);
@@ -52,7 +63,7 @@ static void prometheus_port(Server *s) {
     prom_api_routes(s->prom_api, s->prom_core);
     router_set_fallback(r, s->prom_core);
     collector_prometheus_routes(s->collector, r);
-    add_get(s, r, "/metrics", handle_metrics);
+    add_metrics(s, r);
     dash_redirect_routes(s->dash, r, "/explore/metrics", pages, ARRAY_LEN(pages));
 }
 
@@ -60,7 +71,7 @@ static void loki_port(Server *s) {
     Router *r = own_port(s, "loki");
     loki_api_routes(s->loki_api, r);
     collector_loki_routes(s->collector, r);
-    add_get(s, r, "/metrics", handle_metrics);
+    add_metrics(s, r);
 }
 
 static void jaeger_ports(Server *s) {
@@ -72,7 +83,7 @@ static void jaeger_ports(Server *s) {
     r = own_port(s, "jaeger-admin");
     add_get(s, r, "/", handle_ready);
     add_get(s, r, "/health", handle_ready);
-    add_get(s, r, "/metrics", handle_metrics);
+    add_metrics(s, r);
     jaeger_sampling_routes(s->sampling, own_port(s, "jaeger-sampling"));
     probe_routes(s, own_port(s, "jaeger-collector"));
 }
@@ -84,8 +95,8 @@ static void otlp_ports(Server *s) {
     probe_routes(s, http);
     probe_routes(s, grpc);
     collector_health_routes(s->collector, own_port(s, "health"));
-    add_get(s, own_port(s, "exporter"), "/metrics", handle_metrics);
-    add_get(s, own_port(s, "own-metrics"), "/metrics", handle_metrics);
+    add_metrics(s, own_port(s, "exporter"));
+    add_metrics(s, own_port(s, "own-metrics"));
 }
 
 /* Ports whose APIs are not there yet answer their probes and 404 to the rest. */
@@ -107,7 +118,7 @@ static void ui_port(Server *s) {
     jaeger_api_routes(s->jaeger_api, s->all);
     collector_otlp_routes(s->collector, s->all);
     services_api_routes(s->traces, s->all);
-    add_get(s, s->all, "/metrics", handle_metrics);
+    add_metrics(s, s->all);
     dash_ui_routes(s->dash, r);
     router_set_fallback(r, s->all);
 }
@@ -139,7 +150,24 @@ static ErrCode listen_all(Server *s, Err *reterr) {
     return r;
 }
 
+#define FILES_BESIDES_CONNECTIONS 1024 /* parts, logs, scrapes, exporters */
+
+/* A connection takes a descriptor, under TLS two more. */
+static void raise_max_fds(const Server *s) {
+    uint64_t per_connection = s->config->server.tls_cert_file.n ? 3 : 1;
+    uint64_t want = (uint64_t)s->config->server.max_connections * per_connection + FILES_BESIDES_CONNECTIONS;
+    uint64_t have = process_raise_max_fds(want);
+    if (have >= want) return;
+    char have_text[24], want_text[24];
+    snprintf(have_text, sizeof have_text, "%llu", (unsigned long long)have);
+    snprintf(want_text, sizeof want_text, "%llu", (unsigned long long)want);
+    log_warn("fewer files may be open than server.max_connections needs: raise the limit (ulimit -n, LimitNOFILE=) or "
+             "lower max_connections",
+        "limit", have_text, "needed", want_text, NULL);
+}
+
 ErrCode server_open_ports(Server *s, Err *reterr) {
+    raise_max_fds(s);
     prometheus_port(s);
     loki_port(s);
     jaeger_ports(s);

@@ -78,6 +78,16 @@ void process_stats(ProcessStats *ret) {
     ret->open_fds = count_open_fds();
 }
 
+uint64_t process_raise_max_fds(uint64_t want) {
+    struct rlimit lim;
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0) return 0;
+    if (lim.rlim_cur >= want) return lim.rlim_cur;
+    struct rlimit raised = {.rlim_cur = want, .rlim_max = MAX(lim.rlim_max, want)};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return want;
+    raised = (struct rlimit){.rlim_cur = MIN(want, lim.rlim_max), .rlim_max = lim.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : lim.rlim_cur;
+}
+
 int process_pid(void) { return (int)getpid(); }
 
 void process_hostname(Buf *out) {

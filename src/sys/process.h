@@ -15,6 +15,8 @@ typedef struct ProcessStats {
 void process_stats(ProcessStats *ret);
 int process_pid(void);
 void process_hostname(Buf *out);
+/* Raises the limit of open files to want, as far as this process may. Gives the limit that then holds. */
+uint64_t process_raise_max_fds(uint64_t want);
 /* Who listens on a TCP port of this machine: "prometheus (pid 1234)" into out; false when unknown. */
 bool process_find_listener(uint16_t port, Buf *out);
 

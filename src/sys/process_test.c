@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,21 @@ static void test_stats(void **state) {
     close(fd);
     assert_int_equal(b.open_fds, a.open_fds + 1);
     assert_true(b.cpu_seconds >= a.cpu_seconds);
+}
+
+static void test_max_fds(void **state) {
+    (void)state;
+    struct rlimit was, lowered;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    lowered = (struct rlimit){.rlim_cur = 64, .rlim_max = was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+    assert_int_equal(process_raise_max_fds(32), 64);
+    assert_int_equal(process_raise_max_fds(128), 128);
+    ProcessStats s;
+    process_stats(&s);
+    assert_int_equal(s.max_fds, 128);
+    assert_true(process_raise_max_fds(UINT64_MAX / 2) >= 128);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = was.rlim_cur, .rlim_max = was.rlim_max});
 }
 
 static void test_names(void **state) {
@@ -69,6 +85,7 @@ static void test_listener(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_max_fds),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_listener),
     };
