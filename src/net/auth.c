@@ -46,6 +46,7 @@ typedef struct Failures {
 
 struct Auth {
     AuthOptions opts;
+    Mutex hashing; /* one password at a time; taken before lock */
     Mutex lock;
     uint8_t key[DIGEST_BYTES];
     Map *users, *tokens, *sessions, *failures; /* values are owned */
@@ -60,6 +61,7 @@ Auth *auth_create(const AuthOptions *opts) {
     if (a->opts.session_ttl_ms <= 0) a->opts.session_ttl_ms = SESSION_TTL_MS_DEFAULT;
     random_bytes(a->key, sizeof(a->key));
     mutex_init(&a->lock);
+    mutex_init(&a->hashing);
     a->users = map_create(MAP_COPY_KEYS);
     a->tokens = map_create(MAP_COPY_KEYS);
     a->sessions = map_create(MAP_COPY_KEYS);
@@ -87,6 +89,7 @@ Auth *auth_free(Auth *a) {
     map_free_owned(a->sessions);
     map_free_owned(a->failures);
     mutex_done(&a->lock);
+    mutex_done(&a->hashing);
     sodium_memzero(a->key, sizeof(a->key));
     mem_free(a);
     return NULL;
@@ -242,30 +245,36 @@ static bool was_seen(const User *u, const Digest *d, int64_t now_ns) {
     return u && now_ns < u->seen_until_ns && sodium_memcmp(u->seen.b, d->b, sizeof(d->b)) == 0;
 }
 
-/* ERR_CANCELLED: only a slow check could tell and may_block is false. */
-static ErrCode check_password(Auth *a, Str user, Str password, Str peer, bool may_block, Role *ret_role, Err *reterr) {
-    Str host = auth_peer_host(peer);
+/* What is known without hashing: OK, ERR_OVERLOADED, or ERR_CANCELLED when only a hash can tell; ret_hash is the user's
+ * then, empty when there is no such user. */
+static ErrCode check_quickly(
+    Auth *a, Str user, Str host, const Digest *d, Role *ret_role, char ret_hash[PASSWORD_HASH_MAX], Err *reterr) {
     int64_t now_ns = clock_mono_ns();
-    Digest d = digest(a, 'p', user, password);
-    char hash[PASSWORD_HASH_MAX] = "";
-    *ret_role = ROLE_NONE;
+    ret_hash[0] = '\0';
     mutex_lock(&a->lock);
     bool throttled = is_throttled(a, host, now_ns);
     const User *u = map_get_ptr(a->users, user);
-    bool seen = was_seen(u, &d, now_ns);
-    if (seen) *ret_role = u->role;
-    if (u) memcpy(hash, u->hash, sizeof(hash));
+    bool seen = was_seen(u, d, now_ns);
+    if (seen && !throttled) *ret_role = u->role;
+    if (u) memcpy(ret_hash, u->hash, PASSWORD_HASH_MAX);
     mutex_unlock(&a->lock);
     if (throttled) return err_set(reterr, ERR_OVERLOADED, "too many failed logins, wait a minute");
-    if (seen) return OK;
-    if (!may_block) return ERR_CANCELLED;
+    return seen ? OK : ERR_CANCELLED;
+}
+
+/* Under hashing, so that guesses sent at once are counted like guesses sent one by one. */
+static ErrCode check_slowly(Auth *a, Str user, Str password, Str host, const Digest *d, Role *ret_role, Err *reterr) {
+    char hash[PASSWORD_HASH_MAX];
+    ErrCode code = check_quickly(a, user, host, d, ret_role, hash, reterr);
+    if (code != ERR_CANCELLED) return code;
     bool right = password_verify(hash[0] ? hash : a->dummy_hash, password) && hash[0];
+    int64_t now_ns = clock_mono_ns();
     mutex_lock(&a->lock);
     User *now = map_get_ptr(a->users, user); /* may have changed meanwhile */
     right = right && now && strcmp(now->hash, hash) == 0;
     if (right) {
         *ret_role = now->role;
-        now->seen = d;
+        now->seen = *d;
         now->seen_until_ns = now_ns + SEEN_TTL_NS;
         map_remove_owned(a->failures, host);
     } else {
@@ -273,6 +282,20 @@ static ErrCode check_password(Auth *a, Str user, Str password, Str peer, bool ma
     }
     mutex_unlock(&a->lock);
     return right ? OK : err_set(reterr, ERR_UNAUTHENTICATED, "wrong user name or password");
+}
+
+/* ERR_CANCELLED: only a slow check could tell and may_block is false. */
+static ErrCode check_password(Auth *a, Str user, Str password, Str peer, bool may_block, Role *ret_role, Err *reterr) {
+    Str host = auth_peer_host(peer);
+    Digest d = digest(a, 'p', user, password);
+    char hash[PASSWORD_HASH_MAX];
+    *ret_role = ROLE_NONE;
+    ErrCode code = check_quickly(a, user, host, &d, ret_role, hash, reterr);
+    if (code != ERR_CANCELLED || !may_block) return code;
+    mutex_lock(&a->hashing);
+    code = check_slowly(a, user, password, host, &d, ret_role, reterr);
+    mutex_unlock(&a->hashing);
+    return code;
 }
 
 static void make_dummy(Auth *a) {

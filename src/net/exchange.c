@@ -12,6 +12,9 @@
 #define QUERY_ARENA_BYTES ((size_t)256 << 20)
 #define INSTANT_ARENA_BYTES ((size_t)16 << 20)
 #define BODY_FIRST_RESERVE ((size_t)256 << 10)
+#define ANSWER_BYTES_PER_MS 64           /* slower readers than this are cut */
+#define ANSWER_BYTES_PER_MS_PRESSED 1024 /* ... when answers fill the memory that is meant for them */
+#define DECODE_FREE_BYTES ((size_t)4 << 20)
 
 Exchange *exchange_create(NetServer *s, const Listener *l, const char *peer, bool tls, bool http2) {
     Exchange *x = NEW(Exchange);
@@ -26,6 +29,7 @@ Exchange *exchange_create(NetServer *s, const Listener *l, const char *peer, boo
     x->req.tls = tls;
     x->req.http2 = http2;
     x->req.arena = x->head;
+    x->req.impl = x;
     x->res.impl = x;
     atomic_init(&x->gone, false);
     atomic_fetch_add(&s->exchanges, 1);
@@ -118,6 +122,14 @@ static void read_grpc_timeout(Exchange *x) {
     if (__builtin_add_overflow(x->start_mono_ns, timeout_ns, &x->req.deadline_mono_ns)) x->req.deadline_mono_ns = 0;
 }
 
+/* RFC 9112 section 3.2: a Host that is none is refused; others read it differently than we do. */
+static bool is_host(Str host) {
+    for (size_t i = 0; i < host.n; i++) {
+        if ((unsigned char)host.p[i] <= ' ' || memchr("/?#@\\,<>\"", host.p[i], 9)) return false;
+    }
+    return true;
+}
+
 ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     HttpRequest *req = &x->req;
     atomic_fetch_add(&x->server->stats.requests, 1);
@@ -128,6 +140,7 @@ ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     req->path = http_url_decode(x->head, req->raw_path, false);
     x->grpc = grpc_is_request(req);
     if (!req->path.p) return exchange_fail(x, ERR_TOO_LARGE, 431, "request head is too large");
+    if (!is_host(http_header(req, STR("host")))) return exchange_fail(x, ERR_INVALID, 400, "malformed Host");
     ErrCode code = read_content_length(x);
     if (code != OK) return code;
     if (!router_match(x->listener->router, req->method, req->raw_path, x->head, &x->match)) {
@@ -179,7 +192,44 @@ static void exchange_run(void *ctx) {
     Exchange *x = ctx;
     if (!atomic_load(&x->gone)) run_handler(x);
     reply_finish(x);
+    x->answer_bytes = x->res.body.n;
+    atomic_fetch_add(&x->server->answer_bytes, x->answer_bytes);
     x->on_done(x);
+}
+
+int64_t exchange_answer_limit_ms(const Exchange *x) {
+    if (x->res.stream_fn) return 0;
+    const NetServerOptions *o = &x->server->opts;
+    if (atomic_load(&x->server->answer_bytes) > o->body_bytes_max)
+        return (int64_t)o->header_timeout_ms + (int64_t)(x->answer_bytes / ANSWER_BYTES_PER_MS_PRESSED);
+    return (int64_t)o->idle_timeout_ms + (int64_t)(x->answer_bytes / ANSWER_BYTES_PER_MS);
+}
+
+/* What a body will be is known only afterwards, so a large one is counted with the most it may be. Its batch takes
+ * about as much again. */
+static bool reserve_decoded(Exchange *x, size_t n) {
+    NetServer *s = x->server;
+    if (atomic_fetch_add(&s->body_bytes, n) + n > s->opts.body_bytes_max) {
+        atomic_fetch_sub(&s->body_bytes, n);
+        atomic_fetch_add(&s->stats.overloaded, 1);
+        return false;
+    }
+    x->decoded_bytes += n;
+    return true;
+}
+
+ErrCode http_decompress(HttpRequest *req, Encoding enc, Str in, size_t max_bytes, Str *ret, Err *reterr) {
+    Exchange *x = req->impl;
+    if (enc == ENCODING_IDENTITY || max_bytes <= DECODE_FREE_BYTES || !x)
+        return decompress(enc, in, max_bytes, req->arena, ret, reterr);
+    ErrCode code = decompress(enc, in, DECODE_FREE_BYTES, req->arena, ret, reterr);
+    if (code != ERR_TOO_LARGE) return code;
+    size_t reserved = 2 * max_bytes;
+    if (2 * reserved > x->server->opts.body_bytes_max) reserved = x->server->opts.body_bytes_max / 2;
+    if (!reserve_decoded(x, reserved))
+        return err_set(reterr, ERR_UNAVAILABLE, "too many large request bodies in memory, retry later");
+    if (reterr) *reterr = (Err){0};
+    return decompress(enc, in, max_bytes, req->arena, ret, reterr);
 }
 
 bool exchange_submit(Exchange *x) {
@@ -187,6 +237,12 @@ bool exchange_submit(Exchange *x) {
     ASSERT(!x->running && !x->answered && x->match.route);
     x->req.body = buf_str(&x->body);
     RouteClass cls = x->match.route->cls;
+    /* Clients that ask and do not read: their answers are bounded like request bodies are. */
+    if (cls == ROUTE_QUERY && atomic_load(&s->answer_bytes) > s->opts.body_bytes_max) {
+        atomic_fetch_add(&s->stats.overloaded, 1);
+        exchange_fail(x, ERR_UNAVAILABLE, 503, "too many answers wait for their readers, retry later");
+        return false;
+    }
     Pool *pool = cls == ROUTE_INGEST ? s->ingest : cls == ROUTE_QUERY ? s->query : s->instant;
     x->running = true;
     if (pool_submit(pool, exchange_run, x) == OK) return true;
@@ -208,7 +264,8 @@ void exchange_free(Exchange *x) {
         s->opts.on_access(s->opts.on_access_ctx, &x->req, status, clock_mono_ns() - x->start_mono_ns, x->bytes_out);
     exchange_waker_detach(x);
     if (x->res.stream_free) x->res.stream_free(x->res.stream_ctx);
-    atomic_fetch_sub(&s->body_bytes, x->body.n);
+    atomic_fetch_sub(&s->body_bytes, x->body.n + x->decoded_bytes);
+    atomic_fetch_sub(&s->answer_bytes, x->answer_bytes);
     buf_done(&x->body);
     buf_done(&x->res.body);
     arena_free(x->arena);

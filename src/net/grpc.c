@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "codec/proto.h"
 #include "net/grpc_int.h"
+#include "net/net_int.h"
 
 #define PREFIX_BYTES 5
 #define GZIP_FROM_BYTES 1024
@@ -21,7 +22,7 @@ static uint32_t load_u32be(const char *p) {
     return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
 }
 
-ErrCode grpc_message_decode(Str body, Str enc_name, size_t max_bytes, Arena *arena, Str *ret, Err *reterr) {
+static ErrCode decode_message(HttpRequest *req, Str body, Str enc_name, size_t max_bytes, Str *ret, Err *reterr) {
     *ret = STR_NULL;
     if (body.n < PREFIX_BYTES) return err_set(reterr, ERR_INVALID, "request has no complete gRPC message");
     unsigned char flag = (unsigned char)body.p[0];
@@ -42,7 +43,12 @@ ErrCode grpc_message_decode(Str body, Str enc_name, size_t max_bytes, Arena *are
     if (enc != ENCODING_GZIP && enc != ENCODING_ZSTD)
         return err_set(reterr, ERR_NOT_IMPLEMENTED, "decompressor is not installed for grpc-encoding \"%" STR_FMT "\"",
             STR_ARG(enc_name));
-    return decompress(enc, payload, max_bytes, arena, ret, reterr);
+    return http_decompress(req, enc, payload, max_bytes, ret, reterr);
+}
+
+ErrCode grpc_message_decode(Str body, Str enc, size_t max_bytes, Arena *arena, Str *ret, Err *reterr) {
+    HttpRequest alone = {.arena = arena};
+    return decode_message(&alone, body, enc, max_bytes, ret, reterr);
 }
 
 void grpc_message_encode(Str message, Encoding enc, Buf *out) {
@@ -166,8 +172,8 @@ void grpc_route_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
         return;
     }
     GrpcCall call = {.http = req};
-    ErrCode code = grpc_message_decode(req->body, http_header(req, STR("grpc-encoding")), method->max_message_bytes,
-        req->arena, &call.message, &call.error);
+    ErrCode code = decode_message(
+        req, req->body, http_header(req, STR("grpc-encoding")), method->max_message_bytes, &call.message, &call.error);
     if (code == OK) method->handler(method->ctx, &call);
     if (call.error.code == OK) {
         reply_message(req, res, buf_str(&call.response));
@@ -175,7 +181,8 @@ void grpc_route_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
         if (call.error.code == ERR_NOT_IMPLEMENTED)
             http_set_header(res, STR("grpc-accept-encoding"), STR(GRPC_ACCEPT_ENCODING));
         /* OTLP clients retry RESOURCE_EXHAUSTED only when RetryInfo comes with it. */
-        if (call.error.code == ERR_OVERLOADED && call.retry_delay_ms <= 0) call.retry_delay_ms = 1000;
+        if ((call.error.code == ERR_OVERLOADED || call.error.code == ERR_UNAVAILABLE) && call.retry_delay_ms <= 0)
+            call.retry_delay_ms = 1000;
         grpc_reply_error(
             res, req->arena, err_grpc_code(call.error.code), str_cstr(call.error.msg), call.retry_delay_ms);
     }

@@ -2,6 +2,7 @@
 #include "net/http.h"
 
 #include "codec/compress.h"
+#include "net/net_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *ret
         return err_set(reterr, ERR_UNSUPPORTED, "unsupported Content-Encoding \"%" STR_FMT "\"", STR_ARG(name));
     if (enc == ENCODING_IDENTITY && req->body.n > max_bytes)
         return err_set(reterr, ERR_TOO_LARGE, "request body is larger than %zu bytes", max_bytes);
-    return decompress(enc, req->body, max_bytes, req->arena, ret, reterr);
+    return http_decompress(req, enc, req->body, max_bytes, ret, reterr);
 }
 
 void http_add_header(HttpResponse *res, Str name, Str value) {

@@ -52,6 +52,7 @@ typedef struct HttpRequest {
     HttpParam *params;
     size_t n_params;
     bool params_parsed;
+    void *impl; /* the engine's; NULL: made by hand (tests) */
 } HttpRequest;
 
 typedef struct HttpResponse HttpResponse;
@@ -91,7 +92,8 @@ Str http_param(HttpRequest *req, Str name);                           /* first; 
 size_t http_params(HttpRequest *req, Str name, Str *out, size_t max); /* all values of a repeated one */
 bool http_has_param(HttpRequest *req, Str name);
 /* Body after Content-Encoding (gzip, deflate, zstd, snappy block), at most max_bytes, in req->arena.
- * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID. */
+ * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID; ERR_UNAVAILABLE when a large one does not fit
+ * into what the server has for all of them. */
 ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *reterr);
 /* Media type of Content-Type without parameters, lower case. */
 Str http_media_type(const HttpRequest *req);

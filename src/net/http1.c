@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -33,15 +34,36 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     return r;
 }
 
+/* RFC 9110 section 5.6.2. "Content-Length : 5" is the name that matters: the engine would not know its own header. */
+static bool is_token(Str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c))) return false;
+    }
+    return s.n > 0;
+}
+
+/* RFC 9110 section 5.5: no control characters but the tab. */
+static bool is_field_value(Str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f) return false;
+    }
+    return true;
+}
+
 static enum MHD_Result on_header(
     void *cls, enum MHD_ValueKind kind, const char *k, size_t k_n, const char *v, size_t v_n) {
     Request1 *r = cls;
     (void)kind;
     Str name = str_of(k, k_n), value = str_of(v, v_n);
+    if (!is_token(name) || !is_field_value(value)) r->malformed = true;
+    if (str_eq_nocase(name, STR("host"))) r->n_host++;
     if (str_eq_nocase(name, STR("content-length"))) r->n_content_length++;
     if (str_eq_nocase(name, STR("transfer-encoding"))) {
         r->n_transfer_encoding++;
-        if (!str_eq_nocase(str_trim(value), STR("chunked"))) r->odd_transfer_encoding = true;
+        /* Exactly as the engine compares it: " chunked" (a folded line) would be another framing to it. */
+        if (!str_eq_nocase(value, STR("chunked"))) r->odd_transfer_encoding = true;
     }
     if (str_eq_nocase(name, STR("expect"))) r->expects_continue = true;
     if (!exchange_add_header(r->x, name, value)) r->too_many_headers = true;
@@ -53,7 +75,9 @@ static ErrCode check_framing(Request1 *r) {
     Exchange *x = r->x;
     bool doubtful =
         r->n_content_length > 1 || r->n_transfer_encoding > 1 || (r->n_content_length && r->n_transfer_encoding);
-    r->must_close = doubtful || r->odd_transfer_encoding || r->too_many_headers;
+    bool malformed = r->malformed || r->n_host > 1;
+    r->must_close = doubtful || malformed || r->odd_transfer_encoding || r->too_many_headers;
+    if (malformed) return exchange_fail(x, ERR_INVALID, 400, "malformed header");
     if (doubtful) return exchange_fail(x, ERR_INVALID, 400, "ambiguous message length");
     if (r->odd_transfer_encoding) return exchange_fail(x, ERR_NOT_IMPLEMENTED, 501, "unsupported Transfer-Encoding");
     if (r->too_many_headers || !r->target.p) return exchange_fail(x, ERR_TOO_LARGE, 431, "request head is too large");
@@ -180,6 +204,12 @@ void http1_add(Http1 *h, const Accepted *a, bool tls) {
     if (!tls) net_connection_closed(h->server);
 }
 
+/* Under the lock, so that the request stays. */
+static bool is_unread(const Conn1 *c, int64_t age_ms) {
+    int64_t limit_ms = c->request ? exchange_answer_limit_ms(c->request->x) : 0;
+    return limit_ms && age_ms > limit_ms;
+}
+
 void http1_sweep(Http1 *h, int64_t now_ns) {
     const NetServerOptions *o = &h->server->opts;
     mutex_lock(&h->lock);
@@ -188,7 +218,8 @@ void http1_sweep(Http1 *h, int64_t now_ns) {
         /* When a next request's head began is unknown: it may take the idle time and the head's time together. */
         int64_t head_ms = (int64_t)o->header_timeout_ms + (c->n_requests ? o->idle_timeout_ms : 0);
         bool late = (c->state == CONN1_WAIT && age_ms > head_ms) ||
-                    (c->state == CONN1_BODY && age_ms > (int64_t)o->body_timeout_ms);
+                    (c->state == CONN1_BODY && age_ms > (int64_t)o->body_timeout_ms) ||
+                    (c->state == CONN1_ANSWER && is_unread(c, age_ms));
         if (!late || c->cut) continue;
         c->cut = true;
         atomic_fetch_add(&h->server->stats.timeouts, 1);
@@ -211,15 +242,30 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *c, char *s) {
     return strlen(s);
 }
 
+/* What the engine answers itself (400, 413, 414, 431, 505) never becomes an exchange; its log is the only place that
+ * tells. The status is the message's first argument. */
+__attribute__((format(printf, 2, 0))) static void on_engine_log(void *cls, const char *fmt, va_list ap) {
+    Http1 *h = cls;
+    const char *percent = strchr(fmt, '%');
+    if (strncmp(fmt, "Error processing request", 24) != 0 || !percent || percent[1] != 'u') return;
+    unsigned status = va_arg(ap, unsigned);
+    NetServer *s = h->server;
+    atomic_fetch_add(&s->stats.requests, 1);
+    atomic_fetch_add(&s->stats.protocol_errors, 1);
+    atomic_fetch_add(status >= 500 ? &s->stats.responses_5xx : &s->stats.responses_4xx, 1);
+}
+
 Http1 *http1_create(NetServer *s, Err *reterr) {
     Http1 *h = NEW(Http1);
     h->server = s;
     h->by_fd = u64map_create();
     mutex_init(&h->lock);
     const NetServerOptions *o = &s->opts;
-    unsigned flags = MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    unsigned flags = MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_ERROR_LOG;
     unsigned idle_s = (o->idle_timeout_ms + 999) / 1000;
     h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,                              //
+        MHD_OPTION_EXTERNAL_LOGGER, on_engine_log, h,                                              //
         MHD_OPTION_THREAD_POOL_SIZE, o->io_threads > 1 ? o->io_threads : 0U,                       //
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(o->connections_max * MAX(o->io_threads, 1U) + 64), //
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,                                     //

@@ -8,7 +8,7 @@
 
 #include <microhttpd.h>
 
-typedef enum Conn1State { CONN1_WAIT /* for a request's head */, CONN1_BODY, CONN1_BUSY } Conn1State;
+typedef enum Conn1State { CONN1_WAIT /* for a request's head */, CONN1_BODY, CONN1_BUSY, CONN1_ANSWER } Conn1State;
 
 typedef struct Conn1 {
     struct Conn1 *prev, *next;
@@ -40,8 +40,8 @@ typedef struct Request1 {
     Exchange *x;
     Str target;
     _Atomic Request1State state;
-    unsigned n_content_length, n_transfer_encoding;
-    bool odd_transfer_encoding, too_many_headers, expects_continue, must_close;
+    unsigned n_content_length, n_transfer_encoding, n_host;
+    bool malformed, odd_transfer_encoding, too_many_headers, expects_continue, must_close;
 } Request1;
 
 void conn1_set_state(Conn1 *c, Conn1State state);

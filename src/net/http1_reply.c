@@ -56,6 +56,7 @@ enum MHD_Result request1_send(Request1 *r) {
     if (res->content_type.n) add_header(out, STR("Content-Type"), res->content_type);
     for (size_t i = 0; i < res->n_headers; i++) add_header(out, res->headers[i].name, res->headers[i].value);
     if (r->must_close || atomic_load(&x->server->draining)) MHD_add_response_header(out, "Connection", "close");
+    conn1_set_state(r->conn, CONN1_ANSWER);
     enum MHD_Result ok = MHD_queue_response(r->mhd, (unsigned)res->status, out);
     MHD_destroy_response(out);
     return ok;

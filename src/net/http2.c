@@ -142,7 +142,7 @@ static void on_tick(LoopTick *tick, int64_t now_ns) {
     }
     for (Stream2 *st = c->streams, *next; st; st = next) {
         next = st->next;
-        if (now_ns - st->since_ns > (int64_t)s->opts.body_timeout_ms * 1000000) stream2_time_out(st);
+        stream2_check_time(st, now_ns);
     }
     if (atomic_load(&s->draining) && !c->goaway) {
         c->goaway = true;

@@ -18,7 +18,7 @@ typedef struct Stream2 {
     Exchange *x;
     Str method, path;
     size_t header_bytes, body_off, discarded;
-    int64_t since_ns;
+    int64_t since_ns; /* the head's begin, then the answer's */
     bool too_big, head_done, request_done, replied, deferred;
 } Stream2;
 
@@ -48,6 +48,7 @@ void conn2_close(Conn2 *c);
 /* --- http2_stream.c --- */
 void http2_set_callbacks(nghttp2_session_callbacks *cb);
 void stream2_free(Stream2 *st); /* forgets st, or leaves it to the worker that has its exchange */
-void stream2_time_out(Stream2 *st);
+/* Ends what takes too long: a request's body, or the client's reading of the answer. */
+void stream2_check_time(Stream2 *st, int64_t now_ns);
 
 #endif

@@ -267,6 +267,7 @@ static void stream_reply(Stream2 *st) {
     HttpResponse *res = &x->res;
     ASSERT(st->conn && !st->replied);
     st->replied = true;
+    st->since_ns = clock_mono_ns();
     if (x->answered) reply_finish(x);
     char status[16], length[24], date[40];
     snprintf(status, sizeof(status), "%d", res->status);
@@ -286,8 +287,19 @@ static void stream_reply(Stream2 *st) {
     buf_done(&w.names);
 }
 
-void stream2_time_out(Stream2 *st) {
-    if (st->request_done || st->replied) return;
+void stream2_check_time(Stream2 *st, int64_t now_ns) {
+    const NetServerOptions *o = &st->conn->server->opts;
+    int64_t age_ms = (now_ns - st->since_ns) / 1000000;
+    if (st->replied) {
+        /* A window that stays shut keeps the answer in memory however lively the connection is otherwise. */
+        int64_t limit_ms = exchange_answer_limit_ms(st->x);
+        if (limit_ms == 0 || age_ms <= limit_ms) return;
+        atomic_fetch_add(&st->conn->server->stats.timeouts, 1);
+        nghttp2_submit_rst_stream(st->conn->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL);
+        st->since_ns = now_ns;
+        return;
+    }
+    if (st->request_done || age_ms <= (int64_t)o->body_timeout_ms) return;
     atomic_fetch_add(&st->conn->server->stats.timeouts, 1);
     if (!st->head_done) st->head_done = true;
     if (!st->x->answered) exchange_fail(st->x, ERR_TIMEOUT, 408, "request body took too long");

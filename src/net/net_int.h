@@ -7,6 +7,7 @@
 #define MEERKAT_NET_NET_INT_H
 
 #include "base/vec.h"
+#include "codec/compress.h"
 #include "net/server.h"
 #include "sys/thread.h"
 
@@ -51,6 +52,7 @@ struct NetServer {
     atomic_bool draining, closing; /* closing: connections of the loops end at their next tick */
     atomic_uint next_loop;
     atomic_size_t connections, body_bytes, exchanges;
+    atomic_size_t answer_bytes; /* answers made and not yet taken by their clients */
     struct {
         _Atomic uint64_t requests, responses_4xx, responses_5xx, connections, connections_refused, bytes_in, bytes_out;
         _Atomic uint64_t protocol_errors, timeouts, overloaded;
@@ -74,6 +76,8 @@ typedef struct Exchange {
     bool grpc, answered, finished, needs_slow_auth, running;
     atomic_bool gone; /* the client has left; a stream should end */
     size_t bytes_out;
+    size_t answer_bytes;  /* counted in the server's */
+    size_t decoded_bytes; /* counted in the server's body_bytes */
     HttpWaker *waker;
     void (*on_done)(struct Exchange *x);       /* on the worker: res is complete */
     void (*resume_stream)(struct Exchange *x); /* any thread: pull the body again */
@@ -94,7 +98,12 @@ ErrCode exchange_fail(Exchange *x, ErrCode code, int http_status, const char *fm
 /* Next piece of a streaming body, see HttpBodyFn; WAIT only after the waker has been armed. suspend (may be NULL)
  * runs under the waker's lock, so that a wake cannot fall between WAIT and it. */
 ptrdiff_t exchange_pull(Exchange *x, char *buf, size_t max, void (*suspend)(Exchange *x));
+/* How long the client may take to receive a whole answer: the idle time, and more for a long one. 0: no limit. */
+int64_t exchange_answer_limit_ms(const Exchange *x);
 void exchange_free(Exchange *x); /* counts, reports, releases; not while a worker has it */
+/* As decompress, into the request's arena; what is large is counted with the bodies in memory. ERR_UNAVAILABLE when it
+ * does not fit there. */
+ErrCode http_decompress(HttpRequest *req, Encoding enc, Str in, size_t max_bytes, Str *ret, Err *reterr);
 /* --- stream.c --- */
 void exchange_waker_detach(Exchange *x);
 HttpWaker *exchange_waker_ref(Exchange *x);
