@@ -89,7 +89,10 @@ static ErrCode configure(sqlite3 *conn, Err *reterr) {
     sqlite3_busy_timeout(conn, 2000);
     sqlite3_db_config(conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_limit(conn, SQLITE_LIMIT_LENGTH, 64 << 20);
-    static const char setup[] = "PRAGMA journal_mode = WAL;"
+    /* The data directory has one owner, so the index of the write-ahead log may live in memory: then a full disk does not
+     * keep the database, and with it the server, from being opened. */
+    static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
+                                "PRAGMA journal_mode = WAL;"
                                 "PRAGMA synchronous = FULL;"
                                 "PRAGMA foreign_keys = ON;"
                                 "PRAGMA trusted_schema = OFF;"

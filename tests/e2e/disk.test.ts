@@ -10,7 +10,6 @@ import { gaugeRequest, logsRequest, post, tracesRequest } from "./lib/otlp";
 import { eventually, Server, sleep } from "./lib/server";
 
 const SIZE_MB = 24, BALLAST_MB = 8, REFUSALS = 8;
-const METADATA_BYTES = 256 << 10; // the database of users and dashboards does not open without a few pages of its own
 const RETRYABLE = [429, 502, 503, 504]; // OTLP/HTTP: "retryable response codes"
 const disk = mkdtempSync(join(tmpdir(), "meerkat-disk-"));
 const ballast = join(disk, "ballast");
@@ -145,12 +144,10 @@ it("refuses what does not fit, keeps what it took, goes on when there is room", 
   await server.stop();
 });
 
-it("starts on a disk without room for data, answers from it, and stops well", { skip }, async () => {
-  writeFileSync(ballast, Buffer.alloc(METADATA_BYTES, 1));
+it("starts on a disk without any room, answers from it, and stops well", { skip }, async () => {
   let server = await start();
   await fill(server);
   await server.kill9();
-  rmSync(ballast);
   server = await start();
   await check(server);
   for (const s of signals) await send(server, s);
