@@ -447,6 +447,7 @@ static void get_dependencies(void *ctx, HttpRequest *req, HttpResponse *res) {
     put_head(&w);
     json_begin_array(&w);
     for (size_t i = 0; i < n; i++) {
+        if (str_eq(v[i].parent, v[i].child)) continue; /* Jaeger shows calls between services only */
         json_begin_object(&w);
         json_key_lit(&w, "parent");
         json_str(&w, v[i].parent);
