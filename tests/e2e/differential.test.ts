@@ -177,6 +177,18 @@ it("remote read gives the same message", { skip }, async () => {
   assert.equal(ours.status, theirs.status);
 });
 
+it("a Prometheus without data reads Meerkat's", { skip }, async () => {
+  const reader = await Prometheus.start(`remote_read: [{url: "${server.url("prometheus", "/api/v1/read")}", read_recent: true}]\n`);
+  try {
+    for (const query of ["sum by (job) (rate(http_requests_total[5m]))", "topk(3, temperature_celsius)", "count({job='db'})", "odd"]) {
+      const path = `/api/v1/query?${params({ query, time: at(47) })}`;
+      assert.equal(judge([await ask(reader.url(path)), await ask(server.url("prometheus", path))]), undefined, query);
+    }
+  } finally {
+    await reader.stop();
+  }
+});
+
 it("after a restart, from disk: the hand-written ones again", { skip }, async () => {
   await server.stop();
   server = await startServer();
