@@ -74,7 +74,7 @@ bool command_option(int argc, char **argv, int *i, const char *name, const char 
 
 static void put_overview(FILE *out) {
     fputs(
-        "Meerkat: metrics, logs, traces and alerts in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n",
+        "Meerkat: metrics, logs and traces in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n",
         out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
