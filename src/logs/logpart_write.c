@@ -68,10 +68,22 @@ static int cmp_rows(const void *a, const void *b) {
     return c ? c : log_metadata_cmp(x->metadata, y->metadata);
 }
 
-static bool is_sorted(const LogPartRow *rows, size_t n) {
-    for (size_t i = 1; i < n; i++)
-        if (cmp_rows(&rows[i - 1], &rows[i]) > 0) return false;
-    return true;
+static bool same_place(const LogPartRow *a, const LogPartRow *b) {
+    return a->stream == b->stream && a->t_ns == b->t_ns;
+}
+
+/* Mostly they are in order of stream and time already: then only rows that share both are to be sorted. */
+static void sort_slice(LogPartRow *rows, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        const LogPartRow *x = &rows[i - 1], *y = &rows[i];
+        if (x->stream < y->stream || (x->stream == y->stream && x->t_ns <= y->t_ns)) continue;
+        qsort(rows, n, sizeof *rows, cmp_rows);
+        return;
+    }
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && same_place(&rows[i], &rows[end]);) end++;
+        if (end - i > 1) qsort(rows + i, end - i, sizeof *rows, cmp_rows);
+    }
 }
 
 static void take_shape(LogPartWriter *w, const LogShape *shape) {
@@ -111,7 +123,7 @@ static ErrCode write_row(LogPartWriter *w, const LogPartRow *r, Err *reterr) {
 
 ErrCode logpart_writer_slice(LogPartWriter *w, LogPartRow *rows, size_t n, Err *reterr) {
     take_shape(w, NULL); /* the last slice's shapes may be gone */
-    if (!is_sorted(rows, n)) qsort(rows, n, sizeof *rows, cmp_rows);
+    sort_slice(rows, n);
     for (size_t i = 0; i < n; i++) {
         ASSERT(rows[i].stream < w->n_streams);
         if (i > 0 && cmp_rows(&rows[i - 1], &rows[i]) == 0) continue;

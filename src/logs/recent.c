@@ -27,7 +27,6 @@ static int cmp_u64(const void *a, const void *b) {
 }
 
 void recent_add(LogRecent *r, LogRecentSet set) {
-    if (set.n > 0) qsort(set.hashes, set.n, sizeof *set.hashes, cmp_u64);
     LogRecentSet dropped[LOG_RECENT_SETS];
     size_t n_dropped = 0;
     mutex_lock(&r->lock);
@@ -64,11 +63,17 @@ int64_t recent_stream_max(LogRecent *r, uint64_t stream_hash) {
     return max_t;
 }
 
+static bool set_has(LogRecentSet *set, uint64_t hash) {
+    if (set->n == 0) return false;
+    if (!set->sorted) qsort(set->hashes, set->n, sizeof *set->hashes, cmp_u64);
+    set->sorted = true;
+    return bsearch(&hash, set->hashes, set->n, sizeof hash, cmp_u64) != NULL;
+}
+
 bool recent_has(LogRecent *r, uint64_t row_hash) {
     bool found = false;
     mutex_lock(&r->lock);
-    for (size_t i = 0; i < r->n && !found; i++)
-        found = r->sets[i].n > 0 && bsearch(&row_hash, r->sets[i].hashes, r->sets[i].n, sizeof row_hash, cmp_u64);
+    for (size_t i = 0; i < r->n && !found; i++) found = set_has(&r->sets[i], row_hash);
     mutex_unlock(&r->lock);
     return found;
 }

@@ -7,8 +7,9 @@
 #include "sys/thread.h"
 
 typedef struct LogRecentSet {
-    uint64_t *hashes; /* sorted */
+    uint64_t *hashes;
     size_t n;
+    bool sorted;        /* once somebody asked: mostly nobody does */
     U64Map *stream_max; /* stream hash -> newest time, as uint64_t */
 } LogRecentSet;
 

@@ -32,9 +32,44 @@ typedef struct HeadRef {
     uint32_t stream;
 } HeadRef;
 
-static int cmp_refs(const void *a, const void *b) {
-    int64_t x = ((const HeadRef *)a)->t_ns, y = ((const HeadRef *)b)->t_ns;
-    return (x > y) - (x < y);
+#define DIGIT_BITS 11
+
+static bool refs_sorted(const HeadRef *v, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (v[i].t_ns < v[i - 1].t_ns) return false;
+    return true;
+}
+
+static void sort_by_digit(const HeadRef *in, HeadRef *out, size_t n, uint64_t base, unsigned shift) {
+    const uint64_t mask = (1u << DIGIT_BITS) - 1;
+    size_t at[1 << DIGIT_BITS] = {0}, sum = 0;
+    for (size_t i = 0; i < n; i++) at[((uint64_t)in[i].t_ns - base) >> shift & mask]++;
+    for (size_t d = 0; d <= mask; d++) {
+        size_t count = at[d];
+        at[d] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++) out[at[((uint64_t)in[i].t_ns - base) >> shift & mask]++] = in[i];
+}
+
+/* By time, stable, in place of v: as many passes as the span of times needs. */
+static void sort_refs(HeadRef *v, size_t n) {
+    if (refs_sorted(v, n)) return;
+    int64_t min_t = v[0].t_ns, max_t = v[0].t_ns;
+    for (size_t i = 1; i < n; i++) {
+        min_t = MIN(min_t, v[i].t_ns);
+        max_t = MAX(max_t, v[i].t_ns);
+    }
+    uint64_t base = (uint64_t)min_t, span = (uint64_t)max_t - base;
+    HeadRef *tmp = mem_alloc_array(n, sizeof *tmp), *in = v, *out = tmp;
+    for (unsigned shift = 0; shift < 64 && span >> shift; shift += DIGIT_BITS) {
+        sort_by_digit(in, out, n, base, shift);
+        HeadRef *swap = in;
+        in = out;
+        out = swap;
+    }
+    if (in != v) memcpy(v, in, n * sizeof *v);
+    mem_free(tmp);
 }
 
 static int cmp_streams(const void *a, const void *b) {
@@ -46,6 +81,7 @@ typedef struct Flush {
     HeadStream **streams; /* by labels */
     Labels *labels;       /* of the part being written */
     uint32_t *number;     /* stream -> number in the part + 1 */
+    uint32_t *at;         /* per stream of the part: where its next row of the slice goes */
     size_t n_streams;
     HeadRef *rows; /* by time */
     size_t n_rows;
@@ -66,6 +102,7 @@ static void flush_init(Flush *f, Store *s, LogHead *h) {
     f->streams = mem_alloc_array(h->streams.n + 1, sizeof *f->streams);
     f->labels = mem_alloc_array(h->streams.n + 1, sizeof *f->labels);
     f->number = mem_alloc_array(h->streams.n + 1, sizeof *f->number);
+    f->at = mem_alloc_array(h->streams.n + 1, sizeof *f->at);
     f->rows = mem_alloc_array(h->rows + 1, sizeof *f->rows);
     f->slice = mem_alloc_array(LOG_SLICE_ROWS, sizeof *f->slice);
     if (h->streams.n > 0) memcpy(f->streams, h->streams.v, h->streams.n * sizeof *f->streams);
@@ -75,13 +112,14 @@ static void flush_init(Flush *f, Store *s, LogHead *h) {
         f->n_rows += put_chain(f->rows + f->n_rows, &f->streams[i]->late, i);
     }
     ASSERT(f->n_rows == h->rows);
-    qsort(f->rows, f->n_rows, sizeof *f->rows, cmp_refs);
+    if (f->n_rows > 0) sort_refs(f->rows, f->n_rows);
 }
 
 static void flush_done(Flush *f) {
     mem_free(f->streams);
     mem_free(f->labels);
     mem_free(f->number);
+    mem_free(f->at);
     mem_free(f->rows);
     mem_free(f->slice);
 }
@@ -98,15 +136,30 @@ static size_t number_streams(Flush *f, const HeadRef *rows, size_t n) {
     return used;
 }
 
-static ErrCode flush_slices(Flush *f, LogPartWriter *w, const HeadRef *rows, size_t n, Err *reterr) {
+/* Rows come by time and go by stream, then time. */
+static void fill_slice(Flush *f, const HeadRef *rows, size_t n, size_t n_streams) {
+    memset(f->at, 0, n_streams * sizeof *f->at);
+    for (size_t i = 0; i < n; i++) f->at[f->number[rows[i].stream] - 1]++;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < n_streams; i++) {
+        uint32_t count = f->at[i];
+        f->at[i] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const HeadRow *r = rows[i].row;
+        uint32_t stream = f->number[rows[i].stream] - 1;
+        f->slice[f->at[stream]++] = (LogPartRow){r->t_ns, stream, head_row_line(r), head_row_metadata(r)};
+    }
+}
+
+static ErrCode flush_slices(Flush *f, LogPartWriter *w, const HeadRef *rows, size_t n, size_t n_streams, Err *reterr) {
     for (size_t i = 0; i < n;) {
-        size_t k = 0, bytes = 0;
-        for (; i < n && k < LOG_SLICE_ROWS && bytes < LOG_SLICE_BYTES; i++, k++) {
-            const HeadRow *r = rows[i].row;
-            f->slice[k] = (LogPartRow){r->t_ns, f->number[rows[i].stream] - 1, head_row_line(r), head_row_metadata(r)};
-            bytes += r->line_n + r->values_n;
-        }
-        ErrCode rc = logpart_writer_slice(w, f->slice, k, reterr);
+        size_t first = i, bytes = 0;
+        for (; i < n && i - first < LOG_SLICE_ROWS && bytes < LOG_SLICE_BYTES; i++)
+            bytes += rows[i].row->line_n + rows[i].row->values_n;
+        fill_slice(f, rows + first, i - first, n_streams);
+        ErrCode rc = logpart_writer_slice(w, f->slice, i - first, reterr);
         if (rc) return rc;
     }
     return OK;
@@ -119,7 +172,7 @@ static ErrCode flush_day(Flush *f, const HeadRef *rows, size_t n, Output *out, E
     LogPartWriter *w;
     ErrCode rc = logpart_writer_create(f->s->fs, path, LEVEL_FLUSH, f->labels, n_streams, &w, reterr);
     if (rc) return rc;
-    rc = flush_slices(f, w, rows, n, reterr);
+    rc = flush_slices(f, w, rows, n, n_streams, reterr);
     if (rc == OK) rc = logpart_writer_finish(w, &info, reterr);
     logpart_writer_free(w);
     if (rc == OK) vec_push(&out->parts, info);
