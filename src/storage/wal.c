@@ -3,6 +3,7 @@
 
 #include "codec/compress.h"
 #include "codec/crc.h"
+#include "sys/clock.h"
 #include "sys/random.h"
 
 #include <inttypes.h>
@@ -14,6 +15,11 @@
 #define OFFSET_MAX ((uint64_t)3 << 30) /* offsets are 32 bits of a position */
 #define COMPRESS_MIN_BYTES 256
 #define COMPRESS_LEVEL (-1)
+/* Compression may take this share of the time (one in so many) and so much at once. It saves the disk two thirds of the
+ * writes, but it costs about as much as all else that is done to a record here. A log that grows by up to some
+ * 20 MB/s is compressed whole; of a faster one, or on a machine that is busy, only a part. */
+#define COMPRESS_TIME_SHARE 32
+#define COMPRESS_BURST_NS INT64_C(10000000)
 
 struct Wal {
     Fs *fs;
@@ -29,6 +35,8 @@ struct Wal {
     bool unsynced;           /* something is written and not synced */
     Buf pending;             /* frames appended and not written */
     Buf compressed;          /* scratch */
+    int64_t compress_ns;     /* left to spend */
+    int64_t compress_at_ns;  /* when that was reckoned */
     uint64_t next_number;    /* never used before, not even by a failed attempt */
     uint64_t tail, tail_end; /* last segment with records before `file`, and how much of it counts */
     bool recovered;          /* tail was cut at open: said in the next header */
@@ -206,6 +214,27 @@ static void put_frame(Wal *wal, uint8_t type, uint8_t flags, size_t raw_bytes, S
     buf_put_str(b, stored);
 }
 
+static bool may_compress(Wal *wal) {
+    int64_t now = clock_mono_ns(), earned = MAX(now - wal->compress_at_ns, 0) / COMPRESS_TIME_SHARE;
+    wal->compress_at_ns = now;
+    wal->compress_ns = MIN(wal->compress_ns + earned, COMPRESS_BURST_NS);
+    return wal->compress_ns > 0;
+}
+
+/* The payload as it is to be stored: compressed when that is worth it. */
+static Str compress_payload(Wal *wal, Str payload, uint8_t *ret_flags) {
+    *ret_flags = 0;
+    if (payload.n < COMPRESS_MIN_BYTES || !may_compress(wal)) return payload;
+    buf_clear(&wal->compressed);
+    zstd_block_encode(payload, COMPRESS_LEVEL, &wal->compressed);
+    int64_t now = clock_mono_ns();
+    wal->compress_ns -= MAX(now - wal->compress_at_ns, 0);
+    wal->compress_at_ns = now;
+    if (wal->compressed.n >= payload.n - payload.n / 16) return payload;
+    *ret_flags = WAL_FLAG_ZSTD;
+    return buf_str(&wal->compressed);
+}
+
 ErrCode wal_append(Wal *wal, uint8_t type, Str payload, WalPos *ret_pos, Err *reterr) {
     if (payload.n > wal->record_bytes_max)
         return err_set(reterr, ERR_TOO_LARGE, "record of %zu bytes is larger than the log's limit of %zu", payload.n,
@@ -215,16 +244,8 @@ ErrCode wal_append(Wal *wal, uint8_t type, Str payload, WalPos *ret_pos, Err *re
     uint64_t at = wal->end + wal->pending.n;
     if (at + payload.n > OFFSET_MAX)
         return err_set(reterr, ERR_OVERLOADED, "too much is waiting to be written to the log");
-    Str stored = payload;
-    uint8_t flags = 0;
-    if (payload.n >= COMPRESS_MIN_BYTES) {
-        buf_clear(&wal->compressed);
-        zstd_block_encode(payload, COMPRESS_LEVEL, &wal->compressed);
-        if (wal->compressed.n < payload.n - payload.n / 16) {
-            stored = buf_str(&wal->compressed);
-            flags = WAL_FLAG_ZSTD;
-        }
-    }
+    uint8_t flags;
+    Str stored = compress_payload(wal, payload, &flags);
     put_frame(wal, type, flags, payload.n, stored);
     if (ret_pos) *ret_pos = wal->number << 32 | at;
     return OK;
@@ -342,6 +363,8 @@ ErrCode wal_open(Fs *fs, const char *dir, const WalOptions *opts, WalPos from, W
     if (rc != OK) return rc;
     Wal *wal = NEW(Wal);
     wal->fs = fs;
+    wal->compress_ns = COMPRESS_BURST_NS;
+    wal->compress_at_ns = clock_mono_ns();
     ASSERT(strlen(dir) + WAL_NAME_MAX < FS_PATH_MAX);
     memcpy(wal->dir, dir, strlen(dir) + 1);
     uint64_t segment_bytes = opts && opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
