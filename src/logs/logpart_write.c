@@ -15,6 +15,7 @@ struct LogPartWriter {
     StreamCount *counts;
     const LogShape *shape; /* of the row before */
     VEC(WideField) fields; /* as many as the shape has, after the line: names and constants are in place */
+    VEC(uint32_t) varying; /* fields of the shape that are not constant */
     uint64_t rows;
     int64_t min_t, max_t;
 };
@@ -42,6 +43,7 @@ LogPartWriter *logpart_writer_free(LogPartWriter *w) {
     wide_writer_free(w->wide);
     mem_free(w->counts);
     vec_done(&w->fields);
+    vec_done(&w->varying);
     mem_free(w);
     return NULL;
 }
@@ -89,18 +91,20 @@ static void sort_slice(LogPartRow *rows, size_t n) {
 static void take_shape(LogPartWriter *w, const LogShape *shape) {
     w->shape = shape;
     w->fields.n = 1;
-    for (size_t i = 0; shape && i < shape->n; i++)
+    vec_clear(&w->varying);
+    for (uint32_t i = 0; shape && i < shape->n; i++) {
         vec_push(&w->fields, (WideField){shape->fields[i].key, wide_of_attr(&shape->fields[i].value)});
+        if (!shape->fields[i].is_const) vec_push(&w->varying, i);
+    }
 }
 
 static bool take_values(LogPartWriter *w, LogMetadata md) {
     if (md.shape != w->shape) take_shape(w, md.shape);
     Cursor c = cursor_of(md.values);
-    for (size_t i = 0; md.shape && i < md.shape->n; i++) {
-        if (md.shape->fields[i].is_const) continue;
-        AttrValue v = md.shape->fields[i].value;
+    vec_foreach(uint32_t, i, &w->varying) {
+        AttrValue v = md.shape->fields[*i].value;
         log_value_take(&c, &v);
-        w->fields.v[i + 1].value = wide_of_attr(&v);
+        w->fields.v[*i + 1].value = wide_of_attr(&v);
     }
     return !c.bad;
 }

@@ -245,22 +245,27 @@ bool log_decoder_init(LogDecoder *d, Str payload) {
     return cursor_u8(&d->c) == PAYLOAD_VERSION && !d->c.bad;
 }
 
+static inline uint64_t take_uvarint(Cursor *c) {
+    if (LIKELY(c->p < c->end && *c->p < 0x80)) return *c->p++;
+    return cursor_uvarint(c);
+}
+
 LogItemKind log_decoder_next(LogDecoder *d, LogItem *ret) {
     if (cursor_left(&d->c) == 0) return d->c.bad ? LOG_ITEM_BAD : LOG_ITEM_END;
-    uint64_t tag = cursor_uvarint(&d->c);
+    uint64_t tag = take_uvarint(&d->c);
     if (tag < 2) {
         ret->key = cursor_lenstr(&d->c);
         if (d->c.bad) return LOG_ITEM_BAD;
         (*(tag == 0 ? &d->n_streams : &d->n_shapes))++;
         return tag == 0 ? LOG_ITEM_STREAM : LOG_ITEM_SHAPE;
     }
-    uint64_t shape = cursor_uvarint(&d->c);
+    uint64_t shape = take_uvarint(&d->c);
     if (tag - 2 >= d->n_streams || shape > d->n_shapes) return LOG_ITEM_BAD;
     ret->stream = (uint32_t)(tag - 2);
     ret->shape = (uint32_t)shape;
     d->t_ns = (int64_t)((uint64_t)d->t_ns + (uint64_t)cursor_svarint(&d->c));
     ret->t_ns = d->t_ns;
-    uint64_t line_n = cursor_uvarint(&d->c), values_n = cursor_uvarint(&d->c);
+    uint64_t line_n = take_uvarint(&d->c), values_n = take_uvarint(&d->c);
     if (d->c.bad || line_n > UINT32_MAX || values_n > UINT32_MAX) return LOG_ITEM_BAD;
     ret->line = cursor_bytes(&d->c, line_n);
     ret->values = cursor_bytes(&d->c, values_n);

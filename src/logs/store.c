@@ -49,9 +49,16 @@ static ErrCode replay_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
     return log_head_apply(s->active, bytes, payload.n, NULL, &s->recent, &rows, &duplicates);
 }
 
+/* Heads keep payloads: what the buffer has to spare would stay with them. */
+static char *take_bytes(Buf *payload, size_t *ret_n) {
+    size_t spare = payload->cap - payload->n;
+    char *bytes = buf_take(payload, ret_n);
+    return spare > *ret_n / 8 ? mem_realloc_array(bytes, *ret_n, 1) : bytes;
+}
+
 static ErrCode submit(Store *s, Buf *payload, LogAppendResult *ret, Err *reterr) {
     AppendItem item = {0};
-    item.bytes = buf_take(payload, &item.n);
+    item.bytes = take_bytes(payload, &item.n);
     ErrCode rc = commit_submit(s->commit, LOG_WAL_ROWS, str_of(item.bytes, item.n), &item, reterr);
     if (!item.taken) mem_free(item.bytes);
     ret->rows += item.rows;
