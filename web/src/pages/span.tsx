@@ -33,6 +33,9 @@ function Tags({ title, tags, open = true }: { title: string; tags: JaegerTag[]; 
   );
 }
 
+/** '["stop"]', as Jaeger's JSON has lists, -> "stop". */
+const words = (value: unknown) => (typeof value === 'string' && value.startsWith('[') ? value.replace(/[[\]"]/g, '').replaceAll(',', ', ') : value);
+
 /** What a call of a model cost and gave, by the semantic conventions of gen_ai. */
 function Model({ tags }: { tags: JaegerTag[] | undefined }) {
   const get = (...keys: string[]) => keys.map((k) => tagValue(tags, k)).find((v) => v !== undefined);
@@ -43,7 +46,7 @@ function Model({ tags }: { tags: JaegerTag[] | undefined }) {
   const facts: [string, unknown][] = [
     ['Model', model], ['Provider', get('gen_ai.provider.name', 'gen_ai.system')], ['Operation', get('gen_ai.operation.name')],
     ['Input tokens', input === undefined ? undefined : formatExact(Number(input))], ['Output tokens', output === undefined ? undefined : formatExact(Number(output))],
-    ['Finished', get('gen_ai.response.finish_reasons')],
+    ['Finished', words(get('gen_ai.response.finish_reasons'))],
   ];
   return <ul class="model">{facts.filter(([, v]) => v !== undefined).map(([k, v]) => <li key={k}><span>{k}</span><b>{String(v)}</b></li>)}</ul>;
 }
