@@ -431,7 +431,7 @@ static void *parse_infix(void *ctx, void *left_node, const PrattInfix *op) {
 
 static void too_deep(void *ctx) {
     LqParser *p = ctx;
-    lq_fail_at(p, p->tok.span, "the query is nested too deeply");
+    lq_fail_at(p, p->tok.span, "the query is nested too deeply or has too many operators");
 }
 
 static const PrattSyntax pratt_syntax = {

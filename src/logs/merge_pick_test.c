@@ -18,17 +18,28 @@ typedef struct Case {
     size_t first, n; /* to be merged */
 } Case;
 
+#define SIXTEEN "eeeeeeeeeeeeeeee"
+
 static const Case cases[] = {
-    {"", 0, 0}, {"a", 0, 0}, {"aaaaaaa", 0, 0}, {"aaaaaaaa", 0, 8}, {"eaaaaaaaa", 1, 8}, {"aaaaaaaaaaaa", 0, 12},
+    {"", 0, 0},
+    {"a", 0, 0},
+    {"aaaaaaa", 0, 0},
+    {"aaaaaaaa", 0, 8},
+    {"eaaaaaaaa", 1, 8},
+    {"aaaaaaaaaaaa", 0, 12},
     {"aaaa.aaaa", 0, 4}, /* the first day is over: few are enough */
-    {"aa.aaaa", 0, 0}, {"aaaa!aaaaa", 0, 0}, {"a!aaaaaaaaa", 1, 9}, {"eeeeeee", 0, 0}, {"eeeeeeee", 0, 8},
-    {"gggggggggg", 0, 0}, /* 64 MB each: eight are too much for one part */
+    {"cccccccc", 0, 8},
+    {"eeeeeeee", 0, 0}, /* large ones are left alone */
+    {"eaaaeaaaaaaaae", 5, 8},
+    {SIXTEEN SIXTEEN SIXTEEN SIXTEEN, 0, 0},
+    {SIXTEEN SIXTEEN SIXTEEN SIXTEEN "e", 0, 16}, /* unless there are many */
+    {SIXTEEN SIXTEEN SIXTEEN SIXTEEN "gggggggggggg.g", 0, 16},
 };
 
 static void test_pick(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        PartRef parts[64] = {0};
+        PartRef parts[128] = {0};
         uint64_t skip[8];
         size_t n = 0, n_skip = 0, first = 0;
         int64_t day = 1000;

@@ -8,7 +8,7 @@
 #define PAYLOAD_VERSION 2
 /* Fewer rows than this do not make a value a constant: shapes with constants are seldom seen again in other payloads,
  * those without are shared by the whole head. */
-#define CONST_ROWS_MIN 8
+#define CONST_ROWS_MIN 24
 
 void log_stream_key_encode(Buf *out, Labels l) {
     buf_put_uvarint(out, l.n);
