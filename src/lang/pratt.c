@@ -27,6 +27,11 @@ void *pratt_parse(Pratt *p, unsigned min_bp) {
     while (left) {
         const PrattInfix *op = pratt_find(s, s->peek(p->ctx));
         if (!op || op->left_bp < min_bp) break;
+        if (++p->operators > PRATT_OPERATORS_MAX) {
+            s->too_deep(p->ctx);
+            left = NULL;
+            break;
+        }
         DASSERT(op->left_bp > 0 && op->right_bp >= op->left_bp);
         left = s->infix(p->ctx, left, op);
     }

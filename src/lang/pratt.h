@@ -9,6 +9,8 @@
 #include "base/base.h"
 
 #define PRATT_DEPTH_MAX 64
+/* Operators in one expression: a chain of left-binding ones makes a tree as deep as it is long, which evaluators walk. */
+#define PRATT_OPERATORS_MAX 2000
 
 typedef struct PrattInfix {
     int op;                    /* the language's token id, as peek gives it */
@@ -25,14 +27,14 @@ typedef struct PrattSyntax {
     /* The current token is op. Consumes it with its modifiers, calls pratt_parse(p, op->right_bp) for the right
      * side, and gives the node; NULL on error. */
     void *(*infix)(void *ctx, void *left, const PrattInfix *op);
-    /* Called once when PRATT_DEPTH_MAX is reached; reports the error. */
+    /* Called once when PRATT_DEPTH_MAX or PRATT_OPERATORS_MAX is reached; reports the error. */
     void (*too_deep)(void *ctx);
 } PrattSyntax;
 
 typedef struct Pratt {
     const PrattSyntax *syntax;
     void *ctx;
-    unsigned depth;
+    unsigned depth, operators;
 } Pratt;
 
 /* An expression whose operators bind at least as strongly as min_bp (0: all). NULL on error. */

@@ -528,7 +528,7 @@ describe("query bombs", () => {
 // A chain of operators that bind to the left is as deep a tree as brackets would make; each case has a server of its own.
 describe("endless chains", () => {
   for (const [what, query] of [["sums", "1" + "+1".repeat(100_000)], ["unions", "up" + " or up".repeat(100_000)]]) {
-    it(`survives ${what}`, { todo: "the parser limits the depth of brackets, not of chains" }, async () => {
+    it(`survives ${what}`, async () => {
       const alone = await Server.start();
       const body = new URLSearchParams({ query });
       const status = await fetch(alone.url("prometheus", "/api/v1/query"), { method: "POST", body, signal: AbortSignal.timeout(60_000) }).then((r) => r.status, () => 0);

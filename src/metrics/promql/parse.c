@@ -9,7 +9,9 @@ static int parse_peek(void *ctx) {
 
 static void parse_too_deep(void *ctx) {
     PqlParser *p = ctx;
-    lang_fail_code(&p->err, ERR_TOO_LARGE, p->cur.span, "expression is nested deeper than %d levels", PRATT_DEPTH_MAX);
+    lang_fail_code(&p->err, ERR_TOO_LARGE, p->cur.span,
+        "expression is nested deeper than %d levels or has more than %d operators", PRATT_DEPTH_MAX,
+        PRATT_OPERATORS_MAX);
 }
 
 static void *parse_prefix(void *ctx);
