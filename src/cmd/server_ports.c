@@ -106,6 +106,7 @@ static void probe_only_ports(Server *s) {
     add_get(s, tempo, "/api/echo", handle_echo);
     add_get(s, zipkin, "/health", handle_ready);
     probe_routes(s, alertmanager);
+    dash_redirect_routes(s->dash, alertmanager, "/", NULL, 0); /* /#/alerts keeps its fragment */
 }
 
 static void ui_port(Server *s) {
