@@ -12,6 +12,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Read by jemalloc at start: what a burst needed goes back to the system within seconds, also when nothing allocates. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0";
+
 static const Command commands[] = {
     {"serve", "[--config FILE] [OPTIONS]", "run the server", NULL, cmd_serve},
     {"status", "[--json]", "ask every port of a running server",
