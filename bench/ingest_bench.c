@@ -1,12 +1,15 @@
-/* ingest_bench.c - OTLP requests through decoder and stores inside one process: items per CPU second, bytes per item.
+/* ingest_bench.c - OTLP and remote write requests through decoder and stores inside one process: items per CPU second,
+ * bytes per item.
  *
- * usage: ingest_bench [traces|logs|metrics|all] [items] [submitters] [directory]
+ * usage: ingest_bench [traces|logs|metrics|remote-write|all] [items] [submitters] [directory]
  * Requests are encoded beforehand, round by round; several threads then decode and append them as the server's ingest
  * workers do, with the stores' real log, synced before each acknowledgement. CPU time is that of the whole process
  * (user and system, all threads) less what the encoding of the requests took. Prints one JSON object per signal. */
+#include "codec/compress.h"
 #include "collect/otlp_decode.h"
 #include "ingest_requests.h"
 #include "logs/log_store.h"
+#include "metrics/api/remote_write.h"
 #include "metrics/metrics_store.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
@@ -21,7 +24,7 @@
 #define ROUND 100 /* requests; for metrics one per instance */
 #define SUBMITTERS_MAX 64
 
-typedef enum Signal { TRACES, LOGS, METRICS, SIGNALS } Signal;
+typedef enum Signal { TRACES, LOGS, METRICS, REMOTE_WRITE, SIGNALS } Signal;
 
 typedef struct Job {
     Signal signal;
@@ -76,9 +79,20 @@ static ErrCode submit_metrics(Job *j, Str proto, Arena *arena, OtlpRejects *reje
     return e || j->decode_only ? e : j->metrics->ops->append(j->metrics, &b, &r, err);
 }
 
+/* As it comes over the wire: snappy and all. */
+static ErrCode submit_remote_write(Job *j, Str body, Arena *arena, OtlpRejects *rejects, Err *err) {
+    MetricsBatch b = {.arena = arena};
+    MetricsAppendResult r;
+    Str proto;
+    ErrCode e = decompress(ENCODING_SNAPPY, body, 64u << 20, arena, &proto, err);
+    if (e == OK) e = remote_write_decode(proto, REMOTE_WRITE_1, &b, &rejects->count, err);
+    rejects->accepted = b.value.n;
+    return e || j->decode_only ? e : j->metrics->ops->append(j->metrics, &b, &r, err);
+}
+
 static void submit_one(Job *j, Str proto) {
     static ErrCode (*const submits[])(Job *, Str, Arena *, OtlpRejects *, Err *) = {
-        submit_traces, submit_logs, submit_metrics};
+        submit_traces, submit_logs, submit_metrics, submit_remote_write};
     for (;;) {
         Arena *arena = arena_create(ARENA_UNLIMITED); /* per request, as the server does */
         OtlpRejects rejects = {0};
@@ -112,6 +126,9 @@ static void encode_round(Job *j, Rng *rng, uint64_t round, int64_t t0_ns, uint64
         switch (j->signal) {
         case TRACES: bench_put_traces(b, rng, t0_ns + (int64_t)request * 100000000); break;
         case LOGS: bench_put_logs(b, rng, t0_ns + (int64_t)request * 10000000); break;
+        case REMOTE_WRITE:
+            bench_put_remote_write(b, rng, i, round + 1, t0_ns / 1000000 + (int64_t)round * BENCH_STEP_MS);
+            break;
         default: bench_put_metrics(b, rng, i, round + 1, t0_ns + (int64_t)round * BENCH_STEP_MS * 1000000);
         }
         *bytes += b->n;
@@ -203,7 +220,8 @@ static void measure_decoder(Job *j, Result *r) {
 }
 
 static void print_result(const Job *j, unsigned submitters, const Result *r) {
-    static const char *const names[] = {"traces", "logs", "metrics"}, *const items[] = {"spans", "records", "samples"};
+    static const char *const names[] = {"traces", "logs", "metrics", "remote-write"};
+    static const char *const items[] = {"spans", "records", "samples", "samples"};
     double n = (double)r->items;
     printf("{\"bench\": \"ingest\", \"signal\": \"%s\", \"item\": \"%s\", \"items\": %llu, \"submitters\": %u, "
            "\"items_per_cpu_s\": %.0f, \"items_per_wall_s\": %.0f, \"decode_ns_per_item\": %.0f, "
@@ -240,8 +258,8 @@ static void run_signal(Signal signal, uint64_t items, unsigned submitters, const
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[] = {"traces", "logs", "metrics"};
-    static const uint64_t defaults[] = {300000, 500000, 3000000};
+    static const char *const names[] = {"traces", "logs", "metrics", "remote-write"};
+    static const uint64_t defaults[] = {300000, 500000, 3000000, 5000000};
     Str which = argc > 1 ? str_cstr(argv[1]) : STR("all");
     uint64_t items = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
     unsigned submitters = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 8;
@@ -254,6 +272,7 @@ int main(int argc, char **argv) {
         if (one || str_eq_lit(which, "all")) run_signal((Signal)i, items ? items : defaults[i], submitters, parent);
     }
     if (!known)
-        (void)fprintf(stderr, "usage: ingest_bench [traces|logs|metrics|all] [items] [submitters] [directory]\n");
+        (void)fprintf(
+            stderr, "usage: ingest_bench [traces|logs|metrics|remote-write|all] [items] [submitters] [directory]\n");
     return known ? 0 : 2;
 }

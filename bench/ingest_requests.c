@@ -1,5 +1,6 @@
 #include "ingest_requests.h"
 
+#include "codec/compress.h"
 #include "codec/proto.h"
 
 #include <stdio.h>
@@ -261,4 +262,42 @@ void bench_put_metrics(Buf *out, Rng *rng, uint32_t instance, uint64_t step, int
     for (int i = 0; i < 4; i++) put_histogram(out, i, step, t_ns);
     proto_end(out, sm);
     proto_end(out, rm);
+}
+
+/* --- remote write --- */
+
+/* name="<prefix><number><suffix>" */
+static void put_label(Buf *b, Str name, const char *prefix, uint64_t v, const char *suffix) {
+    char text[64];
+    int n = snprintf(text, sizeof text, "%s%llu%s", prefix, (unsigned long long)v, suffix);
+    size_t label = proto_begin(b, 1);
+    proto_put_bytes(b, 1, name);
+    proto_put_bytes(b, 2, str_of(text, (size_t)n));
+    proto_end(b, label);
+}
+
+static void put_series(Buf *b, Rng *rng, uint32_t instance, uint32_t series, uint64_t step, int64_t t_ms) {
+    size_t ts = proto_begin(b, 1);
+    put_label(b, STR("__name__"), "app_metric_", series / 10, "_total");
+    put_label(b, STR("cluster"), "production-", instance % 3, "");
+    put_label(b, STR("code"), "", 200 + series % 10, "");
+    put_label(b, STR("instance"), "10.0.0.", instance, ":8080");
+    put_label(b, STR("job"), "llm-api-", instance % 7, "");
+    put_label(b, STR("method"), series % 2 ? "POST-" : "GET-", series % 4, "");
+    put_label(b, STR("model"), "gpt-4o-", series % 5, "");
+    put_label(b, STR("namespace"), "team-", instance % 11, "");
+    size_t sample = proto_begin(b, 2);
+    double gauge = (double)(rng_u64(rng) % 100000) / 100, noise = rng_f64(rng);
+    proto_put_f64(b, 1, series % 3 == 0 ? gauge : series % 3 == 1 ? (double)(step * (series + 3)) : noise);
+    proto_put_varint(b, 2, (uint64_t)t_ms);
+    proto_end(b, sample);
+    proto_end(b, ts);
+}
+
+void bench_put_remote_write(Buf *out, Rng *rng, uint32_t instance, uint64_t step, int64_t t_ms) {
+    Buf raw = {0};
+    for (uint32_t i = 0; i < BENCH_SAMPLES; i++) put_series(&raw, rng, instance, i, step, t_ms);
+    ErrCode r = compress(ENCODING_SNAPPY, buf_str(&raw), 0, out);
+    ASSERT(r == OK);
+    buf_done(&raw);
 }

@@ -17,5 +17,8 @@ void bench_put_traces(Buf *out, Rng *rng, int64_t t_ns);
 void bench_put_logs(Buf *out, Rng *rng, int64_t t_ns);
 /* One export of one instance. step counts its exports: counters and histograms grow with it. */
 void bench_put_metrics(Buf *out, Rng *rng, uint32_t instance, uint64_t step, int64_t t_ns);
+/* Remote write 1.0 of one instance, snappy-compressed: BENCH_SAMPLES series with 8 labels, one sample each; a third
+ * gauges with two decimals, a third counters, a third full-precision noise. */
+void bench_put_remote_write(Buf *out, Rng *rng, uint32_t instance, uint64_t step, int64_t t_ms);
 
 #endif
