@@ -9,6 +9,8 @@ typedef struct Decoder {
     RemoteWriteVersion version;
     AVEC(Str) symbols;
     AVEC(Label) labels; /* of the series being read */
+    Str wire_labels;    /* their bytes where they lie together (1.0), for hashing in one go; p == NULL: they do not */
+    Labels previous;    /* of the last good series as they came: what is the same needs no second look */
     uint64_t skipped;
     Err *err;
     ErrCode rc;
@@ -173,6 +175,18 @@ static bool read_label(Decoder *d, Str bytes) {
     return check(d, &r) && (avec_push(d->arena, &d->labels, l) || no_memory(d));
 }
 
+/* Extends wire_labels by the label message just read, when nothing but its own head lies between. */
+static void extend_wire_labels(Decoder *d, Str label) {
+    const char *end = d->wire_labels.p ? d->wire_labels.p + d->wire_labels.n : NULL;
+    if (d->labels.n == 1) {
+        d->wire_labels = label;
+    } else if (end && label.p > end && label.p - end <= 3 && label.n < 1u << 14) {
+        d->wire_labels.n = (size_t)(label.p + label.n - d->wire_labels.p);
+    } else {
+        d->wire_labels = STR_NULL;
+    }
+}
+
 static bool read_label_refs(Decoder *d, const ProtoField *f) {
     Varints refs = {0};
     if (!put_varints(d, f, &refs)) return false;
@@ -183,6 +197,12 @@ static bool read_label_refs(Decoder *d, const ProtoField *f) {
         if (!avec_push(d->arena, &d->labels, l)) return no_memory(d);
     }
     return true;
+}
+
+static bool label_good(const Label *l) { return l->name.n > 0 && str_is_utf8(l->name) && str_is_utf8(l->value); }
+
+static bool label_same(const Label *a, const Label *b) {
+    return str_eq(a->name, b->name) && str_eq(a->value, b->value);
 }
 
 static bool labels_sorted(const Label *v, size_t n) {
@@ -201,18 +221,27 @@ static bool take_labels(Decoder *d, Labels *ret, bool *ret_ok) {
     if (n) memcpy(v, d->labels.v, n * sizeof *v);
     *ret_ok = true;
     for (size_t i = 0; i < n; i++) {
-        bool good = v[i].name.n > 0 && str_is_utf8(v[i].name) && str_is_utf8(v[i].value);
+        bool known = i < d->previous.n && label_same(&v[i], &d->previous.v[i]);
+        bool good = known || label_good(&v[i]);
         if (!good && *ret_ok) err_set(d->err, OK, "label is not valid UTF-8 or has no name");
         *ret_ok = *ret_ok && good;
     }
-    if (*ret_ok && !labels_sorted(v, n)) *ret_ok = labels_normalize(v, &n, d->err) == OK;
+    bool sorted = *ret_ok && labels_sorted(v, n);
+    if (sorted) d->previous = (Labels){v, n}; /* only then it is as it came */
+    if (*ret_ok && !sorted) *ret_ok = labels_normalize(v, &n, d->err) == OK;
     *ret = (Labels){v, n};
     return true;
 }
 
 /* Hash of the labels as they came, in their order: a hit needs no sorting. */
-static uint64_t raw_hash(const Label *v, size_t n) {
+static uint64_t raw_hash(const Decoder *d) {
+    const Label *v = d->labels.v;
+    size_t n = d->labels.n;
     uint64_t h = hash_process_seed();
+    if (d->wire_labels.p) {
+        h = hash_bytes(d->wire_labels.p, d->wire_labels.n, h);
+        n = 0;
+    }
     for (size_t i = 0; i < n; i++) {
         h = hash_bytes(v[i].name.p, v[i].name.n, h);
         h = hash_bytes(v[i].value.p, v[i].value.n, h ^ v[i].name.n);
@@ -273,8 +302,12 @@ static bool read_series_labels(Decoder *d, Str bytes) {
     ProtoField f;
     bool ok = true;
     d->labels.n = 0;
-    while (ok && proto_next(&r, &f))
-        if (f.number == 1) ok = d->version == REMOTE_WRITE_2 ? read_label_refs(d, &f) : read_label(d, f.bytes);
+    d->wire_labels = STR_NULL;
+    while (ok && proto_next(&r, &f)) {
+        if (f.number != 1) continue;
+        ok = d->version == REMOTE_WRITE_2 ? read_label_refs(d, &f) : read_label(d, f.bytes);
+        if (ok && d->version == REMOTE_WRITE_1) extend_wire_labels(d, f.bytes);
+    }
     return ok && check(d, &r);
 }
 
@@ -293,7 +326,7 @@ static bool read_series(Decoder *d, Str bytes) {
     BatchSeries s = {.first_sample = (uint32_t)b->t_ms.n,
         .first_histogram = (uint32_t)b->histograms.n,
         .first_exemplar = (uint32_t)b->exemplars.n,
-        .raw_hash = raw_hash(d->labels.v, d->labels.n)};
+        .raw_hash = raw_hash(d)};
     MetricMetadata m = {0};
     bool good;
     if (!take_labels(d, &s.labels, &good)) return false;
