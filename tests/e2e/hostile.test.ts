@@ -36,6 +36,11 @@ const postHead = (headers: string) => `POST /v1/traces HTTP/1.1\r\nHost: x\r\n${
 const get = (target: string, headers = "") => `GET ${target} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 const chunked = (body: string) => postHead("Transfer-Encoding: chunked\r\n") + body;
 
+// Older clients report an answer that comes before their body is sent as a broken pipe; that is a refusal as well.
+const closedEarly = (error: any): undefined => {
+  if (!["EPIPE", "ECONNRESET", "UND_ERR_SOCKET"].includes(error?.cause?.code)) throw error;
+};
+
 describe("HTTP/1.1", () => {
   // What, bytes, allowed statuses (0: a close without an answer), whether the connection must end.
   const closes = true;
@@ -385,10 +390,14 @@ describe("memory", () => {
         if (!s.write(block)) await sleep(20);
       }
     }));
-    await stillFine(); // small bodies still fit, or are told to come again
-    sockets.forEach((s) => s.write(block));
-    await eventually("some are refused", async () => answers.some((a) => /^HTTP\/1\.1 503[^]*retry-after/i.test(a())), 10_000);
-    sockets.forEach((s) => s.destroy());
+    try {
+      const small = await post(server.url("http", "/v1/traces"), tracesRequest("alive", [{ name: "x" }]));
+      assert.ok([200, 503].includes(small.status), String(small.status)); // it still fits, or is told to come again
+      sockets.forEach((s) => s.write(block));
+      await eventually("some are refused", async () => answers.some((a) => /^HTTP\/1\.1 503[^]*retry-after/i.test(a())), 10_000);
+    } finally {
+      sockets.forEach((s) => s.destroy());
+    }
     await eventually("the memory is free again", () => stillFine().then(() => true));
   });
 
@@ -502,10 +511,12 @@ describe("query bombs", () => {
   for (const [what, service, path, params] of cases) {
     it(`survives ${what}`, async () => {
       const start = Date.now();
-      const answer = await fetch(server.url(service, path), { method: "POST", headers: form, body: new URLSearchParams(params), signal: AbortSignal.timeout(60_000) });
-      const text = await answer.text();
-      assert.ok([200, 400, 413, 422, 503].includes(answer.status), `${answer.status} ${text.slice(0, 300)}`);
-      if (answer.status !== 200) assert.notEqual(text, "");
+      const answer = await fetch(server.url(service, path), { method: "POST", headers: form, body: new URLSearchParams(params), signal: AbortSignal.timeout(60_000) }).catch(closedEarly);
+      if (answer) {
+        const text = await answer.text();
+        assert.ok([200, 400, 413, 422, 503].includes(answer.status), `${answer.status} ${text.slice(0, 300)}`);
+        if (answer.status !== 200) assert.notEqual(text, "");
+      }
       assert.ok(Date.now() - start < 30_000, `${Date.now() - start} ms`);
       await stillFine();
     });
