@@ -114,7 +114,7 @@ function Detail({ line, streamLabels, onClose, onFilter }: {
         </div>
       </header>
       <div class="detail-body" tabIndex={0} role="region" aria-label="Fields">
-        <div class="code"><pre class="wrap"><code>{pretty(line.text)}</code></pre><CopyButton text={line.text} label="Copy line" /></div>
+        <div class="code"><pre class="wrap" tabIndex={0} role="region" aria-label="Line"><code>{pretty(line.text)}</code></pre><CopyButton text={line.text} label="Copy line" /></div>
         <Fields title="Labels" rows={indexed} onFilter={(k, op, v) => onFilter(k, op, v, true)} />
         <Fields title="Metadata" rows={others} onFilter={(k, op, v) => onFilter(k, op, v, false)} />
         <Fields title="Fields in the line" rows={fields} />
