@@ -11,7 +11,7 @@
 #include "logs/loki_api.h"
 #include "metrics/api/prom_api.h"
 #include "metrics/metrics_store.h"
-#include "metrics/scrape.h"
+#include "metrics/scrape/scrape.h"
 #include "net/auth.h"
 #include "net/client.h"
 #include "net/server.h"

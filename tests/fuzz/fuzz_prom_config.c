@@ -1,5 +1,5 @@
 /* prometheus.yml of any content: a configuration or diagnostics, never both. */
-#include "metrics/prom_config.h"
+#include "metrics/config/prom_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

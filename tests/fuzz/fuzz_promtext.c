@@ -1,5 +1,5 @@
 /* Text expositions in all three modes; what parses is a batch whose parts agree. */
-#include "metrics/promtext.h"
+#include "metrics/scrape/promtext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

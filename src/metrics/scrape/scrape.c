@@ -1,4 +1,4 @@
-#include "metrics/scrape_int.h"
+#include "metrics/scrape/scrape_int.h"
 
 #include "base/heap.h"
 #include "base/num.h"

@@ -1,6 +1,6 @@
 #include "base/hash.h"
 #include "metrics/record.h"
-#include "metrics/scrape_int.h"
+#include "metrics/scrape/scrape_int.h"
 #include "net/http.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "metrics/prom_config_int.h"
+#include "metrics/config/prom_config_int.h"
 
 /* --- authentication, TLS --- */
 #define HTTP(field) offsetof(PromScrapeConfig, http.field)

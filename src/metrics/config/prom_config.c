@@ -1,4 +1,4 @@
-#include "metrics/prom_config_int.h"
+#include "metrics/config/prom_config_int.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 #include "base/num.h"
-#include "metrics/promtext_int.h"
+#include "metrics/scrape/promtext_int.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "metrics/prom_config.h"
+#include "metrics/config/prom_config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

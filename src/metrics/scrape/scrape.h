@@ -3,11 +3,11 @@
  * One timer thread starts requests on the HTTP client (many in flight, never two for one target), a small pool
  * parses and appends. A target's requests are spread over its interval by a hash of the target, and their
  * timestamps lie on that grid when they are at most 2 ms off it, so that time columns compress to nothing. */
-#ifndef MEERKAT_METRICS_SCRAPE_H
-#define MEERKAT_METRICS_SCRAPE_H
+#ifndef MEERKAT_METRICS_SCRAPE_SCRAPE_H
+#define MEERKAT_METRICS_SCRAPE_SCRAPE_H
 
 #include "metrics/metrics_store.h"
-#include "metrics/prom_config.h"
+#include "metrics/config/prom_config.h"
 
 typedef struct ScrapeManager ScrapeManager;
 

@@ -2,8 +2,8 @@
  *
  * Known keys that have no effect here give a warning, unknown keys and wrong values an error, each with its
  * place; nothing is silently ignored. */
-#ifndef MEERKAT_METRICS_PROM_CONFIG_H
-#define MEERKAT_METRICS_PROM_CONFIG_H
+#ifndef MEERKAT_METRICS_CONFIG_PROM_CONFIG_H
+#define MEERKAT_METRICS_CONFIG_PROM_CONFIG_H
 
 #include "base/diag.h"
 #include "metrics/relabel.h"

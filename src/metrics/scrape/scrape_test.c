@@ -1,4 +1,4 @@
-#include "metrics/scrape.h"
+#include "metrics/scrape/scrape.h"
 
 #include "net/server.h"
 #include "sys/clock.h"

@@ -4,8 +4,8 @@
  * undecoded, so that a caller who knows `raw` already need not look at them. Prometheus' own parser is the
  * measure of tolerance; `strict` additionally enforces the OpenMetrics 1.0 specification (grouping, types,
  * suffixes, histogram consistency), for checkers. */
-#ifndef MEERKAT_METRICS_PROMTEXT_H
-#define MEERKAT_METRICS_PROMTEXT_H
+#ifndef MEERKAT_METRICS_SCRAPE_PROMTEXT_H
+#define MEERKAT_METRICS_SCRAPE_PROMTEXT_H
 
 #include "base/arena.h"
 #include "base/err.h"

@@ -3,7 +3,7 @@
  * back, histograms are consistent. Source: the OpenMetrics 1.0 specification. */
 #include "base/map.h"
 #include "base/num.h"
-#include "metrics/promtext_int.h"
+#include "metrics/scrape/promtext_int.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* prom_config_int.h - reading YAML mappings by tables of keys. */
-#ifndef MEERKAT_METRICS_PROM_CONFIG_INT_H
-#define MEERKAT_METRICS_PROM_CONFIG_INT_H
+#ifndef MEERKAT_METRICS_CONFIG_PROM_CONFIG_INT_H
+#define MEERKAT_METRICS_CONFIG_PROM_CONFIG_INT_H
 
 #include "codec/yaml.h"
-#include "metrics/prom_config.h"
+#include "metrics/config/prom_config.h"
 
 typedef struct ConfigReader {
     Arena *arena;

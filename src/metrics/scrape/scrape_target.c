@@ -1,6 +1,6 @@
 #include "base/hash.h"
 #include "base/timefmt.h"
-#include "metrics/scrape_int.h"
+#include "metrics/scrape/scrape_int.h"
 #include "net/http.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* promtext_int.h - the OpenMetrics rules beyond syntax, as a listener of the parser. */
-#ifndef MEERKAT_METRICS_PROMTEXT_INT_H
-#define MEERKAT_METRICS_PROMTEXT_INT_H
+#ifndef MEERKAT_METRICS_SCRAPE_PROMTEXT_INT_H
+#define MEERKAT_METRICS_SCRAPE_PROMTEXT_INT_H
 
-#include "metrics/promtext.h"
+#include "metrics/scrape/promtext.h"
 
 typedef struct PromTextStrict PromTextStrict;
 PromTextStrict *promtext_strict_create(Arena *arena);

@@ -1,10 +1,10 @@
 /* scrape_int.h - targets and the work on one answer. */
-#ifndef MEERKAT_METRICS_SCRAPE_INT_H
-#define MEERKAT_METRICS_SCRAPE_INT_H
+#ifndef MEERKAT_METRICS_SCRAPE_SCRAPE_INT_H
+#define MEERKAT_METRICS_SCRAPE_SCRAPE_INT_H
 
 #include "base/map.h"
-#include "metrics/promtext.h"
-#include "metrics/scrape.h"
+#include "metrics/scrape/promtext.h"
+#include "metrics/scrape/scrape.h"
 #include "sys/thread.h"
 
 /* The configuration is shared by the targets made from it. */

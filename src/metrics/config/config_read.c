@@ -1,6 +1,6 @@
 #include "base/num.h"
 #include "base/timefmt.h"
-#include "metrics/prom_config_int.h"
+#include "metrics/config/prom_config_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>

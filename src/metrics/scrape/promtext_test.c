@@ -1,4 +1,4 @@
-#include "metrics/promtext.h"
+#include "metrics/scrape/promtext.h"
 
 #include "base/json.h"
 #include "sys/fs.h"
