@@ -107,35 +107,52 @@ static void put_string(JsonWriter *w, int64_t t_ms, Str s) {
     buf_done(&b);
 }
 
-static void put_stats(JsonWriter *w, const PromqlResult *r, int64_t ns) {
-    double s = (double)ns / 1e9;
+static void put_seconds(JsonWriter *w, const char *key, int64_t ns) {
+    json_key(w, str_cstr(key));
+    json_f64(w, (double)ns / 1e9);
+}
+
+/* [[t,n],...]; nothing when the engine was not asked. */
+static void put_per_step(JsonWriter *w, const char *key, const PromqlQuery *q, const uint64_t *n, size_t n_steps) {
+    if (!n) return;
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    for (size_t i = 0; i < n_steps; i++) {
+        json_begin_array(w);
+        json_f64(w, (double)(q->start_ms + (int64_t)i * q->step_ms) / 1000);
+        json_u64(w, n[i]);
+        json_end_array(w);
+    }
+    json_end_array(w);
+}
+
+static void put_stats(JsonWriter *w, const PromqlStats *s, const PromqlQuery *q) {
     json_key_lit(w, "stats");
     json_begin_object(w);
     json_key_lit(w, "timings");
     json_begin_object(w);
-    static const char *const phases[] = {"resultSortTime", "queryPreparationTime", "execQueueTime"};
-    json_key_lit(w, "evalTotalTime");
-    json_f64(w, s);
-    json_key_lit(w, "innerEvalTime");
-    json_f64(w, s);
-    json_key_lit(w, "execTotalTime");
-    json_f64(w, s);
-    for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
-        json_key(w, str_cstr(phases[i]));
-        json_f64(w, 0);
-    }
+    put_seconds(w, "evalTotalTime", s->eval_ns);
+    put_seconds(w, "resultSortTime", s->sort_ns);
+    put_seconds(w, "queryPreparationTime", s->prepare_ns);
+    put_seconds(w, "innerEvalTime", s->inner_ns);
+    put_seconds(w, "execQueueTime", s->queue_ns);
+    put_seconds(w, "execTotalTime", s->exec_ns);
     json_end_object(w);
     json_key_lit(w, "samples");
     json_begin_object(w);
+    put_per_step(w, "totalQueryableSamplesPerStep", q, s->total_per_step, s->n_steps);
     json_key_lit(w, "totalQueryableSamples");
-    json_u64(w, r->samples_read);
+    json_u64(w, s->samples_total);
+    put_per_step(w, "samplesReadPerStep", q, s->read_per_step, s->n_steps);
+    json_key_lit(w, "samplesRead");
+    json_u64(w, s->samples_read);
     json_key_lit(w, "peakSamples");
-    json_u64(w, r->samples_peak);
+    json_u64(w, s->samples_peak);
     json_end_object(w);
     json_end_object(w);
 }
 
-static void put_result(ApiCall *c, const PromqlResult *r, const PromqlQuery *q, int64_t ns) {
+static void put_result(ApiCall *c, const PromqlResult *r, const PromqlQuery *q) {
     JsonWriter *w = &c->w;
     json_begin_object(w);
     json_key_lit(w, "resultType");
@@ -150,7 +167,7 @@ static void put_result(ApiCall *c, const PromqlResult *r, const PromqlQuery *q, 
         for (size_t i = 0; i < r->n; i++) put_series(w, &r->series[i], r->type == PQL_TYPE_MATRIX);
         json_end_array(w);
     }
-    if (http_param(c->req, STR("stats")).n) put_stats(w, r, ns);
+    if (http_param(c->req, STR("stats")).n) put_stats(w, &r->stats, q);
     json_end_object(w);
 }
 
@@ -173,20 +190,21 @@ static bool query_options(ApiCall *c, PromqlQuery *q) {
         return api_fail(c, API_BAD_DATA,
             "error parsing lookback delta duration: cannot parse \"%" STR_FMT "\" to a valid duration",
             STR_ARG(lookback));
+    q->step_stats = str_eq_lit(http_param(c->req, STR("stats")), "all");
     q->deadline_mono_ns = clock_mono_ns() + MAX(timeout, 0) * 1000000;
     if (c->req->deadline_mono_ns) q->deadline_mono_ns = MIN(q->deadline_mono_ns, c->req->deadline_mono_ns);
     return true;
 }
 
 /* Notes live in the query's arena: they are written before it goes. */
-static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size_t limit, int64_t ns) {
+static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size_t limit) {
     collect_notes(c, r);
     bool many = r->type == PQL_TYPE_VECTOR || r->type == PQL_TYPE_MATRIX;
     if (limit && many && r->n > limit) {
         r->n = limit;
         api_warn(c, STR("results truncated due to limit"));
     }
-    put_result(c, r, q, ns);
+    put_result(c, r, q);
     for (size_t i = 0; i < c->warnings.n; i++) {
         c->warnings.v[i] = arena_copy(c->req->arena, c->warnings.v[i]);
         if (!c->warnings.v[i].p) c->warnings.v[i] = STR("");
@@ -203,11 +221,10 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     Str text = http_param(c->req, STR("query"));
     PromqlResult r;
     Err err = {0};
-    int64_t begin = clock_mono_ns();
     ErrCode rc = promql_exec(c->api->opts.store, &c->api->opts.engine, q, text, arena, &r, &err);
     bool ok = false;
     if (rc == OK)
-        ok = finish_query(c, &r, q, limit, clock_mono_ns() - begin);
+        ok = finish_query(c, &r, q, limit);
     else if (rc == ERR_INVALID)
         api_fail_param(c, "query", "%s", err.msg);
     else

@@ -23,14 +23,34 @@ bool ev_no_memory(Ev *ev) {
     return false;
 }
 
+#define GONE_EVERY_NS 20000000 /* asking whether the client is there is a system call */
+
+static bool client_is_gone(Ev *ev, int64_t now) {
+    if (!ev->query->gone || now - ev->gone_asked_ns < GONE_EVERY_NS) return false;
+    ev->gone_asked_ns = now;
+    return ev->query->gone(ev->query->gone_ctx);
+}
+
+/* What takes a look at the clock. */
+static void check_limits(Ev *ev) {
+    const PromqlQuery *q = ev->query;
+    int64_t now = clock_mono_ns();
+    ErrCode told = q->ticket ? promql_ticket_update(q->ticket, ev->samples_read, arena_used_bytes(ev->arena)) : OK;
+    if (told == ERR_CANCELLED || client_is_gone(ev, now))
+        ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
+    else if (told == ERR_TOO_LARGE)
+        ev->rc = err_set(ev->err, ERR_TOO_LARGE, "the running queries need more memory than they may use together");
+    else if (q->deadline_mono_ns && now > q->deadline_mono_ns)
+        ev->rc = err_set(ev->err, ERR_TIMEOUT, "query timed out in expression evaluation");
+}
+
 bool ev_alive(Ev *ev) {
     if (ev->rc != OK) return false;
     const PromqlQuery *q = ev->query;
-    if (q->cancel && atomic_load_explicit(q->cancel, memory_order_relaxed)) {
+    if (q->cancel && atomic_load_explicit(q->cancel, memory_order_relaxed))
         ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
-    } else if (q->deadline_mono_ns && ev->ticks++ % 64 == 0 && clock_mono_ns() > q->deadline_mono_ns) {
-        ev->rc = err_set(ev->err, ERR_TIMEOUT, "query timed out in expression evaluation");
-    }
+    else if (ev->ticks++ % 64 == 0)
+        check_limits(ev);
     return ev->rc == OK;
 }
 
@@ -306,6 +326,7 @@ static ErrCode check_query(const PromqlQuery *q, const PqlNode *root, Err *reter
 
 ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const PromqlQuery *query, PqlNode *root, Str source,
     Arena *arena, PromqlResult *ret, Err *reterr) {
+    int64_t begin_ns = clock_mono_ns();
     ErrCode rc = check_query(query, root, reterr);
     if (rc != OK) return rc;
     Ev ev = {.store = store, .query = query, .arena = arena, .source = source, .err = reterr};
@@ -318,8 +339,10 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     *ret = (PromqlResult){0};
     bool ok = eval_root(&ev, root, ret) && ev.rc == OK && ev_annotations_result(&ev, ret);
     ASSERT(ok || ev.rc != OK);
-    ret->samples_peak = ev.samples_peak;
-    ret->samples_read = ev.samples_read;
+    ret->stats.samples_peak = ev.samples_peak;
+    ret->stats.samples_read = ret->stats.samples_total = ev.samples_read;
+    ret->stats.exec_ns = ret->stats.eval_ns = ret->stats.inner_ns = clock_mono_ns() - begin_ns;
+    ret->stats.queue_ns = promql_ticket_queue_ns(query->ticket);
     map_free(ev.annotations);
     return ev.rc;
 }

@@ -43,6 +43,7 @@ typedef struct Ev {
     AVEC(struct Annotation) notes;
     uint64_t samples, samples_peak, samples_read;
     unsigned ticks;
+    int64_t gone_asked_ns;
 } Ev;
 
 /* --- errors: all give false, so that `return ev_fail(...)` works --- */

@@ -6,7 +6,8 @@
 #define MEERKAT_METRICS_PROMQL_PROMQL_H
 
 #include "metrics/metrics_store.h"
-#include "metrics/promql/ast.h"
+#include "metrics/promql/active.h"
+#include "metrics/promql/explain.h"
 
 #include <stdatomic.h>
 
@@ -25,6 +26,11 @@ typedef struct PromqlQuery {
     int64_t lookback_ms;        /* 0: the engine's */
     const _Atomic bool *cancel; /* may be NULL: the client is gone */
     int64_t deadline_mono_ns;   /* 0: none */
+    bool (*gone)(void *ctx);    /* may be NULL: asked now and then whether the client has gone */
+    void *gone_ctx;
+    PromqlTicket *ticket; /* may be NULL: its place among the running queries */
+    bool step_stats;      /* PromqlStats with numbers per step */
+    PromqlPlan **explain; /* may be NULL: receives what the query did */
 } PromqlQuery;
 
 typedef struct PromqlSeries {
@@ -35,6 +41,19 @@ typedef struct PromqlSeries {
     const Histogram *const *histogram; /* NULL, or per point: NULL where the point is a float */
 } PromqlSeries;
 
+/* As the API's "stats" tells them. */
+typedef struct PromqlStats {
+    int64_t exec_ns;    /* all of it */
+    int64_t queue_ns;   /* waiting for a place */
+    int64_t prepare_ns; /* finding series */
+    int64_t eval_ns, inner_ns, sort_ns;
+    uint64_t samples_total; /* what every step by itself would load: a window's samples count at each step */
+    uint64_t samples_read;  /* a window's samples count at the step at which they come in */
+    uint64_t samples_peak;  /* held at once */
+    const uint64_t *total_per_step, *read_per_step; /* NULL unless asked for */
+    size_t n_steps;
+} PromqlStats;
+
 typedef struct PromqlResult {
     PqlType type; /* of an instant query; always MATRIX for a range query */
     /* VECTOR: one point per series, in the order sort(), topk() gave; MATRIX: sorted by labels; SCALAR: one
@@ -44,7 +63,7 @@ typedef struct PromqlResult {
     Str string;
     Str *warnings, *infos; /* "PromQL warning: ... (1:5)", unique, in order of appearance */
     size_t n_warnings, n_infos;
-    uint64_t samples_read, samples_peak;
+    PromqlStats stats;
 } PromqlResult;
 
 /* Evaluates a parsed tree; source is its text (positions in annotations refer to it). The tree's resolved times are
