@@ -16,6 +16,7 @@ typedef struct Command {
 int cmd_serve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
+int cmd_check_rules(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_debug_dump_wal(int argc, char **argv);

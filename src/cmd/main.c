@@ -39,6 +39,12 @@ static const Command commands[] = {
         "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"
         "Examples:\n  meerkat check config meerkat.yml\n",
         cmd_check_config},
+    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] FILE...", "check rule files",
+        "Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
+        "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
+        "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
+        "Examples:\n  meerkat check rules rules/*.yml\n",
+        cmd_check_rules},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo},
     {"debug dump-wal", "[--json] DIR", "print the frames of a write-ahead log",
