@@ -49,6 +49,9 @@ typedef struct Config {
         ConfigList runbooks;
     } files;
     struct {
+        bool enable_lifecycle, enable_admin_api;
+    } web;
+    struct {
         int64_t interval_ms;
     } self;
 } Config;

@@ -71,6 +71,9 @@ const ConfigKey config_keys[] = {
     {"files.provisioning", CONFIG_STR, AT(files.provisioning), "", .flag = "provisioning", .doc = "Grafana provisioning folder."},
     {"files.runbooks", CONFIG_LIST, AT(files.runbooks), "", .flag = "runbooks", .doc = "Markdown runbooks: files or folders; may be given several times."},
 
+    {"web.enable_lifecycle", CONFIG_BOOL, AT(web.enable_lifecycle), "false", .needs_restart = true, .doc = "Prometheus' /-/reload and /-/quit work."},
+    {"web.enable_admin_api", CONFIG_BOOL, AT(web.enable_admin_api), "false", .needs_restart = true, .doc = "Prometheus' /api/v1/admin/tsdb/ works: deletion, snapshots."},
+
     {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
 };
 /* clang-format on */

@@ -87,15 +87,13 @@ static void note_config(Server *s, bool ok) {
 static void free_arena(void *ctx) { arena_free(ctx); }
 
 /* A bad file keeps the old configuration and says why. Keys that need a restart say so by keeping their effect. */
-static void reload(Server *s) {
+static ErrCode reload(Server *s, Err *reterr) {
     Arena *arena;
-    Err err = {0};
     Config *fresh = load_config(s, &arena);
     if (!fresh) {
-        atomic_fetch_add(&s->reload_failures, 1);
         log_error(
             "the new configuration is bad; the old one stays", "file", s->config_file ? s->config_file : "", NULL);
-        return;
+        return err_set(reterr, ERR_INVALID, "the new configuration is bad; the old one stays (see the log)");
     }
     /* Strings of the old configuration may still be in use by open rooms, so its arena lives on until the end. */
     Arena *old = s->config_arena;
@@ -103,17 +101,23 @@ static void reload(Server *s) {
     s->config_arena = arena;
     arena_defer(arena, free_arena, old);
     apply_log_options(fresh);
-    ErrCode r = server_load_scrape(s, false, &err);
-    if (r == OK) r = net_server_reload_tls(s->net, &err);
-    if (r != OK) {
-        note_config(s, false);
-        atomic_fetch_add(&s->reload_failures, 1);
-        log_error("the reload was only partly done", "error", err.msg, NULL);
-        return;
-    }
-    note_config(s, true);
-    atomic_fetch_add(&s->reloads, 1);
-    log_info("configuration reloaded", NULL);
+    ErrCode r = server_load_scrape(s, false, reterr);
+    if (r == OK) r = net_server_reload_tls(s->net, reterr);
+    if (r != OK) log_error("the reload was only partly done", "error", reterr->msg, NULL);
+    return r;
+}
+
+ErrCode server_reload(Server *s, Err *reterr) {
+    Err err = {0};
+    mutex_lock(&s->reload_mutex);
+    ErrCode r = reload(s, &err);
+    note_config(s, r == OK);
+    prom_api_notify(s->prom_api, "Configuration reload has failed.", r != OK);
+    atomic_fetch_add(r == OK ? &s->reloads : &s->reload_failures, 1);
+    if (r == OK) log_info("configuration reloaded", NULL);
+    mutex_unlock(&s->reload_mutex);
+    if (reterr) *reterr = err;
+    return r;
 }
 
 /* One round of the server's own telemetry: its metrics and the log lines since the last one. */
@@ -146,6 +150,7 @@ static ErrCode open_all(Server *s, Err *reterr) {
 static void close_all(Server *s) {
     atomic_store(&s->ready, false);
     if (s->collector) collector_set_ready(s->collector, false);
+    if (s->prom_api) prom_api_end_streams(s->prom_api);
     if (s->net) net_server_drain(s->net, s->config->server.drain_timeout_ms);
     s->own_metrics = own_metrics_stop(s->own_metrics);
     s->scraper = scrape_manager_free(s->scraper);
@@ -181,7 +186,7 @@ static int run(Server *s) {
     for (;;) {
         SignalEvent e = signals_wait(-1);
         if (e == SIGNAL_STOP) break;
-        if (e == SIGNAL_RELOAD) reload(s);
+        if (e == SIGNAL_RELOAD) (void)server_reload(s, NULL);
         if (e == SIGNAL_DUMP) log_info("meerkat is running", "version", s->version, NULL);
     }
     log_info("stopping: finishing what is running", NULL);
@@ -196,6 +201,7 @@ int cmd_serve(int argc, char **argv) {
     if (code) return code;
     Server *s = NEW(Server);
     mutex_init(&s->scrape_mutex);
+    mutex_init(&s->reload_mutex);
     s->config_file = args.config_file;
     s->flags = args.flags;
     s->n_flags = args.n_flags;
@@ -212,6 +218,7 @@ int cmd_serve(int argc, char **argv) {
     }
     buf_done(&s->scrape_text);
     mutex_done(&s->scrape_mutex);
+    mutex_done(&s->reload_mutex);
     mem_free(s);
     return code;
 }

@@ -59,6 +59,7 @@ typedef struct Server {
     OwnLogs *own_logs;
     uint64_t damage[3];               /* what server_report_damage has said already */
     _Atomic bool ready;
+    Mutex reload_mutex;               /* one reload at a time */
     _Atomic uint64_t reloads, reload_failures;
     _Atomic bool config_ok;           /* the last load succeeded */
     _Atomic int64_t config_ns;        /* when */
@@ -75,6 +76,8 @@ void server_close_apis(Server *s);
 void server_open_prom_api(Server *s); /* a part of server_open_apis */
 ErrCode server_open_ports(Server *s, Err *reterr);
 void server_close_ports(Server *s);
+/* Loads everything again that can be loaded while running; a bad file keeps what is in effect. */
+ErrCode server_reload(Server *s, Err *reterr);
 /* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr);
 

@@ -1,6 +1,7 @@
 /* server_prom.c - what Prometheus' API asks of the rest of the process: targets, configuration, flags, readiness. */
 #include "base/timefmt.h"
 #include "cmd/server_int.h"
+#include "sys/signals.h"
 
 #define TARGETS_BUDGET (64u << 20)
 
@@ -130,6 +131,62 @@ static void put_config(void *ctx, Buf *yaml) {
     mutex_unlock(&s->scrape_mutex);
 }
 
+/* The configuration in effect, parsed once more: its rules live as long as the arena. */
+static void free_config(void *ctx) { prom_config_free(ctx); }
+
+static const PromScrapeConfig *find_pool(Server *s, Str pool, Arena *arena) {
+    Buf text = {0};
+    DiagList diags;
+    PromConfig *config = NULL;
+    put_config(s, &text);
+    diag_init(&diags, STR("prometheus.yml"), buf_str(&text));
+    bool ok = prom_config_parse(buf_str(&text), STR("."), &config, &diags) == OK;
+    diag_done(&diags);
+    buf_done(&text);
+    if (!ok) return NULL;
+    arena_defer(arena, free_config, config);
+    for (size_t i = 0; i < config->n_scrapes; i++)
+        if (str_eq(config->scrapes[i].job_name, pool)) return &config->scrapes[i];
+    return NULL;
+}
+
+static bool pool_relabel(void *ctx, Str pool, Arena *arena, RelabelRules *ret) {
+    const PromScrapeConfig *c = find_pool(ctx, pool, arena);
+    if (c) *ret = c->relabel;
+    return c != NULL;
+}
+
+/* The lines of the job in the file: from its entry to the next one. */
+static bool put_pool_config(void *ctx, Str pool, Buf *yaml) {
+    Arena *arena = arena_create(TARGETS_BUDGET);
+    const PromScrapeConfig *c = find_pool(ctx, pool, arena);
+    Buf text = {0};
+    put_config(ctx, &text);
+    Str rest = buf_str(&text), line;
+    size_t indent = SIZE_MAX;
+    for (int at = 1; c && rest.p && str_split_next(&rest, '\n', &line); at++) {
+        size_t blank = 0;
+        while (blank < line.n && (line.p[blank] == ' ' || line.p[blank] == '-')) blank++;
+        if (at < c->line) continue;
+        size_t dash = str_find_char(str_slice(line, 0, blank), '-');
+        bool outside = blank < line.n && line.p[blank] != '#' && (dash != SIZE_MAX ? dash : blank) <= indent;
+        if (at > c->line && outside) break;
+        if (at == c->line) indent = dash != SIZE_MAX ? dash : blank ? blank - 1 : 0;
+        if (line.n > indent) buf_put_str(yaml, str_skip(line, MIN(indent, line.n)));
+        buf_put_char(yaml, '\n');
+    }
+    buf_done(&text);
+    arena_free(arena);
+    return c != NULL;
+}
+
+static ErrCode reload(void *ctx, Err *reterr) { return server_reload(ctx, reterr); }
+
+static void quit(void *ctx) {
+    (void)ctx;
+    signals_raise(SIGNAL_STOP);
+}
+
 static void put_flag(JsonWriter *w, Str name, Str value) {
     json_key(w, name);
     json_str(w, value);
@@ -177,6 +234,13 @@ void server_open_prom_api(Server *s) {
         .put_config = put_config,
         .put_flags = put_flags,
         .config_state = config_state,
+        .admin_api = s->config->web.enable_admin_api,
+        .lifecycle = s->config->web.enable_lifecycle,
+        .reload = reload,
+        .quit = quit,
+        .pool_relabel = pool_relabel,
+        .put_pool_config = put_pool_config,
+        .gather = server_gather,
     });
     buf_done(&retention);
 }

@@ -5,27 +5,30 @@
 
 #define GROUPS_MAX 32
 
+static const Str action_names[] = {
+    [RELABEL_REPLACE] = STR_INIT("replace"),
+    [RELABEL_KEEP] = STR_INIT("keep"),
+    [RELABEL_DROP] = STR_INIT("drop"),
+    [RELABEL_KEEPEQUAL] = STR_INIT("keepequal"),
+    [RELABEL_DROPEQUAL] = STR_INIT("dropequal"),
+    [RELABEL_HASHMOD] = STR_INIT("hashmod"),
+    [RELABEL_LABELMAP] = STR_INIT("labelmap"),
+    [RELABEL_LABELDROP] = STR_INIT("labeldrop"),
+    [RELABEL_LABELKEEP] = STR_INIT("labelkeep"),
+    [RELABEL_LOWERCASE] = STR_INIT("lowercase"),
+    [RELABEL_UPPERCASE] = STR_INIT("uppercase"),
+};
+
 bool relabel_action_parse(Str name, RelabelAction *ret) {
-    static const Str names[] = {
-        [RELABEL_REPLACE] = STR_INIT("replace"),
-        [RELABEL_KEEP] = STR_INIT("keep"),
-        [RELABEL_DROP] = STR_INIT("drop"),
-        [RELABEL_KEEPEQUAL] = STR_INIT("keepequal"),
-        [RELABEL_DROPEQUAL] = STR_INIT("dropequal"),
-        [RELABEL_HASHMOD] = STR_INIT("hashmod"),
-        [RELABEL_LABELMAP] = STR_INIT("labelmap"),
-        [RELABEL_LABELDROP] = STR_INIT("labeldrop"),
-        [RELABEL_LABELKEEP] = STR_INIT("labelkeep"),
-        [RELABEL_LOWERCASE] = STR_INIT("lowercase"),
-        [RELABEL_UPPERCASE] = STR_INIT("uppercase"),
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (!str_eq_nocase(name, names[i])) continue;
+    for (size_t i = 0; i < ARRAY_LEN(action_names); i++) {
+        if (!str_eq_nocase(name, action_names[i])) continue;
         *ret = (RelabelAction)i;
         return true;
     }
     return false;
 }
+
+Str relabel_action_name(RelabelAction a) { return action_names[a]; }
 
 Str relabel_get(const RelabelSet *s, Str name) { return labels_get((Labels){s->labels.v, s->labels.n}, name); }
 

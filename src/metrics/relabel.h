@@ -37,6 +37,7 @@ typedef struct RelabelRules {
 
 /* false: no such action. */
 ATTR_MUST bool relabel_action_parse(Str name, RelabelAction *ret);
+Str relabel_action_name(RelabelAction a); /* "replace" */
 
 /* A label set being rewritten: unsorted, names unique; new strings in the arena. */
 typedef struct RelabelSet {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
+#include <unistd.h>
 
 static void fill(sigset_t *set) {
     sigemptyset(set);
@@ -31,4 +32,9 @@ SignalEvent signals_wait(int64_t timeout_ms) {
     case SIGUSR1: return SIGNAL_DUMP;
     default: return SIGNAL_NONE; /* timed out, or another signal's handler ran */
     }
+}
+
+void signals_raise(SignalEvent e) {
+    static const int numbers[] = {[SIGNAL_STOP] = SIGTERM, [SIGNAL_RELOAD] = SIGHUP, [SIGNAL_DUMP] = SIGUSR1};
+    if (e != SIGNAL_NONE) (void)kill(getpid(), numbers[e]);
 }

@@ -10,5 +10,7 @@ typedef enum SignalEvent { SIGNAL_NONE, SIGNAL_STOP /* SIGINT, SIGTERM */, SIGNA
 void signals_block(void);
 /* The next event; SIGNAL_NONE when timeout_ms passed (-1: wait for ever). */
 SignalEvent signals_wait(int64_t timeout_ms);
+/* Sends this process the signal of an event, as an operator would. */
+void signals_raise(SignalEvent e);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef MEERKAT_METRICS_API_API_INT_H
 #define MEERKAT_METRICS_API_API_INT_H
 
+#include "metrics/api/notify.h"
 #include "metrics/api/prom_api.h"
 
 typedef enum ApiErrorType {
@@ -11,7 +12,8 @@ typedef enum ApiErrorType {
     API_TIMEOUT,
     API_INTERNAL,
     API_UNAVAILABLE,
-    API_NOT_FOUND
+    API_NOT_FOUND,
+    API_NOT_ACCEPTABLE
 } ApiErrorType;
 
 typedef struct ApiCall {
@@ -20,6 +22,7 @@ typedef struct ApiCall {
     HttpResponse *res;
     JsonWriter w; /* into res->body; the "data" value goes here */
     bool no_data; /* 204 without a body */
+    bool whole;   /* the handler has made the whole answer itself */
     bool failed;
     VEC(Str) warnings, infos; /* in the request's arena */
 } ApiCall;
@@ -31,7 +34,7 @@ typedef struct ApiRoute {
     ApiFn fn;
 } ApiRoute;
 
-#define API_ROUTES_MAX 40
+#define API_ROUTES_MAX 64
 
 struct PromApi {
     PromApiOptions opts;
@@ -39,6 +42,7 @@ struct PromApi {
     Labels external;
     ApiRoute routes[API_ROUTES_MAX];
     size_t n_routes;
+    ApiNotes *notes;
     int64_t start_ns;
 };
 
@@ -85,6 +89,14 @@ bool api_series(ApiCall *c);
 bool api_metadata(ApiCall *c);
 bool api_targets_metadata(ApiCall *c);
 bool api_notifications(ApiCall *c);
+bool api_notifications_live(ApiCall *c);
+bool api_relabel_steps(ApiCall *c);
+bool api_scrape_pool_config(ApiCall *c);
+bool api_self_metrics(ApiCall *c);
+bool api_openapi(ApiCall *c);
+bool api_search_metric_names(ApiCall *c);
+bool api_search_label_names(ApiCall *c);
+bool api_search_label_values(ApiCall *c);
 bool api_delete_series(ApiCall *c);
 bool api_buildinfo(ApiCall *c);
 bool api_runtimeinfo(ApiCall *c);
@@ -99,6 +111,19 @@ bool api_rules(ApiCall *c);
 bool api_alerts(ApiCall *c);
 bool api_alertmanagers(ApiCall *c);
 void api_put_ast(JsonWriter *w, const PqlNode *n);
+/* What is served and how it is described; routes.c. */
+typedef struct ApiEntry {
+    const char *path;
+    ApiFn fn;
+    unsigned methods;
+    RouteClass cls;
+    Role role;
+    const char *summary;
+    const char *params; /* names of parameters with blanks between; "!" behind one: required */
+} ApiEntry;
+const ApiEntry *api_entries(size_t *ret_n);
+void api_handle(void *ctx, HttpRequest *req, HttpResponse *res); /* ctx: ApiRoute */
+void api_lifecycle_routes(PromApi *api, Router *r);
 /* Plain handlers; ctx is the PromApi. */
 void api_write(void *ctx, HttpRequest *req, HttpResponse *res);
 void api_read(void *ctx, HttpRequest *req, HttpResponse *res);

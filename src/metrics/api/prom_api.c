@@ -27,15 +27,20 @@ PromApi *prom_api_create(const PromApiOptions *opts) {
     if (!api->opts.query_timeout_ms) api->opts.query_timeout_ms = 120000;
     if (!api->opts.query_arena_bytes) api->opts.query_arena_bytes = (size_t)512 << 20;
     api->start_ns = clock_now_ns();
+    api->notes = api_notes_create();
     return api;
 }
 
 PromApi *prom_api_free(PromApi *api) {
     if (!api) return NULL;
+    api_notes_free(api->notes);
     arena_free(api->arena);
     mem_free(api);
     return NULL;
 }
+
+void prom_api_notify(PromApi *api, const char *text, bool active) { api_notes_set(api->notes, text, active); }
+void prom_api_end_streams(PromApi *api) { api_notes_close(api->notes); }
 
 /* --- errors --- */
 
@@ -49,7 +54,8 @@ static void write_error(ApiCall *c, ApiErrorType type, Str msg) {
         [API_TIMEOUT] = {"timeout", 503},
         [API_INTERNAL] = {"internal", 500},
         [API_UNAVAILABLE] = {"unavailable", 500},
-        [API_NOT_FOUND] = {"not_found", 404}};
+        [API_NOT_FOUND] = {"not_found", 404},
+        [API_NOT_ACCEPTABLE] = {"not_acceptable", 406}};
     c->failed = true;
     buf_clear(&c->res->body);
     c->res->status = types[type].status;
@@ -113,6 +119,7 @@ static void put_notes(JsonWriter *w, const char *key, const char *word, const St
 }
 
 static void put_cors(HttpRequest *req, HttpResponse *res) {
+    http_set_header(res, STR("Vary"), STR("Origin"));
     if (!http_header(req, STR("Origin")).n) return;
     http_set_header(res, STR("Access-Control-Allow-Origin"), STR("*"));
     http_set_header(res, STR("Access-Control-Allow-Headers"), STR("Accept, Authorization, Content-Type, Origin"));
@@ -122,7 +129,7 @@ static void put_cors(HttpRequest *req, HttpResponse *res) {
 
 bool api_is_ready(const PromApi *api) { return !api->opts.ready || api->opts.ready(api->opts.ctx); }
 
-static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
+void api_handle(void *ctx, HttpRequest *req, HttpResponse *res) {
     const ApiRoute *route = ctx;
     ApiCall c = {.api = route->api, .req = req, .res = res, .w = json_writer(&res->body)};
     put_cors(req, res);
@@ -146,113 +153,11 @@ static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
         buf_clear(&res->body);
         res->status = 204;
         res->content_type = STR_NULL;
-    } else if (ok) {
+    } else if (ok && !c.whole) {
         put_notes(&c.w, "warnings", "warning", c.warnings.v, c.warnings.n);
         put_notes(&c.w, "infos", "info", c.infos.v, c.infos.n);
         json_end_object(&c.w);
     }
     vec_done(&c.warnings);
     vec_done(&c.infos);
-}
-
-/* --- plain answers --- */
-
-static void handle_healthy(void *ctx, HttpRequest *req, HttpResponse *res) {
-    (void)ctx;
-    (void)req;
-    http_reply_text(res, 200, "Prometheus Server is Healthy.\n");
-}
-
-static void handle_ready(void *ctx, HttpRequest *req, HttpResponse *res) {
-    (void)req;
-    if (api_is_ready(ctx))
-        http_reply_text(res, 200, "Prometheus Server is Ready.\n");
-    else
-        http_reply_text(res, 503, "Service Unavailable");
-}
-
-static void handle_version(void *ctx, HttpRequest *req, HttpResponse *res) {
-    ApiCall c = {.api = ctx, .req = req, .res = res, .w = json_writer(&res->body)};
-    res->status = 200;
-    res->content_type = STR("application/json");
-    api_buildinfo(&c);
-}
-
-/* --- routes --- */
-
-static void add(PromApi *api, Router *r, unsigned methods, const char *path, ApiFn fn, RouteClass cls) {
-    ASSERT(api->n_routes < API_ROUTES_MAX);
-    ApiRoute *slot = &api->routes[api->n_routes++];
-    *slot = (ApiRoute){api, fn};
-    Route route = {.methods = methods | HTTP_OPTIONS,
-        .pattern = path,
-        .handler = handle,
-        .ctx = slot,
-        .cls = cls,
-        .role = ROLE_VIEWER};
-    if (fn == api_delete_series) route.role = ROLE_ADMIN;
-    router_add(r, &route);
-}
-
-void prom_api_routes(PromApi *api, Router *r) {
-    static const struct {
-        const char *path;
-        ApiFn fn;
-        bool post, cheap;
-    } table[] = {
-        {"/api/v1/query", api_query, true, false},
-        {"/api/v1/query_range", api_query_range, true, false},
-        {"/api/v1/query_exemplars", api_query_exemplars, true, false},
-        {"/api/v1/format_query", api_format_query, true, true},
-        {"/api/v1/parse_query", api_parse_query, true, true},
-        {"/api/v1/labels", api_labels, true, false},
-        {"/api/v1/label/{name}/values", api_label_values, false, false},
-        {"/api/v1/series", api_series, true, false},
-        {"/api/v1/metadata", api_metadata, false, false},
-        {"/api/v1/targets", api_targets, false, true},
-        {"/api/v1/targets/metadata", api_targets_metadata, false, false},
-        {"/api/v1/notifications", api_notifications, false, true},
-        {"/api/v1/scrape_pools", api_scrape_pools, false, true},
-        {"/api/v1/rules", api_rules, false, true},
-        {"/api/v1/alerts", api_alerts, false, true},
-        {"/api/v1/alertmanagers", api_alertmanagers, false, true},
-        {"/api/v1/status/buildinfo", api_buildinfo, false, true},
-        {"/api/v1/status/runtimeinfo", api_runtimeinfo, false, true},
-        {"/api/v1/status/flags", api_flags, false, true},
-        {"/api/v1/status/config", api_config, false, true},
-        {"/api/v1/status/tsdb", api_tsdb, false, false},
-        {"/api/v1/status/walreplay", api_walreplay, false, true},
-        {"/api/v1/features", api_features, false, true},
-    };
-    ASSERT(api->n_routes == 0);
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        add(api, r, HTTP_GET | (table[i].post ? HTTP_POST : 0), table[i].path, table[i].fn,
-            table[i].cheap ? ROUTE_INSTANT : ROUTE_QUERY);
-    add(api, r, HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/delete_series", api_delete_series, ROUTE_QUERY);
-    const Route plain[] = {
-        {.methods = HTTP_POST,
-            .pattern = "/api/v1/write",
-            .handler = api_write,
-            .ctx = api,
-            .cls = ROUTE_INGEST,
-            .max_body_bytes = (size_t)32 << 20,
-            .role = ROLE_EDITOR,
-            .arena_bytes = (size_t)256 << 20},
-        {.methods = HTTP_POST,
-            .pattern = "/api/v1/read",
-            .handler = api_read,
-            .ctx = api,
-            .cls = ROUTE_QUERY,
-            .role = ROLE_VIEWER},
-        {.methods = HTTP_GET,
-            .pattern = "/federate",
-            .handler = api_federate,
-            .ctx = api,
-            .cls = ROUTE_QUERY,
-            .role = ROLE_VIEWER},
-        {.methods = HTTP_GET, .pattern = "/-/healthy", .handler = handle_healthy, .ctx = api, .cls = ROUTE_INSTANT},
-        {.methods = HTTP_GET, .pattern = "/-/ready", .handler = handle_ready, .ctx = api, .cls = ROUTE_INSTANT},
-        {.methods = HTTP_GET, .pattern = "/version", .handler = handle_version, .ctx = api, .cls = ROUTE_INSTANT},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(plain); i++) router_add(r, &plain[i]);
 }

@@ -4,6 +4,7 @@
 #define MEERKAT_METRICS_API_PROM_API_H
 
 #include "metrics/promql/promql.h"
+#include "metrics/relabel.h"
 #include "net/http.h"
 
 typedef struct PromApi PromApi;
@@ -20,6 +21,7 @@ typedef struct PromApiOptions {
     Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.14.0" */
     Str storage_retention;                                 /* runtimeinfo; "15d" */
     bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
+    bool lifecycle;                                        /* allow /-/reload and /-/quit */
     void *ctx;
     bool (*ready)(void *ctx); /* NULL: always */
     /* Writes the value {"activeTargets":[..],"droppedTargets":[..],"droppedTargetCounts":{..}}. */
@@ -32,10 +34,22 @@ typedef struct PromApiOptions {
     void (*put_flags)(void *ctx, JsonWriter *w); /* an object of strings */
     /* Last configuration load: whether it succeeded, and when (ns). */
     void (*config_state)(void *ctx, bool *ret_ok, int64_t *ret_t_ns);
+    /* Loads the configuration again and waits until it is in effect; ends the process soon. */
+    ErrCode (*reload)(void *ctx, Err *reterr);
+    void (*quit)(void *ctx);
+    /* Relabelling of a scrape pool's targets (lives as long as the arena), its part of the configuration; false: there
+     * is no such pool. */
+    bool (*pool_relabel)(void *ctx, Str pool, Arena *arena, RelabelRules *ret);
+    bool (*put_pool_config)(void *ctx, Str pool, Buf *yaml);
+    void (*gather)(void *ctx, MetricsBatch *b, int64_t t_ms); /* the server's own metrics */
 } PromApiOptions;
 
 PromApi *prom_api_create(const PromApiOptions *opts);
 PromApi *prom_api_free(PromApi *api);
+/* A note to the operator that holds until it is taken back (active false): /api/v1/notifications. */
+void prom_api_notify(PromApi *api, const char *text, bool active);
+/* Ends answers that would go on for ever, so that the server can stop. */
+void prom_api_end_streams(PromApi *api);
 /* Adds /api/v1/..., /federate, /-/ready, /-/healthy and /version; api must outlive the router. */
 void prom_api_routes(PromApi *api, Router *router);
 

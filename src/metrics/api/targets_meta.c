@@ -149,9 +149,13 @@ bool api_targets_metadata(ApiCall *c) {
     return ok;
 }
 
-/* Prometheus tells its web page about reloads that failed; Meerkat does so in its log and metrics. */
 bool api_notifications(ApiCall *c) {
-    json_begin_array(&c->w);
-    json_end_array(&c->w);
+    api_notes_put(c->api->notes, &c->w);
+    return true;
+}
+
+bool api_notifications_live(ApiCall *c) {
+    c->whole = api_notes_stream(c->api->notes, c->res);
+    c->no_data = !c->whole;
     return true;
 }
