@@ -44,8 +44,34 @@ typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
 typedef struct MetricsStoreStats {
     uint64_t series_active, samples_total, head_samples, parts, bytes_on_disk, wal_bytes, memory_bytes;
     uint64_t corrupt_parts, wal_corrupt_frames, wal_torn_bytes, out_of_order;
+    uint64_t rules_parts_rewritten, rules_samples_dropped; /* what MetricsRules have done since the start */
     int64_t min_t_ms, max_t_ms;
 } MetricsStoreStats;
+
+/* How long the series of a selector are kept: the first rule that matches counts, else the store's retention. Shorter
+ * and longer than that are both fine. */
+typedef struct MetricsKeepRule {
+    Matchers matchers;
+    int64_t keep_ms;
+} MetricsKeepRule;
+
+/* Of samples older than after_ms, the last one of every resolution_ms (intervals begin at multiples of it since the
+ * epoch) stays; of counters (by the name's ending: _total, _count, _sum, _bucket) and native histograms also those on
+ * both sides of each reset, so that increases are not lost. All rules that match are applied. */
+typedef struct MetricsDownsampleRule {
+    Matchers matchers;
+    int64_t after_ms, resolution_ms;
+} MetricsDownsampleRule;
+
+typedef struct MetricsRules {
+    const MetricsKeepRule *keep;
+    size_t n_keep;
+    const MetricsDownsampleRule *downsample;
+    size_t n_downsample;
+} MetricsRules;
+
+/* The column lives until the function returns; false stops. */
+typedef bool (*MetricsVisitFn)(void *ctx, const SeriesColumn *series);
 
 typedef struct MetricsStoreOps {
     /* Returns when durable and visible. ERR_OVERLOADED: retry later. Refused samples are counted, not an error. */
@@ -60,7 +86,15 @@ typedef struct MetricsStoreOps {
     /* metric empty: all. */
     ErrCode (*metadata)(MetricsStore *s, Str metric, Arena *arena, MetricMetadata **ret, size_t *ret_n, Err *reterr);
     ErrCode (*exemplars)(MetricsStore *s, const MetricsSelect *req, Labels **ret_series, Exemplar **ret, size_t *ret_n, Err *reterr);
+    /* As select, but hands out one series after the other, whose samples need not fit into memory together (export,
+     * dump). The labels of all of them are in the request's arena. skip_head: only what is in parts. */
+    ErrCode (*visit)(
+        MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr);
     ErrCode (*delete_series)(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr);
+    /* Rewrites every part that still holds deleted samples; returns when they are gone from the disk. */
+    ErrCode (*clean_tombstones)(MetricsStore *s, Err *reterr);
+    /* Replaces the rules (copied). They are applied in the background, also to parts that have been merged long ago. */
+    ErrCode (*set_rules)(MetricsStore *s, const MetricsRules *rules, Err *reterr);
     void (*stats)(MetricsStore *s, MetricsStoreStats *ret);
     ErrCode (*flush)(MetricsStore *s, Err *reterr);  /* head to parts now (tests, shutdown, backup) */
     void (*close)(MetricsStore *s);
@@ -74,6 +108,7 @@ typedef struct MetricsStoreOptions {
     uint64_t retention_bytes;     /* 0: no limit */
     size_t head_bytes_max;        /* 0: 128 MiB; beyond it the head is flushed early */
     int64_t partition_ms;         /* 0: 2 h time partitions */
+    MetricsRules rules;           /* copied */
 } MetricsStoreOptions;
 
 /* The embedded engine, in directory dir. */

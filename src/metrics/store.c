@@ -52,6 +52,8 @@ static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
     ret->wal_corrupt_frames = s->wal_report.corrupt_frames;
     ret->wal_torn_bytes = s->wal_report.torn_bytes;
     ret->out_of_order = s->late_total;
+    ret->rules_parts_rewritten = s->rules_rewritten;
+    ret->rules_samples_dropped = s->rules_dropped;
 }
 
 static void stop_threads(EmbeddedStore *s) {
@@ -72,8 +74,11 @@ static void store_free(EmbeddedStore *s) {
     for (size_t i = 0; i < s->frozen.n; i++) head_unref(s->frozen.v[i].head);
     vec_done(&s->frozen);
     tombs_unref(s->tombs);
+    rules_unref(s->rules);
     side_done(&s->side);
     if (s->parts) partset_close(s->parts);
+    u64map_free(s->rules_checked);
+    mutex_done(&s->merge_lock);
     cond_done(&s->wake);
     mutex_done(&s->wake_lock);
     mutex_done(&s->flush_lock);
@@ -100,7 +105,10 @@ static const MetricsStoreOps embedded_ops = {
     .label_values = store_label_values,
     .metadata = store_metadata,
     .exemplars = store_exemplars,
+    .visit = store_visit,
     .delete_series = store_delete_series,
+    .clean_tombstones = store_clean_tombstones,
+    .set_rules = store_set_rules,
     .stats = store_stats,
     .flush = store_flush,
     .close = store_close,
@@ -118,6 +126,8 @@ static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptio
     mutex_init(&s->gate.lock);
     cond_init(&s->gate.changed);
     mutex_init(&s->view_lock);
+    mutex_init(&s->merge_lock);
+    s->rules_checked = u64map_create();
     mutex_init(&s->flush_lock);
     mutex_init(&s->wake_lock);
     cond_init(&s->wake);
@@ -144,7 +154,9 @@ static ErrCode open_files(EmbeddedStore *s, Err *reterr) {
 ErrCode metrics_store_open(Fs *fs, const char *dir, const MetricsStoreOptions *opts, MetricsStore **ret, Err *reterr) {
     ASSERT(strlen(dir) + 32 < FS_PATH_MAX);
     EmbeddedStore *s = store_new(fs, dir, opts);
-    ErrCode code = open_files(s, reterr);
+    ErrCode code = rules_create(&s->opts.rules, &s->rules, reterr);
+    s->opts.rules = (MetricsRules){0}; /* the caller's memory */
+    if (code == OK) code = open_files(s, reterr);
     if (code != OK) {
         store_free(s);
         return code;

@@ -29,9 +29,11 @@ static void gate_leave(Gate *g) {
     mutex_unlock(&g->lock);
 }
 
-int64_t store_retention_floor(const EmbeddedStore *s) {
-    int64_t now = clock_now_ms();
-    return s->opts.retention_ms >= now ? INT64_MIN : now - s->opts.retention_ms;
+int64_t store_retention_floor(EmbeddedStore *s) {
+    StoreRules *rules = store_rules(s);
+    int64_t now = clock_now_ms(), keep = rules_keep_max(rules, s->opts.retention_ms);
+    rules_unref(rules);
+    return keep >= now ? INT64_MIN : now - keep;
 }
 
 static void note_error(MetricsAppendResult *r, const char *what, int64_t t, Labels labels) {

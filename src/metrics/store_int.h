@@ -5,7 +5,7 @@
  * frozen head leaves only after its parts are published, so a view may see samples twice (removed by merging), but
  * never misses any.
  *
- * Locks, in the order they may be taken: flush_lock, gate, view_lock; index and shard locks of a head innermost. */
+ * Locks, in the order they may be taken: merge_lock, flush_lock, gate, view_lock; index and shard locks of a head innermost. */
 #ifndef MEERKAT_METRICS_STORE_INT_H
 #define MEERKAT_METRICS_STORE_INT_H
 
@@ -57,6 +57,13 @@ typedef struct Tombstone {
     uint64_t max_part_id; /* later parts are not affected */
 } Tombstone;
 
+/* The rules in force; reference-counted, replaced as a whole. */
+typedef struct StoreRules {
+    _Atomic uint32_t refs;
+    Arena *arena;
+    MetricsRules r;
+} StoreRules;
+
 /* Reference-counted, replaced as a whole. */
 typedef struct Tombstones {
     _Atomic uint32_t refs;
@@ -80,9 +87,12 @@ typedef struct EmbeddedStore {
     Head *active;
     VEC(FrozenHead) frozen; /* oldest first */
     Tombstones *tombs;
+    StoreRules *rules;
     int64_t active_since_ms;
     uint64_t series_before; /* of the head frozen last: the active one knows few at first */
 
+    Mutex merge_lock; /* one thread at a time rewrites parts */
+    U64Map *rules_checked; /* part id -> when the rules are to be held against it again; merge_lock */
     Mutex flush_lock;
     SideData side;
     Mutex wake_lock;
@@ -91,12 +101,13 @@ typedef struct EmbeddedStore {
     bool want_flush, want_merge;
     Thread *flusher, *merger;
     _Atomic uint64_t samples_total, late_total, corrupt_blocks;
+    _Atomic uint64_t rules_rewritten, rules_dropped;
 } EmbeddedStore;
 
 /* --- store_append.c --- */
 ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
 void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
-int64_t store_retention_floor(const EmbeddedStore *s);
+int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is kept */
 
 /* --- store_replay.c --- */
 ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);
@@ -112,6 +123,22 @@ void store_wake(EmbeddedStore *s, bool flush, bool merge);
 /* --- store_merge.c --- */
 void store_merger_main(void *ctx);
 ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr); /* one merge and one retention pass */
+ErrCode store_clean_tombstones(MetricsStore *s, Err *reterr);
+
+/* --- store_rules.c --- */
+ErrCode rules_create(const MetricsRules *from, StoreRules **ret, Err *reterr);
+StoreRules *rules_ref(StoreRules *r);
+void rules_unref(StoreRules *r);
+StoreRules *store_rules(EmbeddedStore *s); /* a reference to those in force */
+ErrCode store_set_rules(MetricsStore *s, const MetricsRules *rules, Err *reterr);
+/* The longest time anything is kept. */
+int64_t rules_keep_max(const StoreRules *r, int64_t retention_ms);
+int64_t rules_keep(const StoreRules *r, Labels labels, int64_t retention_ms);
+/* Thins out what has come of age. Sorted by time, unique. */
+void rules_thin(const StoreRules *r, Labels labels, int64_t now_ms, SampleBuf *b, HistogramRefs *h);
+/* A part that the rules have something to do for, by its infos and index; false: none now. merge_lock held. */
+bool rules_pick(EmbeddedStore *s, int64_t now_ms, uint64_t *ret_id);
+void rules_rewritten(EmbeddedStore *s, uint64_t old_id, uint64_t new_id); /* what is known of one goes to the other */
 
 /* --- store_select.c, store_labels.c --- */
 typedef struct View {
@@ -135,6 +162,8 @@ ErrCode view_match(View *v, const MetricsSelect *req, SourceSeriesVec *ret, Err 
 /* Drops the series of parts of which tombstones leave nothing in the range. */
 ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *all, Err *reterr);
 ErrCode store_select(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
+ErrCode store_visit(
+    MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr);
 ErrCode store_series(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
 ErrCode store_label_names(
     MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
@@ -148,6 +177,7 @@ ErrCode tombs_load(EmbeddedStore *s, Err *reterr);
 /* Drops those no part can need any more. view_lock not held. */
 ErrCode tombs_prune(EmbeddedStore *s, Err *reterr);
 ErrCode store_delete_series(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr);
+bool tombstone_concerns(const Tombstone *t, const PartInfo *p); /* by id and time range */
 bool tombs_touch(const Tombstones *t, uint64_t part_id, Labels labels); /* whether any names this series */
 /* Removes deleted samples of a part's series from the buffers [from_*, n). */
 void tombs_apply(

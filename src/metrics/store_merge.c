@@ -29,7 +29,8 @@ typedef struct Merge {
     Arena *arena;
     SampleBuf samples;
     HistogramRefs histograms;
-    int64_t min_t; /* older is past the retention */
+    StoreRules *rules;
+    int64_t now;
 } Merge;
 
 static int str_order(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
@@ -62,18 +63,20 @@ static ErrCode merge_series(Merge *m, const Labels *labels, const bool *has, MPa
     sample_buf_clear(&m->samples);
     vec_clear(&m->histograms);
     arena_reset(m->arena);
+    int64_t min_t = m->now - rules_keep(m->rules, *labels, m->store->opts.retention_ms); /* older is past its time */
     for (size_t i = 0; i < m->n && code == OK; i++) {
         if (!has[i]) continue;
         Input *in = &m->in[i];
         size_t from = m->samples.n, from_h = m->histograms.n;
         code = mpart_read(
-            in->part, &in->cache, in->at, m->min_t, INT64_MAX, &m->samples, &m->histograms, m->arena, reterr);
+            in->part, &in->cache, in->at, min_t, INT64_MAX, &m->samples, &m->histograms, m->arena, reterr);
         if (code == OK && m->tombs->n)
             tombs_apply(m->tombs, in->ref->info.id, *labels, &m->samples, from, &m->histograms, from_h);
     }
     if (code != OK) return code;
     sample_buf_finish(&m->samples);
     histograms_finish(&m->histograms);
+    rules_thin(m->rules, *labels, m->now, &m->samples, &m->histograms);
     if (m->samples.n + m->histograms.n == 0) return OK;
     return mpart_writer_series(
         w, *labels, m->samples.t, m->samples.v, m->samples.n, m->histograms.v, m->histograms.n, reterr);
@@ -148,8 +151,8 @@ static void begin(Merge *m, PartInfo *info, char path[FS_PATH_MAX]) {
     mutex_unlock(&s->flush_lock);
 }
 
-static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, Err *reterr) {
-    Merge m = {.store = s, .arena = arena_create(ARENA_UNLIMITED), .min_t = store_retention_floor(s)};
+static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, PartInfo *ret_info, Err *reterr) {
+    Merge m = {.store = s, .arena = arena_create(ARENA_UNLIMITED), .now = clock_now_ms(), .rules = store_rules(s)};
     PartSnapshot snap;
     PartInfo info = {0};
     char path[FS_PATH_MAX];
@@ -169,9 +172,11 @@ static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, Err 
     }
     partset_release(s->parts, &snap);
     tombs_unref(m.tombs);
+    rules_unref(m.rules);
     arena_free(m.arena);
     sample_buf_done(&m.samples);
     vec_done(&m.histograms);
+    *ret_info = info;
     return code;
 }
 
@@ -181,17 +186,84 @@ static ErrCode expire(EmbeddedStore *s, Err *reterr) {
     return n ? partset_publish(s->parts, NULL, 0, ids, n, 0, reterr) : OK;
 }
 
-ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
+/* One part alone, when the rules ask for it: merging would come too late or never. */
+static ErrCode apply_rules(EmbeddedStore *s, bool *ret_did, Err *reterr) {
+    int64_t now = clock_now_ms();
+    uint64_t id;
+    *ret_did = rules_pick(s, now, &id);
+    if (!*ret_did) return OK;
+    PartInfo info;
+    PartSnapshot snap;
+    uint64_t before = 0;
+    partset_snapshot(s->parts, &snap);
+    for (size_t i = 0; i < snap.n; i++) before += snap.v[i].info.id == id ? snap.v[i].info.rows : 0;
+    partset_release(s->parts, &snap);
+    ErrCode code = merge_parts(s, &id, 1, &info, reterr);
+    if (code != OK) return code;
+    rules_rewritten(s, id, info.id);
+    s->rules_rewritten++;
+    s->rules_dropped += before - MIN(before, info.rows);
+    return OK;
+}
+
+static ErrCode merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
     uint64_t ids[MERGE_PARTS_MAX];
+    PartInfo info;
     *ret_did = false;
     ErrCode code = expire(s, reterr);
     if (code != OK) return code;
     /* Merging goes up to whole days where the retention is long enough to be kept by whole days. */
     int64_t len = s->opts.retention_ms >= 10 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : s->opts.partition_ms;
     size_t n = partset_pick_merge(s->parts, len, MERGED_BYTES_MAX, ids, MERGE_PARTS_MAX);
-    if (n == 0) return tombs_prune(s, reterr);
+    if (n == 0) {
+        code = apply_rules(s, ret_did, reterr);
+        return code == OK && !*ret_did ? tombs_prune(s, reterr) : code;
+    }
     *ret_did = true;
-    return merge_parts(s, ids, n, reterr);
+    return merge_parts(s, ids, n, &info, reterr);
+}
+
+ErrCode store_merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
+    mutex_lock(&s->merge_lock);
+    ErrCode code = merge_once(s, ret_did, reterr);
+    mutex_unlock(&s->merge_lock);
+    return code;
+}
+
+/* --- deleted samples --- */
+/* Ids of the parts some tombstone may concern; the caller frees. */
+static uint64_t *parts_with_deleted(EmbeddedStore *s, size_t *ret_n) {
+    PartSnapshot snap;
+    partset_snapshot(s->parts, &snap);
+    uint64_t *ids = mem_alloc_array(MAX(snap.n, 1), sizeof *ids);
+    *ret_n = 0;
+    mutex_lock(&s->flush_lock); /* keeps the table */
+    for (size_t i = 0; i < snap.n; i++) {
+        bool holds = false;
+        for (size_t k = 0; k < s->tombs->n; k++) holds |= tombstone_concerns(&s->tombs->v[k], &snap.v[i].info);
+        if (holds) ids[(*ret_n)++] = snap.v[i].info.id;
+    }
+    mutex_unlock(&s->flush_lock);
+    partset_release(s->parts, &snap);
+    return ids;
+}
+
+ErrCode store_clean_tombstones(MetricsStore *base, Err *reterr) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    size_t n;
+    PartInfo info;
+    mutex_lock(&s->merge_lock);
+    uint64_t *ids = parts_with_deleted(s, &n);
+    ErrCode code = OK;
+    for (size_t i = 0; i < n; i++) { /* a damaged part does not keep the others from being cleaned */
+        ErrCode one = merge_parts(s, &ids[i], 1, &info, code == OK ? reterr : NULL);
+        if (code == OK) code = one;
+        if (one == ERR_CANCELLED) break;
+    }
+    mem_free(ids);
+    if (code == OK) code = tombs_prune(s, reterr);
+    mutex_unlock(&s->merge_lock);
+    return code;
 }
 
 /* Looks over what is on disk once after the start, so that damage is reported before a query meets it. */

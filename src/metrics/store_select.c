@@ -181,6 +181,7 @@ ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *al
 typedef struct Gather {
     View *view;
     const MetricsSelect *req;
+    Arena *out;         /* for what is handed out */
     MPartCache *caches; /* per part */
     SampleBuf samples;
     HistogramRefs histograms;
@@ -203,7 +204,7 @@ static ErrCode gather_one(Gather *g, const SourceSeries *s, Err *reterr) {
     const PartRef *ref = &v->parts.v[s->source];
     size_t from = g->samples.n, from_h = g->histograms.n;
     ErrCode code = mpart_read(ref->obj, &g->caches[s->source], s->id, req->min_t_ms, req->max_t_ms, &g->samples,
-        &g->histograms, req->arena, reterr);
+        &g->histograms, g->out, reterr);
     if (code == ERR_CORRUPT) {
         g->samples.n = from;
         g->histograms.n = from_h;
@@ -250,12 +251,12 @@ static ErrCode emit_floats(Gather *g, SeriesColumn *out, Err *reterr) {
     size_t n = g->samples.n;
     out->n = n;
     if (n == 0) return OK;
-    double *v = ARENA_ARRAY(g->req->arena, double, n);
+    double *v = ARENA_ARRAY(g->out, double, n);
     if (!v) return exhausted(reterr);
     memcpy(v, g->samples.v, n * sizeof *v);
     out->value = v;
     if (g->last_n != n || memcmp(g->last_t, g->samples.t, n * sizeof *g->last_t) != 0) {
-        int64_t *t = ARENA_ARRAY(g->req->arena, int64_t, n);
+        int64_t *t = ARENA_ARRAY(g->out, int64_t, n);
         if (!t) return exhausted(reterr);
         memcpy(t, g->samples.t, n * sizeof *t);
         g->last_t = t;
@@ -268,14 +269,14 @@ static ErrCode emit_floats(Gather *g, SeriesColumn *out, Err *reterr) {
 static ErrCode emit_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
     size_t n = g->histograms.n;
     if (n == 0) return OK;
-    int64_t *t = ARENA_ARRAY(g->req->arena, int64_t, n);
-    Histogram *h = ARENA_ARRAY(g->req->arena, Histogram, n);
+    int64_t *t = ARENA_ARRAY(g->out, int64_t, n);
+    Histogram *h = ARENA_ARRAY(g->out, Histogram, n);
     if (!t || !h) return exhausted(reterr);
     for (size_t i = 0; i < n; i++) {
         size_t used;
         t[i] = g->histograms.v[i].t;
-        if (!histogram_decode(g->histograms.v[i].bytes, g->req->arena, &h[i], &used))
-            return arena_exhausted(g->req->arena) ? exhausted(reterr)
+        if (!histogram_decode(g->histograms.v[i].bytes, g->out, &h[i], &used))
+            return arena_exhausted(g->out) ? exhausted(reterr)
                                                   : err_set(reterr, ERR_CORRUPT, "a stored histogram does not decode");
     }
     out->n_histograms = n;
@@ -311,6 +312,19 @@ static ErrCode gather_all(Gather *g, SourceSeriesVec *all, SeriesColumns *ret, E
     return code;
 }
 
+static void gather_begin(Gather *g, View *v, const MetricsSelect *req, Arena *out) {
+    *g = (Gather){.view = v, .req = req, .out = out};
+    g->caches = mem_alloc_array(MAX(v->parts.n, 1), sizeof *g->caches);
+    memset(g->caches, 0, v->parts.n * sizeof *g->caches);
+}
+
+static void gather_end(Gather *g) {
+    for (size_t i = 0; i < g->view->parts.n; i++) mpart_cache_done(&g->caches[i]);
+    mem_free(g->caches);
+    sample_buf_done(&g->samples);
+    vec_done(&g->histograms);
+}
+
 ErrCode store_select(MetricsStore *base, const MetricsSelect *req, SeriesColumns *ret, Err *reterr) {
     EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
     *ret = (SeriesColumns){0};
@@ -319,14 +333,49 @@ ErrCode store_select(MetricsStore *base, const MetricsSelect *req, SeriesColumns
     SourceSeriesVec all = {0};
     ErrCode code = view_match(v, req, &all, reterr);
     if (code == OK) {
-        Gather g = {.view = v, .req = req};
-        g.caches = mem_alloc_array(MAX(v->parts.n, 1), sizeof *g.caches);
-        memset(g.caches, 0, v->parts.n * sizeof *g.caches);
+        Gather g;
+        gather_begin(&g, v, req, req->arena);
         code = gather_all(&g, &all, ret, reterr);
-        for (size_t i = 0; i < v->parts.n; i++) mpart_cache_done(&g.caches[i]);
-        mem_free(g.caches);
-        sample_buf_done(&g.samples);
-        vec_done(&g.histograms);
+        gather_end(&g);
+    }
+    vec_done(&all);
+    return code;
+}
+
+/* --- visiting --- */
+static ErrCode visit_all(Gather *g, SourceSeriesVec *all, MetricsVisitFn fn, void *ctx, Err *reterr) {
+    ErrCode code = OK;
+    for (size_t i = 0, end; i < all->n && code == OK; i = end) {
+        end = group_end(all, i);
+        if (is_cancelled(g->req)) return err_set(reterr, ERR_CANCELLED, "cancelled");
+        arena_reset(g->out);
+        g->last_n = 0;
+        g->n_samples = 0; /* the limit is for one series */
+        code = gather_group(g, &all->v[i], end - i, reterr);
+        if (code != OK || g->samples.n + g->histograms.n == 0) continue;
+        SeriesColumn column = {.labels = all->v[i].labels};
+        code = emit_floats(g, &column, reterr);
+        if (code == OK) code = emit_histograms(g, &column, reterr);
+        if (code == OK && !fn(ctx, &column)) break;
+    }
+    return code;
+}
+
+ErrCode store_visit(
+    MetricsStore *base, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    View *v = view_open(s, req->arena);
+    if (!v) return exhausted(reterr);
+    while (skip_head && v->n_heads > 0) head_unref(v->heads[--v->n_heads]);
+    SourceSeriesVec all = {0};
+    ErrCode code = view_match(v, req, &all, reterr);
+    if (code == OK) {
+        Arena *scratch = arena_create(ARENA_UNLIMITED);
+        Gather g;
+        gather_begin(&g, v, req, scratch);
+        code = visit_all(&g, &all, fn, ctx, reterr);
+        gather_end(&g);
+        arena_free(scratch);
     }
     vec_done(&all);
     return code;

@@ -140,11 +140,14 @@ static ErrCode rebuilt(const Tombstones *old, bool (*keep)(void *ctx, const Tomb
     return OK;
 }
 
+bool tombstone_concerns(const Tombstone *t, const PartInfo *p) {
+    return p->id <= t->max_part_id && p->max_t >= t->min_t && p->min_t <= t->max_t;
+}
+
 static bool some_part_needs(void *ctx, const Tombstone *t) {
     const PartSnapshot *parts = ctx;
     for (size_t i = 0; i < parts->n; i++) {
-        const PartInfo *p = &parts->v[i].info;
-        if (p->id <= t->max_part_id && p->max_t >= t->min_t && p->min_t <= t->max_t) return true;
+        if (tombstone_concerns(t, &parts->v[i].info)) return true;
     }
     return false;
 }
