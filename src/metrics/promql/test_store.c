@@ -227,8 +227,17 @@ static void test_close(MetricsStore *s) {
 }
 
 MetricsStore *test_store_create(void) {
-    static const MetricsStoreOps ops = {test_append, test_select, test_series, test_names, test_values, test_metadata,
-        test_exemplars, test_delete, test_stats, test_flush, test_close};
+    static const MetricsStoreOps ops = {.append = test_append,
+        .select = test_select,
+        .series = test_series,
+        .label_names = test_names,
+        .label_values = test_values,
+        .metadata = test_metadata,
+        .exemplars = test_exemplars,
+        .delete_series = test_delete,
+        .stats = test_stats,
+        .flush = test_flush,
+        .close = test_close};
     TestStore *st = NEW(TestStore);
     st->base.ops = &ops;
     st->arena = arena_create(ARENA_UNLIMITED);
