@@ -24,7 +24,7 @@ const result = await esbuild.build({
   bundle: true,
   splitting: true,
   format: 'esm',
-  target: 'es2020',
+  target: 'es2022',
   minify: true,
   legalComments: 'none',
   jsx: 'automatic',

@@ -9,7 +9,7 @@ const types: Record<string, string> = { js: 'text/javascript', css: 'text/css' }
 
 const bundle = await context({
   entryPoints: { app: 'src/main.tsx', theme: 'src/theme-boot.ts' },
-  bundle: true, splitting: true, format: 'esm', target: 'es2020', sourcemap: 'inline', jsx: 'automatic', jsxImportSource: 'preact',
+  bundle: true, splitting: true, format: 'esm', target: 'es2022', sourcemap: 'inline', jsx: 'automatic', jsxImportSource: 'preact',
   outdir: 'dist/assets', write: false,
 });
 const page = () => readFileSync('src/index.html', 'utf8').replace('{{icon}}', '/assets/icon.svg')

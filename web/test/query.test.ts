@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { mapOldAddress } from '../src/lib/addresses';
 import { judge } from '../src/lib/health';
 import { detectLevel, everything, flatten, groupLines, messageOf, parseFields, traceIdOf, volumeQuery, withField, withMatcher, type LogLine } from '../src/lib/logs';
-import { align, contextAt, metricAt, rank, seriesName, shortNames, startersFor, suggestNames, unitOf } from '../src/lib/promql';
+import { align, rank, seriesName, shortNames, startersFor, unitOf } from '../src/lib/promql';
 
 test('old addresses', () => {
   const cases: [string, string, string, string | null][] = [
@@ -24,20 +24,8 @@ test('old addresses', () => {
   for (const [path, query, hash, want] of cases) assert.equal(mapOldAddress(path, query, hash), want, path + query + hash);
 });
 
-test('what is being written', () => {
-  const cases: [string, string, string, string?][] = [ // "|" is the cursor
-    ['ht|', 'name', 'ht'], ['sum(rate(http_re|', 'name', 'http_re'], ['up{jo|', 'label', 'jo'], ['up{job="a", in|', 'label', 'in'],
-    ['up{job="no|', 'value', 'no', 'job'], ['up{job=~"a|"}', 'value', 'a', 'job'], ['sum by (jo|', 'label', 'jo'], ['rate(x[5m|', 'none', ''],
-    ['sum by (job) (ra|', 'name', 'ra'], ['"text|', 'none', ''], ['up{a="}"} + no|', 'name', 'no'], ['3|', 'none', ''],
-  ];
-  for (const [text, kind, word, label] of cases) {
-    const c = contextAt(text.replace('|', ''), text.indexOf('|'));
-    assert.deepEqual([c.kind, c.word, c.label], [kind, word, label], text);
-  }
-  assert.equal(metricAt('rate(http_total{job="', 21), 'http_total');
-  assert.equal(metricAt('{job="', 6), null);
+test('suggestions', () => {
   assert.deepEqual(rank(['b_rate', 'rate_a', 'x'], 'rate'), ['rate_a', 'b_rate']);
-  assert.deepEqual(suggestNames('rat', ['ratio'], { ratio: [{ type: 'gauge', help: 'a ratio' }] }).map((s) => [s.text, s.info]), [['rate', 'per-second rate of a counter'], ['ratio', 'gauge – a ratio']]);
 });
 
 test('series', () => {

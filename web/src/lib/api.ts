@@ -123,13 +123,8 @@ export const promRange = (query: string, from: number, to: number, step: number,
 export const promInstant = (query: string, time: number, signal?: AbortSignal) =>
   ask<PromEnvelope<PromResult>>('/api/v1/query', { query, time: (time / 1000).toFixed(3) }, signal);
 
-export const promLabels = async (signal?: AbortSignal) =>
-  (await getJson<PromEnvelope<string[]>>('/api/v1/labels', signal)).data ?? [];
 export const promValues = async (label: string, signal?: AbortSignal) =>
   (await getJson<PromEnvelope<string[]>>(`/api/v1/label/${encodeURIComponent(label)}/values`, signal)).data ?? [];
-export const promMetadata = async (signal?: AbortSignal) =>
-  (await getJson<PromEnvelope<Record<string, { type: string; help: string }[]>>>('/api/v1/metadata', signal)).data ?? {};
-
 export interface Target {
   labels: Labels; discoveredLabels: Labels; scrapePool: string; scrapeUrl: string; lastError: string;
   lastScrape: string; lastScrapeDuration: number; health: string; scrapeInterval?: string;

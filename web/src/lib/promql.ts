@@ -1,69 +1,15 @@
-// Suggestions while a PromQL query is written, and series as the chart wants them.
+// PromQL results as charts and tables want them, and what an expression's text gives away.
 import type { Labels, PromSeries } from './api';
 
-export interface Suggestion {
-  text: string; // what replaces the word
-  kind: 'metric' | 'function' | 'label' | 'value' | 'keyword';
-  info?: string;
-}
-
-export interface Context {
-  kind: 'name' | 'label' | 'value' | 'none';
-  word: string;
-  from: number; // where the word begins
-  label?: string; // for values
-}
-
-export const functions: Record<string, string> = {
-  rate: 'per-second rate of a counter', irate: 'rate of the last two samples', increase: 'growth of a counter',
-  sum: 'sum over labels', avg: 'mean over labels', min: 'least', max: 'greatest', count: 'number of series', topk: 'k largest', bottomk: 'k smallest',
-  quantile: 'quantile over series', stddev: 'standard deviation', group: '1 for each group', count_values: 'count equal values',
-  histogram_quantile: 'quantile from buckets', histogram_avg: 'mean of a native histogram', histogram_count: 'count of a native histogram', histogram_sum: 'sum of a native histogram',
-  avg_over_time: 'mean in the window', min_over_time: 'least in the window', max_over_time: 'greatest in the window', sum_over_time: 'sum of the window',
-  count_over_time: 'samples in the window', last_over_time: 'last in the window', quantile_over_time: 'quantile of the window', present_over_time: '1 when there are samples',
-  delta: 'difference of a gauge', idelta: 'difference of the last two', deriv: 'slope of a gauge', predict_linear: 'value at a later time', changes: 'number of changes', resets: 'resets of a counter',
-  abs: 'absolute value', ceil: 'round up', floor: 'round down', round: 'round', clamp_min: 'at least', clamp_max: 'at most', sqrt: 'square root', exp: 'e to the power', ln: 'natural logarithm', log2: 'binary logarithm', log10: 'decimal logarithm',
-  label_replace: 'new label by regex', label_join: 'join labels', sort: 'sort ascending', sort_desc: 'sort descending', time: 'time of evaluation', vector: 'scalar as a vector', scalar: 'vector as a scalar', absent: '1 when nothing matches', absent_over_time: '1 when nothing matched', timestamp: 'time of the sample',
-};
-const keywords = ['by', 'without', 'on', 'ignoring', 'group_left', 'group_right', 'offset', 'and', 'or', 'unless', 'bool'];
-
-/** What is being written at the cursor. */
-export function contextAt(text: string, cursor: number): Context {
-  const none: Context = { kind: 'none', word: '', from: cursor };
-  let quote = '';
-  let quoteAt = 0;
-  let brace = -1;
-  let group = -1;
-  for (let i = 0; i < cursor; i++) {
-    const c = text[i];
-    if (quote) {
-      if (c === '\\' && quote !== '`') i++;
-      else if (c === quote) quote = '';
-    } else if (c === '"' || c === "'" || c === '`') {
-      quote = c;
-      quoteAt = i;
-    } else if (c === '{') brace = i;
-    else if (c === '}') brace = -1;
-    else if (c === '(') group = /\b(by|without|on|ignoring|group_left|group_right)\s*$/.test(text.slice(0, i)) ? i : -1;
-    else if (c === ')') group = -1;
-    else if (c === '#') return none;
-  }
-  if (quote) {
-    const label = brace >= 0 && /([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*$/.exec(text.slice(brace + 1, quoteAt));
-    return label ? { kind: 'value', word: text.slice(quoteAt + 1, cursor), from: quoteAt + 1, label: label[1] } : none;
-  }
-  const word = /[A-Za-z_:][\w:]*$/.exec(text.slice(0, cursor))?.[0] ?? '';
-  const from = cursor - word.length;
-  if (brace >= 0 || group >= 0) return { kind: 'label', word, from };
-  if (/[\d.]$/.test(text.slice(0, from)) || /\[[^\]]*$/.test(text.slice(0, from))) return none;
-  return { kind: 'name', word, from };
-}
-
-/** The metric whose selector the cursor is in, to narrow labels and values. */
-export function metricAt(text: string, cursor: number): string | null {
-  const brace = text.lastIndexOf('{', cursor);
-  return brace < 0 ? null : /([A-Za-z_:][\w:]*)\s*$/.exec(text.slice(0, brace))?.[1] ?? null;
-}
+// Words of an expression that are no metrics.
+const words = new Set((
+  'rate irate increase sum avg min max count topk bottomk quantile stddev group count_values histogram_quantile ' +
+  'histogram_avg histogram_count histogram_sum avg_over_time min_over_time max_over_time sum_over_time ' +
+  'count_over_time last_over_time quantile_over_time present_over_time delta idelta deriv predict_linear changes ' +
+  'resets abs ceil floor round clamp_min clamp_max sqrt exp ln log2 log10 label_replace label_join sort ' +
+  'sort_desc time vector scalar absent absent_over_time timestamp by without on ignoring group_left group_right ' +
+  'offset and or unless bool'
+).split(' '));
 
 /** Prefix first, then anywhere in the name; the shorter the better. */
 export function rank(names: string[], word: string, max = 30): string[] {
@@ -73,17 +19,6 @@ export function rank(names: string[], word: string, max = 30): string[] {
     return at < 0 ? Infinity : at === 0 ? n.length : 1000 + at * 10 + n.length;
   };
   return names.map((n) => [score(n), n] as const).filter(([s]) => s < Infinity).sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1)).slice(0, max).map(([, n]) => n);
-}
-
-export function suggestNames(word: string, metrics: string[], metadata: Record<string, { type: string; help: string }[]>): Suggestion[] {
-  if (!word) return [];
-  const found: Suggestion[] = rank(metrics, word).map((text) => {
-    const m = metadata[text]?.[0];
-    return { text, kind: 'metric', info: m ? [m.type, m.help].filter(Boolean).join(' – ') : undefined };
-  });
-  const fns: Suggestion[] = rank(Object.keys(functions), word, 8).filter((f) => f.startsWith(word)).map((text) => ({ text, kind: 'function', info: functions[text] }));
-  const words: Suggestion[] = keywords.filter((k) => k.startsWith(word) && k !== word).map((text) => ({ text, kind: 'keyword' }));
-  return [...fns, ...words, ...found].filter((s) => s.text !== word).slice(0, 30);
 }
 
 /** {__name__="up", job="a"} -> up{job="a"} */
@@ -159,7 +94,7 @@ export type Unit = 's' | 'ms' | 'B' | 'B/s' | 'ratio' | '';
 export function unitOf(expr: string): Unit {
   const text = expr.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring)\s*\([^)]*\)/g, ' ');
   if (/[-+*/%^]|\b(and|or|unless|count|count_values|group|stddev|stdvar|timestamp|deriv|histogram_count|count_over_time|changes|resets|absent)\b|[<>]|[=!]=/.test(text)) return '';
-  const names = (text.match(/[A-Za-z_:][\w:]*/g) ?? []).filter((w) => !(w in functions) && !keywords.includes(w));
+  const names = (text.match(/[A-Za-z_:][\w:]*/g) ?? []).filter((w) => !words.has(w));
   const rate = /\b(rate|irate)\b/.test(text), quantile = /\bhistogram_(quantile|avg)\b/.test(text);
   const unit = (name: string): Unit => {
     const base = name.replace(/_(bucket|sum|total)$/, '').replace(/_(average|p\d+|max|min)$/, '');

@@ -1,48 +1,17 @@
 // The metrics explorer: one PromQL expression as a graph and as a table.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { getJson, promInstant, promLabels, promMetadata, promRange, promValues, useResource, type PromResult, type PromSeries } from '../lib/api';
+import { promInstant, promRange, promValues, useResource, type PromResult, type PromSeries } from '../lib/api';
 import { seriesColor } from '../lib/colors';
 import { formatExact, formatterOf, plural } from '../lib/format';
-import { align, contextAt, metricAt, rank, seriesName, shortNames, startersFor, suggestNames, unitOf } from '../lib/promql';
+import { align, seriesName, shortNames, startersFor, unitOf } from '../lib/promql';
 import { currentRange, place, range, refreshTick, setQuery, utc } from '../lib/store';
 import { formatDateTime, niceStep } from '../lib/time';
 import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs } from '../ui/basics';
 import { Chart } from '../ui/chart';
-import { QueryBox, type Completion } from '../ui/query';
+import { PromqlBox } from '../ui/editor';
 import { RangePicker } from '../ui/range';
 
 const seriesMax = 200;
-let names: Promise<string[]> | undefined;
-let metadata: Promise<Record<string, { type: string; help: string }[]>> | undefined;
-const once = <T,>(p: Promise<T>, forget: () => void): Promise<T> => p.catch((e) => { forget(); throw e; });
-
-async function labelNames(metric: string | null, signal: AbortSignal): Promise<string[]> {
-  if (!metric) return promLabels(signal);
-  return (await getJson<{ data?: string[] }>(`/api/v1/labels?match[]=${encodeURIComponent(metric)}`, signal)).data ?? [];
-}
-async function labelValues(label: string, metric: string | null, signal: AbortSignal): Promise<string[]> {
-  const match = metric ? `?match[]=${encodeURIComponent(metric)}` : '';
-  return (await getJson<{ data?: string[] }>(`/api/v1/label/${encodeURIComponent(label)}/values${match}`, signal)).data ?? [];
-}
-
-async function complete(text: string, cursor: number, signal: AbortSignal): Promise<Completion | null> {
-  const c = contextAt(text, cursor);
-  if (c.kind === 'none') return null;
-  const span = { from: c.from, to: cursor };
-  if (c.kind === 'name') {
-    names ??= once(promValues('__name__'), () => (names = undefined));
-    metadata ??= once(promMetadata(), () => (metadata = undefined));
-    return { ...span, items: suggestNames(c.word, await names, await metadata.catch(() => ({}))) };
-  }
-  const metric = metricAt(text, cursor);
-  if (c.kind === 'label') {
-    const all = (await labelNames(metric, signal)).filter((l) => l !== '__name__');
-    return { ...span, items: rank(all, c.word).filter((n) => n !== c.word).map((t) => ({ text: t, kind: 'label' as const })) };
-  }
-  const all = await labelValues(c.label!, metric, signal);
-  return { ...span, items: rank(all, c.word).filter((n) => n !== c.word).map((t) => ({ text: t, kind: 'value' as const })) };
-}
-
 interface Answer { result: PromResult; warnings: string[]; from: number; to: number; step: number; ms: number }
 
 function Graph({ answer, expr }: { answer: Answer; expr: string }) {
@@ -137,7 +106,7 @@ export function Metrics() {
     <>
       <PageHead title="Metrics"><RangePicker /></PageHead>
       <div class="query-row">
-        <QueryBox label="PromQL" value={text} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} complete={complete} />
+        <PromqlBox label="PromQL" value={expr} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} />
         <Button kind="primary" icon="play" onClick={run}>Run query</Button>
       </div>
       {error && expr && <ErrorBox error={error} />}

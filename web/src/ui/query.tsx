@@ -1,6 +1,11 @@
 // A query's text box: grows with the text, Enter runs, suggestions under it.
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Suggestion } from '../lib/promql';
+
+export interface Suggestion {
+  text: string; // what replaces the word
+  kind: 'function' | 'label' | 'value' | 'keyword';
+  info?: string;
+}
 
 export interface Completion {
   from: number;

@@ -98,7 +98,7 @@ function useShortcuts(): void {
     let go = 0;
     const onKey = (e: KeyboardEvent) => {
       const target = e.target as HTMLElement;
-      if (e.ctrlKey || e.metaKey || e.altKey || target.closest('input, textarea, select, [contenteditable], dialog')) return;
+      if (e.ctrlKey || e.metaKey || e.altKey || target.closest('input, textarea, select, [contenteditable], .editor, dialog')) return;
       const page = performance.now() - go < 1200 && pages.find((p) => p.key === e.key);
       go = 0;
       if (page) navigate(`${page.path}?${rangeQuery()}`);
@@ -108,7 +108,7 @@ function useShortcuts(): void {
       else if (e.key === 'd') toggleTheme();
       else if (e.key === 'u') utc.value = !utc.value;
       else if (quick[e.key]) setRange({ from: quick[e.key], to: 'now' });
-      else if (e.key === '/') document.querySelector<HTMLElement>('main textarea, main input, main select')?.focus();
+      else if (e.key === '/') document.querySelector<HTMLElement>('main textarea, main .editor, main input, main select')?.focus();
       else return;
       e.preventDefault();
     };
