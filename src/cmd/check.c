@@ -1,4 +1,5 @@
 /* check.c - `meerkat check ...`: says what is wrong with a file before it is used. */
+#include "cmd/check_int.h"
 #include "cmd/command.h"
 #include "cmd/config.h"
 
@@ -21,7 +22,7 @@ static int check_file(const char *file) {
 }
 
 int cmd_check_config(int argc, char **argv) {
-    const char *file = NULL;
+    int worst = 0;
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--markdown") == 0) {
             Buf out = {0};
@@ -30,8 +31,11 @@ int cmd_check_config(int argc, char **argv) {
             buf_done(&out);
             return 0;
         }
-        if (argv[i][0] == '-' || file) return command_usage("check config takes one file, not \"%s\"", argv[i]);
-        file = argv[i];
+        if (argv[i][0] == '-') return command_usage("check config takes files, not \"%s\"", argv[i]);
     }
-    return check_file(file ? file : "meerkat.yml");
+    for (int i = 0; i < argc; i++) {
+        int code = check_is_prometheus(argv[i]) ? check_prometheus(argv[i]) : check_file(argv[i]);
+        worst = MAX(worst, code);
+    }
+    return argc ? worst : check_file("meerkat.yml");
 }

@@ -35,9 +35,9 @@ static const Command commands[] = {
         "Examples:\n  meerkat query instant 'sum(rate(http_requests_total[5m]))'\n"
         "  meerkat query logs --since 1h '{service_name=\"llm-api\"} |= \"timeout\"'\n",
         cmd_query},
-    {"check config", "[--markdown] [FILE]", "check a meerkat.yml",
+    {"check config", "[--markdown] [FILE...]", "check a meerkat.yml or prometheus.yml",
         "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"
-        "Examples:\n  meerkat check config meerkat.yml\n",
+        "Examples:\n  meerkat check config meerkat.yml\n  meerkat check config prometheus.yml\n",
         cmd_check_config},
     {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] FILE...", "check rule files",
         "Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"

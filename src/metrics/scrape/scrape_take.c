@@ -47,19 +47,19 @@ static bool add_target_labels(RelabelSet *s, Labels target, bool honor) {
 static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
     const PromScrapeConfig *j = x->job;
     Str metric = labels_get(l, LABEL_NAME_METRIC);
-    if (j->label_limit && l.n > j->label_limit)
+    if (j->set.limits.label && l.n > j->set.limits.label)
         return err_set(reterr, ERR_INVALID,
             "label_limit exceeded (metric: %" STR_FMT ", number of labels: %zu, limit: %llu)", STR_ARG(metric), l.n,
-            (unsigned long long)j->label_limit);
+            (unsigned long long)j->set.limits.label);
     for (size_t i = 0; i < l.n; i++) {
-        if (j->label_name_length_limit && l.v[i].name.n > j->label_name_length_limit)
+        if (j->set.limits.label_name_length && l.v[i].name.n > j->set.limits.label_name_length)
             return err_set(reterr, ERR_INVALID,
                 "label_name_length_limit exceeded (label: %" STR_FMT ", length: %zu, limit: %llu)",
-                STR_ARG(l.v[i].name), l.v[i].name.n, (unsigned long long)j->label_name_length_limit);
-        if (j->label_value_length_limit && l.v[i].value.n > j->label_value_length_limit)
+                STR_ARG(l.v[i].name), l.v[i].name.n, (unsigned long long)j->set.limits.label_name_length);
+        if (j->set.limits.label_value_length && l.v[i].value.n > j->set.limits.label_value_length)
             return err_set(reterr, ERR_INVALID,
                 "label_value_length_limit exceeded (label: %" STR_FMT ", length: %zu, limit: %llu)",
-                STR_ARG(l.v[i].name), l.v[i].value.n, (unsigned long long)j->label_value_length_limit);
+                STR_ARG(l.v[i].name), l.v[i].value.n, (unsigned long long)j->set.limits.label_value_length);
     }
     return OK;
 }
@@ -141,7 +141,7 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     bool own_time = s->has_t && !x->job->ignore_timestamps;
     c->tracked = !own_time || x->job->track_timestamps_staleness;
     x->outcome->kept++;
-    if (x->job->sample_limit && x->outcome->kept > x->job->sample_limit)
+    if (x->job->set.limits.sample && x->outcome->kept > x->job->set.limits.sample)
         return OK; /* counted on, reported at the end */
     return add_sample(x, s, labels, hash, own_time ? s->t_ms : x->t_ms, reterr);
 }
@@ -154,11 +154,11 @@ static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
 static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
     bool known;
     PromTextOptions o = {.format = promtext_format(a->content_type, a->body, &known)};
-    bool om_fallback = str_starts_with(x->job->fallback_protocol, STR("OpenMetricsText"));
-    if (!known && x->job->fallback_protocol.n) o.format = om_fallback ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN;
+    bool om_fallback = x->job->fallback_protocol >= PROTOCOL_OPENMETRICS_001;
+    if (!known && x->job->fallback_protocol != PROTOCOL_NONE) o.format = om_fallback ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN;
     PromTextVisitor visitor = {x, take_sample, take_meta};
     ErrCode code = promtext_parse(a->body, &o, &visitor, x->arena, reterr);
-    if (code == OK && x->job->sample_limit && x->outcome->kept > x->job->sample_limit)
+    if (code == OK && x->job->set.limits.sample && x->outcome->kept > x->job->set.limits.sample)
         return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded");
     return code;
 }

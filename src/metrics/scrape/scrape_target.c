@@ -47,10 +47,10 @@ static bool discovered_labels(RelabelSet *s, const PromScrapeConfig *job, const 
         ok = ok && set_duration(s, STR("__scrape_interval__"), job->interval_ms);
     if (!relabel_get(s, STR("__scrape_timeout__")).n)
         ok = ok && set_duration(s, STR("__scrape_timeout__"), job->timeout_ms);
-    for (size_t i = 0; i < job->n_params; i++) {
-        if (!job->params[i].n) continue;
-        Str name = arena_printf(s->arena, "__param_%" STR_FMT, STR_ARG(job->params[i].name));
-        if (name.p && !relabel_get(s, name).n) ok = ok && relabel_set(s, name, job->params[i].values[0]);
+    for (size_t i = 0; i < job->params.n; i++) {
+        if (!job->params.v[i].n) continue;
+        Str name = arena_printf(s->arena, "__param_%" STR_FMT, STR_ARG(job->params.v[i].name));
+        if (name.p && !relabel_get(s, name).n) ok = ok && relabel_set(s, name, job->params.v[i].values[0]);
     }
     return ok;
 }
@@ -86,9 +86,9 @@ static void put_params(Buf *b, const PromScrapeConfig *job, const RelabelSet *s)
         if (str_starts_with(s->labels.v[i].name, prefix))
             put_param(b, &first, str_skip(s->labels.v[i].name, prefix.n), s->labels.v[i].value);
     }
-    for (size_t i = 0; i < job->n_params; i++) {
-        for (size_t k = 1; k < job->params[i].n; k++)
-            put_param(b, &first, job->params[i].name, job->params[i].values[k]);
+    for (size_t i = 0; i < job->params.n; i++) {
+        for (size_t k = 1; k < job->params.v[i].n; k++)
+            put_param(b, &first, job->params.v[i].name, job->params.v[i].values[k]);
     }
 }
 
@@ -107,39 +107,17 @@ static Str build_url(Arena *arena, const PromScrapeConfig *job, const RelabelSet
 }
 
 /* --- identity --- */
-static void put_rules(Buf *b, RelabelRules rules) {
-    buf_put_uvarint(b, rules.n);
-    for (size_t i = 0; i < rules.n; i++) {
-        const RelabelRule *r = &rules.v[i];
-        buf_put_uvarint(b, r->action);
-        buf_put_uvarint(b, r->n_source_labels);
-        for (size_t k = 0; k < r->n_source_labels; k++) buf_put_lenstr(b, r->source_labels[k]);
-        buf_put_lenstr(b, r->separator);
-        buf_put_lenstr(b, r->target_label);
-        buf_put_lenstr(b, r->replacement);
-        buf_put_lenstr(b, r->regex_text);
-        buf_put_uvarint(b, r->modulus);
-    }
-}
-
 /* Everything that makes a target another one when it changes. */
 static Str build_key(const ScrapeTarget *t, const PromScrapeConfig *j) {
-    const PromHttpConfig *h = &j->http;
-    const Str texts[] = {j->job_name, t->url, h->username, h->password, h->password_file, h->username_file,
-        h->auth_type, h->credentials, h->credentials_file, h->ca_file, h->cert_file, h->key_file, h->server_name,
-        h->proxy_url, j->fallback_protocol};
-    const uint64_t numbers[] = {(uint64_t)t->interval_ms, (uint64_t)t->timeout_ms, j->honor_labels,
-        j->ignore_timestamps, j->no_compression, j->track_timestamps_staleness, h->insecure_skip_verify,
-        h->no_follow_redirects, j->sample_limit, j->label_limit, j->label_name_length_limit,
-        j->label_value_length_limit, j->body_size_limit};
     Buf b = {0};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) buf_put_lenstr(&b, texts[i]);
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) buf_put_uvarint(&b, numbers[i]);
+    buf_put_lenstr(&b, j->fingerprint);
+    buf_put_lenstr(&b, t->url);
+    buf_put_uvarint(&b, (uint64_t)t->interval_ms);
+    buf_put_uvarint(&b, (uint64_t)t->timeout_ms);
     for (size_t i = 0; i < t->labels.n; i++) {
         buf_put_lenstr(&b, t->labels.v[i].name);
         buf_put_lenstr(&b, t->labels.v[i].value);
     }
-    put_rules(&b, j->metric_relabel);
     Str key = arena_copy(t->arena, buf_str(&b));
     buf_done(&b);
     return key;
@@ -188,14 +166,17 @@ static ScrapeTarget *new_target(
 
 void scrape_targets_build(const PromScrapeConfig *job, ScrapeConfigRef *config, ScrapeTargetVec *out) {
     size_t first = out->n, kept = 0;
-    for (size_t i = 0; i < job->n_groups; i++) {
-        for (size_t k = 0; k < job->groups[i].n_targets; k++) {
-            ScrapeTarget *t = new_target(job, config, &job->groups[i], job->groups[i].targets[k]);
-            kept += !t->dropped;
-            vec_push(out, t);
+    for (size_t d = 0; d < job->sd.n; d++) {
+        for (size_t i = 0; i < job->sd.v[d].groups.n; i++) {
+            const PromTargetGroup *g = &job->sd.v[d].groups.v[i];
+            for (size_t k = 0; k < g->targets.n; k++) {
+                ScrapeTarget *t = new_target(job, config, g, g->targets.v[k]);
+                kept += !t->dropped;
+                vec_push(out, t);
+            }
         }
     }
-    if (!job->target_limit || kept <= job->target_limit) return;
+    if (!job->set.limits.target || kept <= job->set.limits.target) return;
     /* As Prometheus does: a job over its limit is not scraped at all. */
     for (size_t i = first; i < out->n; i++) out->v[i]->over_limit = true;
 }
