@@ -58,6 +58,7 @@ typedef struct HeadExtra {
 
 typedef struct HeadSeries {
     const uint32_t *pairs; /* n_labels x (name, value) symbols, in the labels' order */
+    uint64_t raw_hash;     /* of the last bytes its labels came as; 0: none */
     uint32_t id, n_labels;
     uint32_t same_hash;  /* next series with the same labels_hash, UINT32_MAX: none */
     _Atomic bool logged; /* the WAL of this epoch has its labels */
@@ -80,8 +81,9 @@ void head_set_epoch(Head *h, uint64_t epoch); /* before any thread but the opene
 void head_lock_read(Head *h);
 void head_lock_write(Head *h);
 void head_unlock(Head *h);
-/* With the index lock held (any mode). */
-HeadSeries *head_find(Head *h, Labels labels, uint64_t raw_hash);
+/* With the index lock held (any mode). after: the series found last (may be NULL), because senders keep their order. */
+HeadSeries *head_find_raw(Head *h, uint64_t raw_hash, const HeadSeries *after);
+HeadSeries *head_find(Head *h, Labels labels);
 uint32_t head_series_count(const Head *h);
 HeadSeries *head_series_at(const Head *h, uint32_t id);
 /* The label array in the arena, strings pointing into the head. .v == NULL: the arena is exhausted. */

@@ -91,20 +91,17 @@ static HeadSeries *find_by_hash(const Head *h, uint64_t hash, Labels labels) {
     return NULL;
 }
 
-HeadSeries *head_find(Head *h, Labels labels, uint64_t raw_hash) {
-    if (raw_hash) {
-        const uint64_t *id = u64map_get(h->by_raw_hash, raw_hash);
-        if (id) {
-            HeadSeries *s = head_series_at(h, (uint32_t)*id);
-            /* The hash has 64 bits and a secret seed; the count is a cheap check on whoever computed it. */
-            if (s->n_labels == labels.n) {
-                DASSERT(has_labels(h, s, labels));
-                return s;
-            }
-        }
+/* A raw hash has 64 bits and a secret seed: equal ones are equal bytes. */
+HeadSeries *head_find_raw(Head *h, uint64_t raw_hash, const HeadSeries *after) {
+    if (after && after->id + 1 < h->n_series) { /* its successor is near; the map would be a cache miss */
+        HeadSeries *next = head_series_at(h, after->id + 1);
+        if (next->raw_hash == raw_hash) return next;
     }
-    return find_by_hash(h, labels_hash(labels), labels);
+    const uint64_t *id = u64map_get(h->by_raw_hash, raw_hash);
+    return id ? head_series_at(h, (uint32_t)*id) : NULL;
 }
+
+HeadSeries *head_find(Head *h, Labels labels) { return find_by_hash(h, labels_hash(labels), labels); }
 
 Labels head_labels(const Head *h, const HeadSeries *s, Arena *arena) {
     Label *v = ARENA_ARRAY(arena, Label, s->n_labels);
@@ -212,7 +209,10 @@ HeadSeries *head_get_or_create(Head *h, Labels labels, uint64_t raw_hash, bool *
         h->n_series = s->id + 1;
         account_index(h);
     }
-    if (raw_hash) *u64map_put(h->by_raw_hash, raw_hash, NULL) = s->id;
+    if (raw_hash) {
+        *u64map_put(h->by_raw_hash, raw_hash, NULL) = s->id;
+        s->raw_hash = raw_hash;
+    }
     return s;
 }
 

@@ -16,6 +16,7 @@ typedef struct MetricsAppendResult {
     uint64_t duplicates;     /* same time and same bits: ignored, not an error */
     uint64_t conflicts;      /* same time, other value: refused (Prometheus: duplicate sample for timestamp) */
     uint64_t too_old;        /* before the retention */
+    uint64_t invalid;        /* series left out because their labels (MetricsBatch.read_labels) are none */
     uint64_t new_series;
     char first_error[256];   /* of the refused ones, with the series; empty when none */
 } MetricsAppendResult;
@@ -98,6 +99,9 @@ typedef struct MetricsStoreOps {
     void (*stats)(MetricsStore *s, MetricsStoreStats *ret);
     ErrCode (*flush)(MetricsStore *s, Err *reterr);  /* head to parts now (tests, shutdown, backup) */
     void (*close)(MetricsStore *s);
+    /* append reads labels itself where it needs them (MetricsBatch.read_labels). A wrapper that looks at the labels
+     * of batches leaves it false and gets them all. */
+    bool takes_wire_labels;
 } MetricsStoreOps;
 
 struct MetricsStore { const MetricsStoreOps *ops; };

@@ -98,6 +98,7 @@ static void store_close(MetricsStore *base) {
 }
 
 static const MetricsStoreOps embedded_ops = {
+    .takes_wire_labels = true,
     .append = store_append,
     .select = store_select,
     .series = store_series,

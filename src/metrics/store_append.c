@@ -36,25 +36,67 @@ int64_t store_retention_floor(EmbeddedStore *s) {
     return keep >= now ? INT64_MIN : now - keep;
 }
 
-static void note_error(MetricsAppendResult *r, const char *what, int64_t t, Labels labels) {
-    if (r->first_error[0]) return;
-    Buf text = {0};
-    labels_put_text(&text, labels);
-    snprintf(r->first_error, sizeof r->first_error, "%s %lld; series %s", what, (long long)t, buf_cstr(&text));
-    buf_done(&text);
+static void note_error(AppendJob *job, const char *what, int64_t t, const HeadSeries *s) {
+    char *text = job->result->first_error;
+    if (text[0]) return;
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    Buf labels = {0};
+    head_lock_read(job->head);
+    labels_put_text(&labels, head_labels(job->head, s, arena));
+    head_unlock(job->head);
+    snprintf(text, sizeof job->result->first_error, "%s %lld; series %s", what, (long long)t, buf_cstr(&labels));
+    buf_done(&labels);
+    arena_free(arena);
 }
 
 /* --- resolving --- */
-static void resolve(AppendJob *job) {
+static bool has_labels(const BatchSeries *bs) { return bs->labels.n > 0; }
+static bool only_wire(const BatchSeries *bs) { return !bs->labels.v && bs->wire.n; }
+
+static void find_known(AppendJob *job) {
     const MetricsBatch *b = job->batch;
-    Head *h = job->head;
-    head_lock_read(h);
+    HeadSeries *last = NULL;
+    head_lock_read(job->head);
     for (size_t i = 0; i < b->series.n; i++) {
         const BatchSeries *bs = &b->series.v[i];
-        job->series[i] = bs->labels.n ? head_find(h, bs->labels, bs->raw_hash) : NULL;
-        if (!job->series[i] && bs->labels.n) job->missing[job->n_missing++] = (uint32_t)i;
+        if (!has_labels(bs) && !only_wire(bs)) continue;
+        HeadSeries *s = bs->raw_hash ? head_find_raw(job->head, bs->raw_hash, last) : NULL;
+        if (!s && has_labels(bs)) s = head_find(job->head, bs->labels);
+        if (!s) job->missing[job->n_missing++] = (uint32_t)i;
+        job->series[i] = last = s;
     }
-    head_unlock(h);
+    head_unlock(job->head);
+}
+
+/* Of those the head does not know, what came only as bytes. */
+static ErrCode read_missing_labels(AppendJob *job, Err *reterr) {
+    const MetricsBatch *b = job->batch;
+    size_t n = 0;
+    for (size_t i = 0; i < job->n_missing; i++) {
+        BatchSeries *bs = &b->series.v[job->missing[i]];
+        Err err = {0};
+        ErrCode code = only_wire(bs) ? b->read_labels(b->read_ctx, bs, &err) : OK;
+        if (code == ERR_UNPROCESSABLE) {
+            if (!job->result->invalid++)
+                snprintf(job->result->first_error, sizeof job->result->first_error, "%.200s", err.msg);
+            continue;
+        }
+        if (code != OK) {
+            if (reterr) *reterr = err;
+            return code;
+        }
+        job->missing[n++] = job->missing[i];
+    }
+    job->n_missing = n;
+    return OK;
+}
+
+static ErrCode resolve(AppendJob *job, Err *reterr) {
+    const MetricsBatch *b = job->batch;
+    Head *h = job->head;
+    find_known(job);
+    ErrCode code = read_missing_labels(job, reterr);
+    if (code != OK) return code;
     /* In slices, so that lookups of other workers get their turn. */
     for (size_t i = 0; i < job->n_missing;) {
         head_lock_write(h);
@@ -66,6 +108,7 @@ static void resolve(AppendJob *job) {
         }
         head_unlock(h);
     }
+    return OK;
 }
 
 /* --- encoding --- */
@@ -83,6 +126,18 @@ static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t
     }
 }
 
+static void put_series(const AppendJob *job, const BatchSeries *bs, const HeadSeries *s, Buf *out) {
+    if (bs->labels.v) {
+        record_put_series(out, s->id, bs->labels);
+        return;
+    }
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    head_lock_read(job->head);
+    record_put_series(out, s->id, head_labels(job->head, s, arena));
+    head_unlock(job->head);
+    arena_free(arena);
+}
+
 static void encode(const AppendJob *job, Buf *out) {
     const MetricsBatch *b = job->batch;
     RecordState state = {0};
@@ -91,7 +146,7 @@ static void encode(const AppendJob *job, Buf *out) {
         const BatchSeries *bs = &b->series.v[i];
         const HeadSeries *s = job->series[i];
         if (!s || !series_has_data(bs)) continue;
-        if (!s->logged) record_put_series(out, s->id, bs->labels);
+        if (!s->logged) put_series(job, bs, s, out);
         encode_samples(job, bs, s->id, out, &state);
         for (uint32_t k = 0; k < bs->n_histograms; k++) {
             size_t at = bs->first_histogram + k;
@@ -110,12 +165,12 @@ static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
 }
 
 /* --- applying, on the writer thread --- */
-static void count_put(AppendJob *job, HeadPut put, const BatchSeries *bs, int64_t t, uint64_t *stored, uint64_t *late) {
+static void count_put(AppendJob *job, HeadPut put, const HeadSeries *s, int64_t t, uint64_t *stored, uint64_t *late) {
     if (put == HEAD_PUT_DUPLICATE) {
         job->result->duplicates++;
     } else if (put == HEAD_PUT_CONFLICT) {
         job->result->conflicts++;
-        note_error(job->result, "duplicate sample for timestamp", t, bs->labels);
+        note_error(job, "duplicate sample for timestamp", t, s);
     } else {
         (*stored)++;
         *late += put == HEAD_PUT_LATE;
@@ -129,11 +184,11 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
         int64_t t = b->t_ms.v[bs->first_sample + k];
         if (t < job->min_t) {
             job->result->too_old++;
-            note_error(job->result, "sample is older than the retention: timestamp", t, bs->labels);
+            note_error(job, "sample is older than the retention: timestamp", t, hs);
             continue;
         }
         HeadPut put = head_put(job->head, hs, t, b->value.v[bs->first_sample + k]);
-        count_put(job, put, bs, t, &job->result->samples, late);
+        count_put(job, put, hs, t, &job->result->samples, late);
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
         int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
@@ -142,7 +197,7 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             continue;
         }
         HeadPut put = head_put_histogram(job->head, hs, t, &b->histograms.v[bs->first_histogram + k]);
-        count_put(job, put, bs, t, &job->result->histograms, late);
+        count_put(job, put, hs, t, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
@@ -186,10 +241,12 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     job->head = s->active; /* cannot change while we are inside the gate */
     job->series = mem_alloc_array(MAX(n, 1), sizeof *job->series);
     job->missing = mem_alloc_array(MAX(n, 1), sizeof *job->missing);
-    resolve(job);
-    encode(job, &payload);
-    encode_metadata(s, job->batch, &payload);
-    ErrCode code = commit_submit(s->commit, RECORD_METRICS, buf_str(&payload), job, reterr);
+    ErrCode code = resolve(job, reterr);
+    if (code == OK) {
+        encode(job, &payload);
+        encode_metadata(s, job->batch, &payload);
+        code = commit_submit(s->commit, RECORD_METRICS, buf_str(&payload), job, reterr);
+    }
     buf_done(&payload);
     mem_free(job->series);
     mem_free(job->missing);

@@ -40,8 +40,9 @@ typedef struct Exemplar {
 } Exemplar;
 
 typedef struct BatchSeries {
-    Labels labels;                          /* sorted, unique, includes __name__ */
+    Labels labels;                          /* sorted, unique, includes __name__; .v == NULL: see read_labels */
     uint64_t raw_hash;                      /* hash of the label bytes as they came, 0: not computed */
+    Str wire;                               /* those bytes, while labels.v == NULL */
     uint32_t first_sample, n_samples;       /* into t_ms / value */
     uint32_t first_histogram, n_histograms; /* into histogram_t_ms / histograms */
     uint32_t first_exemplar, n_exemplars;
@@ -56,6 +57,12 @@ typedef struct MetricMetadata {
 /* Arrays live in `arena`. Samples of a series lie together; times need not be sorted. */
 typedef struct MetricsBatch {
     Arena *arena;
+    /* Only in batches for stores that take them (MetricsStoreOps.takes_wire_labels): the labels of some series are
+     * still the bytes that came (labels.v == NULL, raw_hash set). A store that knows the hash has seen these very
+     * bytes and needs no more; for others this makes the labels, in the arena. ERR_UNPROCESSABLE: they are no label
+     * set, the series is to be left out; whatever else fails the whole batch. */
+    ErrCode (*read_labels)(void *ctx, BatchSeries *series, Err *reterr);
+    void *read_ctx;
     AVEC(BatchSeries) series;
     AVEC(int64_t) t_ms;
     AVEC(double) value; /* same length as t_ms */

@@ -13,5 +13,8 @@ typedef enum RemoteWriteVersion { REMOTE_WRITE_1, REMOTE_WRITE_2 } RemoteWriteVe
  * ERR_INVALID: malformed message; ERR_TOO_LARGE: the arena is used up. */
 ErrCode remote_write_decode(
     Str body, RemoteWriteVersion version, MetricsBatch *batch, uint64_t *ret_skipped, Err *reterr);
+/* The same, but labels stay bytes where that can be (MetricsBatch.read_labels): for stores that take them. */
+ErrCode remote_write_decode_lazily(
+    Str body, RemoteWriteVersion version, MetricsBatch *batch, uint64_t *ret_skipped, Err *reterr);
 
 #endif

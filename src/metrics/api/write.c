@@ -55,7 +55,8 @@ static bool read_body(HttpRequest *req, HttpResponse *res, RemoteWriteVersion *v
 
 static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion version, const MetricsAppendResult *r,
     uint64_t skipped, const Err *why) {
-    bool refused = r->conflicts || r->too_old || (skipped && version == REMOTE_WRITE_2);
+    bool left_out = skipped || r->invalid;
+    bool refused = r->conflicts || r->too_old || (left_out && version == REMOTE_WRITE_2);
     if (version == REMOTE_WRITE_2) put_written(req, res, r);
     if (refused)
         http_reply_text(res, 400, "%s\n", r->first_error[0] ? r->first_error : why->msg);
@@ -76,12 +77,19 @@ void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
         return;
     }
     if (!read_body(req, res, &version, &body)) return;
-    ErrCode rc = remote_write_decode(body, version, &batch, &skipped, &why);
+    MetricsStore *store = api->opts.store;
+    ErrCode rc = store->ops->takes_wire_labels ? remote_write_decode_lazily(body, version, &batch, &skipped, &why)
+                                               : remote_write_decode(body, version, &batch, &skipped, &why);
     if (rc != OK) {
         http_reply_text(res, rc == ERR_TOO_LARGE ? 413 : 400, "%s\n", why.msg);
         return;
     }
-    if (api->opts.store->ops->append(api->opts.store, &batch, &result, &err) != OK) {
+    rc = store->ops->append(store, &batch, &result, &err);
+    if (rc == ERR_INVALID) { /* found while reading labels */
+        http_reply_text(res, 400, "%s\n", err.msg);
+        return;
+    }
+    if (rc != OK) {
         http_reply_error(res, &err);
         return;
     }

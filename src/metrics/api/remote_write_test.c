@@ -1,0 +1,126 @@
+#include "metrics/api/remote_write.h"
+
+#include "codec/proto.h"
+#include "metrics/metrics_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+/* A series by letters: a label (__name__, job, zone, an empty one, a broken one), a sample, an exemplar. */
+static void put_part(Buf *b, char what) {
+    static const struct {
+        char letter;
+        const char *name, *value;
+    } labels[] = {
+        {'n', "__name__", "up"}, {'j', "job", "api"}, {'z', "zone", "eu"}, {'e', "empty", ""}, {'b', "bad", "\xff"}};
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        if (labels[i].letter != what) continue;
+        size_t label = proto_begin(b, 1);
+        proto_put_bytes(b, 1, str_cstr(labels[i].name));
+        proto_put_bytes(b, 2, str_cstr(labels[i].value));
+        proto_end(b, label);
+        return;
+    }
+    size_t message = proto_begin(b, what == 'x' ? 3 : 2);
+    if (what == 'x') {
+        size_t label = proto_begin(b, 1);
+        proto_put_bytes(b, 1, STR("trace_id"));
+        proto_put_bytes(b, 2, STR("abc"));
+        proto_end(b, label);
+        proto_put_f64(b, 2, 4);
+        proto_put_varint(b, 3, 1000);
+    } else if (what == 'r') { /* a sample the other way round */
+        proto_put_varint(b, 2, 2000);
+        proto_put_f64(b, 1, 2);
+    } else {
+        proto_put_f64(b, 1, what == 's' ? 1 : -0.0);
+        proto_put_varint(b, 2, what == 's' ? 1000 : (uint64_t)-5);
+    }
+    proto_end(b, message);
+}
+
+static void put_series(Buf *b, const char *letters) {
+    size_t ts = proto_begin(b, 1);
+    for (const char *p = letters; *p; p++) put_part(b, *p);
+    proto_end(b, ts);
+}
+
+static void test_late_labels(void **state) {
+    (void)state;
+    static const struct {
+        const char *series;
+        bool late; /* its labels stay bytes at first */
+        ErrCode labels;
+    } cases[] = {
+        {"njs", true, OK}, {"jns", true, OK}, {"njzssm", true, OK}, {"njr", true, OK}, {"njes", true, OK},
+        {"nbs", true, ERR_UNPROCESSABLE}, {"js", true, ERR_UNPROCESSABLE}, {"njjs", true, ERR_UNPROCESSABLE},
+        {"njsz", false, OK},                     /* labels on both sides of the sample */
+        {"snj", false, OK}, {"njsx", false, OK}, /* exemplars are kept with their labels */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf body = {0};
+        put_series(&body, cases[i].series);
+        MetricsBatch eager = {.arena = arena_create(1 << 20)}, lazy = {.arena = arena_create(1 << 20)};
+        uint64_t skipped, skipped_lazy;
+        assert_int_equal(remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &eager, &skipped, NULL), OK);
+        assert_int_equal(remote_write_decode_lazily(buf_str(&body), REMOTE_WRITE_1, &lazy, &skipped_lazy, NULL), OK);
+        assert_int_equal(lazy.series.n, 1);
+        BatchSeries *s = &lazy.series.v[0];
+        assert_int_equal(s->labels.v == NULL, cases[i].late);
+        if (cases[i].late) assert_int_equal(lazy.read_labels(lazy.read_ctx, s, NULL), cases[i].labels);
+        assert_int_equal(eager.series.n, cases[i].labels == OK);
+        if (cases[i].labels == OK) {
+            assert_true(labels_eq(s->labels, eager.series.v[0].labels));
+            assert_int_equal(lazy.t_ms.n, eager.t_ms.n);
+            assert_memory_equal(lazy.t_ms.v, eager.t_ms.v, eager.t_ms.n * sizeof(int64_t));
+            assert_memory_equal(lazy.value.v, eager.value.v, eager.value.n * sizeof(double));
+            assert_int_equal(lazy.exemplars.n, eager.exemplars.n);
+        }
+        arena_free(eager.arena);
+        arena_free(lazy.arena);
+        buf_done(&body);
+    }
+}
+
+/* Through a store: what is known by its bytes is found, what is no label set is left out and counted. */
+static void test_store(void **state) {
+    (void)state;
+    Fs *fs = fs_fault_create(1);
+    MetricsStore *store;
+    assert_int_equal(
+        metrics_store_open(fs, "/m", &(MetricsStoreOptions){.retention_ms = INT64_MAX / 2}, &store, NULL), OK);
+    assert_true(store->ops->takes_wire_labels);
+    static const struct {
+        const char *series[3];
+        uint64_t samples, invalid, created, duplicates;
+    } cases[] = {
+        {{"njs"}, 1, 0, 1, 0},
+        {{"njs", "jns"}, 0, 0, 0, 2},        /* the same series in two orders */
+        {{"njr", "nzs", "nbs"}, 2, 1, 1, 0}, /* an older series, a new one, a broken one */
+        {{"njm", "nzr", "js"}, 2, 1, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf body = {0};
+        for (size_t k = 0; k < 3 && cases[i].series[k]; k++) put_series(&body, cases[i].series[k]);
+        MetricsBatch batch = {.arena = arena_create(1 << 20)};
+        MetricsAppendResult r;
+        uint64_t skipped;
+        assert_int_equal(remote_write_decode_lazily(buf_str(&body), REMOTE_WRITE_1, &batch, &skipped, NULL), OK);
+        assert_int_equal(store->ops->append(store, &batch, &r, NULL), OK);
+        assert_int_equal(r.samples, cases[i].samples);
+        assert_int_equal(r.invalid, cases[i].invalid);
+        assert_int_equal(r.new_series, cases[i].created);
+        assert_int_equal(r.duplicates, cases[i].duplicates);
+        arena_free(batch.arena);
+        buf_done(&body);
+    }
+    store->ops->close(store);
+    fs_fault_free(fs);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_late_labels), cmocka_unit_test(test_store)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
