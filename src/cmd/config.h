@@ -31,11 +31,14 @@ typedef struct Config {
     struct {
         Str data_dir, durability;
         int64_t metrics_retention_ms, metrics_retention_bytes, metrics_head_bytes;
+        int64_t metrics_series_max, metrics_series_per_metric_max, metrics_labels_max, metrics_label_name_bytes_max,
+            metrics_label_value_bytes_max;
         int64_t logs_retention_ms, logs_retention_bytes, logs_head_bytes;
         int64_t traces_retention_ms, traces_retention_bytes, traces_head_bytes;
     } storage;
     struct {
         int64_t timeout_ms, max_samples, memory_bytes, lookback_ms;
+        int64_t concurrency, total_memory_bytes, slow_ms, slow_max;
     } query;
     struct {
         Str admin_user, admin_password, admin_password_file, api_token, api_token_file;

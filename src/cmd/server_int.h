@@ -66,6 +66,7 @@ typedef struct Server {
 } Server;
 
 /* Each opens its share or says why not; server_close undoes whatever was opened. */
+MetricsLimits server_metrics_limits(const Config *c);
 ErrCode server_open_stores(Server *s, Err *reterr);
 void server_close_stores(Server *s);
 /* Logs what the stores have found broken since the last call. */

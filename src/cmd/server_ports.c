@@ -167,6 +167,11 @@ static void raise_max_fds(const Server *s) {
         "limit", have_text, "needed", want_text, NULL);
 }
 
+static void note_access(void *ctx, const HttpRequest *req, int status, int64_t duration_ns, size_t bytes_out) {
+    Server *s = ctx;
+    prom_api_note_request(s->prom_api, req, status, duration_ns, bytes_out);
+}
+
 ErrCode server_open_ports(Server *s, Err *reterr) {
     raise_max_fds(s);
     prometheus_port(s);
@@ -176,6 +181,8 @@ ErrCode server_open_ports(Server *s, Err *reterr) {
     probe_only_ports(s);
     ui_port(s);
     NetServerOptions o = {.auth = s->auth,
+        .on_access = note_access,
+        .on_access_ctx = s,
         .connections_max = (size_t)s->config->server.max_connections,
         .body_bytes_max = (size_t)s->config->server.request_memory_bytes,
         .ingest_workers = (unsigned)s->config->server.ingest_workers,

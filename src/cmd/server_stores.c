@@ -1,14 +1,28 @@
 /* server_stores.c - the data directory and the three stores. */
 #include "cmd/server_int.h"
+#include "sys/process.h"
 
 #include <stdio.h>
+
+#define SERIES_BYTES 1024 /* what an active series takes, indexes included */
+
+MetricsLimits server_metrics_limits(const Config *c) {
+    uint64_t fitting = process_memory_bytes() / 4 / SERIES_BYTES;
+    return (MetricsLimits){
+        .series_max = c->storage.metrics_series_max ? (uint64_t)c->storage.metrics_series_max : fitting,
+        .series_per_metric_max = (uint64_t)c->storage.metrics_series_per_metric_max,
+        .labels_max = (uint64_t)c->storage.metrics_labels_max,
+        .name_bytes_max = (uint64_t)c->storage.metrics_label_name_bytes_max,
+        .value_bytes_max = (uint64_t)c->storage.metrics_label_value_bytes_max};
+}
 
 static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
     char dir[FS_PATH_MAX];
     MetricsStoreOptions o = {.durable = durable,
         .retention_ms = s->config->storage.metrics_retention_ms,
         .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes,
-        .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes};
+        .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes,
+        .limits = server_metrics_limits(s->config)};
     ErrCode r = datadir_sub(s->dir, "metrics", dir, reterr);
     return r == OK ? metrics_store_open(datadir_fs(s->dir), dir, &o, &s->metrics, reterr) : r;
 }

@@ -17,6 +17,7 @@ typedef struct MetricsAppendResult {
     uint64_t conflicts;      /* same time, other value: refused (Prometheus: duplicate sample for timestamp) */
     uint64_t too_old;        /* before the retention */
     uint64_t invalid;        /* series left out because their labels (MetricsBatch.read_labels) are none */
+    uint64_t limited;        /* samples of new series that a limit refused */
     uint64_t new_series;
     char first_error[256];   /* of the refused ones, with the series; empty when none */
 } MetricsAppendResult;
@@ -42,11 +43,27 @@ typedef struct SeriesColumn {
 
 typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
 
+/* Why new series are refused. */
+typedef enum MetricsRefusal {
+    METRICS_REFUSED_TOTAL,  /* too many series in all */
+    METRICS_REFUSED_METRIC, /* ... of one metric */
+    METRICS_REFUSED_LABELS, /* too many labels, or too long ones */
+    METRICS_REFUSAL_COUNT
+} MetricsRefusal;
+
+typedef struct MetricsRefused {
+    Str metric;
+    uint64_t refused; /* attempts, not series */
+    int64_t first_ms, last_ms;
+    MetricsRefusal why; /* the last time */
+} MetricsRefused;
+
 typedef struct MetricsStoreStats {
     uint64_t series_active, samples_total, head_samples, parts, bytes_on_disk, wal_bytes, memory_bytes;
     uint64_t corrupt_parts, wal_corrupt_frames, wal_torn_bytes, out_of_order;
     uint64_t rules_parts_rewritten, rules_samples_dropped; /* what MetricsRules have done since the start */
     int64_t min_t_ms, max_t_ms;
+    uint64_t series_refused[METRICS_REFUSAL_COUNT];
 } MetricsStoreStats;
 
 /* How long the series of a selector are kept: the first rule that matches counts, else the store's retention. Shorter
@@ -102,9 +119,17 @@ typedef struct MetricsStoreOps {
     /* append reads labels itself where it needs them (MetricsBatch.read_labels). A wrapper that looks at the labels
      * of batches leaves it false and gets them all. */
     bool takes_wire_labels;
+    /* Metrics whose new series limits have refused, most first; may be NULL. false: the arena is used up. */
+    bool (*refused)(MetricsStore *s, Arena *arena, MetricsRefused **ret, size_t *ret_n);
 } MetricsStoreOps;
 
 struct MetricsStore { const MetricsStoreOps *ops; };
+
+/* For series that are new; 0: no limit. */
+typedef struct MetricsLimits {
+    uint64_t series_max, series_per_metric_max; /* active: in the head */
+    uint64_t labels_max, name_bytes_max, value_bytes_max;
+} MetricsLimits;
 
 typedef struct MetricsStoreOptions {
     bool durable;                 /* fsync before the acknowledgement */
@@ -113,6 +138,7 @@ typedef struct MetricsStoreOptions {
     size_t head_bytes_max;        /* 0: 128 MiB; beyond it the head is flushed early */
     int64_t partition_ms;         /* 0: 2 h time partitions */
     MetricsRules rules;           /* copied */
+    MetricsLimits limits;
 } MetricsStoreOptions;
 
 /* The embedded engine, in directory dir. */

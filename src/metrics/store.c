@@ -54,6 +54,11 @@ static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
     ret->out_of_order = s->late_total;
     ret->rules_parts_rewritten = s->rules_rewritten;
     ret->rules_samples_dropped = s->rules_dropped;
+    series_limits_stats(s->limits, ret);
+}
+
+static bool store_refused(MetricsStore *base, Arena *arena, MetricsRefused **ret, size_t *ret_n) {
+    return series_limits_refused(CONTAINER_OF(base, EmbeddedStore, base)->limits, arena, ret, ret_n);
 }
 
 static void stop_threads(EmbeddedStore *s) {
@@ -76,6 +81,7 @@ static void store_free(EmbeddedStore *s) {
     tombs_unref(s->tombs);
     rules_unref(s->rules);
     side_done(&s->side);
+    series_limits_free(s->limits);
     if (s->parts) partset_close(s->parts);
     u64map_free(s->rules_checked);
     mutex_done(&s->merge_lock);
@@ -113,6 +119,7 @@ static const MetricsStoreOps embedded_ops = {
     .stats = store_stats,
     .flush = store_flush,
     .close = store_close,
+    .refused = store_refused,
 };
 
 static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptions *opts) {
@@ -133,6 +140,7 @@ static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptio
     mutex_init(&s->wake_lock);
     cond_init(&s->wake);
     side_init(&s->side);
+    s->limits = series_limits_create(&s->opts.limits);
     s->active = head_create(1);
     s->active_since_ms = clock_now_ms();
     return s;

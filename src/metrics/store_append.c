@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 typedef struct AppendJob {
+    EmbeddedStore *store;
     const MetricsBatch *batch;
     Head *head;
     HeadSeries **series; /* per batch series; NULL: refused */
@@ -50,6 +51,12 @@ static void note_error(AppendJob *job, const char *what, int64_t t, const HeadSe
 }
 
 /* --- resolving --- */
+static void note_limited(AppendJob *job, const BatchSeries *bs, const Err *err) {
+    job->result->limited += bs->n_samples + bs->n_histograms;
+    if (job->result->first_error[0]) return;
+    snprintf(job->result->first_error, sizeof job->result->first_error, "%.255s", err->msg);
+}
+
 static bool has_labels(const BatchSeries *bs) { return bs->labels.n > 0; }
 static bool only_wire(const BatchSeries *bs) { return !bs->labels.v && bs->wire.n; }
 
@@ -103,6 +110,13 @@ static ErrCode resolve(AppendJob *job, Err *reterr) {
         for (size_t end = MIN(i + 256, job->n_missing); i < end; i++) {
             const BatchSeries *bs = &b->series.v[job->missing[i]];
             bool created;
+            Err err = {0};
+            /* Another worker may have made it meanwhile. */
+            bool known = head_find(h, bs->labels) != NULL;
+            if (!known && series_limits_admit(job->store->limits, h, bs->labels, &err) != OK) {
+                note_limited(job, bs, &err);
+                continue;
+            }
             job->series[job->missing[i]] = head_get_or_create(h, bs->labels, bs->raw_hash, &created);
             job->result->new_series += created;
         }
@@ -259,7 +273,7 @@ ErrCode store_append(MetricsStore *base, const MetricsBatch *batch, MetricsAppen
     if (batch->series.n == 0 && batch->metadata.n == 0) return OK;
     ErrCode code = refuse_when_full(s, reterr);
     if (code != OK) return code;
-    AppendJob job = {.batch = batch, .min_t = store_retention_floor(s), .result = ret};
+    AppendJob job = {.store = s, .batch = batch, .min_t = store_retention_floor(s), .result = ret};
     gate_enter(&s->gate);
     code = append_inside(s, &job, reterr);
     gate_leave(&s->gate);

@@ -10,6 +10,7 @@
 #define MEERKAT_METRICS_STORE_INT_H
 
 #include "metrics/head.h"
+#include "metrics/limits.h"
 #include "metrics/metrics_store.h"
 #include "metrics/mpart.h"
 #include "storage/commit.h"
@@ -95,6 +96,7 @@ typedef struct EmbeddedStore {
     U64Map *rules_checked; /* part id -> when the rules are to be held against it again; merge_lock */
     Mutex flush_lock;
     SideData side;
+    SeriesLimits *limits;
     Mutex wake_lock;
     Cond wake;
     _Atomic bool stop;

@@ -494,8 +494,61 @@ static void test_limits(void **state) {
     world_free(w);
 }
 
+/* --- limits --- */
+
+static void put_one(World *w, const char *name, const char *value, MetricsAppendResult *ret) {
+    Arena *a = arena_create(1 << 20);
+    MetricsBatch b = {.arena = a};
+    const Label l[] = {{LABEL_NAME_METRIC, str_cstr(name)}, {STR("id"), str_cstr(value)}};
+    Err err = {0};
+    assert_true(metrics_batch_add(&b, (Labels){l, 2}, clock_now_ms(), 1));
+    assert_int_equal(w->store->ops->append(w->store, &b, ret, &err), OK);
+    arena_free(a);
+}
+
+static void test_series_limits(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *value;
+        bool taken;
+        const char *why;
+    } cases[] = {
+        {"a", "1", true, NULL},
+        {"a", "2", true, NULL},
+        {"a", "3", false, "metric \"a\" refused: its active series have reached 2"},
+        {"a", "1", true, NULL}, /* known ones go on */
+        {"b", "1", true, NULL},
+        {"b", "too long a value", false, "metric \"b\" refused: a label value is longer than 8"},
+        {"c", "1", true, NULL},
+        {"d", "1", false, "metric \"d\" refused: active series of all metrics have reached 4"},
+    };
+    World *w = world_new(9);
+    w->store->ops->close(w->store);
+    w->opts.limits = (MetricsLimits){.series_max = 4, .series_per_metric_max = 2, .value_bytes_max = 8};
+    open_store(w);
+    for (int round = 0; round < 2; round++) { /* counts are those of the active head: a new one begins anew */
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            MetricsAppendResult r = {0};
+            put_one(w, cases[i].name, cases[i].value, &r);
+            assert_int_equal(r.limited, cases[i].taken ? 0 : 1);
+            if (!cases[i].taken && !strstr(r.first_error, cases[i].why)) fail_msg("%s", r.first_error);
+        }
+        MetricsRefused *refused;
+        size_t n;
+        Arena *a = arena_create(1 << 20);
+        assert_true(w->store->ops->refused(w->store, a, &refused, &n));
+        assert_int_equal(n, 3);
+        assert_true(str_eq_lit(refused[0].metric, "a") && refused[0].refused == 1);
+        arena_free(a);
+        w->store->ops->close(w->store);
+        open_store(w);
+    }
+    world_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_series_limits),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_head_and_log),
         cmocka_unit_test(test_random_life),

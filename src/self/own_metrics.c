@@ -58,23 +58,43 @@ void own_metrics_process(MetricsBatch *b, int64_t t_ms, const char *version) {
     }
 }
 
-static int by_labels(const void *a, const void *b) {
-    const BatchSeries *x = a, *y = b;
-    int c = str_cmp(labels_get(x->labels, LABEL_NAME_METRIC), labels_get(y->labels, LABEL_NAME_METRIC));
-    return c != 0 ? c : labels_cmp(x->labels, y->labels);
-}
-
-static MetricType type_of(const MetricsBatch *b, Str name) {
+static const MetricMetadata *find_metadata(const MetricsBatch *b, Str name) {
     for (size_t i = 0; i < b->metadata.n; i++) {
-        if (str_eq(b->metadata.v[i].metric, name)) return b->metadata.v[i].type;
+        if (str_eq(b->metadata.v[i].metric, name)) return &b->metadata.v[i];
     }
-    return METRIC_UNKNOWN;
+    return NULL;
 }
 
-static void put_type_line(Buf *out, const MetricsBatch *b, Str name) {
-    MetricType type = type_of(b, name);
-    const char *text = type == METRIC_UNKNOWN ? "untyped" : metric_type_name(type);
-    buf_printf(out, "# TYPE %" STR_FMT " %s\n", STR_ARG(name), text);
+/* Series of histograms and summaries belong to the family whose name they extend. */
+static Str family_of(const MetricsBatch *b, Str name, const MetricMetadata **ret) {
+    static const Str suffixes[] = {STR_INIT("_bucket"), STR_INIT("_count"), STR_INIT("_sum")};
+    *ret = find_metadata(b, name);
+    for (size_t i = 0; !*ret && i < ARRAY_LEN(suffixes); i++) {
+        if (!str_ends_with(name, suffixes[i])) continue;
+        const MetricMetadata *m = find_metadata(b, str_slice(name, 0, name.n - suffixes[i].n));
+        if (m && (m->type == METRIC_HISTOGRAM || m->type == METRIC_SUMMARY)) *ret = m;
+    }
+    return *ret ? (*ret)->metric : name;
+}
+
+typedef struct OwnSeries {
+    const BatchSeries *series;
+    const MetricMetadata *metadata; /* NULL: none */
+    Str family;
+} OwnSeries;
+
+/* Families by name; within one the order in which they were gathered: buckets ascend. */
+static int by_family(const void *a, const void *b) {
+    const OwnSeries *x = a, *y = b;
+    int c = str_cmp(x->family, y->family);
+    return c != 0 ? c : (x->series > y->series) - (x->series < y->series);
+}
+
+static void put_family_lines(Buf *out, const OwnSeries *s) {
+    const MetricMetadata *m = s->metadata;
+    const char *text = !m || m->type == METRIC_UNKNOWN ? "untyped" : metric_type_name(m->type);
+    if (m && m->help.n) buf_printf(out, "# HELP %" STR_FMT " %" STR_FMT "\n", STR_ARG(s->family), STR_ARG(m->help));
+    buf_printf(out, "# TYPE %" STR_FMT " %s\n", STR_ARG(s->family), text);
 }
 
 /* Text format 0.0.4 wants no blanks after commas and only \\, \n and \" escaped. */
@@ -98,17 +118,17 @@ static void put_series_text(Buf *out, Labels l) {
 }
 
 void own_metrics_put_text(Buf *out, const MetricsBatch *b) {
-    BatchSeries *sorted = mem_alloc_array(b->series.n + 1, sizeof *sorted);
-    for (size_t i = 0; i < b->series.n; i++) sorted[i] = b->series.v[i];
-    qsort(sorted, b->series.n, sizeof *sorted, by_labels);
-    Str previous = STR_NULL;
+    OwnSeries *sorted = mem_alloc_array(b->series.n + 1, sizeof *sorted);
     for (size_t i = 0; i < b->series.n; i++) {
-        Str name = labels_get(sorted[i].labels, LABEL_NAME_METRIC);
-        if (!str_eq(name, previous)) put_type_line(out, b, name);
-        previous = name;
-        put_series_text(out, sorted[i].labels);
+        sorted[i] = (OwnSeries){.series = &b->series.v[i]};
+        sorted[i].family = family_of(b, labels_get(b->series.v[i].labels, LABEL_NAME_METRIC), &sorted[i].metadata);
+    }
+    qsort(sorted, b->series.n, sizeof *sorted, by_family);
+    for (size_t i = 0; i < b->series.n; i++) {
+        if (i == 0 || !str_eq(sorted[i].family, sorted[i - 1].family)) put_family_lines(out, &sorted[i]);
+        put_series_text(out, sorted[i].series->labels);
         buf_put_char(out, ' ');
-        num_put_f64_go_g(out, b->value.v[sorted[i].first_sample]);
+        num_put_f64_go_g(out, b->value.v[sorted[i].series->first_sample]);
         buf_put_char(out, '\n');
     }
     mem_free(sorted);

@@ -160,3 +160,14 @@ bool process_find_listener(uint16_t port, Buf *out) {
     closedir(proc);
     return found;
 }
+
+uint64_t process_memory_bytes(void) {
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), limit;
+    static const char *const files[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char buf[64];
+        Str text = str_trim(str_of(buf, read_small_file(files[i], buf, sizeof buf)));
+        if (num_parse_u64(text, &limit) && limit > 0) machine = MIN(machine, limit); /* "max": no limit */
+    }
+    return machine;
+}

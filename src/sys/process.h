@@ -14,6 +14,8 @@ typedef struct ProcessStats {
 } ProcessStats;
 void process_stats(ProcessStats *ret);
 int process_pid(void);
+/* Memory this process may use: the machine's, or its cgroup's limit when that is lower. */
+uint64_t process_memory_bytes(void);
 void process_hostname(Buf *out);
 /* Raises the limit of open files to want, as far as this process may. Gives the limit that then holds. */
 uint64_t process_raise_max_fds(uint64_t want);

@@ -2,6 +2,7 @@
 #ifndef MEERKAT_METRICS_API_API_INT_H
 #define MEERKAT_METRICS_API_API_INT_H
 
+#include "metrics/api/metrics.h"
 #include "metrics/api/notify.h"
 #include "metrics/api/prom_api.h"
 
@@ -43,7 +44,10 @@ struct PromApi {
     ApiRoute routes[API_ROUTES_MAX];
     size_t n_routes;
     ApiNotes *notes;
+    ApiMetrics *metrics;
+    PromqlActive *active;
     int64_t start_ns;
+    _Atomic uint64_t write_invalid, reads; /* remote write: samples with bad labels; remote reads that run */
 };
 
 /* All give false. */
@@ -80,6 +84,18 @@ void api_put_value(Buf *b, double v);
 /* --- handlers --- */
 bool api_query(ApiCall *c);
 bool api_query_range(ApiCall *c);
+/* start, end and step into q; timeout, lookback_delta and stats. */
+bool api_range_params(ApiCall *c, PromqlQuery *q);
+bool api_query_options(ApiCall *c, PromqlQuery *q);
+/* Around every evaluation: takes a place among the running queries and gives it back; counts, logs what was slow. */
+ErrCode api_query_begin(ApiCall *c, Str text, const char *origin, PromqlQuery *q, Err *reterr);
+void api_query_end(ApiCall *c, Str text, PromqlQuery *q, int64_t begin_mono_ns, const PromqlStats *stats, ErrCode code,
+    const Err *err);
+bool api_queries(ApiCall *c);
+bool api_queries_slow(ApiCall *c);
+bool api_query_kill(ApiCall *c);
+bool api_explain(ApiCall *c);
+bool api_cardinality(ApiCall *c);
 bool api_format_query(ApiCall *c);
 bool api_parse_query(ApiCall *c);
 bool api_query_exemplars(ApiCall *c);

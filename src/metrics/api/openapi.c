@@ -123,6 +123,7 @@ bool api_openapi(ApiCall *c) {
         "  version: \"%" STR_FMT "\"\npaths:\n",
         str_starts_with(version, STR("3.2")) ? "3.2.0" : "3.1.0", STR_ARG(c->api->opts.version));
     for (size_t i = 0; i < n; i++) {
+        if (!str_starts_with(str_cstr(entries[i].path), STR("/api/v1/"))) continue; /* our own */
         buf_printf(out, "  %s:\n", entries[i].path + strlen("/api/v1"));
         for (unsigned m = HTTP_GET; m <= HTTP_PATCH; m <<= 1)
             if (entries[i].methods & m) put_operation(out, &entries[i], (HttpMethod)m);

@@ -27,12 +27,21 @@ PromApi *prom_api_create(const PromApiOptions *opts) {
     if (!api->opts.query_timeout_ms) api->opts.query_timeout_ms = 120000;
     if (!api->opts.query_arena_bytes) api->opts.query_arena_bytes = (size_t)512 << 20;
     api->start_ns = clock_now_ns();
+    if (!api->opts.query_concurrency) api->opts.query_concurrency = 20;
+    if (!api->opts.slow_query_ms) api->opts.slow_query_ms = 1000;
     api->notes = api_notes_create();
+    api->metrics = api_metrics_create();
+    api->active = promql_active_create(&(PromqlActiveOptions){.concurrency_max = api->opts.query_concurrency,
+        .memory_max_bytes = api->opts.query_total_bytes,
+        .slow_ms = api->opts.slow_query_ms,
+        .slow_max = api->opts.slow_query_max});
     return api;
 }
 
 PromApi *prom_api_free(PromApi *api) {
     if (!api) return NULL;
+    promql_active_free(api->active);
+    api_metrics_free(api->metrics);
     api_notes_free(api->notes);
     arena_free(api->arena);
     mem_free(api);
@@ -40,6 +49,7 @@ PromApi *prom_api_free(PromApi *api) {
 }
 
 void prom_api_notify(PromApi *api, const char *text, bool active) { api_notes_set(api->notes, text, active); }
+PromqlActive *prom_api_active(PromApi *api) { return api->active; }
 void prom_api_end_streams(PromApi *api) { api_notes_close(api->notes); }
 
 /* --- errors --- */

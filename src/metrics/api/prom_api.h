@@ -16,10 +16,15 @@ typedef struct PromApiOptions {
     PromqlOptions engine;
     int64_t query_timeout_ms;     /* 0: 2 minutes; the "timeout" parameter can only shorten it */
     size_t query_arena_bytes;     /* 0: 512 MiB; memory of one query */
+    unsigned query_concurrency;   /* 0: 20; further ones wait */
+    uint64_t query_total_bytes;   /* of all running queries; 0: no limit */
+    int64_t slow_query_ms;        /* 0: 1 second; such queries are logged and kept */
+    size_t slow_query_max;        /* 0: 200 are kept */
     const Label *external_labels; /* for /federate */
     size_t n_external_labels;
     Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.14.0" */
     Str storage_retention;                                 /* runtimeinfo; "15d" */
+    MetricsLimits limits;                                  /* of the store, as it was opened; to be shown */
     bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
     bool lifecycle;                                        /* allow /-/reload and /-/quit */
     void *ctx;
@@ -48,6 +53,12 @@ PromApi *prom_api_create(const PromApiOptions *opts);
 PromApi *prom_api_free(PromApi *api);
 /* A note to the operator that holds until it is taken back (active false): /api/v1/notifications. */
 void prom_api_notify(PromApi *api, const char *text, bool active);
+/* The running queries: others that evaluate PromQL take their places there, too. */
+PromqlActive *prom_api_active(PromApi *api);
+/* For NetServerOptions.on_access: counts requests of Prometheus' port. */
+void prom_api_note_request(PromApi *api, const HttpRequest *req, int status, int64_t duration_ns, size_t bytes_out);
+/* prometheus_* metrics of the API, the engine and the store. */
+void prom_api_gather(PromApi *api, MetricsBatch *b, int64_t t_ms);
 /* Ends answers that would go on for ever, so that the server can stop. */
 void prom_api_end_streams(PromApi *api);
 /* Adds /api/v1/..., /federate, /-/ready, /-/healthy and /version; api must outlive the router. */

@@ -2,6 +2,7 @@
 #include "metrics/api/api_int.h"
 
 #include "base/num.h"
+#include "lang/lexer.h"
 #include "sys/clock.h"
 
 /* --- results --- */
@@ -178,7 +179,7 @@ static void collect_notes(ApiCall *c, const PromqlResult *r) {
     for (size_t i = 0; i < r->n_infos; i++) vec_push(&c->infos, r->infos[i]);
 }
 
-static bool query_options(ApiCall *c, PromqlQuery *q) {
+bool api_query_options(ApiCall *c, PromqlQuery *q) {
     int64_t timeout = c->api->opts.query_timeout_ms, own;
     Str lookback = http_param(c->req, STR("lookback_delta"));
     bool overflow;
@@ -196,6 +197,19 @@ static bool query_options(ApiCall *c, PromqlQuery *q) {
     return true;
 }
 
+static void warn_about_stats(ApiCall *c) {
+    Str stats = http_param(c->req, STR("stats"));
+    if (stats.n == 0 || str_eq_lit(stats, "true") || str_eq_lit(stats, "all")) return;
+    Buf quoted = {0};
+    lang_put_quoted(&quoted, stats);
+    Str text = arena_printf(c->req->arena,
+        "value %s for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" "
+        "or \"all\"",
+        buf_cstr(&quoted));
+    if (text.p) api_warn(c, text);
+    buf_done(&quoted);
+}
+
 /* Notes live in the query's arena: they are written before it goes. */
 static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size_t limit) {
     collect_notes(c, r);
@@ -204,6 +218,7 @@ static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size
         r->n = limit;
         api_warn(c, STR("results truncated due to limit"));
     }
+    warn_about_stats(c);
     put_result(c, r, q);
     for (size_t i = 0; i < c->warnings.n; i++) {
         c->warnings.v[i] = arena_copy(c->req->arena, c->warnings.v[i]);
@@ -219,10 +234,15 @@ static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size
 static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     Arena *arena = arena_create(c->api->opts.query_arena_bytes);
     Str text = http_param(c->req, STR("query"));
-    PromqlResult r;
+    PromqlResult r = {0};
     Err err = {0};
-    ErrCode rc = promql_exec(c->api->opts.store, &c->api->opts.engine, q, text, arena, &r, &err);
+    int64_t begin = clock_mono_ns();
+    ErrCode rc = api_query_begin(c, text, "api", q, &err);
     bool ok = false;
+    if (rc == OK) {
+        rc = promql_exec(c->api->opts.store, &c->api->opts.engine, q, text, arena, &r, &err);
+        api_query_end(c, text, q, begin, &r.stats, rc, &err);
+    }
     if (rc == OK)
         ok = finish_query(c, &r, q, limit);
     else if (rc == ERR_INVALID)
@@ -236,28 +256,32 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
 bool api_query(ApiCall *c) {
     PromqlQuery q = {0};
     size_t limit;
-    if (!api_limit_param(c, &limit) || !api_time_param(c, "time", clock_now_ms(), &q.start_ms) || !query_options(c, &q))
+    if (!api_limit_param(c, &limit) || !api_time_param(c, "time", clock_now_ms(), &q.start_ms) ||
+        !api_query_options(c, &q))
         return false;
     q.end_ms = q.start_ms;
     return run_query(c, &q, limit);
 }
 
-bool api_query_range(ApiCall *c) {
-    PromqlQuery q = {0};
-    size_t limit;
-    if (!api_limit_param(c, &limit) || !api_time_param(c, "start", INT64_MIN, &q.start_ms) ||
-        !api_time_param(c, "end", INT64_MIN, &q.end_ms))
+bool api_range_params(ApiCall *c, PromqlQuery *q) {
+    if (!api_time_param(c, "start", INT64_MIN, &q->start_ms) || !api_time_param(c, "end", INT64_MIN, &q->end_ms))
         return false;
-    if (q.end_ms < q.start_ms) return api_fail_param(c, "end", "end timestamp must not be before start time");
-    if (!api_duration_param(c, "step", &q.step_ms)) return false;
-    if (q.step_ms <= 0)
+    if (q->end_ms < q->start_ms) return api_fail_param(c, "end", "end timestamp must not be before start time");
+    if (!api_duration_param(c, "step", &q->step_ms)) return false;
+    if (q->step_ms <= 0)
         return api_fail_param(
             c, "step", "zero or negative query resolution step widths are not accepted. Try a positive integer");
-    if ((q.end_ms - q.start_ms) / q.step_ms > PROMQL_STEPS_MAX)
+    if ((q->end_ms - q->start_ms) / q->step_ms > PROMQL_STEPS_MAX)
         return api_fail(c, API_BAD_DATA,
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
             "(?step=XX)");
-    return query_options(c, &q) && run_query(c, &q, limit);
+    return true;
+}
+
+bool api_query_range(ApiCall *c) {
+    PromqlQuery q = {0};
+    size_t limit;
+    return api_limit_param(c, &limit) && api_range_params(c, &q) && api_query_options(c, &q) && run_query(c, &q, limit);
 }
 
 static bool parse_param(ApiCall *c, PqlNode **ret) {

@@ -20,8 +20,9 @@ static void handle_ready(void *ctx, HttpRequest *req, HttpResponse *res) {
 static void handle_version(void *ctx, HttpRequest *req, HttpResponse *res) {
     ApiCall c = {.api = ctx, .req = req, .res = res, .w = json_writer(&res->body)};
     res->status = 200;
-    res->content_type = STR("application/json");
+    res->content_type = STR("text/plain; charset=utf-8"); /* as the original says */
     api_buildinfo(&c);
+    buf_put_char(&res->body, '\n');
 }
 
 /* --- the table --- */
@@ -69,6 +70,13 @@ static const ApiEntry entries[] = {
     {"/api/v1/notifications/live", api_notifications_live, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "The same as it comes (server-sent events)", ""},
     {"/api/v1/openapi.yaml", api_openapi, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "This description", "openapi_version"},
     {"/api/v1/admin/tsdb/delete_series", api_delete_series, POST_PUT, ROUTE_QUERY, ROLE_ADMIN, "Delete samples", "match[]! start end"},
+    {"/api/meerkat/v1/queries", api_queries, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "Queries that run now", ""},
+    {"/api/meerkat/v1/queries/slow", api_queries_slow, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "The newest slow queries", ""},
+    {"/api/meerkat/v1/queries/{id}", api_query_kill, HTTP_DELETE, ROUTE_INSTANT, ROLE_EDITOR, "End a query", ""},
+    {"/api/meerkat/v1/explain", api_explain, GET_POST, ROUTE_QUERY, ROLE_VIEWER, "What a query does, operator by operator",
+     "query! time start end step timeout lookback_delta"},
+    {"/api/meerkat/v1/cardinality", api_cardinality, HTTP_GET, ROUTE_QUERY, ROLE_VIEWER, "Which metric and which label has how many series, and how they grew",
+     "match[] label start end compare limit"},
 };
 /* clang-format on */
 

@@ -122,9 +122,12 @@ static bool read_order(Search *s, const char *endpoint) {
     if (score && !http_has_param(c->req, STR("search[]")))
         return api_fail(c, API_BAD_DATA, "sort_by=score requires search[] to be set");
     if (by.n && !score && !str_eq_lit(by, "alpha")) {
-        char rule[96];
-        snprintf(rule, sizeof rule, "invalid sort_by for %s", endpoint);
-        return fail_quoted(c, rule, by, "must be \"alpha\" or \"score\"");
+        Buf quoted = {0};
+        lang_put_quoted(&quoted, by);
+        api_fail(c, API_BAD_DATA, "invalid sort_by %s for %s: must be \"alpha\" or \"score\"", buf_cstr(&quoted),
+            endpoint);
+        buf_done(&quoted);
+        return false;
     }
     s->order = score ? ORDER_SCORE : str_eq_lit(dir, "dsc") ? ORDER_DOWN : ORDER_UP;
     return true;

@@ -16,14 +16,14 @@ static const char *const type_names[] = {[METRIC_UNKNOWN] = "UNTYPED",
     [METRIC_SUMMARY] = "SUMMARY",
     [METRIC_INFO] = "GAUGE",
     [METRIC_STATESET] = "GAUGE"};
-static const char *const value_keys[] = {[METRIC_UNKNOWN] = "untyped",
+static const char *const value_keys[] = {[METRIC_STATESET] = "gauge",
+    [METRIC_UNKNOWN] = "untyped",
     [METRIC_COUNTER] = "counter",
     [METRIC_GAUGE] = "gauge",
-    [METRIC_INFO] = "gauge",
-    [METRIC_STATESET] = "gauge"};
+    [METRIC_INFO] = "gauge"};
 
 static bool is_scalar(MetricType t) {
-    return t == METRIC_UNKNOWN || t == METRIC_COUNTER || t == METRIC_GAUGE || t == METRIC_INFO || t == METRIC_STATESET;
+    return t != METRIC_HISTOGRAM && t != METRIC_GAUGE_HISTOGRAM && t != METRIC_SUMMARY;
 }
 
 static void put_pair(JsonWriter *w, const char *key, Str value) {
@@ -88,14 +88,31 @@ static void put_buckets(JsonWriter *w, const MetricsBatch *b, Str family, const 
     json_end_array(w);
 }
 
-/* One metric of a histogram family, found by its _count series. */
-static void put_histogram(JsonWriter *w, const MetricsBatch *b, Str family, size_t count_at) {
+static void put_quantiles(JsonWriter *w, const MetricsBatch *b, Str family, const Labels *like) {
+    json_key_lit(w, "quantile");
+    json_begin_array(w);
+    for (size_t i = 0; i < b->series.n; i++) {
+        double q;
+        if (!is_member(b, i, family, "", like, STR("quantile"))) continue;
+        if (!num_parse_f64(labels_get(b->series.v[i].labels, STR("quantile")), &q)) continue;
+        json_begin_object(w);
+        json_key_lit(w, "quantile");
+        put_number(w, q);
+        json_key_lit(w, "value");
+        put_number(w, sample_of(b, i));
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+/* One metric of a histogram or summary, found by its _count series. */
+static void put_distribution(JsonWriter *w, const MetricsBatch *b, Str family, bool summary, size_t count_at) {
     Labels like = b->series.v[count_at].labels;
     Buf count = {0};
     num_put_u64(&count, (uint64_t)sample_of(b, count_at));
     json_begin_object(w);
     put_labels(w, like);
-    json_key_lit(w, "histogram");
+    json_key(w, summary ? STR("summary") : STR("histogram"));
     json_begin_object(w);
     put_pair(w, "sampleCount", buf_str(&count));
     for (size_t i = 0; i < b->series.n; i++) {
@@ -104,7 +121,10 @@ static void put_histogram(JsonWriter *w, const MetricsBatch *b, Str family, size
         put_number(w, sample_of(b, i));
         break;
     }
-    put_buckets(w, b, family, &like);
+    if (summary)
+        put_quantiles(w, b, family, &like);
+    else
+        put_buckets(w, b, family, &like);
     json_end_object(w);
     json_end_object(w);
     buf_done(&count);
@@ -119,7 +139,7 @@ static void put_family(JsonWriter *w, const MetricsBatch *b, const MetricMetadat
     json_begin_array(w);
     for (size_t i = 0; i < b->series.n; i++) {
         if (!is_scalar(m->type)) {
-            if (is_member(b, i, m->metric, "_count", NULL, STR_NULL)) put_histogram(w, b, m->metric, i);
+            if (is_member(b, i, m->metric, "_count", NULL, STR_NULL)) put_distribution(w, b, m->metric, m->type == METRIC_SUMMARY, i);
             continue;
         }
         if (!is_member(b, i, m->metric, "", NULL, STR_NULL)) continue;

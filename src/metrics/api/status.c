@@ -1,7 +1,6 @@
 /* status.c - /status/..., targets, rules, alerts, alertmanagers: mostly what the process above knows. */
 #include "metrics/api/api_int.h"
 
-#include "base/map.h"
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "metrics/promql/function.h"
@@ -143,112 +142,6 @@ bool api_features(ApiCall *c) {
     }
     json_end_object(w);
     json_end_object(w);
-    return true;
-}
-
-/* --- tsdb: the busiest names, from the labels of all series --- */
-
-typedef struct Count {
-    Str name;
-    uint64_t n;
-} Count;
-
-static int cmp_count(const void *a, const void *b) {
-    const Count *x = a, *y = b;
-    if (x->n != y->n) return x->n < y->n ? 1 : -1;
-    return str_cmp(x->name, y->name);
-}
-
-static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit) {
-    VEC(Count) all = {0};
-    size_t it = 0;
-    Str name;
-    uint64_t *n;
-    while (map_next(map, &it, &name, &n)) vec_push(&all, (Count){name, *n});
-    if (all.n > 1) qsort(all.v, all.n, sizeof *all.v, cmp_count);
-    json_key(w, str_cstr(key));
-    json_begin_array(w);
-    for (size_t i = 0; i < all.n && i < limit; i++) {
-        json_begin_object(w);
-        put_pair(w, "name", all.v[i].name);
-        json_key_lit(w, "value");
-        json_u64(w, all.v[i].n);
-        json_end_object(w);
-    }
-    json_end_array(w);
-    vec_done(&all);
-}
-
-typedef struct Cardinality {
-    Map *metrics, *values, *bytes, *pairs;
-} Cardinality;
-
-static void count_series(Cardinality *k, const Labels *v, size_t n) {
-    Buf pair = {0};
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < v[i].n; j++) {
-            const Label *l = &v[i].v[j];
-            bool new_pair;
-            buf_clear(&pair);
-            buf_put_str(&pair, l->name);
-            buf_put_char(&pair, '=');
-            buf_put_str(&pair, l->value);
-            ++*map_put(k->pairs, buf_str(&pair), &new_pair);
-            if (new_pair) {
-                ++*map_put(k->values, l->name, NULL);
-                *map_put(k->bytes, l->name, NULL) += l->value.n;
-            }
-            if (str_eq(l->name, LABEL_NAME_METRIC)) ++*map_put(k->metrics, l->value, NULL);
-        }
-    }
-    buf_done(&pair);
-}
-
-static void put_cardinality(
-    JsonWriter *w, const Cardinality *k, const MetricsStoreStats *s, size_t series, size_t limit) {
-    json_begin_object(w);
-    json_key_lit(w, "headStats");
-    json_begin_object(w);
-    const struct {
-        const char *key;
-        int64_t v;
-    } head[] = {{"numSeries", (int64_t)(s->series_active ? s->series_active : series)},
-        {"numLabelPairs", (int64_t)map_count(k->pairs)}, {"chunkCount", (int64_t)s->parts}, {"minTime", s->min_t_ms},
-        {"maxTime", s->max_t_ms}};
-    for (size_t i = 0; i < ARRAY_LEN(head); i++) {
-        json_key(w, str_cstr(head[i].key));
-        json_i64(w, head[i].v);
-    }
-    json_end_object(w);
-    put_top(w, "seriesCountByMetricName", k->metrics, limit);
-    put_top(w, "labelValueCountByLabelName", k->values, limit);
-    put_top(w, "memoryInBytesByLabelName", k->bytes, limit);
-    put_top(w, "seriesCountByLabelValuePair", k->pairs, limit);
-    json_end_object(w);
-}
-
-bool api_tsdb(ApiCall *c) {
-    MetricsStore *store = c->api->opts.store;
-    Str text = http_param(c->req, STR("limit"));
-    int64_t limit = 10;
-    if (text.n && (!num_parse_i64(text, &limit) || limit < 1))
-        return api_fail(c, API_BAD_DATA, "limit must be a positive number");
-    if (limit > 10000) return api_fail(c, API_BAD_DATA, "limit must not exceed 10000");
-    MetricsSelect sel = {.arena = c->req->arena, .min_t_ms = API_MIN_TIME_MS, .max_t_ms = API_MAX_TIME_MS};
-    Labels *v = NULL;
-    size_t n = 0;
-    Err err = {0};
-    if (store->ops->series(store, &sel, 0, &v, &n, &err) != OK) return api_fail_err(c, &err);
-    Cardinality k = {map_create(MAP_BORROW_KEYS), map_create(MAP_BORROW_KEYS), map_create(MAP_BORROW_KEYS),
-        map_create(MAP_COPY_KEYS)};
-    MetricsStoreStats stats;
-    store->ops->stats(store, &stats);
-    count_series(&k, v, n);
-    put_cardinality(&c->w, &k, &stats, n, (size_t)limit);
-    map_free(k.metrics);
-    map_free(k.values);
-    map_free(k.bytes);
-    map_free(k.pairs);
     return true;
 }
 

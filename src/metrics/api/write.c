@@ -56,7 +56,7 @@ static bool read_body(HttpRequest *req, HttpResponse *res, RemoteWriteVersion *v
 static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion version, const MetricsAppendResult *r,
     uint64_t skipped, const Err *why) {
     bool left_out = skipped || r->invalid;
-    bool refused = r->conflicts || r->too_old || (left_out && version == REMOTE_WRITE_2);
+    bool refused = r->conflicts || r->too_old || r->limited || (left_out && version == REMOTE_WRITE_2);
     if (version == REMOTE_WRITE_2) put_written(req, res, r);
     if (refused)
         http_reply_text(res, 400, "%s\n", r->first_error[0] ? r->first_error : why->msg);

@@ -1,0 +1,309 @@
+/* cardinality.c - /status/tsdb and /api/meerkat/v1/cardinality: which metric and which label makes how many series.
+ *
+ * Series are walked metric by metric, each in memory that is used again, so that a million of them fit. */
+#include "metrics/api/api_int.h"
+
+#include "base/map.h"
+#include "base/num.h"
+#include "sys/clock.h"
+
+#include <stdlib.h>
+
+#define HOUR_MS INT64_C(3600000)
+#define DAY_MS (24 * HOUR_MS)
+#define LIMIT_MAX 10000
+
+typedef struct Cardinality {
+    Map *metrics;                /* name -> series */
+    Map *values, *bytes, *pairs; /* label -> values, bytes of them; "label=value" -> series */
+    Map *labels;                 /* label -> series */
+    Map *focus;                  /* value of the label that was asked for -> series */
+    Str focus_label;
+    uint64_t series;
+} Cardinality;
+
+static void cardinality_init(Cardinality *k, Str focus_label) {
+    *k = (Cardinality){.focus_label = focus_label};
+    Map **maps[] = {&k->metrics, &k->values, &k->bytes, &k->pairs, &k->labels, &k->focus};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) *maps[i] = map_create(MAP_COPY_KEYS);
+}
+
+static void cardinality_done(Cardinality *k) {
+    Map *maps[] = {k->metrics, k->values, k->bytes, k->pairs, k->labels, k->focus};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) map_free(maps[i]);
+}
+
+static void count_label(Cardinality *k, const Label *l, Buf *pair) {
+    bool new_pair;
+    buf_clear(pair);
+    buf_put_str(pair, l->name);
+    buf_put_char(pair, '=');
+    buf_put_str(pair, l->value);
+    ++*map_put(k->pairs, buf_str(pair), &new_pair);
+    ++*map_put(k->labels, l->name, NULL);
+    if (str_eq(l->name, k->focus_label)) ++*map_put(k->focus, l->value, NULL);
+    if (!new_pair) return;
+    ++*map_put(k->values, l->name, NULL);
+    *map_put(k->bytes, l->name, NULL) += l->value.n;
+}
+
+static void count_series(Cardinality *k, const Labels *v, size_t n) {
+    Buf pair = {0};
+    k->series += n;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < v[i].n; j++) count_label(k, &v[i].v[j], &pair);
+        ++*map_put(k->metrics, labels_get(v[i], LABEL_NAME_METRIC), NULL);
+    }
+    buf_done(&pair);
+}
+
+/* The matchers and one for the metric's name. */
+static ErrCode with_name(Arena *arena, Matchers given, Str name, Matchers *ret, Err *err) {
+    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, given.n + 1);
+    if (!v) return err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");
+    for (size_t i = 0; i < given.n; i++) v[i] = given.v[i];
+    *ret = (Matchers){v, given.n + 1};
+    return matcher_create(arena, MATCH_EQ, LABEL_NAME_METRIC, name, &v[given.n], err);
+}
+
+static ErrCode count_range(ApiCall *c, Matchers matchers, int64_t min_t, int64_t max_t, Cardinality *k, Err *err) {
+    MetricsStore *store = c->api->opts.store;
+    MetricsSelect sel = {.matchers = matchers, .min_t_ms = min_t, .max_t_ms = max_t, .arena = c->req->arena};
+    Str *names = NULL;
+    size_t n_names = 0;
+    ErrCode rc = store->ops->label_values(store, &sel, LABEL_NAME_METRIC, 0, &names, &n_names, err);
+    Arena *scratch = arena_create(c->api->opts.query_arena_bytes);
+    sel.arena = scratch;
+    for (size_t i = 0; rc == OK && i < n_names; i++) {
+        Labels *v = NULL;
+        size_t n = 0;
+        arena_reset(scratch);
+        rc = with_name(scratch, matchers, names[i], &sel.matchers, err);
+        if (rc == OK) rc = store->ops->series(store, &sel, 0, &v, &n, err);
+        if (rc == OK) count_series(k, v, n);
+    }
+    arena_free(scratch);
+    return rc;
+}
+
+/* --- the busiest ones --- */
+
+typedef struct Count {
+    Str name;
+    uint64_t n;
+} Count;
+typedef VEC(Count) Counts;
+
+static int by_count(const void *a, const void *b) {
+    const Count *x = a, *y = b;
+    if (x->n != y->n) return x->n < y->n ? 1 : -1;
+    return str_cmp(x->name, y->name);
+}
+
+static void sorted_counts(const Map *map, Counts *out) {
+    size_t it = 0;
+    Str name;
+    uint64_t *n;
+    while (map_next(map, &it, &name, &n)) vec_push(out, (Count){name, *n});
+    if (out->n > 1) qsort(out->v, out->n, sizeof *out->v, by_count);
+}
+
+static void put_text(JsonWriter *w, const char *key, Str v) {
+    json_key(w, str_cstr(key));
+    json_str(w, v);
+}
+
+static void put_count(JsonWriter *w, const char *key, uint64_t v) {
+    json_key(w, str_cstr(key));
+    json_u64(w, v);
+}
+
+static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit) {
+    Counts all = {0};
+    sorted_counts(map, &all);
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    for (size_t i = 0; i < all.n && i < limit; i++) {
+        json_begin_object(w);
+        put_text(w, "name", all.v[i].name);
+        put_count(w, "value", all.v[i].n);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    vec_done(&all);
+}
+
+/* --- /status/tsdb --- */
+
+static void put_status(JsonWriter *w, const Cardinality *k, const MetricsStoreStats *s, size_t limit) {
+    uint64_t series = s->series_active ? s->series_active : k->series;
+    json_begin_object(w);
+    json_key_lit(w, "headStats");
+    json_begin_object(w);
+    put_count(w, "numSeries", series);
+    put_count(w, "numLabelPairs", map_count(k->pairs));
+    put_count(w, "chunkCount", series); /* every active series has one that is open */
+    json_key_lit(w, "minTime");
+    json_i64(w, s->min_t_ms);
+    json_key_lit(w, "maxTime");
+    json_i64(w, s->max_t_ms);
+    json_end_object(w);
+    put_top(w, "seriesCountByMetricName", k->metrics, limit);
+    put_top(w, "labelValueCountByLabelName", k->values, limit);
+    put_top(w, "memoryInBytesByLabelName", k->bytes, limit);
+    put_top(w, "seriesCountByLabelValuePair", k->pairs, limit);
+    json_end_object(w);
+}
+
+static bool top_limit(ApiCall *c, size_t *ret) {
+    Str text = http_param(c->req, STR("limit"));
+    int64_t limit = 10;
+    if (text.n && (!num_parse_i64(text, &limit) || limit < 1))
+        return api_fail(c, API_BAD_DATA, "limit must be a positive number");
+    if (limit > LIMIT_MAX) return api_fail(c, API_BAD_DATA, "limit must not exceed %d", LIMIT_MAX);
+    *ret = (size_t)limit;
+    return true;
+}
+
+/* Series of the newest two hours there are, as Prometheus looks at its head. */
+bool api_tsdb(ApiCall *c) {
+    MetricsStore *store = c->api->opts.store;
+    MetricsStoreStats stats;
+    Cardinality k;
+    size_t limit = 0;
+    Err err = {0};
+    if (!top_limit(c, &limit)) return false;
+    store->ops->stats(store, &stats);
+    cardinality_init(&k, STR_NULL);
+    int64_t newest = stats.max_t_ms, from = newest > API_MIN_TIME_MS + 2 * HOUR_MS ? newest - 2 * HOUR_MS : newest;
+    ErrCode rc = count_range(c, (Matchers){0}, from, API_MAX_TIME_MS, &k, &err);
+    if (rc == OK)
+        put_status(&c->w, &k, &stats, limit);
+    else
+        api_fail_err(c, &err);
+    cardinality_done(&k);
+    return rc == OK;
+}
+
+/* --- /api/meerkat/v1/cardinality --- */
+
+static uint64_t count_of(const Map *map, Str name) {
+    uint64_t *n = map_get(map, name);
+    return n ? *n : 0;
+}
+
+/* [{"name":..,"series":..,"before":..}], most series first. */
+static void put_grown(JsonWriter *w, const char *key, const Map *now, const Map *before, size_t limit) {
+    Counts all = {0};
+    sorted_counts(now, &all);
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    for (size_t i = 0; i < all.n && i < limit; i++) {
+        json_begin_object(w);
+        put_text(w, "name", all.v[i].name);
+        put_count(w, "series", all.v[i].n);
+        put_count(w, "before", count_of(before, all.v[i].name));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    vec_done(&all);
+}
+
+/* By the number of values: a label with many of them is what makes series many. */
+static void put_labels(JsonWriter *w, const Cardinality *now, const Cardinality *before, size_t limit) {
+    Counts all = {0};
+    sorted_counts(now->values, &all);
+    json_key_lit(w, "labels");
+    json_begin_array(w);
+    for (size_t i = 0; i < all.n && i < limit; i++) {
+        json_begin_object(w);
+        put_text(w, "name", all.v[i].name);
+        put_count(w, "values", all.v[i].n);
+        put_count(w, "valuesBefore", count_of(before->values, all.v[i].name));
+        put_count(w, "series", count_of(now->labels, all.v[i].name));
+        put_count(w, "bytes", count_of(now->bytes, all.v[i].name));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    vec_done(&all);
+}
+
+static void put_time(JsonWriter *w, const char *key, int64_t t_ms) {
+    Buf b = {0};
+    api_put_time(&b, t_ms);
+    json_key(w, str_cstr(key));
+    json_raw(w, buf_str(&b));
+    buf_done(&b);
+}
+
+static bool put_refused(ApiCall *c, size_t limit) {
+    static const char *const whys[] = {
+        [METRICS_REFUSED_TOTAL] = "total", [METRICS_REFUSED_METRIC] = "metric", [METRICS_REFUSED_LABELS] = "labels"};
+    MetricsStore *store = c->api->opts.store;
+    JsonWriter *w = &c->w;
+    MetricsRefused *v = NULL;
+    size_t n = 0;
+    if (store->ops->refused && !store->ops->refused(store, c->req->arena, &v, &n))
+        return api_fail(c, API_EXECUTION, "query needs more memory than it may use");
+    json_key_lit(w, "refused");
+    json_begin_array(w);
+    for (size_t i = 0; i < n && i < limit; i++) {
+        json_begin_object(w);
+        put_text(w, "metric", v[i].metric);
+        put_count(w, "attempts", v[i].refused);
+        put_time(w, "first", v[i].first_ms);
+        put_time(w, "last", v[i].last_ms);
+        put_text(w, "limit", str_cstr(whys[v[i].why]));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    return true;
+}
+
+static bool put_cardinality(ApiCall *c, const Cardinality *now, const Cardinality *before, size_t limit) {
+    const MetricsLimits *l = &c->api->opts.limits;
+    JsonWriter *w = &c->w;
+    json_begin_object(w);
+    put_count(w, "series", now->series);
+    put_count(w, "seriesBefore", before->series);
+    put_grown(w, "metrics", now->metrics, before->metrics, limit);
+    put_labels(w, now, before, limit);
+    put_grown(w, "pairs", now->pairs, before->pairs, limit);
+    if (now->focus_label.n) put_grown(w, "values", now->focus, before->focus, limit);
+    json_key_lit(w, "limits");
+    json_begin_object(w);
+    put_count(w, "series", l->series_max);
+    put_count(w, "seriesPerMetric", l->series_per_metric_max);
+    put_count(w, "labels", l->labels_max);
+    put_count(w, "labelNameBytes", l->name_bytes_max);
+    put_count(w, "labelValueBytes", l->value_bytes_max);
+    json_end_object(w);
+    if (!put_refused(c, limit)) return false;
+    json_end_object(w);
+    return true;
+}
+
+/* start and end: the last hour when missing. compare: how much earlier to count once more; one day. match[]: one
+ * selector. label: its values are counted, too. */
+bool api_cardinality(ApiCall *c) {
+    int64_t end, start, compare = DAY_MS, now_ms = clock_now_ms();
+    MatcherSets sets;
+    size_t limit = 0;
+    Cardinality now, before;
+    Err err = {0};
+    if (!top_limit(c, &limit) || !api_time_param(c, "end", now_ms, &end) ||
+        !api_time_param(c, "start", end - HOUR_MS, &start) || !api_match_param(c, false, &sets))
+        return false;
+    if (http_has_param(c->req, STR("compare")) && !api_duration_param(c, "compare", &compare)) return false;
+    if (sets.n > 1) return api_fail_param(c, "match[]", "one selector is enough");
+    Matchers matchers = sets.n ? sets.v[0] : (Matchers){0};
+    Str label = http_param(c->req, STR("label"));
+    cardinality_init(&now, label);
+    cardinality_init(&before, label);
+    ErrCode rc = count_range(c, matchers, start, end, &now, &err);
+    if (rc == OK) rc = count_range(c, matchers, start - compare, end - compare, &before, &err);
+    bool ok = rc == OK ? put_cardinality(c, &now, &before, limit) : api_fail_err(c, &err);
+    cardinality_done(&now);
+    cardinality_done(&before);
+    return ok;
+}
