@@ -19,7 +19,26 @@ static void test_text(void **state) {
     Buf out = {0};
     own_metrics_put_text(&out, &b);
     assert_string_equal(buf_cstr(&out),
-        "# TYPE a gauge\na 0.5\n# TYPE b_total counter\nb_total{a=\"y\",x=\"1\\\"\\n\"} 4\nb_total{x=\"2\"} 3\n");
+        "# TYPE a gauge\na 0.5\n# TYPE b_total counter\nb_total{x=\"2\"} 3\nb_total{a=\"y\",x=\"1\\\"\\n\"} 4\n");
+    buf_done(&out);
+    arena_free(b.arena);
+}
+
+/* A histogram's series are one family, buckets in the order in which they came. */
+static void test_histogram_text(void **state) {
+    (void)state;
+    MetricsBatch b = {.arena = arena_create(ARENA_UNLIMITED)};
+    MetricMetadata m = {STR("h"), METRIC_HISTOGRAM, STR("how long"), STR("")};
+    assert_true(avec_push(b.arena, &b.metadata, m));
+    static const Label bucket[] = {{STR_INIT("__name__"), STR_INIT("h_bucket")}, {STR_INIT("le"), STR_INIT("5")}};
+    static const Label inf[] = {{STR_INIT("__name__"), STR_INIT("h_bucket")}, {STR_INIT("le"), STR_INIT("+Inf")}};
+    static const Label count[] = {{STR_INIT("__name__"), STR_INIT("h_count")}};
+    assert_true(metrics_batch_add(&b, (Labels){bucket, 2}, 1, 1) && metrics_batch_add(&b, (Labels){inf, 2}, 1, 2) &&
+                metrics_batch_add(&b, (Labels){count, 1}, 1, 2));
+    Buf out = {0};
+    own_metrics_put_text(&out, &b);
+    assert_string_equal(buf_cstr(&out), "# HELP h how long\n# TYPE h histogram\nh_bucket{le=\"5\"} 1\n"
+                                        "h_bucket{le=\"+Inf\"} 2\nh_count 2\n");
     buf_done(&out);
     arena_free(b.arena);
 }
@@ -55,6 +74,7 @@ static void test_rounds_end_with_stale_markers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_histogram_text),
         cmocka_unit_test(test_rounds_end_with_stale_markers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
