@@ -106,6 +106,23 @@ describe("web UI", { skip: noBrowser }, () => {
     assert.equal(await promql(), "sum by (job) (rate(http_requests_total[5m]))");
   });
 
+  it("metrics: several queries, stacked, logarithmic, exemplars that lead to traces", async () => {
+    await go("/explore/metrics?expr=http_requests_total");
+    await canvas().waitFor();
+    await button("Add query").click();
+    await textbox("PromQL B").fill("histogram_quantile(0.9, sum by (le, job) (rate(http_server_request_duration_seconds_bucket[5m])))");
+    await button("Run query").click();
+    await page.getByRole("group", { name: "Series" }).getByRole("button", { name: /^B / }).first().waitFor();
+    for (const name of ["Stacked", "Log scale", "Exemplars"]) {
+      await button(name).click();
+      assert.equal(await button(name).getAttribute("aria-pressed"), "true");
+    }
+    await page.getByText(/exemplars? leading to a trace/).click();
+    assert.match(await page.locator(".exemplars a").first().getAttribute("href") ?? "", /^\/trace\/[0-9a-f]{32}$/);
+    await button("Remove query B").click();
+    await eventually("the address has one query", async () => new URL(page.url()).searchParams.getAll("expr").length === 1, 3000);
+  });
+
   it("metrics: a wrong query shows the parser's words", async () => {
     await textbox("PromQL").fill("sum(");
     await button("Run query").click();

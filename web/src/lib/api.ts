@@ -123,6 +123,11 @@ export const promRange = (query: string, from: number, to: number, step: number,
 export const promInstant = (query: string, time: number, signal?: AbortSignal) =>
   ask<PromEnvelope<PromResult>>('/api/v1/query', { query, time: (time / 1000).toFixed(3) }, signal);
 
+export interface Exemplars { seriesLabels: Labels; exemplars: { labels: Labels; value: string; timestamp: number }[] }
+export const promExemplars = async (query: string, from: number, to: number, signal?: AbortSignal) =>
+  (await ask<{ data: Exemplars[] | null }>('/api/v1/query_exemplars',
+    { query, start: (from / 1000).toFixed(3), end: (to / 1000).toFixed(3) }, signal)).data ?? [];
+
 export const promValues = async (label: string, signal?: AbortSignal) =>
   (await getJson<PromEnvelope<string[]>>(`/api/v1/label/${encodeURIComponent(label)}/values`, signal)).data ?? [];
 export interface Target {

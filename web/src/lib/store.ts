@@ -60,6 +60,15 @@ export function setQuery(changes: Record<string, string | null>, replace = false
   navigate(place.value.path + (text ? `?${text}` : ''), replace);
 }
 
+/** All values of a repeated parameter. */
+export function setParams(name: string, values: string[]): void {
+  const query = new URLSearchParams(place.value.query);
+  query.delete(name);
+  values.forEach((v) => query.append(name, v));
+  const text = query.toString();
+  navigate(place.value.path + (text ? `?${text}` : ''));
+}
+
 /** Links within the page navigate without a reload; modified clicks stay the browser's. */
 export function interceptLinks(e: MouseEvent): void {
   if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;

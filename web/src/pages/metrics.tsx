@@ -1,67 +1,17 @@
-// The metrics explorer: one PromQL expression as a graph and as a table.
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { promInstant, promRange, promValues, useResource, type PromResult, type PromSeries } from '../lib/api';
-import { seriesColor } from '../lib/colors';
-import { formatExact, formatterOf, plural } from '../lib/format';
-import { align, seriesName, shortNames, startersFor, unitOf } from '../lib/promql';
-import { currentRange, place, range, refreshTick, setQuery, utc } from '../lib/store';
-import { formatDateTime, niceStep } from '../lib/time';
-import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs } from '../ui/basics';
-import { Chart } from '../ui/chart';
+// The metrics explorer: PromQL expressions as a graph, as a table, and how they were evaluated.
+import { useEffect, useState } from 'preact/hooks';
+import { promExemplars, promInstant, promRange, promValues, useResource } from '../lib/api';
+import { plural } from '../lib/format';
+import { startersFor } from '../lib/promql';
+import { currentRange, place, range, refreshTick, setParams, setQuery } from '../lib/store';
+import { niceStep } from '../lib/time';
+import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs, Toggle } from '../ui/basics';
 import { PromqlBox } from '../ui/editor';
 import { RangePicker } from '../ui/range';
+import { Graph, ResultTable, letter, type Answer } from './metric-result';
 
-const seriesMax = 200;
-interface Answer { result: PromResult; warnings: string[]; from: number; to: number; step: number; ms: number }
-
-function Graph({ answer, expr }: { answer: Answer; expr: string }) {
-  const series = answer.result.result as PromSeries[];
-  const shown = series.slice(0, seriesMax);
-  const data = useMemo(() => {
-    const { xs, rows } = align(shown, answer.from, answer.to, answer.step);
-    const labels = shortNames(shown.map((s) => s.metric));
-    return { xs, series: rows.map((values, i) => ({ label: labels[i], color: seriesColor(i), values })) };
-  }, [answer]);
-  if (!series.length) return <Empty icon="metrics" title="No data in this range">The query is valid, but no series match it.</Empty>;
-  return (
-    <>
-      <Chart xs={data.xs} series={data.series} height={340} format={formatterOf(unitOf(expr))} label={`Graph of ${plural(series.length, 'series', 'series')}`} />
-      {series.length > seriesMax && <p class="muted">Showing the first {seriesMax} of {series.length} series. The table has all of them.</p>}
-    </>
-  );
-}
-
-const tableMax = 2000;
-
-function ResultTable({ result, time }: { result: PromResult; time: number }) {
-  if (result.resultType === 'scalar' || result.resultType === 'string') {
-    const [t, v] = result.result as [number, string];
-    return (
-      <table class="table" data-testid="result-table"><thead><tr><th scope="col">Time</th><th scope="col" class="num">Value</th></tr></thead>
-        <tbody><tr><td class="mono">{formatDateTime(t * 1000, utc.value, true)}</td><td class="num mono">{v}</td></tr></tbody></table>
-    );
-  }
-  const rows = result.result as PromSeries[];
-  if (!rows.length) return <Empty icon="metrics" title="Empty result">Nothing matches at {formatDateTime(time, utc.value)}.</Empty>;
-  const keys = [...new Set(rows.flatMap((r) => Object.keys(r.metric)))].filter((k) => k !== '__name__').sort();
-  const wide = keys.length > 8;
-  const text = (r: PromSeries) =>
-    r.value ? formatExact(Number(r.value[1])) : r.histogram ? `count ${r.histogram[1].count}, sum ${r.histogram[1].sum}` : r.values?.map(([t, v]) => `${v} @${t}`).join('\n') ?? '';
-  return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label="Result">
-      <table class="table" data-testid="result-table">
-        <thead><tr><th scope="col">{wide ? 'Series' : 'Metric'}</th>{!wide && keys.map((k) => <th key={k} scope="col">{k}</th>)}<th scope="col" class="num">Value</th></tr></thead>
-        <tbody>
-          {rows.slice(0, tableMax).map((r, i) => (
-            <tr key={i}><td class="mono">{wide ? seriesName(r.metric) : r.metric.__name__ ?? '–'}</td>
-              {!wide && keys.map((k) => <td key={k} class="mono">{r.metric[k] ?? ''}</td>)}<td class="num mono strong pre">{text(r)}</td></tr>
-          ))}
-        </tbody>
-      </table>
-      {rows.length > tableMax && <p class="muted pad">Showing {tableMax} of {rows.length} rows.</p>}
-    </div>
-  );
-}
+const queriesMax = 8;
+type Tab = 'graph' | 'table';
 
 function Starters({ onPick }: { onPick: (expr: string) => void }) {
   const { data, loading } = useResource((signal) => promValues('__name__', signal), []);
@@ -80,45 +30,91 @@ function Starters({ onPick }: { onPick: (expr: string) => void }) {
   );
 }
 
+async function evaluate(exprs: string[], tab: Tab, exemplars: boolean, signal: AbortSignal): Promise<{ answers: Answer[]; ms: number }> {
+  const r = currentRange();
+  const begun = performance.now();
+  const step = niceStep(r.to - r.from, 240);
+  const from = Math.floor(r.from / 1000 / step) * step * 1000;
+  const answers = await Promise.all(exprs.map(async (expr): Promise<Answer> => {
+    const [answer, found] = await Promise.all([
+      tab === 'graph' ? promRange(expr, from, r.to, step, signal) : promInstant(expr, r.to, signal),
+      tab === 'graph' && exemplars ? promExemplars(expr, from, r.to, signal) : [],
+    ]);
+    return { expr, result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], exemplars: found, from, to: r.to, step };
+  }));
+  return { answers, ms: performance.now() - begun };
+}
+
+/** The boxes' texts, one for each expression of the address; an added one is not in the address until it runs. */
+function useTexts(exprs: string[]) {
+  const [texts, setTexts] = useState(exprs.length ? exprs : ['']);
+  const key = exprs.join('\n\0');
+  useEffect(() => setTexts(exprs.length ? exprs : ['']), [key]);
+  return [texts, setTexts] as const;
+}
+
 export function Metrics() {
   const query = place.value.query;
-  const expr = query.get('expr') ?? '';
-  const tab = query.get('tab') === 'table' ? 'table' : 'graph';
-  const [text, setText] = useState(expr);
+  const exprs = query.getAll('expr').slice(0, queriesMax);
+  const tab: Tab = query.get('tab') === 'table' ? 'table' : 'graph';
+  const stacked = query.get('stacked') === '1', log = query.get('scale') === 'log', exemplars = query.get('exemplars') === '1';
+  const [texts, setTexts] = useTexts(exprs);
   const [turn, setTurn] = useState(0);
-  useEffect(() => setText(expr), [expr]);
-  const run = () => {
-    if (text.trim() === expr) setTurn(turn + 1);
-    else setQuery({ expr: text.trim() || null });
+  const run = (all: string[]) => {
+    const wanted = all.map((t) => t.trim()).filter(Boolean);
+    if (wanted.join('\0') === exprs.join('\0')) setTurn(turn + 1);
+    else setParams('expr', wanted);
   };
-  const load = async (signal: AbortSignal): Promise<Answer> => {
-    const r = currentRange();
-    const begun = performance.now();
-    const step = niceStep(r.to - r.from, 240);
-    const from = Math.floor(r.from / 1000 / step) * step * 1000;
-    const answer = tab === 'graph' ? await promRange(expr, from, r.to, step, signal) : await promInstant(expr, r.to, signal);
-    return { result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], from, to: r.to, step, ms: performance.now() - begun };
+  const put = (i: number, text: string) => setTexts((now) => now.map((t, k) => (k === i ? text : t)));
+  const remove = (i: number) => {
+    const left = texts.filter((_, k) => k !== i);
+    setTexts(left);
+    run(left);
   };
-  const { data, error, loading } = useResource(expr ? load : null, [expr, tab, range.value.from, range.value.to, refreshTick.value, turn]);
-  const matches = data && (tab === 'graph') === (data.result.resultType === 'matrix');
-  const count = matches && Array.isArray(data.result.result) && data.result.resultType !== 'scalar' ? data.result.result.length : 0;
+  const { data, error, loading } = useResource(exprs.length ? (signal) => evaluate(exprs, tab, exemplars, signal) : null,
+    [exprs.join('\0'), tab, exemplars, range.value.from, range.value.to, refreshTick.value, turn]);
+  const answers = data?.answers.filter((a) => (tab === 'graph') === (a.result.resultType === 'matrix')) ?? [];
+  const ready = answers.length > 0;
+  const count = answers.reduce((n, a) => n + (a.result.resultType === 'scalar' || a.result.resultType === 'string' ? 0 : a.result.result.length), 0);
+  const flag = (name: string, on: boolean, value = '1') => setQuery({ [name]: on ? value : null }, true);
   return (
     <>
       <PageHead title="Metrics"><RangePicker /></PageHead>
-      <div class="query-row">
-        <PromqlBox label="PromQL" value={expr} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))" onInput={setText} onRun={run} />
-        <Button kind="primary" icon="play" onClick={run}>Run query</Button>
+      <div class="queries">
+        {texts.map((_, i) => (
+          <div class="query-row" key={i}>
+            {texts.length > 1 && <span class="query-letter" aria-hidden="true">{letter(i)}</span>}
+            <PromqlBox label={i ? `PromQL ${letter(i)}` : 'PromQL'} value={exprs[i] ?? ''} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))"
+              onInput={(t) => put(i, t)} onRun={() => run(texts)} />
+            {texts.length > 1 && <Button icon="close" label={`Remove query ${letter(i)}`} onClick={() => remove(i)} />}
+            {i === 0 && <Button kind="primary" icon="play" onClick={() => run(texts)}>Run query</Button>}
+          </div>
+        ))}
+        {exprs.length > 0 && texts.length < queriesMax && <Button small kind="ghost" icon="plus" onClick={() => setTexts([...texts, ''])}>Add query</Button>}
       </div>
-      {error && expr && <ErrorBox error={error} />}
-      {!error && data?.warnings.map((w) => <p key={w} class="note">{w}</p>)}
+      {error && exprs.length > 0 && <ErrorBox error={error} />}
+      {!error && data?.answers.flatMap((a) => a.warnings).map((w) => <p key={w} class="note">{w}</p>)}
       <Card class="card-result" title={
         <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table']]} value={tab} onChange={(t) => setQuery({ tab: t === 'table' ? t : null }, true)} />
-      } actions={matches && expr ? <span class="muted small">{plural(count, 'series', 'series')}{tab === 'graph' && `, step ${data.step}s`}, {Math.round(data.ms)} ms</span> : undefined}>
+      } actions={ready && <span class="row">
+        {tab === 'graph' && <>
+          <Toggle on={stacked} onChange={(on) => flag('stacked', on)}>Stacked</Toggle>
+          <Toggle on={log} onChange={(on) => flag('scale', on, 'log')}>Log scale</Toggle>
+          <Toggle on={exemplars} onChange={(on) => flag('exemplars', on)}>Exemplars</Toggle>
+        </>}
+        <span class="muted small">{plural(count, 'series', 'series')}{tab === 'graph' && `, step ${answers[0].step}s`}, {Math.round(data!.ms)} ms</span>
+      </span>}>
         <Progress on={loading} />
-        {!expr && <Starters onPick={(e) => { setText(e); setQuery({ expr: e }); }} />}
-        {expr && !data && loading && <div class="center"><Spinner /></div>}
-        {expr && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
-        {expr && matches && (tab === 'graph' ? <Graph answer={data} expr={expr} /> : <ResultTable result={data.result} time={data.to} />)}
+        {!exprs.length && <Starters onPick={(e) => { setTexts([e]); setParams('expr', [e]); }} />}
+        {exprs.length > 0 && !data && loading && <div class="center"><Spinner /></div>}
+        {exprs.length > 0 && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
+        {ready && tab === 'graph' && <Graph answers={answers} stacked={stacked} log={log} exemplars={exemplars} />}
+        {ready && tab === 'table' && answers.map((a, i) => (
+          <div key={i}>
+            {answers.length > 1 && <h3 class="table-title"><span class="query-letter">{letter(i)}</span> <code>{a.expr}</code></h3>}
+            <ResultTable result={a.result} time={a.to} testid={i ? undefined : 'result-table'} />
+          </div>
+        ))}
       </Card>
     </>
   );

@@ -79,6 +79,10 @@ export const Spinner = ({ label = 'Loading' }: { label?: string }) => <span clas
 /** A thin moving line under a header while an answer is on its way. */
 export const Progress = ({ on }: { on: boolean }) => <div class={`progress${on ? ' progress-on' : ''}`} aria-hidden="true" />;
 
+export function Toggle({ on, onChange, children }: { on: boolean; onChange: (on: boolean) => void; children: ComponentChildren }) {
+  return <button type="button" class="toggle" aria-pressed={on} onClick={() => onChange(!on)}>{children}</button>;
+}
+
 export function Tabs<T extends string>({ label, tabs, value, onChange }: {
   label: string; tabs: [T, string][]; value: T; onChange: (value: T) => void;
 }) {

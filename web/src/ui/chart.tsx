@@ -3,13 +3,23 @@ import type uPlot from 'uplot';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { cssVar } from '../lib/colors';
 import { formatNumber } from '../lib/format';
-import { setRange, theme, utc } from '../lib/store';
+import { positive, spread, spreadLog, stack } from '../lib/plot';
+import { navigate, setRange, theme, utc } from '../lib/store';
 import { formatClock, formatDateTime } from '../lib/time';
 
 export interface Series {
   label: string;
   color: string;
   values: (number | null)[];
+}
+
+/** A single event drawn over the lines; a click on it leads to href. */
+export interface Mark {
+  x: number; // seconds
+  y: number;
+  title: string;
+  color: string;
+  href?: string;
 }
 
 interface Props {
@@ -19,6 +29,9 @@ interface Props {
   format?: (v: number) => string;
   area?: boolean;
   legend?: boolean; // on unless false
+  stacked?: boolean;
+  log?: boolean;
+  marks?: Mark[];
   label: string;
 }
 
@@ -31,7 +44,7 @@ function axes(format: (v: number) => string): uPlot.Axis[] {
   };
   return [
     { ...common, size: 30, space: 90, gap: 6, values: (u, splits) => timeTicks(splits, u.scales.x.max! - u.scales.x.min!) },
-    { ...common, size: axisSize, gap: 8, space: 34, values: (_, splits) => splits.map((v) => format(v)) },
+    { ...common, size: axisSize, gap: 8, space: 34, values: (_, splits) => splits.map((v: number | null) => (v === null ? '' : format(v))) } // a logarithmic axis names its powers only,
   ];
 }
 
@@ -46,7 +59,7 @@ function timeTicks(splits: number[], span: number): string[] {
 
 const axisSize: uPlot.Axis.Size = (_u, values) => 16 + 7 * Math.max(2, ...(values ?? []).map((v) => v.length));
 
-function tooltip(getFormat: () => (v: number) => string): uPlot.Plugin {
+function tooltip(getFormat: () => (v: number) => string, raw: () => Series[]): uPlot.Plugin {
   const tip = document.createElement('div');
   tip.className = 'tip';
   return {
@@ -60,8 +73,8 @@ function tooltip(getFormat: () => (v: number) => string): uPlot.Plugin {
         if (idx == null || left < 0) return tip.classList.remove('tip-on');
         const rows: { name: string; color: string; v: number }[] = [];
         u.series.forEach((s, i) => {
-          const v = u.data[i][idx];
-          if (i > 0 && s.show && v != null) rows.push({ name: String(s.label), color: (s as { tint?: string }).tint ?? '', v });
+          const v = i > 0 ? raw()[i - 1]?.values[idx] : null; // a stacked chart draws sums
+          if (s.show && v != null) rows.push({ name: String(s.label), color: (s as { tint?: string }).tint ?? '', v });
         });
         rows.sort((a, b) => b.v - a.v);
         tip.replaceChildren(tipHead(u.data[0][idx]), ...rows.slice(0, tipRows).map((r) => tipRow(r, getFormat())));
@@ -95,20 +108,71 @@ function tipRow(r: { name: string; color: string; v: number }, format: (v: numbe
   return row;
 }
 
-function options(p: Props, width: number, format: () => (v: number) => string): uPlot.Options {
+const markSize = 9;
+
+/** Diamonds over the lines; the nearest one under the pointer says what it is. */
+function marksPlugin(marks: () => Mark[]): uPlot.Plugin {
+  const tip = element('div', 'tip');
+  const at = (u: uPlot): Mark | undefined => {
+    const { left = -1, top = -1 } = u.cursor;
+    if (left < 0) return undefined;
+    const far = (m: Mark) => Math.hypot(u.valToPos(m.x, 'x') - left, u.valToPos(m.y, 'y') - top);
+    return marks().filter((m) => far(m) <= markSize).sort((a, b) => far(a) - far(b))[0];
+  };
+  return {
+    hooks: {
+      init: (u) => {
+        u.over.append(tip);
+        u.over.addEventListener('click', () => {
+          const href = at(u)?.href;
+          if (href) navigate(href);
+        });
+      },
+      draw: (u) => {
+        const half = (markSize / 2) * devicePixelRatio;
+        for (const m of marks()) {
+          const x = u.valToPos(m.x, 'x', true), y = u.valToPos(m.y, 'y', true);
+          if (x < u.bbox.left || x > u.bbox.left + u.bbox.width || y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
+          u.ctx.beginPath();
+          u.ctx.moveTo(x, y - half);
+          u.ctx.lineTo(x + half, y);
+          u.ctx.lineTo(x, y + half);
+          u.ctx.lineTo(x - half, y);
+          u.ctx.closePath();
+          u.ctx.fillStyle = m.color;
+          u.ctx.fill();
+          u.ctx.strokeStyle = cssVar('--surface');
+          u.ctx.stroke();
+        }
+      },
+      setCursor: (u) => {
+        const m = at(u);
+        u.over.style.cursor = m?.href ? 'pointer' : '';
+        tip.classList.toggle('tip-on', Boolean(m));
+        if (!m) return;
+        tip.replaceChildren(tipHead(m.x), element('div', 'tip-row', m.title));
+        tip.style.left = `${u.valToPos(m.x, 'x') + 12}px`;
+        tip.style.top = `${Math.max(0, u.valToPos(m.y, 'y') - 60)}px`;
+      },
+    },
+  };
+}
+
+function options(p: Props, width: number, format: () => (v: number) => string, now: () => Props): uPlot.Options {
   const many = p.series.length > 12;
   return {
     width, height: p.height ?? 300, padding: [12, 22, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: many ? 24 : -1 } },
     focus: { alpha: 0.35 },
-    scales: { x: { time: true }, y: { range: (_u, min, max) => spread(min, max) } },
+    scales: { x: { time: true }, y: { distr: p.log ? 3 : 1, range: (_u, min, max) => (p.log ? spreadLog : spread)(min, max) } },
+    bands: p.stacked ? p.series.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as uPlot.Band.Bounds, fill: `${p.series[i + 1].color}40` })) : undefined,
     axes: axes((v) => format()(v)),
-    series: [{}, ...p.series.map((s) => ({
+    series: [{}, ...p.series.map((s, i) => ({
       label: s.label, stroke: s.color, tint: s.color, width: 1.5, spanGaps: false,
-      fill: p.area || p.series.length === 1 ? `${s.color}1f` : undefined, points: { show: undefined, size: 4 },
+      fill: p.stacked && i === 0 ? `${s.color}40` : !p.stacked && !p.log && (p.area || p.series.length === 1) ? `${s.color}1f` : undefined, points: { show: undefined, size: 4 },
     }))],
-    plugins: [tooltip(format)],
+    plugins: [tooltip(format, () => now().series), ...(p.marks ? [marksPlugin(() => now().marks ?? [])] : [])],
     hooks: {
       setSelect: [(u) => {
         if (u.select.width < 6) return;
@@ -121,13 +185,10 @@ function options(p: Props, width: number, format: () => (v: number) => string): 
   } as uPlot.Options;
 }
 
-/** Counts start at nought; a flat line gets air around it. */
-function spread(min: number | null, max: number | null): [number, number] {
-  if (min === null || max === null) return [0, 1];
-  if (min === max) return min === 0 ? [0, 1] : [Math.min(0, min * 1.2), Math.max(0, max * 1.2)];
-  const pad = (max - min) * 0.08;
-  const low = min >= 0 && min < (max - min) * 1.5 ? 0 : min - pad;
-  return [low, max + pad];
+function plotted(p: Props, hidden: Set<string>): uPlot.AlignedData {
+  const rows = p.series.map((s) => s.values);
+  const drawn = p.stacked ? stack(rows, p.series.map((s) => hidden.has(s.label))) : rows;
+  return [p.xs, ...(p.log ? drawn.map(positive) : drawn)] as uPlot.AlignedData;
 }
 
 export function Chart(props: Props) {
@@ -135,6 +196,9 @@ export function Chart(props: Props) {
   const plot = useRef<uPlot | null>(null);
   const format = useRef(props.format ?? formatNumber);
   format.current = props.format ?? formatNumber;
+  const now = useRef(props);
+  now.current = props;
+  const hidden = useRef<Set<string>>(new Set());
   const names = props.series.map((s) => `${s.label}${s.color}`).join('\n');
   useEffect(() => {
     const el = box.current;
@@ -143,8 +207,7 @@ export function Chart(props: Props) {
     let watch: ResizeObserver | undefined;
     void import('uplot').then(({ default: UPlot }) => {
       if (gone) return;
-      const data = [props.xs, ...props.series.map((s) => s.values)] as uPlot.AlignedData;
-      const u = new UPlot(options(props, Math.max(el.clientWidth, 200), () => format.current), data, el);
+      const u = new UPlot(options(props, Math.max(el.clientWidth, 200), () => format.current, () => now.current), plotted(now.current, hidden.current), el);
       plot.current = u;
       watch = new ResizeObserver(() => u.setSize({ width: Math.max(el.clientWidth, 200), height: props.height ?? 300 }));
       watch.observe(el);
@@ -155,22 +218,29 @@ export function Chart(props: Props) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [names, props.height, theme.value, utc.value]);
+  }, [names, props.height, props.stacked, props.log, Boolean(props.marks), theme.value, utc.value]);
   useEffect(() => {
-    plot.current?.setData([props.xs, ...props.series.map((s) => s.values)] as uPlot.AlignedData);
-  }, [props.xs, props.series]);
+    plot.current?.setData(plotted(props, hidden.current));
+  }, [props.xs, props.series, props.marks]);
+  const hide = (next: Set<string>) => {
+    hidden.current = next;
+    props.series.forEach((s, k) => plot.current?.setSeries(k + 1, { show: !next.has(s.label) }));
+    if (props.stacked) plot.current?.setData(plotted(now.current, next));
+  };
   return (
     <div class="chart">
       <div class="chart-canvas" data-testid="chart" ref={box} role="img" aria-label={props.label}
         style={{ minHeight: `${props.height ?? 300}px` }} />
-      {props.legend !== false && <Legend series={props.series} format={format.current} plot={() => plot.current} />}
+      {props.legend !== false && <Legend series={props.series} format={format.current} plot={() => plot.current} onHide={hide} />}
     </div>
   );
 }
 
 const legendMax = 100;
 
-function Legend({ series, format, plot }: { series: Series[]; format: (v: number) => string; plot: () => uPlot | null }) {
+function Legend({ series, format, plot, onHide }: {
+  series: Series[]; format: (v: number) => string; plot: () => uPlot | null; onHide: (hidden: Set<string>) => void;
+}) {
   const [hidden, setHidden] = useState<Set<string>>(new Set());
   const toggle = (i: number, only: boolean) => {
     const next = new Set(hidden);
@@ -181,7 +251,7 @@ function Legend({ series, format, plot }: { series: Series[]; format: (v: number
       if (!alone) series.forEach((s) => s.label !== label && next.add(s.label));
     } else if (!next.delete(label)) next.add(label);
     setHidden(next);
-    series.forEach((s, k) => plot()?.setSeries(k + 1, { show: !next.has(s.label) }));
+    onHide(next);
   };
   // The highest now stands first, as the lines do at the right edge.
   const rows = useMemo(() => series.map((s, i) => ({ s, i, values: stats(s.values) }))
