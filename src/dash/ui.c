@@ -131,7 +131,9 @@ static void favicon(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 void dash_ui_routes(Dash *d, Router *r) {
     static const char *const pages[] = {"/", "/home", "/login", "/explore/metrics", "/graph", "/query", "/logs",
-        "/traces", "/search", "/trace/{id}", "/targets", "/alerts", "/silences", "/d/{uid}", "/d/{uid}/{slug}"};
+        "/traces", "/search", "/trace/{id}", "/targets", "/service-discovery", "/server", "/tsdb-status", "/status",
+        "/config", "/flags", "/alerts", "/rules", "/silences", "/silences/new", "/alerting/{view}", "/d/{uid}",
+        "/d/{uid}/{slug}"};
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
         router_add(r, &(Route){.methods = HTTP_GET, .pattern = pages[i], .handler = page, .ctx = d});
     router_add(r, &(Route){.methods = HTTP_GET, .pattern = "/assets/{name}", .handler = asset, .ctx = d});

@@ -261,6 +261,9 @@ describe("web UI", { skip: noBrowser }, () => {
     }],
     ["9090 /targets", () => server.url("prometheus", "/targets"), () => page.getByRole("heading", { level: 1, name: "Targets" }).waitFor()],
     ["9090 /alerts", () => server.url("prometheus", "/alerts"), () => page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor()],
+    ["9090 /tsdb-status", () => server.url("prometheus", "/tsdb-status"), () => page.getByRole("heading", { level: 2, name: "Metrics with most series" }).waitFor()],
+    ["9090 /config", () => server.url("prometheus", "/config"), () => page.getByRole("heading", { level: 2, name: "prometheus.yml in effect" }).waitFor()],
+    ["9090 /service-discovery", () => server.url("prometheus", "/service-discovery"), () => page.getByRole("heading", { level: 1, name: "Service discovery" }).waitFor()],
     ["16686 /search", () => server.url("jaeger", `/search?service=${service}&minDuration=2s`), async () => {
       await testid("trace-row").first().waitFor();
       assert.equal(await page.getByRole("combobox", { name: "Service" }).inputValue(), service);
@@ -289,6 +292,11 @@ describe("web UI", { skip: noBrowser }, () => {
     ["traces", () => `/traces?service=${service}`, () => testid("trace-row").first().waitFor()],
     ["trace", () => `/trace/${traceId}`, async () => { await testid("span-row").nth(1).click(); await testid("span-detail").waitFor(); }],
     ["targets", () => "/targets", () => page.getByRole("table").first().waitFor()],
+    ["service discovery", () => "/service-discovery", () => page.getByRole("table").first().waitFor()],
+    ["cardinality", () => "/server", () => page.getByRole("table").first().waitFor()],
+    ["queries", () => "/server?tab=queries", () => page.getByRole("heading", { name: "Slow queries" }).waitFor()],
+    ["configuration", () => "/server?tab=config", () => page.getByRole("table").first().waitFor()],
+    ["plan", () => "/explore/metrics?expr=sum(rate(http_requests_total[5m]))&tab=explain", () => page.getByText("Samples read").waitFor()],
     ["dashboards", () => "/d/some-uid", () => page.locator("h1").waitFor()],
   ];
   for (const [name, path, ready] of views) {

@@ -10,10 +10,12 @@ import { loadSession } from './lib/api';
 import { interceptLinks, place, session } from './lib/store';
 import { Empty, PageHead, Spinner } from './ui/basics';
 import { Shell } from './ui/shell';
+import { Discovery } from './pages/discovery';
 import { Home } from './pages/home';
 import { Login } from './pages/login';
 import { Logs } from './pages/logs';
 import { Metrics } from './pages/metrics';
+import { ServerPage } from './pages/server';
 import { Targets } from './pages/targets';
 import { TracePage } from './pages/trace';
 import { Traces } from './pages/traces';
@@ -60,6 +62,8 @@ function view(path: string) {
     case '/logs': return { title: 'Logs', body: <Logs /> };
     case '/traces': return { title: 'Traces', body: <Traces /> };
     case '/targets': return { title: 'Targets', body: <Targets /> };
+    case '/service-discovery': return { title: 'Service discovery', body: <Discovery /> };
+    case '/server': return { title: 'Server', body: <ServerPage /> };
     default: return { title: 'Nothing here', body: <NotFound /> };
   }
 }

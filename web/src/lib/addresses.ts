@@ -58,6 +58,14 @@ export function mapOldAddress(path: string, query: string, hash: string): string
     case '/home':
     case '/login':
       return q.get('next')?.startsWith('/') && !q.get('next')!.startsWith('//') ? q.get('next') : '/';
+    case '/rules':
+      return '/alerts';
+    case '/tsdb-status':
+    case '/status':
+      return '/server';
+    case '/config':
+    case '/flags':
+      return '/server?tab=config';
     case '/explore':
       return '/explore/metrics';
     default:

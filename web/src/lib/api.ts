@@ -58,7 +58,7 @@ export async function send(method: string, url: string, body?: unknown): Promise
 }
 
 /** Long queries do not fit an address line. */
-async function ask<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<T> {
   const text = new URLSearchParams(params).toString();
   if (text.length < 4000) return getJson<T>(`${path}?${text}`, signal);
   const res = await request(path, {
@@ -135,7 +135,7 @@ export interface Target {
   lastScrape: string; lastScrapeDuration: number; health: string; scrapeInterval?: string;
 }
 export const promTargets = async (signal?: AbortSignal) =>
-  (await getJson<PromEnvelope<{ activeTargets: Target[] | null; droppedTargets?: unknown[]; droppedTargetCounts?: Record<string, number> }>>(
+  (await getJson<PromEnvelope<{ activeTargets: Target[] | null; droppedTargets?: { discoveredLabels: Labels; scrapePool: string }[]; droppedTargetCounts?: Record<string, number> }>>(
     '/api/v1/targets', signal)).data;
 
 export interface Alert { labels: Labels; annotations: Labels; state: string; activeAt: string }

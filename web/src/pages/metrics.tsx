@@ -8,10 +8,11 @@ import { niceStep } from '../lib/time';
 import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs, Toggle } from '../ui/basics';
 import { PromqlBox } from '../ui/editor';
 import { RangePicker } from '../ui/range';
+import { PlanView } from './plan';
 import { Graph, ResultTable, letter, type Answer } from './metric-result';
 
 const queriesMax = 8;
-type Tab = 'graph' | 'table';
+type Tab = 'graph' | 'table' | 'explain';
 
 function Starters({ onPick }: { onPick: (expr: string) => void }) {
   const { data, loading } = useResource((signal) => promValues('__name__', signal), []);
@@ -56,7 +57,7 @@ function useTexts(exprs: string[]) {
 export function Metrics() {
   const query = place.value.query;
   const exprs = query.getAll('expr').slice(0, queriesMax);
-  const tab: Tab = query.get('tab') === 'table' ? 'table' : 'graph';
+  const tab: Tab = (['table', 'explain'] as const).find((t) => t === query.get('tab')) ?? 'graph';
   const stacked = query.get('stacked') === '1', log = query.get('scale') === 'log', exemplars = query.get('exemplars') === '1';
   const [texts, setTexts] = useTexts(exprs);
   const [turn, setTurn] = useState(0);
@@ -71,7 +72,7 @@ export function Metrics() {
     setTexts(left);
     run(left);
   };
-  const { data, error, loading } = useResource(exprs.length ? (signal) => evaluate(exprs, tab, exemplars, signal) : null,
+  const { data, error, loading } = useResource(exprs.length && tab !== 'explain' ? (signal) => evaluate(exprs, tab, exemplars, signal) : null,
     [exprs.join('\0'), tab, exemplars, range.value.from, range.value.to, refreshTick.value, turn]);
   const answers = data?.answers.filter((a) => (tab === 'graph') === (a.result.resultType === 'matrix')) ?? [];
   const ready = answers.length > 0;
@@ -95,8 +96,8 @@ export function Metrics() {
       {error && exprs.length > 0 && <ErrorBox error={error} />}
       {!error && data?.answers.flatMap((a) => a.warnings).map((w) => <p key={w} class="note">{w}</p>)}
       <Card class="card-result" title={
-        <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table']]} value={tab} onChange={(t) => setQuery({ tab: t === 'table' ? t : null }, true)} />
-      } actions={ready && <span class="row">
+        <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table'], ['explain', 'Explain']]} value={tab} onChange={(t) => setQuery({ tab: t === 'graph' ? null : t }, true)} />
+      } actions={ready && tab !== 'explain' && <span class="row">
         {tab === 'graph' && <>
           <Toggle on={stacked} onChange={(on) => flag('stacked', on)}>Stacked</Toggle>
           <Toggle on={log} onChange={(on) => flag('scale', on, 'log')}>Log scale</Toggle>
@@ -106,6 +107,7 @@ export function Metrics() {
       </span>}>
         <Progress on={loading} />
         {!exprs.length && <Starters onPick={(e) => { setTexts([e]); setParams('expr', [e]); }} />}
+        {exprs.length > 0 && tab === 'explain' && <PlanView exprs={exprs} turn={turn} />}
         {exprs.length > 0 && !data && loading && <div class="center"><Spinner /></div>}
         {exprs.length > 0 && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
         {ready && tab === 'graph' && <Graph answers={answers} stacked={stacked} log={log} exemplars={exemplars} />}

@@ -34,7 +34,7 @@ export function Targets() {
   return (
     <>
       <PageHead title="Targets" sub={data ? `${up} of ${plural(all.length, 'target')} up` : undefined}>
-        <Button icon="refresh" onClick={refresh}>Refresh</Button>
+        <a class="button button-default" href="/service-discovery">Service discovery</a><Button icon="refresh" onClick={refresh}>Refresh</Button>
       </PageHead>
       <Progress on={loading} />
       {error && !data && <ErrorBox error={error} retry={reload} />}

@@ -1,0 +1,178 @@
+// The server itself: what makes series many, which queries run or were slow, the configuration in effect.
+import { useState } from 'preact/hooks';
+import { useResource } from '../lib/api';
+import { formatBytes, formatNumber, formatSeconds, plural } from '../lib/format';
+import {
+  buildInfo, cardinality, configYaml, flags, killQuery, runningQueries, runtimeInfo, slowQueries,
+  type Counted, type QueryList, type RunningQuery,
+} from '../lib/status';
+import { place, refresh, refreshTick, setQuery, toast, utc } from '../lib/store';
+import { formatAgo, formatDateTime } from '../lib/time';
+import { Button, Card, Code, breakable, Empty, ErrorBox, PageHead, Progress, Spinner, Stat, Tabs } from '../ui/basics';
+
+const tabs = [['cardinality', 'Cardinality'], ['queries', 'Queries'], ['config', 'Configuration']] as const;
+type Tab = (typeof tabs)[number][0];
+
+function Growth({ now, before }: { now: number; before: number }) {
+  if (now === before) return <span class="muted">–</span>;
+  const share = before ? `${formatNumber(((now - before) / before) * 100)} %` : 'new';
+  return <span class={now > before * 1.5 + 20 ? 'tone-bad' : undefined}>{now > before ? '+' : '−'}{formatNumber(Math.abs(now - before))} <span class="muted">({share})</span></span>;
+}
+
+function Counts({ title, rows, total, onPick }: { title: string; rows: Counted[]; total: number; onPick?: (name: string) => void }) {
+  return (
+    <Card flush title={title}>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label={title}>
+        <table class="table">
+          <thead><tr><th scope="col">Name</th><th scope="col" class="num">Series</th><th scope="col" class="num">Share</th><th scope="col" class="num">Growth</th></tr></thead>
+          <tbody>{rows.map((r) => (
+            <tr key={r.name}><th scope="row" class="mono">{onPick ? <button type="button" class="link-button" onClick={() => onPick(r.name)}>{breakable(r.name)}</button> : breakable(r.name)}</th>
+              <td class="num">{formatNumber(r.series)}</td><td class="num">{total ? `${formatNumber((r.series / total) * 100)} %` : '–'}</td>
+              <td class="num"><Growth now={r.series} before={r.before} /></td></tr>
+          ))}</tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+const spans: [string, string][] = [['1h', 'an hour ago'], ['6h', '6 hours ago'], ['24h', 'a day ago'], ['168h', 'a week ago']];
+
+function CardinalityTab() {
+  const query = place.value.query;
+  const compare = query.get('compare') ?? '1h', metric = query.get('metric') ?? '';
+  const { data, error, loading, reload } = useResource((signal) => cardinality({ compare, metric, limit: 20 }, signal), [compare, metric, refreshTick.value]);
+  if (error && !data) return <ErrorBox error={error} retry={reload} />;
+  if (!data) return <div class="center"><Spinner /></div>;
+  return (
+    <>
+      <div class="toolbar">
+        {metric ? <span class="chip-filter">Only <code>{metric}</code> <Button kind="ghost" small icon="close" label="All metrics" onClick={() => setQuery({ metric: null })} /></span>
+          : <span class="muted">All metrics of the last two hours</span>}
+        <label class="check toolbar-end">Compare with{' '}
+          <select class="input input-small" value={compare} onChange={(e) => setQuery({ compare: e.currentTarget.value }, true)}>
+            {spans.map(([id, text]) => <option key={id} value={id}>{text}</option>)}
+          </select></label>
+      </div>
+      <Progress on={loading} />
+      <div class="stats">
+        <Stat label="Series" value={formatNumber(data.series)} hint={data.limits.series ? `of ${formatNumber(data.limits.series)} that fit` : undefined} />
+        <Stat label="Growth" value={`${data.series >= data.seriesBefore ? '+' : '−'}${formatNumber(Math.abs(data.series - data.seriesBefore))}`} hint={`since ${spans.find(([id]) => id === compare)?.[1] ?? compare}`} />
+        <Stat label="Largest metric" value={data.metrics[0] ? formatNumber(data.metrics[0].series) : '0'} hint={data.metrics[0]?.name} />
+        <Stat label="Refused metrics" value={String(data.refused.length)} tone={data.refused.length ? 'bad' : undefined} hint={data.refused.length ? 'over a limit' : 'no limit was met'} />
+      </div>
+      {data.refused.length > 0 && (
+        <Card flush title="Refused: new series over a limit">
+          <table class="table"><thead><tr><th scope="col">Metric</th><th scope="col">Limit</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Last</th></tr></thead>
+            <tbody>{data.refused.map((r) => <tr key={r.metric + r.limit}><th scope="row" class="mono">{r.metric}</th><td>{r.limit === 'metric' ? 'series of one metric' : r.limit === 'total' ? 'all series' : 'labels of a series'}</td>
+              <td class="num">{formatNumber(r.attempts)}</td><td class="num muted">{formatAgo(r.last * 1000, Date.now())}</td></tr>)}</tbody></table>
+        </Card>
+      )}
+      <div class="two">
+        {!metric && <Counts title="Metrics with most series" rows={data.metrics} total={data.series} onPick={(name) => setQuery({ metric: name })} />}
+        <Card flush title="Labels with most values">
+          <div class="table-scroll" tabIndex={0} role="region" aria-label="Labels with most values">
+            <table class="table">
+              <thead><tr><th scope="col">Label</th><th scope="col" class="num">Values</th><th scope="col" class="num">Growth</th><th scope="col" class="num">Series</th><th scope="col" class="num">Text</th></tr></thead>
+              <tbody>{data.labels.map((l) => (
+                <tr key={l.name}><th scope="row" class="mono">{l.name}</th><td class="num">{formatNumber(l.values)}</td><td class="num"><Growth now={l.values} before={l.valuesBefore} /></td>
+                  <td class="num">{formatNumber(l.series)}</td><td class="num muted">{formatBytes(l.bytes)}</td></tr>
+              ))}</tbody>
+            </table>
+          </div>
+        </Card>
+        <Counts title="Label values with most series" rows={data.pairs} total={data.series} />
+      </div>
+    </>
+  );
+}
+
+function QueryRow({ q, onKill }: { q: RunningQuery; onKill?: (id: number) => void }) {
+  const href = `/explore/metrics?expr=${encodeURIComponent(q.query)}${q.step ? `&from=${Math.round(q.start * 1000)}&to=${Math.round(q.end * 1000)}` : ''}`;
+  return (
+    <tr>
+      <td class="muted">{formatDateTime(Date.parse(q.began), utc.value)}</td>
+      <th scope="row" class="mono"><a href={href}>{q.query}</a>{q.error && <p class="tone-bad wrap">{q.killed ? 'killed: ' : ''}{q.error}</p>}</th>
+      <td>{q.origin}{q.user && <span class="muted"> {q.user}</span>}</td>
+      <td class="num">{q.step ? `${plural(Math.floor((q.end - q.start) / q.step) + 1, 'step')}` : 'instant'}</td>
+      <td class="num">{formatNumber(q.samples)}</td><td class="num">{formatBytes(q.memoryBytes)}</td>
+      <td class="num strong">{q.state === 'queued' ? `waits ${formatSeconds(q.queueSeconds)}` : formatSeconds(q.runSeconds)}</td>
+      {onKill && <td class="num"><Button small onClick={() => onKill(q.id)}>Kill</Button></td>}
+    </tr>
+  );
+}
+
+function QueryTable({ list, label, onKill }: { list: QueryList; label: string; onKill?: (id: number) => void }) {
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label={label}>
+      <table class="table">
+        <thead><tr><th scope="col">Began</th><th scope="col">Query</th><th scope="col">From</th><th scope="col" class="num">Range</th><th scope="col" class="num">Samples</th>
+          <th scope="col" class="num">Memory</th><th scope="col" class="num">Took</th>{onKill && <th scope="col"><span class="off-screen">Action</span></th>}</tr></thead>
+        <tbody>{list.queries.map((q) => <QueryRow key={q.id} q={q} onKill={onKill} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+function QueriesTab() {
+  const [turn, setTurn] = useState(0);
+  const now = useResource(runningQueries, [refreshTick.value, turn]);
+  const slow = useResource(slowQueries, [refreshTick.value, turn]);
+  const kill = async (id: number) => {
+    await killQuery(id).then(() => toast('The query ends'), (e: Error) => toast(e.message, 'error'));
+    setTurn((t) => t + 1);
+  };
+  return (
+    <>
+      <Card flush title="Running now" actions={now.data && <span class="muted small">at most {now.data.concurrency} at once</span>}>
+        {now.error && <ErrorBox error={now.error} />}
+        {now.data && (now.data.queries.length ? <QueryTable list={now.data} label="Running queries" onKill={kill} /> : <Empty icon="check" title="No query runs" />)}
+      </Card>
+      <Card flush title="Slow queries" actions={slow.data && <span class="muted small">those that took {formatSeconds(slow.data.slowThresholdSeconds)} and more, newest first</span>}>
+        {slow.error && <ErrorBox error={slow.error} />}
+        {slow.data && (slow.data.queries.length ? <QueryTable list={slow.data} label="Slow queries" /> : <Empty icon="check" title="None was slow" />)}
+      </Card>
+    </>
+  );
+}
+
+function Facts({ title, rows }: { title: string; rows: [string, string][] }) {
+  return (
+    <Card flush title={title}>
+      <table class="table"><tbody>{rows.map(([k, v]) => <tr key={k}><th scope="row" class="mono">{k}</th><td class="mono wrap">{v}</td></tr>)}</tbody></table>
+    </Card>
+  );
+}
+
+const texts = (o: Record<string, unknown> | undefined): [string, string][] => Object.entries(o ?? {}).map(([k, v]) => [k, String(v)]);
+
+function ConfigTab() {
+  const { data, error, reload } = useResource(async (signal) => {
+    const [yaml, f, runtime, build] = await Promise.all([configYaml(signal), flags(signal), runtimeInfo(signal), buildInfo(signal)]);
+    return { yaml, f, runtime, build };
+  }, [refreshTick.value]);
+  if (error && !data) return <ErrorBox error={error} retry={reload} />;
+  if (!data) return <div class="center"><Spinner /></div>;
+  return (
+    <>
+      <Card title="prometheus.yml in effect">
+        {data.yaml ? <Code text={data.yaml} label="configuration" /> : <Empty icon="inbox" title="None is loaded">Start with <code>--prometheus.config prometheus.yml</code>.</Empty>}
+      </Card>
+      <div class="two">
+        <Facts title="Flags" rows={texts(data.f)} />
+        <Facts title="Process" rows={[...texts(data.build), ...texts(data.runtime)]} />
+      </div>
+    </>
+  );
+}
+
+export function ServerPage() {
+  const tab = (tabs.find(([id]) => id === place.value.query.get('tab'))?.[0] ?? 'cardinality') as Tab;
+  return (
+    <>
+      <PageHead title="Server"><Button icon="refresh" onClick={refresh}>Refresh</Button></PageHead>
+      <Tabs label="View" tabs={[...tabs] as [Tab, string][]} value={tab} onChange={(t) => setQuery({ tab: t, metric: null }, true)} />
+      {tab === 'cardinality' ? <CardinalityTab /> : tab === 'queries' ? <QueriesTab /> : <ConfigTab />}
+    </>
+  );
+}
