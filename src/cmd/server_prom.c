@@ -1,7 +1,10 @@
 /* server_prom.c - what Prometheus' API asks of the rest of the process: targets, configuration, flags, readiness. */
 #include "base/timefmt.h"
 #include "cmd/server_int.h"
+#include "sys/process.h"
 #include "sys/signals.h"
+
+#include <stdlib.h>
 
 #define TARGETS_BUDGET (64u << 20)
 
@@ -35,6 +38,27 @@ static void put_duration(JsonWriter *w, int64_t ms) {
     buf_done(&text);
 }
 
+/* As others see it: a name of this machine for what stands for itself. */
+static void put_global_url(JsonWriter *w, Str url) {
+    static const Str local[] = {STR_INIT("127.0.0.1"), STR_INIT("localhost"), STR_INIT("[::1]")};
+    size_t scheme = str_find(url, STR("://"));
+    size_t from = scheme == SIZE_MAX ? 0 : scheme + 3;
+    Buf text = {0};
+    buf_put_str(&text, str_slice(url, 0, from));
+    Str rest = str_skip(url, from);
+    for (size_t i = 0; i < ARRAY_LEN(local); i++) {
+        if (!str_starts_with(rest, local[i])) continue;
+        Str after = str_skip(rest, local[i].n);
+        if (after.n && after.p[0] != ':' && after.p[0] != '/') continue;
+        process_hostname(&text);
+        rest = after;
+        break;
+    }
+    buf_put_str(&text, rest);
+    json_str(w, buf_str(&text));
+    buf_done(&text);
+}
+
 static void put_active(JsonWriter *w, const ScrapeTargetInfo *t) {
     static const Str health[] = {STR_INIT("unknown"), STR_INIT("up"), STR_INIT("down")};
     json_begin_object(w);
@@ -47,7 +71,7 @@ static void put_active(JsonWriter *w, const ScrapeTargetInfo *t) {
     json_key_lit(w, "scrapeUrl");
     json_str(w, t->url);
     json_key_lit(w, "globalUrl");
-    json_str(w, t->url);
+    put_global_url(w, t->url);
     json_key_lit(w, "lastError");
     json_str(w, t->last_error);
     json_key_lit(w, "lastScrape");
@@ -110,12 +134,17 @@ static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
     arena_free(arena);
 }
 
+static int by_pool(const void *a, const void *b) {
+    return str_cmp(((const ScrapeTargetInfo *)a)->pool, ((const ScrapeTargetInfo *)b)->pool);
+}
+
 static void put_scrape_pools(void *ctx, JsonWriter *w) {
     Server *s = ctx;
     Arena *arena = arena_create(TARGETS_BUDGET);
     ScrapeTargetInfo *v = NULL;
     size_t n = 0;
     if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
+    if (n > 1) qsort(v, n, sizeof *v, by_pool);
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || !str_eq(v[i].pool, v[i - 1].pool)) json_str(w, v[i].pool);

@@ -43,6 +43,7 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
     if (r == OK) {
         PromConfig *config = parse_file(path, buf_str(&text), reterr);
         if (config) {
+            prom_api_set_config(s->prom_api, config->external_labels, config->evaluation_interval_ms);
             scrape_manager_apply(s->scraper, config);
             keep_text(s, &text);
         } else {

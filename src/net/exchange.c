@@ -248,7 +248,9 @@ bool exchange_submit(Exchange *x) {
     if (pool_submit(pool, exchange_run, x) == OK) return true;
     x->running = false;
     atomic_fetch_add(&s->stats.overloaded, 1);
-    exchange_fail(x, ERR_OVERLOADED, cls == ROUTE_INGEST ? 429 : 503, "too many requests waiting, retry later");
+    int status = x->match.route->overloaded_status;
+    if (!status) status = cls == ROUTE_INGEST ? 429 : 503;
+    exchange_fail(x, ERR_OVERLOADED, status, "too many requests waiting, retry later");
     return false;
 }
 

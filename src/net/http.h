@@ -142,6 +142,7 @@ typedef struct Route {
     RouteClass cls;
     size_t max_body_bytes; /* 0: 1 MiB */
     Role role;             /* least role on non-loopback listeners and on the UI port; ROLE_NONE: open */
+    int overloaded_status; /* when its queue is full; 0: 429 for writes, 503 for queries */
     size_t arena_bytes;    /* budget of req->arena; 0: 256 MiB for queries, 4 x max_body for ingest */
 } Route;
 

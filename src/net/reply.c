@@ -1,4 +1,5 @@
 /* reply.c - what every answer gets on its way out: defaults, CORS, compression. */
+#include "base/num.h"
 #include "codec/compress.h"
 #include "net/grpc_int.h"
 #include "net/net_int.h"
@@ -17,20 +18,31 @@ static bool is_texty(Str type) {
     return str_ends_with(media, STR("+json")) || str_ends_with(media, STR("+xml"));
 }
 
-/* "gzip", "gzip;q=0.5", "*": yes; "gzip;q=0": no. */
-static bool accepts_gzip(Str accept) {
+/* q of one clause: 1 when there is none, 0 when it is none or says so. */
+static double quality(Str clause) {
+    size_t semi = str_find_char(clause, ';');
+    double q = 1;
+    if (semi == SIZE_MAX) return 1;
+    Str param = str_trim(str_skip(clause, semi + 1));
+    if (!str_starts_with(param, STR("q="))) return 1;
+    return num_parse_f64(str_trim(str_skip(param, 2)), &q) && q > 0 ? q : 0;
+}
+
+/* The one the client likes best, of equals the first in its list; "*" is gzip. IDENTITY: none. */
+static Encoding choose_encoding(Str accept) {
+    Encoding best = ENCODING_IDENTITY;
+    double best_q = 0;
     Str part;
-    while (str_split_next(&accept, ',', &part)) {
+    while (accept.n && str_split_next(&accept, ',', &part)) {
         size_t semi = str_find_char(part, ';');
         Str name = str_trim(semi == SIZE_MAX ? part : str_slice(part, 0, semi));
-        if (!str_eq_nocase(name, STR("gzip")) && !str_eq_lit(name, "*")) continue;
-        if (semi == SIZE_MAX) return true;
-        Str q = str_trim(str_skip(part, semi + 1));
-        bool zero = str_starts_with(q, STR("q=0"));
-        for (size_t i = 3; zero && i < q.n; i++) zero = q.p[i] == '.' || q.p[i] == '0';
-        return !zero;
+        Encoding e = str_eq_lit(name, "*") ? ENCODING_GZIP : encoding_parse(name);
+        double q = quality(part);
+        if (name.n == 0 || (e != ENCODING_GZIP && e != ENCODING_DEFLATE && e != ENCODING_ZSTD) || q <= best_q) continue;
+        best = e;
+        best_q = q;
     }
-    return false;
+    return best;
 }
 
 static bool has_header(const HttpResponse *res, Str name) {
@@ -40,16 +52,24 @@ static bool has_header(const HttpResponse *res, Str name) {
     return false;
 }
 
+/* A Vary of its own, unless the handler has said so already. */
+static void add_vary(HttpResponse *res, Str name) {
+    for (size_t i = 0; i < res->n_headers; i++)
+        if (str_eq_nocase(res->headers[i].name, STR("vary")) && str_eq_nocase(res->headers[i].value, name)) return;
+    http_add_header(res, STR("Vary"), name);
+}
+
 static void compress_body(Exchange *x) {
     HttpResponse *res = &x->res;
     if (res->no_compress || res->stream_fn || res->body.n <= COMPRESS_FROM_BYTES || !is_texty(res->content_type))
         return;
     if (has_header(res, STR("content-encoding")) || res->n_headers + 2 > ARRAY_LEN(res->headers)) return;
-    if (!has_header(res, STR("vary"))) http_add_header(res, STR("Vary"), STR("Accept-Encoding"));
-    if (!accepts_gzip(http_header(&x->req, STR("accept-encoding")))) return;
+    add_vary(res, STR("Accept-Encoding"));
+    Encoding encoding = choose_encoding(http_header(&x->req, STR("accept-encoding")));
+    if (encoding == ENCODING_IDENTITY) return;
     Buf out = {0};
-    if (compress(ENCODING_GZIP, buf_str(&res->body), 0, &out) == OK && out.n < res->body.n) {
-        http_add_header(res, STR("Content-Encoding"), STR("gzip"));
+    if (compress(encoding, buf_str(&res->body), 0, &out) == OK && out.n < res->body.n) {
+        http_add_header(res, STR("Content-Encoding"), str_cstr(encoding_name(encoding)));
         Buf raw = res->body;
         res->body = out;
         out = raw;
@@ -66,7 +86,7 @@ static void add_cors(Exchange *x) {
     http_set_header(res, STR("Access-Control-Allow-Headers"), STR("Accept, Authorization, Content-Type, Origin"));
     http_set_header(res, STR("Access-Control-Allow-Methods"), STR("GET, POST, OPTIONS"));
     http_set_header(res, STR("Access-Control-Expose-Headers"), STR("Date"));
-    http_set_header(res, STR("Vary"), STR("Origin"));
+    add_vary(res, STR("Origin"));
 }
 
 /* Errors of the edge (404, 401, 413 ...) reach gRPC clients as a status. */

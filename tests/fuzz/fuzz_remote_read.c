@@ -2,11 +2,11 @@
 #include "metrics/api/remote_read.h"
 #include "metrics/api/remote_write.h"
 
-#include "base/vec.h"
 #include "codec/proto.h"
 
+/* One result: all series as an answer has them. */
 static void put_answer(Buf *out, const MetricsBatch *b) {
-    VEC(SeriesColumn) v = {0};
+    size_t result = proto_begin(out, 1);
     for (size_t i = 0; i < b->series.n; i++) {
         const BatchSeries *s = &b->series.v[i];
         SeriesColumn c = {.labels = s->labels, .n = s->n_samples, .n_histograms = s->n_histograms};
@@ -18,11 +18,9 @@ static void put_answer(Buf *out, const MetricsBatch *b) {
             c.histogram_t_ms = b->histogram_t_ms.v + s->first_histogram;
             c.histograms = b->histograms.v + s->first_histogram;
         }
-        vec_push(&v, c);
+        remote_read_put_series(out, &c, (Labels){0});
     }
-    SeriesColumns cols = {v.v, v.n};
-    remote_read_put(out, &cols, (Labels){0});
-    vec_done(&v);
+    proto_end(out, result);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,6 +5,7 @@
 #include "metrics/api/metrics.h"
 #include "metrics/api/notify.h"
 #include "metrics/api/prom_api.h"
+#include "sys/thread.h"
 
 typedef enum ApiErrorType {
     API_BAD_DATA,
@@ -40,7 +41,10 @@ typedef struct ApiRoute {
 struct PromApi {
     PromApiOptions opts;
     Arena *arena; /* copies of the options' strings */
+    RwLock config_lock; /* guards the part of prometheus.yml that matters here */
+    Arena *config_arena;
     Labels external;
+    int64_t evaluation_interval_ms;
     ApiRoute routes[API_ROUTES_MAX];
     size_t n_routes;
     ApiNotes *notes;
@@ -56,6 +60,8 @@ bool api_fail_param(ApiCall *c, const char *name, const char *fmt, ...) ATTR_PRI
 bool api_fail_err(ApiCall *c, const Err *err); /* an error of the engine or the store */
 void api_warn(ApiCall *c, Str text);
 bool api_is_ready(const struct PromApi *api);
+Labels api_external_labels(struct PromApi *api, Arena *arena); /* a copy */
+PromqlOptions api_engine_options(struct PromApi *api);
 
 /* --- parameters (params.c) --- */
 bool api_parse_time(Str s, int64_t *ret_ms);

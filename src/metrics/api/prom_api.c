@@ -17,7 +17,8 @@ PromApi *prom_api_create(const PromApiOptions *opts) {
     PromApi *api = NEW(PromApi);
     api->opts = *opts;
     api->arena = arena_create(ARENA_UNLIMITED);
-    api->external = labels_copy(api->arena, (Labels){opts->external_labels, opts->n_external_labels});
+    api->config_arena = arena_create(ARENA_UNLIMITED);
+    rwlock_init(&api->config_lock);
     api->opts.version = copy(api, opts->version, STR("3.14.0"));
     api->opts.revision = copy(api, opts->revision, STR(""));
     api->opts.branch = copy(api, opts->branch, STR(""));
@@ -43,9 +44,34 @@ PromApi *prom_api_free(PromApi *api) {
     promql_active_free(api->active);
     api_metrics_free(api->metrics);
     api_notes_free(api->notes);
+    rwlock_done(&api->config_lock);
+    arena_free(api->config_arena);
     arena_free(api->arena);
     mem_free(api);
     return NULL;
+}
+
+void prom_api_set_config(PromApi *api, Labels external_labels, int64_t evaluation_interval_ms) {
+    rwlock_write(&api->config_lock);
+    arena_reset(api->config_arena);
+    api->external = labels_copy(api->config_arena, external_labels);
+    api->evaluation_interval_ms = evaluation_interval_ms;
+    rwlock_unlock(&api->config_lock);
+}
+
+Labels api_external_labels(PromApi *api, Arena *arena) {
+    rwlock_read(&api->config_lock);
+    Labels l = labels_copy(arena, api->external);
+    rwlock_unlock(&api->config_lock);
+    return l.v ? l : (Labels){0};
+}
+
+PromqlOptions api_engine_options(PromApi *api) {
+    PromqlOptions o = api->opts.engine;
+    rwlock_read(&api->config_lock);
+    if (api->evaluation_interval_ms) o.subquery_step_ms = api->evaluation_interval_ms;
+    rwlock_unlock(&api->config_lock);
+    return o;
 }
 
 void prom_api_notify(PromApi *api, const char *text, bool active) { api_notes_set(api->notes, text, active); }

@@ -20,8 +20,6 @@ typedef struct PromApiOptions {
     uint64_t query_total_bytes;   /* of all running queries; 0: no limit */
     int64_t slow_query_ms;        /* 0: 1 second; such queries are logged and kept */
     size_t slow_query_max;        /* 0: 200 are kept */
-    const Label *external_labels; /* for /federate */
-    size_t n_external_labels;
     Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.14.0" */
     Str storage_retention;                                 /* runtimeinfo; "15d" */
     MetricsLimits limits;                                  /* of the store, as it was opened; to be shown */
@@ -51,6 +49,9 @@ typedef struct PromApiOptions {
 
 PromApi *prom_api_create(const PromApiOptions *opts);
 PromApi *prom_api_free(PromApi *api);
+/* From prometheus.yml, at every load: labels for federation and remote read; the step of subqueries that give none
+ * (0: a minute). Copied. */
+void prom_api_set_config(PromApi *api, Labels external_labels, int64_t evaluation_interval_ms);
 /* A note to the operator that holds until it is taken back (active false): /api/v1/notifications. */
 void prom_api_notify(PromApi *api, const char *text, bool active);
 /* The running queries: others that evaluate PromQL take their places there, too. */

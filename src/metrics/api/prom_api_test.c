@@ -27,7 +27,7 @@ static Labels labels_of(Arena *a, const char *text) {
 static Fixture setup(void) {
     Fixture f = {.store = test_store_create(), .router = router_create()};
     static const Label external[] = {{STR_INIT("region"), STR_INIT("eu")}};
-    PromApiOptions opts = {.store = f.store, .external_labels = external, .n_external_labels = 1};
+    PromApiOptions opts = {.store = f.store};
     Arena *a = arena_create(ARENA_UNLIMITED);
     Labels up = labels_of(a, "{__name__=\"up\", job=\"api\"}"), down = labels_of(a, "{__name__=\"up\", job=\"db\"}");
     for (int64_t t = 0; t <= 600; t += 60) {
@@ -38,6 +38,7 @@ static Fixture setup(void) {
     arena_free(a);
     clock_fake_set(INT64_C(600) * 1000000000);
     f.api = prom_api_create(&opts);
+    prom_api_set_config(f.api, (Labels){external, 1}, 0);
     prom_api_routes(f.api, f.router);
     return f;
 }
@@ -250,7 +251,11 @@ static const struct {
     {"/-/healthy", 200, "Prometheus Server is Healthy.\n"},
     {"/-/ready", 200, "Prometheus Server is Ready.\n"},
     {"/federate?match[]=up%7Bjob%3D%22db%22%7D", 200,
-        "# TYPE up untyped\nup{job=\"db\",region=\"eu\",instance=\"\"} 0.5 600000\n"},
+        "# TYPE up untyped\nup{job=\"db\",instance=\"\",region=\"eu\"} 0.5 600000\n"},
+    {"/federate?match[]=up%7B", 400, "1:4: parse error: unexpected end of input inside braces\n"},
+    {"/federate?match[]=dotted", 200,
+        "# TYPE dotted untyped\ndotted{my_label=\"x\",instance=\"\",region=\"eu\"} 1 600000\n"},
+    {"/federate", 200, ""},
 };
 
 static void test_gets(void **state) {
@@ -366,7 +371,7 @@ static void test_write(void **state) {
     buf_done(&res.body);
     call(&f, HTTP_GET, "/api/v1/metadata?metric=written", NULL, 0, STR_NULL, arena, &res);
     assert_string_equal(
-        buf_cstr(&res.body), OK_("{\"written\":[{\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"}]}"));
+        buf_cstr(&res.body), OK_("{\"written\":[{\"type\":\"gauge\",\"unit\":\"\",\"help\":\"a gauge\"}]}"));
     buf_done(&res.body);
 
     put_v2(&v2);

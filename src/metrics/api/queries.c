@@ -185,6 +185,7 @@ bool api_explain(ApiCall *c) {
     PromqlQuery q = {0};
     PromqlPlan *plan = NULL;
     PromqlResult r = {0};
+    PromqlOptions engine = api_engine_options(c->api);
     Err err = {0};
     bool range = http_has_param(c->req, STR("step"));
     if (!(range ? api_range_params(c, &q) : api_time_param(c, "time", clock_now_ms(), &q.start_ms))) return false;
@@ -196,7 +197,7 @@ bool api_explain(ApiCall *c) {
     int64_t begin = clock_mono_ns();
     ErrCode rc = api_query_begin(c, text, "explain", &q, &err);
     if (rc == OK) {
-        rc = promql_exec(c->api->opts.store, &c->api->opts.engine, &q, text, arena, &r, &err);
+        rc = promql_exec(c->api->opts.store, &engine, &q, text, arena, &r, &err);
         api_query_end(c, text, &q, begin, &r.stats, rc, &err);
     }
     if (rc == OK)

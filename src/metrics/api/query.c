@@ -235,12 +235,13 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     Arena *arena = arena_create(c->api->opts.query_arena_bytes);
     Str text = http_param(c->req, STR("query"));
     PromqlResult r = {0};
+    PromqlOptions engine = api_engine_options(c->api);
     Err err = {0};
     int64_t begin = clock_mono_ns();
     ErrCode rc = api_query_begin(c, text, "api", q, &err);
     bool ok = false;
     if (rc == OK) {
-        rc = promql_exec(c->api->opts.store, &c->api->opts.engine, q, text, arena, &r, &err);
+        rc = promql_exec(c->api->opts.store, &engine, q, text, arena, &r, &err);
         api_query_end(c, text, q, begin, &r.stats, rc, &err);
     }
     if (rc == OK)

@@ -3,9 +3,11 @@
 #include "metrics/api/remote_read.h"
 
 #include "codec/compress.h"
+#include "codec/proto.h"
 
 #define READ_BYTES_MAX ((size_t)32 << 20)
 #define READ_SAMPLES_MAX UINT64_C(50000000)
+#define READS_MAX 10 /* at once */
 
 static void reply_failed(HttpResponse *res, const Err *err) {
     bool refused = err->code == ERR_INVALID || err->code == ERR_UNPROCESSABLE;
@@ -14,48 +16,49 @@ static void reply_failed(HttpResponse *res, const Err *err) {
     http_reply_text(res, status, "%s\n", err->msg);
 }
 
-static bool read_request(PromApi *api, HttpRequest *req, HttpResponse *res, RemoteReadRequest *ret) {
-    Err err = {0};
-    Str body;
-    if (decompress(ENCODING_SNAPPY, req->body, READ_BYTES_MAX, req->arena, &body, &err) != OK ||
-        remote_read_decode(body, api->external, req->arena, ret, &err) != OK) {
-        reply_failed(res, &err);
+/* --- samples --- */
+
+typedef struct Answer {
+    Buf message;
+    Labels external;
+    size_t bytes_max;
+    uint64_t samples;
+    Err err;
+} Answer;
+
+static bool put_series(void *ctx, const SeriesColumn *c) {
+    Answer *a = ctx;
+    a->samples += c->n + c->n_histograms;
+    if (a->samples > READ_SAMPLES_MAX) {
+        err_set(&a->err, ERR_UNPROCESSABLE, "exceeded sample limit (%llu)", (unsigned long long)READ_SAMPLES_MAX);
         return false;
     }
-    if (ret->samples) return true;
-    http_reply_text(res, 400, "server does not support any of the requested response types; supported: SAMPLES\n");
+    remote_read_put_series(&a->message, c, a->external);
+    if (a->message.n <= a->bytes_max) return true;
+    err_set(&a->err, ERR_TOO_LARGE, "answer needs more memory than it may use");
     return false;
 }
 
-void api_read(void *ctx, HttpRequest *req, HttpResponse *res) {
-    PromApi *api = ctx;
+static ErrCode put_query(PromApi *api, const RemoteReadQuery *q, Answer *a, Err *err) {
     MetricsStore *store = api->opts.store;
-    RemoteReadRequest request;
-    Buf message = {0};
+    Arena *arena = arena_create(api->opts.query_arena_bytes);
+    MetricsSelect sel = {
+        .matchers = q->matchers, .min_t_ms = q->min_t_ms, .max_t_ms = q->max_t_ms, .arena = arena};
+    size_t mark = proto_begin(&a->message, 1);
+    ErrCode rc = store->ops->visit(store, &sel, false, put_series, a, err);
+    if (rc == OK && a->err.code != OK) *err = a->err;
+    if (rc == OK) proto_end(&a->message, mark);
+    arena_free(arena);
+    return rc == OK ? a->err.code : rc;
+}
+
+static void answer_samples(PromApi *api, HttpRequest *req, HttpResponse *res, const RemoteReadRequest *request) {
+    Answer a = {.external = api_external_labels(api, req->arena), .bytes_max = api->opts.query_arena_bytes};
     Err err = {0};
     ErrCode rc = OK;
-    if (!api_is_ready(api)) {
-        http_reply_text(res, 503, "Service Unavailable");
-        return;
-    }
-    if (!read_request(api, req, res, &request)) return;
-    for (size_t i = 0; rc == OK && i < request.n; i++) {
-        const RemoteReadQuery *q = &request.v[i];
-        Arena *arena = arena_create(api->opts.query_arena_bytes);
-        MetricsSelect sel = {.matchers = q->matchers,
-            .min_t_ms = q->min_t_ms,
-            .max_t_ms = q->max_t_ms,
-            .arena = arena,
-            .samples_max = READ_SAMPLES_MAX};
-        SeriesColumns cols = {0};
-        rc = store->ops->select(store, &sel, &cols, &err);
-        if (rc == OK) remote_read_put(&message, &cols, api->external);
-        arena_free(arena);
-        if (rc == OK && message.n > api->opts.query_arena_bytes)
-            rc = err_set(&err, ERR_TOO_LARGE, "answer needs more memory than it may use");
-    }
-    if (rc == OK) rc = compress(ENCODING_SNAPPY, buf_str(&message), 0, &res->body);
-    buf_done(&message);
+    for (size_t i = 0; rc == OK && i < request->n; i++) rc = put_query(api, &request->v[i], &a, &err);
+    if (rc == OK) rc = compress(ENCODING_SNAPPY, buf_str(&a.message), 0, &res->body);
+    buf_done(&a.message);
     if (rc != OK) {
         reply_failed(res, &err);
         return;
@@ -63,4 +66,37 @@ void api_read(void *ctx, HttpRequest *req, HttpResponse *res) {
     res->status = 200;
     res->content_type = STR("application/x-protobuf");
     http_set_header(res, STR("Content-Encoding"), STR("snappy"));
+}
+
+/* --- entry --- */
+
+static bool read_request(PromApi *api, HttpRequest *req, HttpResponse *res, RemoteReadRequest *ret) {
+    Err err = {0};
+    Str body;
+    Labels external = api_external_labels(api, req->arena);
+    if (decompress(ENCODING_SNAPPY, req->body, READ_BYTES_MAX, req->arena, &body, &err) != OK ||
+        remote_read_decode(body, external, req->arena, ret, &err) != OK) {
+        reply_failed(res, &err);
+        return false;
+    }
+    if (!ret->foreign && !ret->chunks) return true;
+    http_reply_text(res, 400, "server does not support any of the requested response types; supported: SAMPLES\n");
+    return false;
+}
+
+void api_read(void *ctx, HttpRequest *req, HttpResponse *res) {
+    PromApi *api = ctx;
+    RemoteReadRequest request;
+    if (!api_is_ready(api)) {
+        http_reply_text(res, 503, "Service Unavailable");
+        return;
+    }
+    if (!read_request(api, req, res, &request)) return;
+    if (atomic_fetch_add(&api->reads, 1) >= READS_MAX) {
+        http_reply_text(res, 503, "too many remote reads at once, retry later\n");
+        http_set_header(res, STR("Retry-After"), STR("1"));
+    } else {
+        answer_samples(api, req, res, &request);
+    }
+    atomic_fetch_sub(&api->reads, 1);
 }

@@ -38,7 +38,7 @@ static bool read_matcher(Decoder *d, Str bytes, MatcherVec *out) {
         d->rc = err_set(d->err, ERR_INVALID, "invalid matcher type");
         return false;
     }
-    if (type == MATCH_EQ && value.n && str_eq(labels_get(d->external, name), value)) return true;
+    if (type == MATCH_EQ && value.n && str_eq(labels_get(d->external, name), value)) value = STR("");
     const Matcher *m;
     d->rc = matcher_create(d->arena, (MatchType)type, name, value, &m, d->err);
     return d->rc == OK && (avec_push(d->arena, out, m) || no_memory(d));
@@ -57,14 +57,17 @@ static bool read_query(Decoder *d, Str bytes, RemoteReadQuery *q) {
     return check(d, &r);
 }
 
-/* The list of answers that the client takes, packed or not. 0: samples. */
-static void read_accepted(const ProtoField *f, bool *any, bool *samples) {
+/* The answers that the client takes, the best first, packed or not. 0: samples, 1: chunks. */
+static void read_accepted(const ProtoField *f, RemoteReadRequest *ret, bool *chosen) {
     ProtoReader r = proto_reader(f->bytes);
     uint64_t v = f->u64;
     bool more = f->wire == PROTO_VARINT || proto_packed_varint(&r, &v);
     while (more) {
-        *any = true;
-        *samples |= v == 0;
+        if (!*chosen) {
+            ret->foreign = v > 1;
+            ret->chunks = v == 1;
+            *chosen = !ret->foreign;
+        }
         more = f->wire != PROTO_VARINT && proto_packed_varint(&r, &v);
     }
 }
@@ -74,14 +77,16 @@ ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRe
     ProtoReader r = proto_reader(body);
     ProtoField f;
     AVEC(RemoteReadQuery) queries = {0};
-    bool any = false, samples = false, ok = true;
+    bool chosen = false, ok = true;
+    *ret = (RemoteReadRequest){0};
     while (ok && proto_next(&r, &f)) {
         RemoteReadQuery q = {0};
         if (f.number == 1) ok = read_query(&d, f.bytes, &q) && (avec_push(arena, &queries, q) || no_memory(&d));
-        if (f.number == 2) read_accepted(&f, &any, &samples);
+        if (f.number == 2) read_accepted(&f, ret, &chosen);
     }
     if (ok) check(&d, &r);
-    *ret = (RemoteReadRequest){queries.v, queries.n, samples || !any};
+    ret->v = queries.v;
+    ret->n = queries.n;
     return d.rc;
 }
 
@@ -95,7 +100,7 @@ static void put_label(Buf *out, const Label *l) {
 }
 
 /* Both are sorted by name; a series' own label wins. */
-static void put_labels(Buf *out, Labels l, Labels external) {
+void remote_read_put_labels(Buf *out, Labels l, Labels external) {
     size_t i = 0, k = 0;
     while (i < l.n || k < external.n) {
         int c = i == l.n ? 1 : k == external.n ? -1 : str_cmp(l.v[i].name, external.v[k].name);
@@ -174,15 +179,10 @@ static void put_histogram(Buf *out, int64_t t_ms, const Histogram *h) {
     proto_end(out, mark);
 }
 
-void remote_read_put(Buf *out, const SeriesColumns *cols, Labels external) {
-    size_t result = proto_begin(out, 1);
-    for (size_t i = 0; i < cols->n; i++) {
-        const SeriesColumn *c = &cols->v[i];
-        size_t series = proto_begin(out, 1);
-        put_labels(out, c->labels, external);
-        for (size_t k = 0; k < c->n; k++) put_sample(out, c->t_ms[k], c->value[k]);
-        for (size_t k = 0; k < c->n_histograms; k++) put_histogram(out, c->histogram_t_ms[k], &c->histograms[k]);
-        proto_end(out, series);
-    }
-    proto_end(out, result);
+void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external) {
+    size_t series = proto_begin(out, 1);
+    remote_read_put_labels(out, c->labels, external);
+    for (size_t k = 0; k < c->n; k++) put_sample(out, c->t_ms[k], c->value[k]);
+    for (size_t k = 0; k < c->n_histograms; k++) put_histogram(out, c->histogram_t_ms[k], &c->histograms[k]);
+    proto_end(out, series);
 }

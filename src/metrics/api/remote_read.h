@@ -1,5 +1,4 @@
-/* remote_read.h - remote read requests and answers: protobuf, already decompressed. The answer is made of samples; the
- * streamed answer made of chunks is not offered. Source: Prometheus' remote read protocol (remote.proto). */
+/* remote_read.h - remote read requests and answers: protobuf, already decompressed. Source: Prometheus' remote read protocol (remote.proto). */
 #ifndef MEERKAT_METRICS_API_REMOTE_READ_H
 #define MEERKAT_METRICS_API_REMOTE_READ_H
 
@@ -13,13 +12,16 @@ typedef struct RemoteReadQuery {
 typedef struct RemoteReadRequest {
     RemoteReadQuery *v;
     size_t n;
-    bool samples; /* an answer of samples is welcome */
+    bool chunks;  /* the answer shall be a stream of chunks, not samples */
+    bool foreign; /* neither is welcome */
 } RemoteReadRequest;
 
-/* Everything lives in the arena and in body. external are the labels that remote_read_put adds: a matcher that asks for
- * one of them with its value is left out. ERR_INVALID: malformed; ERR_TOO_LARGE: the arena is used up. */
+/* Everything lives in the arena and in body. external are the labels that are added to the answer: a matcher that
+ * asks for one of them with its value asks the store for series without it. ERR_INVALID: malformed; ERR_TOO_LARGE: the arena is used up. */
 ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRequest *ret, Err *reterr);
-/* Appends the result of one query; external labels are added to the series that have none of that name. */
-void remote_read_put(Buf *out, const SeriesColumns *cols, Labels external);
+/* Appends one series to the result of a query; external labels are added where it has none of that name. */
+void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external);
+/* Labels as messages under field 1: for samples and chunks alike. */
+void remote_read_put_labels(Buf *out, Labels l, Labels external);
 
 #endif

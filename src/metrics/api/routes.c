@@ -111,6 +111,7 @@ void prom_api_routes(PromApi *api, Router *r) {
             .cls = ROUTE_INGEST,
             .max_body_bytes = (size_t)32 << 20,
             .role = ROLE_EDITOR,
+            .overloaded_status = 503, /* Prometheus gives up at 429 */
             .arena_bytes = (size_t)256 << 20},
         {.methods = HTTP_POST,
             .pattern = "/api/v1/read",

@@ -3,7 +3,6 @@
 
 #include "base/num.h"
 #include "base/timefmt.h"
-#include "metrics/promql/function.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -108,40 +107,6 @@ bool api_walreplay(ApiCall *c) {
     }
     put_pair(&c->w, "state", ready ? STR("done") : STR("in progress"));
     json_end_object(&c->w);
-    return true;
-}
-
-bool api_features(ApiCall *c) {
-    JsonWriter *w = &c->w;
-    size_t n;
-    const PqlFunction *fns = pql_function_table(&n);
-    json_begin_object(w);
-    json_key_lit(w, "api");
-    json_begin_object(w);
-    static const char *const api[] = {
-        "exemplars", "query_warnings", "remote_write_receiver", "label_values_match", "lifecycle"};
-    for (size_t i = 0; i < ARRAY_LEN(api); i++) {
-        json_key(w, str_cstr(api[i]));
-        json_bool(w, i < 4);
-    }
-    json_end_object(w);
-    json_key_lit(w, "promql");
-    json_begin_object(w);
-    static const char *const promql[] = {
-        "at_modifier", "negative_offset", "experimental_functions", "duration_expr", "binop_fill_modifiers"};
-    for (size_t i = 0; i < ARRAY_LEN(promql); i++) {
-        json_key(w, str_cstr(promql[i]));
-        json_bool(w, true);
-    }
-    json_end_object(w);
-    json_key_lit(w, "promql_functions");
-    json_begin_object(w);
-    for (size_t i = 0; i < n; i++) {
-        json_key(w, str_cstr(fns[i].name));
-        json_bool(w, fns[i].id != FN_START_TIMESTAMP);
-    }
-    json_end_object(w);
-    json_end_object(w);
     return true;
 }
 

@@ -6,19 +6,28 @@
 
 #define WRITE_BYTES_MAX ((size_t)128 << 20)
 
-static bool message_version(const HttpRequest *req, RemoteWriteVersion *ret) {
-    Str type = http_header(req, STR("Content-Type"));
+/* NULL: fine; else what is wrong with the type. Parameters as RFC 9110 has them; without proto= it is 1.0. */
+static Str type_problem(HttpRequest *req, RemoteWriteVersion *ret) {
+    Str type = str_trim(http_header(req, STR("Content-Type"))), rest = type, part;
     *ret = REMOTE_WRITE_1;
-    if (type.n == 0) return true; /* old senders */
-    if (!str_eq_nocase(http_media_type(req), STR("application/x-protobuf"))) return false;
-    size_t at = str_find(type, STR("proto="));
-    if (at == SIZE_MAX) return true;
-    Str proto = str_skip(type, at + 6);
-    size_t end = str_find_char(proto, ';');
-    proto = str_trim(str_slice(proto, 0, end == SIZE_MAX ? proto.n : end));
-    if (str_eq_lit(proto, "prometheus.WriteRequest")) return true;
-    *ret = REMOTE_WRITE_2;
-    return str_eq_lit(proto, "io.prometheus.write.v2.Request");
+    if (type.n == 0) return STR_NULL; /* old senders */
+    (void)str_split_next(&rest, ';', &part);
+    if (!str_eq_nocase(str_trim(part), STR("application/x-protobuf")))
+        return arena_printf(req->arena,
+            "expected application/x-protobuf as the first (media) part, got %" STR_FMT " content-type", STR_ARG(type));
+    while (rest.p && str_split_next(&rest, ';', &part)) {
+        part = str_trim(part);
+        if (!str_starts_with(part, STR("proto="))) continue;
+        Str proto = str_skip(part, 6);
+        if (str_eq_lit(proto, "prometheus.WriteRequest")) return STR_NULL;
+        *ret = REMOTE_WRITE_2;
+        if (str_eq_lit(proto, "io.prometheus.write.v2.Request")) return STR_NULL;
+        return arena_printf(req->arena,
+            "got %" STR_FMT " content type; unknown type for remote write protobuf message %" STR_FMT
+            ", supported: prometheus.WriteRequest, io.prometheus.write.v2.Request",
+            STR_ARG(type), STR_ARG(proto));
+    }
+    return STR_NULL;
 }
 
 static void put_count(HttpRequest *req, HttpResponse *res, Str name, uint64_t n) {
@@ -33,22 +42,20 @@ static void put_written(HttpRequest *req, HttpResponse *res, const MetricsAppend
 }
 
 static bool read_body(HttpRequest *req, HttpResponse *res, RemoteWriteVersion *version, Str *ret) {
-    Str encoding = http_header(req, STR("Content-Encoding"));
+    Str name = http_header(req, STR("Content-Encoding")), problem = type_problem(req, version);
+    Encoding encoding = name.n ? encoding_parse(name) : ENCODING_SNAPPY;
     Err err = {0};
-    if (!message_version(req, version)) {
-        http_reply_text(res, 415,
-            "%" STR_FMT " protobuf message not accepted by this server; accepted prometheus.WriteRequest, "
-            "io.prometheus.write.v2.Request\n",
-            STR_ARG(http_header(req, STR("Content-Type"))));
+    if (problem.n) {
+        http_reply_text(res, 415, "%" STR_FMT "\n", STR_ARG(problem));
         return false;
     }
-    if (encoding.n && !str_eq_nocase(encoding, STR("snappy"))) {
+    if (encoding != ENCODING_SNAPPY && encoding != ENCODING_ZSTD) { /* zstd: vmagent */
         http_reply_text(res, 415,
             "%" STR_FMT " encoding (compression) is not accepted by this server; only snappy is acceptable\n",
-            STR_ARG(encoding));
+            STR_ARG(name));
         return false;
     }
-    if (decompress(ENCODING_SNAPPY, req->body, WRITE_BYTES_MAX, req->arena, ret, &err) == OK) return true;
+    if (decompress(encoding, req->body, WRITE_BYTES_MAX, req->arena, ret, &err) == OK) return true;
     http_reply_text(res, err.code == ERR_TOO_LARGE ? 413 : 400, "%s\n", err.msg);
     return false;
 }
@@ -81,6 +88,7 @@ void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
     ErrCode rc = store->ops->takes_wire_labels ? remote_write_decode_lazily(body, version, &batch, &skipped, &why)
                                                : remote_write_decode(body, version, &batch, &skipped, &why);
     if (rc != OK) {
+        if (version == REMOTE_WRITE_2) put_written(req, res, &result);
         http_reply_text(res, rc == ERR_TOO_LARGE ? 413 : 400, "%s\n", why.msg);
         return;
     }
@@ -91,7 +99,9 @@ void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     if (rc != OK) {
         http_reply_error(res, &err);
+        if (res->status == 429) res->status = 503; /* Prometheus gives up at 429 */
         return;
     }
+    api->write_invalid += skipped + result.invalid;
     reply_stored(req, res, version, &result, skipped, &why);
 }

@@ -190,6 +190,16 @@ static ErrCode test_exemplars(
     return OK;
 }
 
+static ErrCode test_visit(
+    MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr) {
+    (void)skip_head;
+    SeriesColumns cols = {0};
+    ErrCode rc = test_select(s, req, &cols, reterr);
+    for (size_t i = 0; rc == OK && i < cols.n; i++)
+        if (!fn(ctx, &cols.v[i])) break;
+    return rc;
+}
+
 static ErrCode test_delete(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr) {
     (void)s;
     (void)req;
@@ -234,6 +244,7 @@ MetricsStore *test_store_create(void) {
         .label_values = test_values,
         .metadata = test_metadata,
         .exemplars = test_exemplars,
+        .visit = test_visit,
         .delete_series = test_delete,
         .stats = test_stats,
         .flush = test_flush,
