@@ -1,39 +1,57 @@
 /* rule_text.c - labels and annotations: most are plain text, the others go through the template interpreter. */
 #include "alert/rule_text.h"
 
-#include "base/num.h"
+#include "alert/rule_funcs.h"
 
-ErrCode rule_text_check(Str name, Str text, Err *reterr) {
-    (void)name;
-    size_t open = str_find(text, STR("{{"));
-    if (open == SIZE_MAX || str_find(str_skip(text, open), STR("}}")) != SIZE_MAX) return OK;
-    return err_set(reterr, ERR_INVALID, "template: %" STR_FMT ":1: unclosed action", STR_ARG(name));
+/* What every rule's template begins with; places in error messages count it, as Prometheus' do. */
+#define PRELUDE                                                                                                        \
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
+#define OUTPUT_MAX (1u << 20)
+#define STEPS_MAX 1000000
+
+static GoTmpl *parse(Str name, Str text, Err *reterr, ErrCode *ret_code) {
+    GoTmpl *t = gotmpl_create(rule_funcs, rule_n_funcs, true);
+    Buf all = {0};
+    buf_put_lit(&all, PRELUDE);
+    buf_put_str(&all, text);
+    *ret_code = gotmpl_parse(t, name, buf_str(&all), reterr);
+    buf_done(&all);
+    return t;
 }
 
-static void put_action(Buf *out, Str action, const RuleTextData *d) {
-    if (str_eq_lit(action, "$value")) {
-        num_put_f64_go_g(out, d->value);
-    } else if (str_starts_with(action, STR("$labels."))) {
-        buf_put_str(out, labels_get(d->labels, str_skip(action, 8)));
+ErrCode rule_text_check(Str name, Str text, Err *reterr) {
+    if (str_find(text, STR("{{")) == SIZE_MAX) return OK;
+    ErrCode code;
+    gotmpl_free(parse(name, text, reterr, &code));
+    return code;
+}
+
+static ErrCode expand(Str name, Str text, const RuleTextData *data, Arena *arena, Buf *out, Err *reterr) {
+    ErrCode code;
+    GoTmpl *t = parse(name, text, reterr, &code);
+    if (code) {
+        err_prefix(reterr, "error parsing template %" STR_FMT, STR_ARG(name));
+    } else {
+        GoTmplExec opts = {.arena = arena, .ctx = (void *)(uintptr_t)data, .max_output_bytes = OUTPUT_MAX, .max_steps = STEPS_MAX};
+        code = gotmpl_exec(t, name, go_of_obj(rule_data_type, data), &opts, out, reterr);
+        if (code) err_prefix(reterr, "error executing template %" STR_FMT, STR_ARG(name));
     }
+    gotmpl_free(t);
+    return code;
 }
 
 bool rule_text_expand(Str name, Str text, const RuleTextData *data, Arena *arena, Str *ret) {
-    (void)name;
     *ret = text;
     if (str_find(text, STR("{{")) == SIZE_MAX) return true;
     Buf out = {0};
-    size_t at;
-    while ((at = str_find(text, STR("{{"))) != SIZE_MAX) {
-        buf_put_str(&out, str_slice(text, 0, at));
-        text = str_skip(text, at + 2);
-        size_t end = str_find(text, STR("}}"));
-        if (end == SIZE_MAX) break;
-        put_action(&out, str_trim(str_slice(text, 0, end)), data);
-        text = str_skip(text, end + 2);
+    Err err = {0};
+    ErrCode code = expand(name, text, data, arena, &out, &err);
+    if (code) {
+        buf_clear(&out);
+        buf_printf(&out, "<error expanding template: %s>", err.msg);
     }
-    buf_put_str(&out, text);
     *ret = arena_copy(arena, buf_str(&out));
+    if (!ret->p) *ret = STR("<error expanding template: out of memory>");
     buf_done(&out);
-    return ret->p != NULL;
+    return code == OK;
 }

@@ -6,7 +6,7 @@ enum { S_PER_DAY = 86400 };
 
 /* --- the proleptic Gregorian calendar; years start in March so that leap days come last --- */
 
-static int64_t days_from_civil(int64_t y, int64_t month, int64_t day) {
+int64_t time_days_from_civil(int64_t y, int64_t month, int64_t day) {
     y -= month <= 2;
     int64_t era = (y >= 0 ? y : y - 399) / 400, year_of_era = y - era * 400;
     int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
@@ -14,7 +14,7 @@ static int64_t days_from_civil(int64_t y, int64_t month, int64_t day) {
     return era * 146097 + day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
+void time_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day) {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097, day_of_era = days - era * 146097;
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
@@ -82,7 +82,7 @@ bool time_parse_rfc3339(Str s, int64_t *ret_ns) {
         !take_fraction(&s, &fraction_ns) || !take_offset(&s, &offset_s) || s.n != 0)
         return false;
     if (month < 1 || day < 1 || day > days_in_month(year, month)) return false;
-    int64_t t = days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
+    int64_t t = time_days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
     if (t < 0 && fraction_ns > 0) { /* towards zero, so that the first representable nanoseconds do not overflow */
         t++;
         fraction_ns -= NS_PER_S;
@@ -105,7 +105,7 @@ static uint64_t put_seconds(Buf *b, int64_t ns) {
     int64_t days = t / S_PER_DAY, second = t % S_PER_DAY, year;
     if (second < 0) days--, second += S_PER_DAY;
     int month, day;
-    civil_from_days(days, &year, &month, &day);
+    time_civil_from_days(days, &year, &month, &day);
     put_padded(b, (uint64_t)year, 4); /* 1677 to 2262 is all that fits in ns */
     buf_put_char(b, '-'), put_padded(b, (uint64_t)month, 2);
     buf_put_char(b, '-'), put_padded(b, (uint64_t)day, 2);

@@ -9,6 +9,10 @@
 #define NS_PER_S INT64_C(1000000000)
 #define MS_PER_S INT64_C(1000)
 
+/* The proleptic Gregorian calendar; days since 1970-01-01, months and days from 1. */
+int64_t time_days_from_civil(int64_t year, int64_t month, int64_t day);
+void time_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
+
 /* RFC 3339 with any fraction and offset; "2026-11-20T13:41:00.5Z". */
 ATTR_MUST bool time_parse_rfc3339(Str s, int64_t *ret_ns);
 void time_put_rfc3339(Buf *b, int64_t ns);      /* trailing zeros of the fraction dropped, as Go's RFC3339Nano */

@@ -90,10 +90,10 @@ std::string with_python_names(Str pattern) {
 }
 
 /* The engine counts in int; longer subjects than that do not reach it. */
-bool run(const Regex *re, Str s, StringPiece *groups, int n) noexcept {
+bool run(const Regex *re, Str s, size_t pos, StringPiece *groups, int n) noexcept {
     if (s.n > (size_t)INT32_MAX) return false;
     StringPiece text(s.p ? s.p : "", s.n);
-    return re->re->Match(text, 0, s.n, re->flags & REGEX_ANCHORED ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, groups, n);
+    return re->re->Match(text, pos, s.n, re->flags & REGEX_ANCHORED ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, groups, n);
 }
 
 bool excluded_by_facts(const Regex *re, Str s) {
@@ -101,12 +101,12 @@ bool excluded_by_facts(const Regex *re, Str s) {
     return re->facts.required.n > 0 && !str_contains(s, re->facts.required);
 }
 
-bool run_groups(const Regex *re, Str s, Str *groups, size_t n) noexcept {
+bool run_groups(const Regex *re, Str s, size_t pos, Str *groups, size_t n) noexcept {
     constexpr size_t kOnStack = 32;
     StringPiece few[kOnStack];
     std::vector<StringPiece> many(n > kOnStack ? n : 0);
     StringPiece *found = n > kOnStack ? many.data() : few;
-    if (!run(re, s, found, (int)n)) return false;
+    if (!run(re, s, pos, found, (int)n)) return false;
     for (size_t i = 0; i < n; i++) groups[i] = str_of(found[i].data(), found[i].size());
     return true;
 }
@@ -142,7 +142,7 @@ ErrCode compile(Str pattern, Regex *re, Err *reterr) {
     set_names(re);
     re->arena = arena_create(kFactsBytesMax);
     regex_facts_analyse(str_of(text.data(), text.size()), re->flags, re->arena, &re->facts, &re->contains);
-    re->facts.matches_empty = run(re, STR_NULL, nullptr, 0);
+    re->facts.matches_empty = run(re, STR_NULL, 0, nullptr, 0);
     return OK;
 }
 
@@ -185,12 +185,17 @@ bool regex_match(const Regex *re, Str s) {
     if (f->matches_all_nonempty) return s.n > 0 || f->matches_empty;
     if (f->is_literal_set) return in_literal_set(f, s);
     if (excluded_by_facts(re, s)) return false;
-    return re->contains || run(re, s, nullptr, 0);
+    return re->contains || run(re, s, 0, nullptr, 0);
 }
 
 bool regex_match_groups(const Regex *re, Str s, Str *groups, size_t n) {
     for (size_t i = 0; i < n; i++) groups[i] = STR_NULL;
-    return !excluded_by_facts(re, s) && run_groups(re, s, groups, MIN(n, re->names->size()));
+    return !excluded_by_facts(re, s) && run_groups(re, s, 0, groups, MIN(n, re->names->size()));
+}
+
+bool regex_match_from(const Regex *re, Str s, size_t pos, Str *groups, size_t n) {
+    for (size_t i = 0; i < n; i++) groups[i] = STR_NULL;
+    return run_groups(re, s, pos, groups, MIN(n, re->names->size()));
 }
 
 size_t regex_group_count(const Regex *re) { return re->names->size() - 1; }

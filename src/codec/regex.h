@@ -23,6 +23,8 @@ Regex *regex_free(Regex *re);
 bool regex_match(const Regex *re, Str s);
 /* Up to n groups, group 0 is the whole match; unmatched groups have p == NULL. */
 bool regex_match_groups(const Regex *re, Str s, Str *groups, size_t n);
+/* Appends s with every match replaced by tmpl as Go's Regexp.ReplaceAllString does. */
+void regex_replace_all(const Regex *re, Str s, Str tmpl, Buf *out);
 size_t regex_group_count(const Regex *re);       /* without group 0 */
 Str regex_group_name(const Regex *re, size_t i); /* 1-based; empty when unnamed */
 /* Appends tmpl with $1, ${1}, ${name}, $$ replaced, as Go's regexp.Expand: names are as

@@ -1,4 +1,4 @@
-#include "codec/regex.h"
+#include "codec/regex_int.h"
 
 static bool is_name_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -56,4 +56,25 @@ void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, siz
         }
     }
     if (tmpl.n) buf_put_str(out, tmpl);
+}
+
+static size_t rune_bytes(Str s) {
+    size_t n = str_utf8_step(s);
+    return n ? n : 1;
+}
+
+void regex_replace_all(const Regex *re, Str s, Str tmpl, Buf *out) {
+    Str groups[32];
+    size_t n = MIN(regex_group_count(re) + 1, ARRAY_LEN(groups)), copied = 0, pos = 0;
+    if (!s.p) s.p = "";
+    while (pos <= s.n && regex_match_from(re, s, pos, groups, n)) {
+        size_t from = (size_t)(groups[0].p - s.p), to = from + groups[0].n;
+        buf_put_str(out, str_slice(s, copied, from));
+        /* No empty match right behind another one. */
+        if (to > copied || from == 0) regex_expand(re, tmpl, s, groups, n, out);
+        copied = to;
+        size_t step = pos < s.n ? rune_bytes(str_skip(s, pos)) : 1;
+        pos = pos + step > to ? pos + step : to;
+    }
+    buf_put_str(out, str_skip(s, MIN(copied, s.n)));
 }

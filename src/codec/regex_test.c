@@ -279,8 +279,29 @@ static void test_big_sets(void **state) {
     }
 }
 
+static void replaces_as_go(void **state) {
+    (void)state;
+    static const struct {
+        const char *re, *s, *tmpl, *want;
+    } table[] = {
+        {"a", "banana", "x", "bxnxnx"}, {"a*", "baaac", "x", "xbxcx"}, {"", "ab", "-", "-a-b-"}, {"^a", "aaa", "b", "baa"},
+        {"(\\w+)\\.(\\w+)", "a.b c.d", "$2.$1", "b.a d.c"}, {"(.*):.*", "host:9090", "$1", "host"}, {"x", "", "y", ""},
+        {"\\b", "ab cd", "|", "|ab| |cd|"}, {"é*", "aéb", "_", "_a_b_"}, {"z", "abc", "y", "abc"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        Regex *re;
+        Buf out = {0};
+        assert_int_equal(regex_compile(str_cstr(table[i].re), 0, &re, NULL), OK);
+        regex_replace_all(re, str_cstr(table[i].s), str_cstr(table[i].tmpl), &out);
+        assert_string_equal(buf_cstr(&out), table[i].want);
+        buf_done(&out);
+        regex_free(re);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replaces_as_go),
         cmocka_unit_test(test_match),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_groups),
