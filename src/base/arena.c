@@ -198,6 +198,18 @@ bool arena_exhausted(const Arena *arena) { return arena->exhausted; }
 
 size_t arena_used_bytes(const Arena *arena) { return arena->used; }
 
+size_t arena_left_bytes(const Arena *arena) { return arena->budget - arena->used; }
+
+static void free_adopted(void *child) { (void)arena_free(child); }
+
+bool arena_adopt(Arena *parent, Arena *child) {
+    size_t left = arena_left_bytes(parent), more = child->used;
+    arena_defer(parent, free_adopted, child);
+    parent->used += MIN(left, more);
+    if (more > left) parent->exhausted = true;
+    return more <= left;
+}
+
 void arena_defer(Arena *arena, void (*fn)(void *ctx), void *ctx) {
     ASSERT(fn);
     Deferred *d = NEW(Deferred);

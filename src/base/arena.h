@@ -27,6 +27,10 @@ ATTR_MUST Str arena_copy(Arena *arena, Str s);
 ATTR_MUST Str arena_printf(Arena *arena, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool arena_exhausted(const Arena *arena);
 size_t arena_used_bytes(const Arena *arena);    /* as counted against the budget */
+size_t arena_left_bytes(const Arena *arena);    /* of the budget */
+/* child lives on as part of parent (freed with it) and counts against its budget; false when that is used up by it, which
+ * arena_exhausted tells as well. */
+bool arena_adopt(Arena *parent, Arena *child);
 /* Runs fn(ctx) at arena_reset/arena_free, last registered first (files, references). */
 void arena_defer(Arena *arena, void (*fn)(void *ctx), void *ctx);
 

@@ -15,6 +15,7 @@
 
 #include "base/map.h"
 #include "metrics/postings.h"
+#include "metrics/read_scratch.h"
 #include "model/metrics_batch.h"
 #include "sys/thread.h"
 
@@ -132,6 +133,9 @@ void histograms_finish(HistogramRefs *h); /* as sample_buf_finish */
  * chunk did not decode (memory corruption; cannot happen with sound encoders). */
 ATTR_MUST bool head_read(
     Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms);
+/* The same without a copy in between. false: the series is not that simple (late samples, histograms, damage) and is
+ * for head_read; what was added to out is of no use then. */
+ATTR_MUST bool head_read_runs(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out);
 /* Whether the series has a sample or histogram whose time could lie in the range. */
 bool head_overlaps(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t);
 

@@ -10,6 +10,7 @@
 #include "sys/fs.h"
 
 typedef struct MetricsStore MetricsStore;
+typedef struct SeriesSet SeriesSet;
 
 typedef struct MetricsAppendResult {
     uint64_t samples, histograms, exemplars; /* stored */
@@ -39,6 +40,7 @@ typedef struct SeriesColumn {
     size_t n_histograms;
     const int64_t *histogram_t_ms;
     const Histogram *histograms;
+    uint64_t times_id;           /* not 0: columns of one reader with the same id have the same t_ms, value for value */
 } SeriesColumn;
 
 typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
@@ -121,6 +123,9 @@ typedef struct MetricsStoreOps {
     bool takes_wire_labels;
     /* Metrics whose new series limits have refused, most first; may be NULL. false: the arena is used up. */
     bool (*refused)(MetricsStore *s, Arena *arena, MetricsRefused **ret, size_t *ret_n);
+    /* select in two steps (series_set.h): the series now, sorted by labels, samples later, one series at a time and
+     * from several threads. Series without samples in the range may be among them. NULL: made out of select. */
+    ErrCode (*open)(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
 } MetricsStoreOps;
 
 struct MetricsStore { const MetricsStoreOps *ops; };

@@ -13,6 +13,7 @@
 
 #include "metrics/head.h"
 #include "metrics/postings.h"
+#include "metrics/series_set.h"
 #include "storage/partset.h"
 
 #define MPART_BLOCK_SAMPLES 4096
@@ -84,5 +85,11 @@ void mpart_cache_done(MPartCache *c);
 /* Appends the samples in the range; histogram bytes are copied into the arena. ERR_CORRUPT, ERR_TOO_LARGE. */
 ErrCode mpart_read(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, SampleBuf *out,
     HistogramRefs *ret_histograms, Arena *arena, Err *reterr);
+
+/* The same without a copy in between; the runs are RUN_NAMED, of source p. *ret_tangled: the series has histograms, or
+ * blocks that overlap what is in out, and is for mpart_read; what was added to out is of no use then. */
+ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, ReadScratch *out,
+    SeriesReadStats *stats, bool *ret_tangled, Err *reterr);
+bool mpart_run_times(MPart *p, MPartCache *cache, const TimeRun *run, int64_t *out);
 
 #endif

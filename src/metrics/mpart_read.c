@@ -462,3 +462,51 @@ ErrCode mpart_read(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, 
     ErrCode code = mpart_blocks(p, series, read_one, &r, reterr);
     return r.code != OK ? r.code : code;
 }
+
+/* --- runs --- */
+typedef struct ReadRuns {
+    MPart *part;
+    MPartCache *cache;
+    int64_t min_t, max_t;
+    ReadScratch *out;
+    SeriesReadStats *stats;
+    bool tangled;
+    ErrCode code;
+    Err *reterr;
+} ReadRuns;
+
+static bool read_run(void *ctx, const MBlock *b) {
+    ReadRuns *r = ctx;
+    r->stats->blocks++;
+    if (b->max_t < r->min_t || b->min_t > r->max_t) {
+        r->stats->blocks_skipped++;
+        return true;
+    }
+    TimeRun run = {.first = b->min_t, .last = b->max_t, .n = b->n, .kind = RUN_NAMED, .source = r->part};
+    run.id = b->time_column;
+    double *to = b->is_histogram ? NULL : read_scratch_add(r->out, &run);
+    r->tangled = !to;
+    if (r->tangled) return false;
+    Str bytes = b->in_place;
+    if (!bytes.p) r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
+    if (r->code == OK && !column_decode_f64(bytes, to, b->n)) r->code = damaged(r->part, "a value column", r->reterr);
+    r->stats->blocks_decoded++;
+    return r->code == OK;
+}
+
+ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, ReadScratch *out,
+    SeriesReadStats *stats, bool *ret_tangled, Err *reterr) {
+    cache_init(cache);
+    ReadRuns r = {p, cache, min_t, max_t, out, stats, false, OK, reterr};
+    ErrCode code = mpart_blocks(p, series, read_run, &r, reterr);
+    *ret_tangled = r.tangled;
+    return r.code != OK ? r.code : code;
+}
+
+bool mpart_run_times(MPart *p, MPartCache *cache, const TimeRun *run, int64_t *out) {
+    const int64_t *t = NULL;
+    MBlock b = {.n = (uint32_t)run->n, .time_column = (uint32_t)run->id};
+    if (times_of(p, cache, &b, &t, NULL) != OK) return false;
+    memcpy(out, t, run->n * sizeof *t);
+    return true;
+}

@@ -1,5 +1,5 @@
-#include "metrics/md5.h"
 #include "metrics/config/prom_config.h"
+#include "metrics/md5.h"
 
 #include "base/num.h"
 

@@ -120,6 +120,7 @@ static const MetricsStoreOps embedded_ops = {
     .flush = store_flush,
     .close = store_close,
     .refused = store_refused,
+    .open = store_open_set,
 };
 
 static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptions *opts) {

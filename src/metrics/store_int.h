@@ -164,6 +164,26 @@ ErrCode view_match(View *v, const MetricsSelect *req, SourceSeriesVec *ret, Err 
 /* Drops the series of parts of which tombstones leave nothing in the range. */
 ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *all, Err *reterr);
 ErrCode store_select(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
+ErrCode store_open_set(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
+/* Samples of a view's series, one group of sources after the other. */
+typedef struct Gather {
+    View *view;
+    const MetricsSelect *req;
+    Arena *out;         /* for what is handed out */
+    MPartCache *caches; /* per part */
+    SampleBuf samples;
+    HistogramRefs histograms;
+    uint64_t n_samples;
+    const int64_t *last_t; /* the times of the series before: scraped together, they are often the same */
+    size_t last_n;
+} Gather;
+void gather_begin(Gather *g, View *v, const MetricsSelect *req, Arena *out);
+void gather_end(Gather *g);
+/* All samples of the group of sources that share one label set, into samples and histograms; the sources are put into
+ * order of age. */
+ErrCode gather_group(Gather *g, SourceSeries *group, size_t n, Err *reterr);
+ErrCode gather_histograms(Gather *g, SeriesColumn *out, Err *reterr);
+size_t source_group_end(const SourceSeriesVec *all, size_t from);
 ErrCode store_visit(
     MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr);
 ErrCode store_series(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);

@@ -178,18 +178,6 @@ ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *al
 }
 
 /* --- gathering --- */
-typedef struct Gather {
-    View *view;
-    const MetricsSelect *req;
-    Arena *out;         /* for what is handed out */
-    MPartCache *caches; /* per part */
-    SampleBuf samples;
-    HistogramRefs histograms;
-    uint64_t n_samples;
-    const int64_t *last_t; /* the times of the series before: scraped together, they are often the same */
-    size_t last_n;
-} Gather;
-
 static ErrCode gather_one(Gather *g, const SourceSeries *s, Err *reterr) {
     const MetricsSelect *req = g->req;
     View *v = g->view;
@@ -225,8 +213,7 @@ static int by_age(const void *a, const void *b, void *ctx) {
     return ix < iy ? -1 : ix > iy;
 }
 
-/* All samples of the group of sources that share one label set. */
-static ErrCode gather_group(Gather *g, SourceSeries *group, size_t n, Err *reterr) {
+ErrCode gather_group(Gather *g, SourceSeries *group, size_t n, Err *reterr) {
     ErrCode code = OK;
     for (int pass = 0; pass < 2; pass++) {
         sample_buf_clear(&g->samples);
@@ -266,7 +253,7 @@ static ErrCode emit_floats(Gather *g, SeriesColumn *out, Err *reterr) {
     return OK;
 }
 
-static ErrCode emit_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
+ErrCode gather_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
     size_t n = g->histograms.n;
     if (n == 0) return OK;
     int64_t *t = ARENA_ARRAY(g->out, int64_t, n);
@@ -285,7 +272,7 @@ static ErrCode emit_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
     return OK;
 }
 
-static size_t group_end(const SourceSeriesVec *all, size_t from) {
+size_t source_group_end(const SourceSeriesVec *all, size_t from) {
     size_t to = from + 1;
     while (to < all->n && labels_eq(all->v[from].labels, all->v[to].labels)) to++;
     return to;
@@ -293,32 +280,32 @@ static size_t group_end(const SourceSeriesVec *all, size_t from) {
 
 static ErrCode gather_all(Gather *g, SourceSeriesVec *all, SeriesColumns *ret, Err *reterr) {
     size_t groups = 0;
-    for (size_t i = 0; i < all->n; i = group_end(all, i)) groups++;
+    for (size_t i = 0; i < all->n; i = source_group_end(all, i)) groups++;
     SeriesColumn *out = ARENA_ARRAY(g->req->arena, SeriesColumn, groups);
     if (!out) return exhausted(reterr);
     size_t n = 0;
     ErrCode code = OK;
     for (size_t i = 0, end; i < all->n && code == OK; i = end) {
-        end = group_end(all, i);
+        end = source_group_end(all, i);
         if (is_cancelled(g->req)) return err_set(reterr, ERR_CANCELLED, "query cancelled");
         code = gather_group(g, &all->v[i], end - i, reterr);
         if (code != OK || g->samples.n + g->histograms.n == 0) continue;
         out[n] = (SeriesColumn){.labels = all->v[i].labels};
         code = emit_floats(g, &out[n], reterr);
-        if (code == OK) code = emit_histograms(g, &out[n], reterr);
+        if (code == OK) code = gather_histograms(g, &out[n], reterr);
         n++;
     }
     *ret = (SeriesColumns){out, n};
     return code;
 }
 
-static void gather_begin(Gather *g, View *v, const MetricsSelect *req, Arena *out) {
+void gather_begin(Gather *g, View *v, const MetricsSelect *req, Arena *out) {
     *g = (Gather){.view = v, .req = req, .out = out};
     g->caches = mem_alloc_array(MAX(v->parts.n, 1), sizeof *g->caches);
     memset(g->caches, 0, v->parts.n * sizeof *g->caches);
 }
 
-static void gather_end(Gather *g) {
+void gather_end(Gather *g) {
     for (size_t i = 0; i < g->view->parts.n; i++) mpart_cache_done(&g->caches[i]);
     mem_free(g->caches);
     sample_buf_done(&g->samples);
@@ -346,7 +333,7 @@ ErrCode store_select(MetricsStore *base, const MetricsSelect *req, SeriesColumns
 static ErrCode visit_all(Gather *g, SourceSeriesVec *all, MetricsVisitFn fn, void *ctx, Err *reterr) {
     ErrCode code = OK;
     for (size_t i = 0, end; i < all->n && code == OK; i = end) {
-        end = group_end(all, i);
+        end = source_group_end(all, i);
         if (is_cancelled(g->req)) return err_set(reterr, ERR_CANCELLED, "cancelled");
         arena_reset(g->out);
         g->last_n = 0;
@@ -355,7 +342,7 @@ static ErrCode visit_all(Gather *g, SourceSeriesVec *all, MetricsVisitFn fn, voi
         if (code != OK || g->samples.n + g->histograms.n == 0) continue;
         SeriesColumn column = {.labels = all->v[i].labels};
         code = emit_floats(g, &column, reterr);
-        if (code == OK) code = emit_histograms(g, &column, reterr);
+        if (code == OK) code = gather_histograms(g, &column, reterr);
         if (code == OK && !fn(ctx, &column)) break;
     }
     return code;

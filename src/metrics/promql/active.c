@@ -15,7 +15,7 @@ struct PromqlTicket {
     Arena *arena;
     int64_t begin_mono_ns, run_mono_ns;
     _Atomic uint64_t samples, memory_bytes;
-    uint64_t memory_peak; /* the query's own thread */
+    _Atomic uint64_t memory_peak;
     _Atomic bool killed;
 };
 
@@ -146,7 +146,7 @@ void promql_active_end(PromqlTicket *t, ErrCode code, const Err *err) {
     bool slow = t->info.run_ns >= a->opts.slow_ms * 1000000;
     mutex_lock(&a->lock);
     t->info.state = PROMQL_FINISHED;
-    t->memory_bytes = t->memory_peak;
+    atomic_store(&t->memory_bytes, atomic_load(&t->memory_peak));
     drop_ticket(a, t);
     a->running--;
     if (slow) keep_slow(a, t);
@@ -163,7 +163,8 @@ ErrCode promql_ticket_update(PromqlTicket *t, uint64_t samples, uint64_t memory_
     t->samples = samples;
     uint64_t before = atomic_exchange(&t->memory_bytes, memory_bytes);
     uint64_t all = atomic_fetch_add(&a->memory_bytes, memory_bytes - before) + memory_bytes - before;
-    t->memory_peak = MAX(t->memory_peak, memory_bytes);
+    uint64_t peak = t->memory_peak;
+    while (peak < memory_bytes && !atomic_compare_exchange_weak(&t->memory_peak, &peak, memory_bytes)) continue;
     if (t->killed) return ERR_CANCELLED;
     /* Of many the large ones go: a small query does not die of its neighbours. */
     uint64_t max = a->opts.memory_max_bytes;

@@ -152,6 +152,13 @@ static Str note_text(Ev *ev, const Annotation *a) {
     return s;
 }
 
+void ev_annotations_merge(Ev *ev, const Ev *w) {
+    for (size_t i = 0; i < w->notes.n; i++) {
+        DASSERT(!w->notes.v[i].monotonicity); /* rows do not have these */
+        note_put(ev, w->notes.v[i].info, w->notes.v[i].span, w->notes.v[i].text);
+    }
+}
+
 bool ev_annotations_result(Ev *ev, PromqlResult *ret) {
     size_t n = ev->notes.n;
     ret->warnings = ARENA_ARRAY(ev->arena, Str, n);

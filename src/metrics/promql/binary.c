@@ -109,40 +109,10 @@ static bool scalar_scalar(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     return true;
 }
 
-/* The vector's element is the result of a comparison, on whichever side it stands. */
-static bool vector_scalar(Ev *ev, const Grid *g, PqlNode *n, bool swapped, PqlMatrix *ret) {
-    const double *scalar;
-    PqlTok op = n->binary.op;
-    if (!ev_eval(ev, g, swapped ? n->binary.rhs : n->binary.lhs, ret)) return false;
-    if (!ev_scalar_arg(ev, g, swapped ? n->binary.lhs : n->binary.rhs, &scalar)) return false;
-    for (size_t k = 0; k < ret->n; k++) {
-        PqlSeries *s = &ret->v[k];
-        FOR_PRESENT(i, s, g->n) {
-            Sample vec = {s->v[i], series_h(s, i)}, num = {scalar[i], NULL}, out = {0};
-            BinopResult res = binop_samples(ev, n, swapped ? &num : &vec, swapped ? &vec : &num, &out);
-            if (res == BINOP_ERROR) return false;
-            if (pql_tok_is_comparison(op) && swapped) out = vec;
-            if (n->binary.return_bool && res != BINOP_NOTHING) {
-                out = (Sample){bool_to_f64(res == BINOP_KEEP), NULL};
-                res = BINOP_KEEP;
-            }
-            if (res == BINOP_KEEP) {
-                s->v[i] = out.v;
-                if (s->h) s->h[i] = out.h;
-            } else {
-                bit_clear(s->present, i);
-            }
-        }
-        if ((binop_changes_metric(op) || n->binary.return_bool) && !series_drop_name(ev, s)) return false;
-    }
-    matrix_drop_empty(ret, g);
-    return matrix_merge_same(ev, ret, g, false);
-}
-
 bool ev_binary(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     bool l = promql_type(n->binary.lhs) == PQL_TYPE_VECTOR, r = promql_type(n->binary.rhs) == PQL_TYPE_VECTOR;
     if (!l && !r) return scalar_scalar(ev, g, n, ret);
-    if (!l || !r) return vector_scalar(ev, g, n, r, ret);
+    ASSERT(l && r); /* a vector and a scalar: an operator on rows */
     PqlMatrix lhs = {0}, rhs = {0};
     return ev_eval(ev, g, n->binary.lhs, &lhs) && ev_eval(ev, g, n->binary.rhs, &rhs) &&
            ev_binary_vectors(ev, g, n, &lhs, &rhs, ret);

@@ -1,42 +1,7 @@
-/* call.c - functions of instant vectors and scalars: mathematics, clamp, round, sort, absent, timestamp. */
-#include "metrics/promql/engine_int.h"
+/* call.c - functions of scalars and of whole instant vectors: scalar, time, sort, absent, timestamp. */
+#include "metrics/promql/stream.h"
 
 #include <stdlib.h>
-
-static double fn_sgn(double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }
-static double fn_rad(double v) { return v * M_PI / 180; }
-static double fn_deg(double v) { return v * 180 / M_PI; }
-
-typedef double (*MathFn)(double);
-
-static MathFn math_fn(PqlFn id) {
-    switch (id) {
-    case FN_ABS: return fabs;
-    case FN_CEIL: return ceil;
-    case FN_FLOOR: return floor;
-    case FN_EXP: return exp;
-    case FN_SQRT: return sqrt;
-    case FN_LN: return log;
-    case FN_LOG2: return log2;
-    case FN_LOG10: return log10;
-    case FN_SGN: return fn_sgn;
-    case FN_RAD: return fn_rad;
-    case FN_DEG: return fn_deg;
-    case FN_SIN: return sin;
-    case FN_COS: return cos;
-    case FN_TAN: return tan;
-    case FN_ASIN: return asin;
-    case FN_ACOS: return acos;
-    case FN_ATAN: return atan;
-    case FN_SINH: return sinh;
-    case FN_COSH: return cosh;
-    case FN_TANH: return tanh;
-    case FN_ASINH: return asinh;
-    case FN_ACOSH: return acosh;
-    case FN_ATANH: return atanh;
-    default: return NULL;
-    }
-}
 
 /* Histogram samples vanish; names go; equal label sets meet. */
 static bool finish_floats(Ev *ev, const Grid *g, PqlMatrix *m) {
@@ -52,59 +17,6 @@ static bool finish_floats(Ev *ev, const Grid *g, PqlMatrix *m) {
     }
     matrix_drop_empty(m, g);
     return matrix_merge_same(ev, m, g, false);
-}
-
-static bool call_math(Ev *ev, const Grid *g, PqlNode *n, MathFn fn, PqlMatrix *ret) {
-    if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
-    for (size_t k = 0; k < ret->n; k++) {
-        PqlSeries *s = &ret->v[k];
-        FOR_PRESENT(i, s, g->n) s->v[i] = fn(s->v[i]);
-    }
-    return finish_floats(ev, g, ret);
-}
-
-/* Go's math.Max and Min: NaN wins over everything but the infinity that no number can beat. */
-static double go_max(double a, double b) {
-    if (a == INFINITY || b == INFINITY) return INFINITY;
-    return isnan(a) || isnan(b) ? NAN : fmax(a, b);
-}
-static double go_min(double a, double b) {
-    if (a == -INFINITY || b == -INFINITY) return -INFINITY;
-    return isnan(a) || isnan(b) ? NAN : fmin(a, b);
-}
-
-static bool call_clamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
-    PqlFn id = n->call.fn->id;
-    const double *lo = NULL, *hi = NULL;
-    PqlNode **a = n->call.args.v;
-    if (!ev_eval(ev, g, a[0], ret)) return false;
-    if (id != FN_CLAMP_MAX && !ev_scalar_arg(ev, g, a[1], &lo)) return false;
-    if (id != FN_CLAMP_MIN && !ev_scalar_arg(ev, g, a[id == FN_CLAMP ? 2 : 1], &hi)) return false;
-    for (size_t k = 0; k < ret->n; k++) {
-        PqlSeries *s = &ret->v[k];
-        FOR_PRESENT(i, s, g->n) {
-            double min = lo ? lo[i] : -INFINITY, max = hi ? hi[i] : INFINITY;
-            if (max < min)
-                bit_clear(s->present, i);
-            else
-                s->v[i] = go_max(min, go_min(max, s->v[i]));
-        }
-    }
-    return finish_floats(ev, g, ret);
-}
-
-static bool call_round(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
-    const double *to = NULL;
-    if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
-    if (n->call.args.n > 1 && !ev_scalar_arg(ev, g, n->call.args.v[1], &to)) return false;
-    for (size_t k = 0; k < ret->n; k++) {
-        PqlSeries *s = &ret->v[k];
-        FOR_PRESENT(i, s, g->n) {
-            double inverse = 1 / (to ? to[i] : 1);
-            s->v[i] = floor(s->v[i] * inverse + 0.5) / inverse;
-        }
-    }
-    return finish_floats(ev, g, ret);
 }
 
 /* --- scalars --- */
@@ -157,7 +69,8 @@ static bool call_vector(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
 /* --- timestamp, absent --- */
 
 static bool call_timestamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
-    const PqlNode *arg = promql_unparen(n->call.args.v[0]);
+    PqlNode *arg = n->call.args.v[0];
+    while (arg->kind == PQL_PAREN) arg = arg->paren;
     if (arg->kind == PQL_SELECTOR && !arg->selector.smoothed) {
         if (!ev_selector(ev, g, arg, true, ret)) return false;
         return finish_floats(ev, g, ret);
@@ -218,7 +131,7 @@ bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
         call.call.fn = &present;
         bool delayed = ev->opts.delayed_name_removal;
         ev->opts.delayed_name_removal = true; /* names do not matter here, clashes neither */
-        bool ok = ev_window_call(ev, g, &call, &in);
+        bool ok = ev_stream_matrix(ev, g, &call, &in);
         ev->opts.delayed_name_removal = delayed;
         if (!ok) return false;
     }
@@ -228,14 +141,7 @@ bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
 
 bool ev_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     PqlFn id = n->call.fn->id;
-    MathFn math = math_fn(id);
-    if (math) return call_math(ev, g, n, math, ret);
-    if (window_fn(id)) return ev_window_call(ev, g, n, ret);
     switch (id) {
-    case FN_CLAMP:
-    case FN_CLAMP_MAX:
-    case FN_CLAMP_MIN: return call_clamp(ev, g, n, ret);
-    case FN_ROUND: return call_round(ev, g, n, ret);
     case FN_SCALAR: return call_scalar(ev, g, n, ret);
     case FN_MAX_OF:
     case FN_MIN_OF: return call_extreme_of(ev, g, n, ret);

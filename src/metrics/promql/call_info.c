@@ -1,5 +1,5 @@
 /* call_info.c - info(v, {selector}): adds the labels of info metrics (target_info) with the same job and instance. */
-#include "metrics/promql/engine_int.h"
+#include "metrics/promql/stream.h"
 
 typedef AVEC(const Matcher *) MatcherVec;
 

@@ -1,5 +1,5 @@
 /* engine.c - a query from the tree to its result: preparation, dispatch over node kinds, the end. */
-#include "metrics/promql/engine_int.h"
+#include "metrics/promql/stream.h"
 
 #include "sys/clock.h"
 
@@ -35,7 +35,8 @@ static bool client_is_gone(Ev *ev, int64_t now) {
 static void check_limits(Ev *ev) {
     const PromqlQuery *q = ev->query;
     int64_t now = clock_mono_ns();
-    ErrCode told = q->ticket ? promql_ticket_update(q->ticket, ev->samples_read, arena_used_bytes(ev->arena)) : OK;
+    size_t bytes = ev->beside_bytes + arena_used_bytes(ev->arena) * MAX(ev->of_parts, 1);
+    ErrCode told = q->ticket ? promql_ticket_update(q->ticket, ev->samples_read, bytes) : OK;
     if (told == ERR_CANCELLED || client_is_gone(ev, now))
         ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
     else if (told == ERR_TOO_LARGE)
@@ -47,7 +48,10 @@ static void check_limits(Ev *ev) {
 bool ev_alive(Ev *ev) {
     if (ev->rc != OK) return false;
     const PromqlQuery *q = ev->query;
-    if (q->cancel && atomic_load_explicit(q->cancel, memory_order_relaxed))
+    if (ev->stop && atomic_load_explicit(ev->stop, memory_order_relaxed)) {
+        ev->stopped = true;
+        ev->rc = ERR_CANCELLED;
+    } else if (q->cancel && atomic_load_explicit(q->cancel, memory_order_relaxed))
         ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
     else if (ev->ticks++ % 64 == 0)
         check_limits(ev);
@@ -176,22 +180,13 @@ static bool prepare(Ev *ev, PqlNode *n) {
 
 /* --- evaluation --- */
 
+/* +x, and -x of a scalar; -x of a vector is an operator on rows. */
 static bool eval_unary(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     if (!ev_eval(ev, g, n->unary.expr, ret)) return false;
     if (n->unary.op == TOK_ADD) return true;
-    for (size_t k = 0; k < ret->n; k++) {
-        PqlSeries *s = &ret->v[k];
-        if (promql_type(n) == PQL_TYPE_VECTOR && !series_drop_name(ev, s)) return false;
-        FOR_PRESENT(i, s, g->n) {
-            s->v[i] = -s->v[i];
-            FHist *h = series_h(s, i);
-            if (!h) continue;
-            s->h[i] = fh_copy(ev->arena, h);
-            if (!s->h[i]) return ev_no_memory(ev);
-            fh_scale(s->h[i], -1);
-        }
-    }
-    return ev->opts.delayed_name_removal || matrix_merge_same(ev, ret, g, false);
+    ASSERT(ret->n == 1);
+    for (size_t i = 0; i < g->n; i++) ret->v[0].v[i] = -ret->v[0].v[i];
+    return true;
 }
 
 /* Evaluated at the first step, then repeated. */
@@ -220,8 +215,8 @@ bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     if (n->kind == PQL_PAREN) return ev_eval(ev, g, n->paren, ret);
     if (n->kind == PQL_NUMBER) return matrix_scalar(ev, g, n->number.value, ret);
     if (n->invariant && g->n > 1) return eval_invariant(ev, g, n, ret);
+    if (stream_has_rows(g, n)) return ev_stream_matrix(ev, g, n, ret);
     switch (n->kind) {
-    case PQL_SELECTOR: return ev_selector(ev, g, n, false, ret);
     case PQL_UNARY: return eval_unary(ev, g, n, ret);
     case PQL_BINARY: return ev_binary(ev, g, n, ret);
     case PQL_AGGREGATE: return ev_aggregate(ev, g, n, ret);
@@ -231,6 +226,7 @@ bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     case PQL_STRING:
     case PQL_NUMBER:
     case PQL_PAREN:
+    case PQL_SELECTOR:
     case PQL_DURATION: UNREACHABLE();
     }
     UNREACHABLE();
@@ -329,7 +325,7 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     int64_t begin_ns = clock_mono_ns();
     ErrCode rc = check_query(query, root, reterr);
     if (rc != OK) return rc;
-    Ev ev = {.store = store, .query = query, .arena = arena, .source = source, .err = reterr};
+    Ev ev = {.store = store, .query = query, .arena = arena, .scratch = arena, .source = source, .err = reterr};
     ev.opts = opts ? *opts : (PromqlOptions){0};
     if (query->lookback_ms) ev.opts.lookback_ms = query->lookback_ms;
     if (!ev.opts.lookback_ms) ev.opts.lookback_ms = 300000;
@@ -340,7 +336,9 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     bool ok = eval_root(&ev, root, ret) && ev.rc == OK && ev_annotations_result(&ev, ret);
     ASSERT(ok || ev.rc != OK);
     ret->stats.samples_peak = ev.samples_peak;
-    ret->stats.samples_read = ret->stats.samples_total = ev.samples_read;
+    ret->stats.samples_read = ev.samples_read;
+    ret->stats.samples_total = ev.samples_total;
+    ret->stats.prepare_ns = ev.prepare_ns;
     ret->stats.exec_ns = ret->stats.eval_ns = ret->stats.inner_ns = clock_mono_ns() - begin_ns;
     ret->stats.queue_ns = promql_ticket_queue_ns(query->ticket);
     map_free(ev.annotations);

@@ -41,9 +41,15 @@ typedef struct Ev {
     ErrCode rc;       /* first error */
     Map *annotations; /* text -> Annotation index + 1 */
     AVEC(struct Annotation) notes;
-    uint64_t samples, samples_peak, samples_read;
+    uint64_t samples, samples_peak, samples_total, samples_read;
     unsigned ticks;
     int64_t gone_asked_ns;
+    Arena *scratch;      /* for what is of no use after the row that is being worked on; may be the arena */
+    /* One that works for another Ev, beside others: */
+    _Atomic bool *stop; /* NULL: it does not; true: one of them wants all to end */
+    bool stopped;       /* ended for this reason */
+    size_t beside_bytes, of_parts; /* memory of the other Ev; how many work for it */
+    int64_t prepare_ns;
 } Ev;
 
 /* --- errors: all give false, so that `return ev_fail(...)` works --- */
@@ -52,6 +58,7 @@ bool ev_no_memory(Ev *ev);
 /* Marks the selectors of which only count and sum are used; ev_detect_resets gives their samples reset hints. */
 void ev_mark_resets(PqlNode *root);
 bool ev_detect_resets(Ev *ev, SeriesColumns *cols);
+bool ev_detect_column(Ev *ev, SeriesColumn *c);
 /* Cancellation and deadline; call once per series. */
 bool ev_alive(Ev *ev);
 /* Accounts samples held in memory; fails beyond samples_max. */
@@ -78,6 +85,8 @@ void ev_info_metric(Ev *ev, LangSpan span, const char *text, Labels labels);
 void ev_note_maybe_metric(Ev *ev, bool info, LangSpan span, const char *text, Str metric);
 /* As Go's %g with the shortest digits. */
 void pql_put_g(Buf *out, double v);
+/* What w has noted, to ev. */
+void ev_annotations_merge(Ev *ev, const Ev *w);
 bool ev_annotations_result(Ev *ev, PromqlResult *ret);
 #define WARN_MIXED_FLOATS "encountered a mix of histograms and floats for metric name"
 #define WARN_MIXED_SCHEMAS                                                                                             \
@@ -130,7 +139,6 @@ void labels_key(Buf *b, Labels l, const StrVec *names, bool on, bool drop_name);
 
 /* --- evaluation --- */
 bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
-bool ev_selector(Ev *ev, const Grid *g, const PqlNode *n, bool timestamps, PqlMatrix *ret);
 bool ev_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_aggregate(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_aggregate_k(Ev *ev, const Grid *g, PqlNode *n, const PqlMatrix *in, const double *param, PqlMatrix *ret);
@@ -154,6 +162,8 @@ typedef struct Groups {
     size_t n;
 } Groups;
 bool ev_groups(Ev *ev, const PqlNode *n, const PqlMatrix *in, bool want_labels, Groups *ret);
+double go_max(double a, double b); /* as Go's math.Max and Min */
+double go_min(double a, double b);
 /* Result of one binary operator on floats: value, and whether a filter keeps it. */
 double binop_float(PqlTok op, double l, double r, bool *ret_keep);
 
@@ -189,15 +199,36 @@ typedef struct Window {
 /* false: no value (or an error in ev->rc). *ret_h is set for a histogram result. */
 typedef bool (*WindowFn)(Window *w, double *ret, FHist **ret_h);
 WindowFn window_fn(PqlFn id); /* NULL when the function takes no range vector */
+typedef struct WindowSpec WindowSpec;
+/* A call of such a function, ready for series after series. */
+typedef struct WindowCall {
+    const WindowSpec *spec;
+    const PqlFunction *function;
+    WindowFn fn;
+    const double *p1, *p2;
+    PqlNode *matrix; /* the argument, without parentheses */
+    LangSpan p1_span;
+} WindowCall;
+bool window_call_init(Ev *ev, const Grid *g, PqlNode *n, WindowCall *ret); /* all but spec */
+bool window_check_extended(Ev *ev, const WindowCall *call);
+/* All steps of one series; out has no points yet. */
+bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, PqlSeries *out);
+/* A function of the name's type of metric, used on one that does not look like it. */
+void window_note_gauge(Ev *ev, const Grid *g, const WindowCall *call, const PqlSeries *s);
+void ev_window_spec(Ev *ev, const Grid *g, const PqlNode *matrix, WindowSpec *ret, int64_t *ret_first, int64_t *ret_last);
+/* What of a column of the store has no stale markers; floats may be the column's own arrays. */
+bool column_from_store(Ev *ev, const SeriesColumn *c, Column *ret);
+/* One series of an instant vector. */
+bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s);
+void selector_range(Ev *ev, const Grid *g, const PqlNode *n, int64_t *ret_first, int64_t *ret_last);
 /* Samples of a matrix selector or subquery for the windows of g; *ret_windows gives range, reference times. */
-typedef struct WindowSpec {
+struct WindowSpec {
     int64_t range_ms, offset_ms;
     bool fixed; /* @: one window for all steps */
     int64_t fixed_ms;
     bool anchored, smoothed;
-} WindowSpec;
+};
 bool ev_range_vector(Ev *ev, const Grid *g, PqlNode *n, Columns *ret, WindowSpec *ret_spec);
-bool ev_window_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret); /* instant query whose value is a range vector */
 bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 /* window_hist.c */
@@ -207,7 +238,7 @@ bool window_extended_rate(Window *w, bool counter, bool per_second, double *ret,
 /* --- numbers --- */
 /* Neumaier's compensated addition. */
 static inline void kahan_add(double inc, double *sum, double *c) {
-    volatile double t = *sum + inc;
+    double t = *sum + inc;
     if (isinf(t))
         *c = 0;
     else if (fabs(*sum) >= fabs(inc))

@@ -36,7 +36,8 @@ static void mark(PqlNode *n, bool stats, bool whole) {
 
 void ev_mark_resets(PqlNode *root) { mark(root, false, false); }
 
-static bool detect(Ev *ev, SeriesColumn *c) {
+bool ev_detect_column(Ev *ev, SeriesColumn *c) {
+    if (!c->n_histograms) return true;
     Histogram *out = ARENA_ARRAY(ev->arena, Histogram, c->n_histograms);
     const FHist *last = NULL;
     if (!out) return ev_no_memory(ev);
@@ -55,6 +56,6 @@ static bool detect(Ev *ev, SeriesColumn *c) {
 
 bool ev_detect_resets(Ev *ev, SeriesColumns *cols) {
     for (size_t k = 0; k < cols->n; k++)
-        if (cols->v[k].n_histograms && !detect(ev, &cols->v[k])) return false;
+        if (!ev_detect_column(ev, &cols->v[k])) return false;
     return true;
 }

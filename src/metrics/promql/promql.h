@@ -18,6 +18,7 @@ typedef struct PromqlOptions {
     int64_t subquery_step_ms;  /* 0: 1 minute; step of expr[5m:] (global evaluation_interval) */
     uint64_t samples_max;      /* 0: 50 million */
     bool delayed_name_removal; /* keep __name__ until the end of the query (feature flag of Prometheus) */
+    struct Pool *pool;         /* threads that may help with large queries; borrowed. NULL: none */
 } PromqlOptions;
 
 typedef struct PromqlQuery {
@@ -26,7 +27,7 @@ typedef struct PromqlQuery {
     int64_t lookback_ms;        /* 0: the engine's */
     const _Atomic bool *cancel; /* may be NULL: the client is gone */
     int64_t deadline_mono_ns;   /* 0: none */
-    bool (*gone)(void *ctx);    /* may be NULL: asked now and then whether the client has gone */
+    bool (*gone)(void *ctx);    /* may be NULL: asked now and then, by any thread, whether the client has gone */
     void *gone_ctx;
     PromqlTicket *ticket; /* may be NULL: its place among the running queries */
     bool step_stats;      /* PromqlStats with numbers per step */

@@ -69,7 +69,7 @@ static FHist *lookback_histogram(Ev *ev, Lookback *l, size_t i) {
     return l->hist;
 }
 
-static bool select_series(
+static bool lookback_series(
     Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s) {
     const PqlShift *shift = &n->selector.shift;
     Lookback l = {.c = c, .lookback_ms = ev->opts.lookback_ms};
@@ -88,6 +88,7 @@ static bool select_series(
             return false;
     }
     ev->samples_read += points;
+    ev->samples_total += points;
     return ev_count_samples(ev, points);
 }
 
@@ -117,25 +118,17 @@ static bool smooth_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesC
     return ev_count_samples(ev, bitmap_count(s->present, g->n));
 }
 
-bool ev_selector(Ev *ev, const Grid *g, const PqlNode *n, bool timestamps, PqlMatrix *ret) {
+bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s) {
+    return n->selector.smoothed ? smooth_series(ev, g, n, c, s) : lookback_series(ev, g, n, c, timestamps, s);
+}
+
+void selector_range(Ev *ev, const Grid *g, const PqlNode *n, int64_t *ret_first, int64_t *ret_last) {
     const PqlShift *shift = &n->selector.shift;
     bool fixed = shift->at != PQL_AT_NONE;
-    int64_t first = sat_sub(fixed ? shift->at_ms : grid_t(g, 0), shift->offset.ms);
-    int64_t last = sat_sub(fixed ? shift->at_ms : grid_t(g, g->n - 1), shift->offset.ms);
     int64_t lookback = ev->opts.lookback_ms;
-    bool smoothed = n->selector.smoothed;
-    SeriesColumns cols;
-    if (!fetch(ev, n, sat_sub(first, lookback), smoothed ? sat_add(last, lookback) : last, &cols)) return false;
-    for (size_t k = 0; k < cols.n; k++) {
-        if (!ev_alive(ev)) return false;
-        PqlSeries *s = matrix_add(ev, ret, g, cols.v[k].labels);
-        if (!s) return false;
-        bool ok =
-            smoothed ? smooth_series(ev, g, n, &cols.v[k], s) : select_series(ev, g, n, &cols.v[k], timestamps, s);
-        if (!ok) return false;
-    }
-    matrix_drop_empty(ret, g);
-    return true;
+    int64_t last = sat_sub(fixed ? shift->at_ms : grid_t(g, g->n - 1), shift->offset.ms);
+    *ret_first = sat_sub(sat_sub(fixed ? shift->at_ms : grid_t(g, 0), shift->offset.ms), lookback);
+    *ret_last = n->selector.smoothed ? sat_add(last, lookback) : last;
 }
 
 /* --- range vectors --- */
@@ -148,8 +141,8 @@ static bool column_floats(Ev *ev, const SeriesColumn *c, Column *out) {
     out->t = c->t_ms;
     out->v = c->value;
     if (!stale) return true;
-    int64_t *t = ARENA_ARRAY(ev->arena, int64_t, out->n);
-    double *v = ARENA_ARRAY(ev->arena, double, out->n);
+    int64_t *t = ARENA_ARRAY(ev->scratch, int64_t, out->n);
+    double *v = ARENA_ARRAY(ev->scratch, double, out->n);
     if (!t || !v) return ev_no_memory(ev);
     for (size_t i = 0, k = 0; i < c->n; i++) {
         if (is_stale_nan(c->value[i])) continue;
@@ -177,35 +170,47 @@ static bool column_histograms(Ev *ev, const SeriesColumn *c, Column *out) {
     return true;
 }
 
+bool column_from_store(Ev *ev, const SeriesColumn *c, Column *ret) {
+    *ret = (Column){.labels = c->labels};
+    return column_floats(ev, c, ret) && column_histograms(ev, c, ret);
+}
+
 static bool columns_from_store(Ev *ev, const SeriesColumns *cols, Columns *ret) {
     ret->v = arena_alloc_zero(ev->arena, cols->n * sizeof *ret->v);
     if (!ret->v) return ev_no_memory(ev);
     for (size_t k = 0; k < cols->n; k++) {
         Column *c = &ret->v[ret->n];
-        *c = (Column){.labels = cols->v[k].labels};
-        if (!ev_alive(ev) || !column_floats(ev, &cols->v[k], c) || !column_histograms(ev, &cols->v[k], c)) return false;
+        if (!ev_alive(ev) || !column_from_store(ev, &cols->v[k], c)) return false;
         ev->samples_read += c->n + c->n_h;
+        ev->samples_total += c->n + c->n_h;
         if (c->n + c->n_h) ret->n++;
     }
     return true;
 }
 
-static bool range_from_matrix(Ev *ev, const Grid *g, const PqlNode *n, Columns *ret, WindowSpec *spec) {
+void ev_window_spec(Ev *ev, const Grid *g, const PqlNode *n, WindowSpec *ret, int64_t *ret_first, int64_t *ret_last) {
     const PqlNode *sel = n->matrix.selector;
     const PqlShift *shift = &sel->selector.shift;
-    *spec = (WindowSpec){.range_ms = n->matrix.range.ms,
+    *ret = (WindowSpec){.range_ms = n->matrix.range.ms,
         .offset_ms = shift->offset.ms,
         .fixed = shift->at != PQL_AT_NONE,
         .fixed_ms = shift->at_ms,
         .anchored = sel->selector.anchored,
         .smoothed = sel->selector.smoothed};
-    int64_t first = sat_sub(spec->fixed ? spec->fixed_ms : grid_t(g, 0), spec->offset_ms);
-    int64_t last = sat_sub(spec->fixed ? spec->fixed_ms : grid_t(g, g->n - 1), spec->offset_ms);
-    first = sat_sub(first, spec->range_ms);
-    if (spec->anchored || spec->smoothed) first = sat_sub(first, ev->opts.lookback_ms);
-    if (spec->smoothed) last = sat_add(last, ev->opts.lookback_ms);
+    int64_t first = sat_sub(ret->fixed ? ret->fixed_ms : grid_t(g, 0), ret->offset_ms);
+    int64_t last = sat_sub(ret->fixed ? ret->fixed_ms : grid_t(g, g->n - 1), ret->offset_ms);
+    first = sat_sub(first, ret->range_ms);
+    if (ret->anchored || ret->smoothed) first = sat_sub(first, ev->opts.lookback_ms);
+    if (ret->smoothed) last = sat_add(last, ev->opts.lookback_ms);
+    *ret_first = first;
+    *ret_last = last;
+}
+
+static bool range_from_matrix(Ev *ev, const Grid *g, const PqlNode *n, Columns *ret, WindowSpec *spec) {
+    int64_t first, last;
     SeriesColumns cols;
-    return fetch(ev, sel, first, last, &cols) && columns_from_store(ev, &cols, ret);
+    ev_window_spec(ev, g, n, spec, &first, &last);
+    return fetch(ev, n->matrix.selector, first, last, &cols) && columns_from_store(ev, &cols, ret);
 }
 
 /* A subquery's histograms may be repeated or skipped samples: their reset hints mean nothing. */

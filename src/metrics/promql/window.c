@@ -29,15 +29,11 @@ static bool anchor(Window *w) {
     return true;
 }
 
-typedef struct WindowCall {
-    const WindowSpec *spec;
-    WindowFn fn;
-    const double *p1, *p2;
-} WindowCall;
-
-static bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Window *w, PqlSeries *out) {
+bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, PqlSeries *out) {
     const WindowSpec *spec = call->spec;
-    Column *c = w->col;
+    Window window = {.ev = ev, .arg = call->matrix, .col = c, .p1_span = call->p1_span}, *w = &window;
+    w->anchored = spec->anchored;
+    w->smoothed = spec->smoothed;
     size_t from = 0, to = 0, h_from = 0, h_to = 0;
     for (size_t i = 0; i < g->n; i++) {
         w->t_ms = grid_t(g, i);
@@ -76,69 +72,48 @@ static bool has_suffix_of_counter(Str name) {
            str_ends_with(name, STR("_count")) || str_ends_with(name, STR("_bucket"));
 }
 
-static void note_possible_gauge(Ev *ev, const Grid *g, PqlFn id, const Window *w, const PqlSeries *s) {
+void window_note_gauge(Ev *ev, const Grid *g, const WindowCall *call, const PqlSeries *s) {
+    PqlFn id = call->function->id;
     if (id != FN_RATE && id != FN_INCREASE) return;
-    Str name = labels_metric(w->col->labels);
+    Str name = labels_metric(s->labels);
     if (name.n == 0 || has_suffix_of_counter(name)) return;
     FOR_PRESENT(i, s, g->n) {
         if (series_h(s, i)) continue;
-        ev_info_metric(ev, w->arg->span,
-            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:", w->col->labels);
+        ev_info_metric(ev, call->matrix->span,
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:", s->labels);
         return;
     }
 }
 
-static bool check_extended(Ev *ev, const PqlFunction *fn, const WindowSpec *spec) {
-    bool rate = fn->id == FN_RATE || fn->id == FN_INCREASE || fn->id == FN_DELTA;
-    if (spec->anchored && !rate && fn->id != FN_CHANGES && fn->id != FN_RESETS)
+bool window_check_extended(Ev *ev, const WindowCall *call) {
+    PqlFn id = call->function->id;
+    bool rate = id == FN_RATE || id == FN_INCREASE || id == FN_DELTA;
+    if (call->spec->anchored && !rate && id != FN_CHANGES && id != FN_RESETS)
         return ev_fail(ev,
-            "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s", fn->name);
-    if (spec->smoothed && !rate)
-        return ev_fail(ev, "smoothed modifier can only be used with: delta, increase, rate - not with %s", fn->name);
+            "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
+            call->function->name);
+    if (call->spec->smoothed && !rate)
+        return ev_fail(
+            ev, "smoothed modifier can only be used with: delta, increase, rate - not with %s", call->function->name);
     return true;
 }
 
-static bool window_args(Ev *ev, const Grid *g, PqlNode *n, WindowCall *call, Window *w, PqlNode **ret_matrix) {
-    const double **params[] = {&call->p1, &call->p2};
+bool window_call_init(Ev *ev, const Grid *g, PqlNode *n, WindowCall *ret) {
+    *ret = (WindowCall){.function = n->call.fn, .fn = window_fn(n->call.fn->id)};
+    const double **params[] = {&ret->p1, &ret->p2};
     size_t k = 0;
-    *ret_matrix = NULL;
+    ASSERT(ret->fn);
     for (size_t i = 0; i < n->call.args.n; i++) {
         PqlNode *arg = n->call.args.v[i];
         if (is_range_vector(arg)) {
-            *ret_matrix = arg;
+            while (arg->kind == PQL_PAREN) arg = arg->paren;
+            ret->matrix = arg;
         } else {
             ASSERT(k < ARRAY_LEN(params));
             if (!ev_scalar_arg(ev, g, arg, params[k++])) return false;
         }
     }
-    w->p1_span = n->call.args.v[0]->span;
-    ASSERT(*ret_matrix);
+    ret->p1_span = n->call.args.v[0]->span;
+    ASSERT(ret->matrix);
     return true;
-}
-
-bool ev_window_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
-    const PqlFunction *fn = n->call.fn;
-    Columns cols;
-    WindowSpec spec;
-    PqlNode *matrix;
-    WindowCall call = {.spec = &spec, .fn = window_fn(fn->id)};
-    Window w = {.ev = ev};
-    ASSERT(call.fn);
-    if (!window_args(ev, g, n, &call, &w, &matrix) || !ev_range_vector(ev, g, matrix, &cols, &spec)) return false;
-    if (!check_extended(ev, fn, &spec)) return false;
-    w.arg = promql_unparen(matrix);
-    w.anchored = spec.anchored;
-    w.smoothed = spec.smoothed;
-    bool keep_name = fn->id == FN_LAST_OVER_TIME || fn->id == FN_FIRST_OVER_TIME;
-    for (size_t k = 0; k < cols.n; k++) {
-        w.col = &cols.v[k];
-        PqlSeries *out = matrix_add(ev, ret, g, w.col->labels);
-        if (!ev_alive(ev) || !out) return false;
-        out->drop_name = w.col->drop_name;
-        if ((!keep_name || w.col->drop_name) && !series_drop_name(ev, out)) return false;
-        if (!window_series(ev, g, &call, &w, out)) return false;
-        note_possible_gauge(ev, g, fn->id, &w, out);
-    }
-    matrix_drop_empty(ret, g);
-    return ev->opts.delayed_name_removal || matrix_merge_same(ev, ret, g, true);
 }

@@ -22,7 +22,7 @@ static bool find_resets(Window *w) {
     if (c->have_resets) return true;
     size_t n = 0;
     for (size_t i = 1; i < c->n; i++) n += c->v[i] < c->v[i - 1];
-    uint32_t *at = ARENA_ARRAY(w->ev->arena, uint32_t, n);
+    uint32_t *at = ARENA_ARRAY(w->ev->scratch, uint32_t, n);
     if (!at) return ev_no_memory(w->ev);
     for (size_t i = 1; i < c->n; i++)
         if (c->v[i] < c->v[i - 1]) at[c->n_resets++] = (uint32_t)i;
