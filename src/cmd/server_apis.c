@@ -108,6 +108,7 @@ void server_close_apis(Server *s) {
     s->jaeger_api = jaeger_api_free(s->jaeger_api);
     s->loki_api = loki_api_free(s->loki_api);
     s->prom_api = prom_api_free(s->prom_api);
+    s->query_helpers = pool_free(s->query_helpers);
     s->collector = collector_free(s->collector);
     s->client = http_client_free(s->client);
     s->auth = auth_free(s->auth);

@@ -42,6 +42,7 @@ typedef struct Server {
     Auth *auth;
     HttpClient *client;
     Collector *collector;
+    Pool *query_helpers;  /* threads that help with large PromQL queries; NULL: one processor */
     PromApi *prom_api;
     LokiApi *loki_api;
     JaegerApi *jaeger_api;

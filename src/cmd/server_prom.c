@@ -250,9 +250,13 @@ static void config_state(void *ctx, bool *ret_ok, int64_t *ret_t_ns) {
 void server_open_prom_api(Server *s) {
     Buf retention = {0};
     duration_put_prom(&retention, s->config->storage.metrics_retention_ms);
+    unsigned cpus = thread_cpu_count();
+    if (cpus > 1) s->query_helpers = pool_create("promql", cpus - 1, 4 * (size_t)cpus);
     s->prom_api = prom_api_create(&(PromApiOptions){
         .store = s->metrics,
-        .engine = {.lookback_ms = s->config->query.lookback_ms, .samples_max = (uint64_t)s->config->query.max_samples},
+        .engine = {.lookback_ms = s->config->query.lookback_ms,
+            .samples_max = (uint64_t)s->config->query.max_samples,
+            .pool = s->query_helpers},
         .query_timeout_ms = s->config->query.timeout_ms,
         .query_arena_bytes = (size_t)s->config->query.memory_bytes,
         .query_concurrency = (unsigned)s->config->query.concurrency,

@@ -1,6 +1,6 @@
 /* aggregate.c - sum, avg, min, max, count, group, stddev, stdvar, quantile: series stream into accumulators, one per
  * group and step. */
-#include "metrics/promql/engine_int.h"
+#include "metrics/promql/groups.h"
 
 #include "base/num.h"
 
@@ -8,7 +8,7 @@
 
 /* --- groups --- */
 
-static Labels group_labels(Ev *ev, const PqlNode *n, Labels l) {
+Labels group_labels(Ev *ev, const PqlNode *n, Labels l) {
     const StrVec *names = &n->aggregate.grouping;
     if (n->aggregate.without) return labels_remove(ev, l, names, true);
     return names->n ? labels_keep(ev, l, names) : (Labels){0};
@@ -18,20 +18,13 @@ bool ev_groups(Ev *ev, const PqlNode *n, const PqlMatrix *in, bool want_labels, 
     *ret = (Groups){.of = ARENA_ARRAY(ev->arena, size_t, in->n), .labels = ARENA_ARRAY(ev->arena, Labels, in->n)};
     if (!ret->of || !ret->labels) return ev_no_memory(ev);
     bool without = n->aggregate.without;
-    Map *map = map_create(MAP_COPY_KEYS);
-    Buf key = {0};
+    GroupMap *map = group_map_create(&n->aggregate.grouping, !without, without);
     for (size_t i = 0; i < in->n; i++) {
-        bool inserted;
-        labels_key(&key, in->v[i].labels, &n->aggregate.grouping, !without, without);
-        uint64_t *slot = map_put(map, buf_str(&key), &inserted);
-        if (inserted) {
-            *slot = ret->n;
-            ret->labels[ret->n++] = want_labels ? group_labels(ev, n, in->v[i].labels) : (Labels){0};
-        }
-        ret->of[i] = *slot;
+        bool is_new;
+        ret->of[i] = group_map_find(map, in->v[i].labels, &is_new);
+        if (is_new) ret->labels[ret->n++] = want_labels ? group_labels(ev, n, in->v[i].labels) : (Labels){0};
     }
-    buf_done(&key);
-    map_free(map);
+    group_map_free(map);
     return ev->rc == OK;
 }
 
@@ -325,12 +318,23 @@ bool ev_count_values(Ev *ev, const Grid *g, PqlNode *n, const PqlMatrix *in, Pql
     return ok && matrix_merge_same(ev, ret, g, false);
 }
 
+static bool count_points(Ev *ev, const Grid *g, const PqlMatrix *m) {
+    uint64_t points = 0;
+    for (size_t j = 0; j < m->n; j++) points += bitmap_count(m->v[j].present, g->n);
+    return ev_count_samples(ev, points);
+}
+
 bool ev_aggregate(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     PqlTok op = n->aggregate.op;
     PqlMatrix in = {0};
     const double *param = NULL;
     if (n->aggregate.param && op != TOK_COUNT_VALUES && !ev_scalar_arg(ev, g, n->aggregate.param, &param)) return false;
     uint64_t held = ev->samples;
+    bool done = false;
+    if (!ev_aggregate_stream(ev, g, n, ret, &done)) return false;
+    ev->samples = held;
+    if (done) return count_points(ev, g, ret);
+    *ret = (PqlMatrix){0};
     if (!ev_eval(ev, g, n->aggregate.expr, &in)) return false;
     if (op == TOK_COUNT_VALUES) return ev_count_values(ev, g, n, &in, ret);
     if (aggregate_is_k(op)) return ev_aggregate_k(ev, g, n, &in, param, ret);
@@ -347,7 +351,5 @@ bool ev_aggregate(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     }
     ev->samples = held;
     matrix_drop_empty(ret, g);
-    uint64_t points = 0;
-    for (size_t j = 0; j < ret->n; j++) points += bitmap_count(ret->v[j].present, g->n);
-    return ev_count_samples(ev, points);
+    return count_points(ev, g, ret);
 }

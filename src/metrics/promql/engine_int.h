@@ -161,6 +161,9 @@ typedef struct Groups {
     Labels *labels;
     size_t n;
 } Groups;
+Labels group_labels(Ev *ev, const PqlNode *n, Labels l); /* of the group that a series belongs to */
+/* Adds series by series, without holding them all. *ret_done false: this needs all of them (ret is of no use). */
+bool ev_aggregate_stream(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret, bool *ret_done);
 bool ev_groups(Ev *ev, const PqlNode *n, const PqlMatrix *in, bool want_labels, Groups *ret);
 double go_max(double a, double b); /* as Go's math.Max and Min */
 double go_min(double a, double b);

@@ -1,5 +1,6 @@
 /* matching.c - vector matching: series meet by signature, once for all steps; the steps are bits. */
 #include "metrics/promql/binary_int.h"
+#include "metrics/promql/groups.h"
 
 #include <stdlib.h>
 
@@ -14,18 +15,11 @@ typedef struct Match {
     PqlMatrix *ret;
 } Match;
 
-static bool signatures(Ev *ev, const PqlNode *n, const PqlMatrix *m, Map *map, size_t **ret) {
-    Buf key = {0};
+static bool signatures(Ev *ev, const PqlMatrix *m, GroupMap *map, size_t **ret) {
     *ret = ARENA_ARRAY(ev->arena, size_t, m->n);
     if (!*ret) return ev_no_memory(ev);
-    for (size_t i = 0; i < m->n; i++) {
-        bool inserted;
-        labels_key(&key, m->v[i].labels, &n->binary.labels, n->binary.on, !n->binary.on);
-        uint64_t *slot = map_put(map, buf_str(&key), &inserted);
-        if (inserted) *slot = map_count(map) - 1;
-        (*ret)[i] = *slot;
-    }
-    buf_done(&key);
+    bool is_new;
+    for (size_t i = 0; i < m->n; i++) (*ret)[i] = group_map_find(map, m->v[i].labels, &is_new);
     return true;
 }
 
@@ -49,11 +43,11 @@ static uint64_t *sig_presence(Ev *ev, const Grid *g, const PqlMatrix *m, const s
 }
 
 static bool set_operator(Ev *ev, const Grid *g, const PqlNode *n, PqlMatrix *lhs, PqlMatrix *rhs, PqlMatrix *ret) {
-    Map *map = map_create(MAP_COPY_KEYS);
+    GroupMap *map = group_map_create(&n->binary.labels, n->binary.on, !n->binary.on);
     size_t *ls, *rs, n_sigs, words = bitmap_words(g->n);
-    bool ok = signatures(ev, n, lhs, map, &ls) && signatures(ev, n, rhs, map, &rs);
-    n_sigs = map_count(map);
-    map_free(map);
+    bool ok = signatures(ev, lhs, map, &ls) && signatures(ev, rhs, map, &rs);
+    n_sigs = group_map_count(map);
+    group_map_free(map);
     if (!ok) return false;
     bool is_or = n->binary.op == TOK_LOR;
     const uint64_t *seen = is_or ? sig_presence(ev, g, lhs, ls, n_sigs) : sig_presence(ev, g, rhs, rs, n_sigs);
@@ -270,9 +264,9 @@ bool ev_binary_vectors(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *lhs, PqlMat
         m.one = lhs;
         m.swapped = true;
     }
-    Map *map = map_create(MAP_COPY_KEYS);
-    bool ok = signatures(ev, n, m.many, map, &m.many_sig) && signatures(ev, n, m.one, map, &m.one_sig);
-    m.n_sigs = map_count(map);
-    map_free(map);
+    GroupMap *map = group_map_create(&n->binary.labels, n->binary.on, !n->binary.on);
+    bool ok = signatures(ev, m.many, map, &m.many_sig) && signatures(ev, m.one, map, &m.one_sig);
+    m.n_sigs = group_map_count(map);
+    group_map_free(map);
     return ok && match_all(&m);
 }

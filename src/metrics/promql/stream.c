@@ -379,7 +379,7 @@ bool ev_stream(Ev *ev, const Grid *g, PqlNode *n, const StreamSink *sink, bool *
     Stream s = {.ev = ev, .g = g, .sink = sink};
     if (!find_bottom(&s, n) || !open_source(&s)) return false;
     *ret_clashes = may_clash(&s);
-    return stream_run(&s);
+    return *ret_clashes || stream_run(&s);
 }
 
 /* --- all rows --- */
