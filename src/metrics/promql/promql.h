@@ -19,6 +19,7 @@ typedef struct PromqlOptions {
     uint64_t samples_max;      /* 0: 50 million */
     bool delayed_name_removal; /* keep __name__ until the end of the query (feature flag of Prometheus) */
     struct Pool *pool;         /* threads that may help with large queries; borrowed. NULL: none */
+    unsigned part_series;      /* series that are worth a part of their own, see stream.h; 0: 64 */
 } PromqlOptions;
 
 typedef struct PromqlQuery {

@@ -2,12 +2,13 @@
  *
  *   promqltest [--delayed] [--verbose] FILE...          every eval must pass
  *   promqltest --ratchet LIST DIR                        LIST: lines "file.test minimum-of-passed-evals"
- * Exit code 77 when DIR is missing. */
+ * --threads splits the work between threads, however little it is. Exit code 77 when DIR is missing. */
 #include "metrics/promql/promqltest_int.h"
 
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "codec/regex.h"
+#include "sys/thread.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -535,22 +536,31 @@ static int run_ratchet(Runner *r, const char *list, const char *dir) {
     return bad != 0;
 }
 
-int main(int argc, char **argv) {
-    Runner r = {.opts = {.samples_max = 10000}};
+static int run_args(Runner *r, int argc, char **argv) {
     int bad = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--delayed") == 0) {
-            r.opts.delayed_name_removal = true;
+            r->opts.delayed_name_removal = true;
         } else if (strcmp(argv[i], "--verbose") == 0) {
-            r.verbose = true;
+            r->verbose = true;
+        } else if (strcmp(argv[i], "--threads") == 0) {
+            if (!r->opts.pool) r->opts.pool = pool_create("promql", 3, 64);
+            r->opts.part_series = 1;
         } else if (strcmp(argv[i], "--ratchet") == 0 && i + 2 < argc) {
-            return run_ratchet(&r, argv[i + 1], argv[i + 2]);
+            return run_ratchet(r, argv[i + 1], argv[i + 2]);
         } else {
-            bool there = run_file(&r, argv[i]);
+            bool there = run_file(r, argv[i]);
             if (!there) perror(argv[i]);
-            printf("%-26s %4u of %4u evals pass\n", argv[i], r.passed, r.total);
-            bad += !there || r.passed < r.total;
+            printf("%-26s %4u of %4u evals pass\n", argv[i], r->passed, r->total);
+            bad += !there || r->passed < r->total;
         }
     }
     return bad != 0;
+}
+
+int main(int argc, char **argv) {
+    Runner r = {.opts = {.samples_max = 10000}};
+    int code = run_args(&r, argc, argv);
+    pool_free(r.opts.pool);
+    return code;
 }

@@ -7,7 +7,7 @@
 #include "sys/clock.h"
 
 #define ROW_OPS_MAX 16
-#define PART_SERIES_MIN 64 /* fewer are not worth a thread */
+#define PART_SERIES 64
 
 typedef enum SourceKind {
     SOURCE_SELECTOR, /* an instant vector selector */
@@ -344,7 +344,10 @@ static bool run_parts(Stream *s) {
     return ev_count_samples(ev, added) && ev->rc == OK;
 }
 
-static size_t parts_of(size_t n_series) { return MAX(1, MIN(n_series / PART_SERIES_MIN, STREAM_PARTS_MAX)); }
+static size_t parts_of(const Ev *ev, size_t n_series) {
+    size_t worth = ev->opts.part_series ? ev->opts.part_series : PART_SERIES;
+    return MAX(1, MIN(n_series / worth, STREAM_PARTS_MAX));
+}
 
 /* --- label sets that may become equal --- */
 
@@ -371,7 +374,7 @@ static bool may_clash(const Stream *s) {
 }
 
 static bool stream_run(Stream *s) {
-    s->n_parts = parts_of(s->n_series);
+    s->n_parts = parts_of(s->ev, s->n_series);
     return s->sink->begin(s->sink->ctx, s->ev, s->n_series, s->n_parts) && (s->n_series == 0 || run_parts(s));
 }
 
