@@ -1,5 +1,6 @@
 /* check_rules.c - `meerkat check rules`: promtool's words and exit codes, with places and our own warnings. */
 #include "alert/rule_file.h"
+#include "alert/rule_packs.h"
 #include "cmd/command.h"
 #include "cmd/rule_query.h"
 #include "sys/fs.h"
@@ -47,12 +48,24 @@ static void check_text(CheckRules *c, const char *name, Str text) {
     arena_free(arena);
 }
 
+static int list_packs(void) {
+    size_t n;
+    const RuleText *v = rule_packs(&n);
+    for (size_t i = 0; i < n; i++) printf("%s\n", v[i].name.p + 5);
+    return 0;
+}
+
+/* "pack:NAME" is a pack that comes with the program. */
 static void check_file(CheckRules *c, const char *name) {
     Buf text = {0};
     Err err = {0};
     printf("Checking %s\n", name);
     fflush(stdout);
-    if (fs_read_file(fs_real(), name, RULE_FILE_MAX, &text, &err) == OK) {
+    RuleText pack;
+    Str near;
+    if (strncmp(name, "pack:", 5) == 0 && rule_pack_find(str_cstr(name + 5), &pack, &near)) {
+        check_text(c, name, pack.text);
+    } else if (fs_read_file(fs_real(), name, RULE_FILE_MAX, &text, &err) == OK) {
         check_text(c, name, buf_str(&text));
     } else {
         fprintf(stderr, "  FAILED:\n%s\n", err.msg);
@@ -79,6 +92,8 @@ int cmd_check_rules(int argc, char **argv) {
         if (command_option(argc, argv, &i, "--lint", &value)) {
             int code = set_lint(&c, value);
             if (code) return code;
+        } else if (strcmp(argv[i], "--packs") == 0) {
+            return list_packs();
         } else if (strcmp(argv[i], "--lint-fatal") == 0) {
             c.fatal = true;
         } else if (command_option(argc, argv, &i, "--datasource", &value)) {

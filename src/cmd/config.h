@@ -53,7 +53,12 @@ typedef struct Config {
     } files;
     struct {
         bool enable_lifecycle, enable_admin_api;
+        Str external_url;
     } web;
+    struct {
+        ConfigList files, packs;
+        int64_t interval_ms;
+    } rules;
     struct {
         int64_t interval_ms;
     } self;

@@ -83,6 +83,12 @@ const ConfigKey config_keys[] = {
     {"web.enable_lifecycle", CONFIG_BOOL, AT(web.enable_lifecycle), "false", .needs_restart = true, .doc = "Prometheus' /-/reload and /-/quit work."},
     {"web.enable_admin_api", CONFIG_BOOL, AT(web.enable_admin_api), "false", .needs_restart = true, .doc = "Prometheus' /api/v1/admin/tsdb/ works: deletion, snapshots."},
 
+    {"web.external_url", CONFIG_STR, AT(web.external_url), "", .flag = "web.external-url", .needs_restart = true, .doc = "Address under which people reach Prometheus' pages: links in alerts begin with it. Empty: this machine's port."},
+
+    {"rules.files", CONFIG_LIST, AT(rules.files), "", .flag = "rules.file", .doc = "Rule files besides those of prometheus.yml; names with *, ? and [...] are fine."},
+    {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
+    {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
+
     {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
 };
 /* clang-format on */

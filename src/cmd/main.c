@@ -43,7 +43,8 @@ static const Command commands[] = {
         "Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
         "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
         "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
-        "Examples:\n  meerkat check rules rules/*.yml\n",
+        "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"
+        "Examples:\n  meerkat check rules rules/*.yml\n  meerkat check rules pack:llm\n",
         cmd_check_rules},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo},

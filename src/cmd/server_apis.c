@@ -91,7 +91,6 @@ static void open_dash(Server *s) {
 }
 
 ErrCode server_open_apis(Server *s, Err *reterr) {
-    (void)reterr;
     s->client = http_client_create("Meerkat");
     open_collector(s);
     server_open_prom_api(s);
@@ -99,10 +98,11 @@ ErrCode server_open_apis(Server *s, Err *reterr) {
     s->jaeger_api = jaeger_api_create(&(JaegerApiOptions){.store = s->traces, .decode_otlp_json = decode_otlp_json});
     s->sampling = jaeger_sampling_create(NULL);
     open_dash(s);
-    return OK;
+    return server_open_rules(s, reterr);
 }
 
 void server_close_apis(Server *s) {
+    server_close_rules(s);
     s->dash = dash_free(s->dash);
     s->sampling = jaeger_sampling_free(s->sampling);
     s->jaeger_api = jaeger_api_free(s->jaeger_api);

@@ -2,6 +2,7 @@
 #ifndef MEERKAT_CMD_SERVER_INT_H
 #define MEERKAT_CMD_SERVER_INT_H
 
+#include "alert/rules.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "cmd/ports.h"
@@ -50,6 +51,8 @@ typedef struct Server {
     MetaDb *meta;
     Dash *dash;
     ScrapeManager *scraper;
+    RuleManager *rules;
+    PromConfig *rules_config; /* what the rules borrow from */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */
     Router *routers[16]; /* by index in service_ports */
@@ -82,6 +85,10 @@ void server_close_ports(Server *s);
 ErrCode server_reload(Server *s, Err *reterr);
 /* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr);
+ErrCode server_open_rules(Server *s, Err *reterr);
+void server_close_rules(Server *s);
+/* Rule files and packs into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */
+ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr);
 
 /* Gathers every own metric (ctx is the Server). */
 void server_gather(void *ctx, MetricsBatch *b, int64_t t_ms);

@@ -61,6 +61,8 @@ static void prometheus_port(Server *s) {
     Router *r = own_port(s, "prometheus");
     s->prom_core = router_create(); /* shared with the UI's port */
     prom_api_routes(s->prom_api, s->prom_core);
+    rule_manager_routes(s->rules, s->prom_core, RULE_ROUTES_PROMETHEUS);
+    rule_manager_list_routes(s->rules, s->prom_core);
     router_set_fallback(r, s->prom_core);
     collector_prometheus_routes(s->collector, r);
     add_metrics(s, r);
@@ -70,6 +72,8 @@ static void prometheus_port(Server *s) {
 static void loki_port(Server *s) {
     Router *r = own_port(s, "loki");
     loki_api_routes(s->loki_api, r);
+    rule_manager_routes(s->rules, r, RULE_ROUTES_LOKI);
+    rule_manager_list_routes(s->rules, r);
     collector_loki_routes(s->collector, r);
     add_metrics(s, r);
 }
@@ -115,6 +119,7 @@ static void ui_port(Server *s) {
     router_set_fallback(s->all, s->prom_core);
     collector_prometheus_routes(s->collector, s->all);
     loki_api_routes_shared(s->loki_api, s->all);
+    rule_manager_routes(s->rules, s->all, RULE_ROUTES_LOKI);
     collector_loki_routes(s->collector, s->all);
     jaeger_api_routes(s->jaeger_api, s->all);
     collector_otlp_routes(s->collector, s->all);

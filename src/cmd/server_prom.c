@@ -241,6 +241,16 @@ static void put_flags(void *ctx, JsonWriter *w) {
     buf_done(&text);
 }
 
+static ErrCode put_rules(void *ctx, HttpRequest *req, JsonWriter *w, Err *reterr) {
+    Server *s = ctx;
+    return rule_manager_put_rules(s->rules, req, w, reterr);
+}
+
+static void put_alerts(void *ctx, JsonWriter *w) {
+    Server *s = ctx;
+    rule_manager_put_alerts(s->rules, w);
+}
+
 static void config_state(void *ctx, bool *ret_ok, int64_t *ret_t_ns) {
     Server *s = ctx;
     *ret_ok = atomic_load(&s->config_ok);
@@ -269,6 +279,8 @@ void server_open_prom_api(Server *s) {
         .ready = is_ready,
         .put_targets = put_targets,
         .put_scrape_pools = put_scrape_pools,
+        .put_rules = put_rules,
+        .put_alerts = put_alerts,
         .put_config = put_config,
         .put_flags = put_flags,
         .config_state = config_state,

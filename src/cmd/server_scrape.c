@@ -42,12 +42,14 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
     ErrCode r = fs_read_file(fs_real(), path, PROM_CONFIG_MAX, &text, reterr);
     if (r == OK) {
         PromConfig *config = parse_file(path, buf_str(&text), reterr);
-        if (config) {
+        if (!config) {
+            r = ERR_INVALID;
+        } else if ((r = server_load_rules(s, config, reterr)) == OK) {
             prom_api_set_config(s->prom_api, config->external_labels, config->evaluation_interval_ms);
             scrape_manager_apply(s->scraper, config);
             keep_text(s, &text);
         } else {
-            r = ERR_INVALID;
+            prom_config_free(config);
         }
     }
     buf_done(&text);
@@ -61,8 +63,9 @@ ErrCode server_load_scrape(Server *s, bool first, Err *reterr) {
         if (r != OK) return r;
     }
     if (s->config->files.prometheus.n == 0) {
-        if (!first) scrape_manager_apply(s->scraper, NULL);
-        return OK;
+        ErrCode r = server_load_rules(s, NULL, reterr);
+        if (r == OK && !first) scrape_manager_apply(s->scraper, NULL);
+        return r;
     }
     char *path = str_dup_cstr(s->config->files.prometheus);
     ErrCode r = load_file(s, path, reterr);

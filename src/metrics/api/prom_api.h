@@ -30,7 +30,8 @@ typedef struct PromApiOptions {
     /* Writes the value {"activeTargets":[..],"droppedTargets":[..],"droppedTargetCounts":{..}}. */
     void (*put_targets)(void *ctx, Str state, Str scrape_pool, JsonWriter *w);
     void (*put_scrape_pools)(void *ctx, JsonWriter *w);            /* an array of names */
-    void (*put_rules)(void *ctx, HttpRequest *req, JsonWriter *w); /* {"groups":[..]} */
+    /* {"groups":[..]}; ERR_INVALID: a parameter is wrong, and nothing was written */
+    ErrCode (*put_rules)(void *ctx, HttpRequest *req, JsonWriter *w, Err *reterr);
     void (*put_alerts)(void *ctx, JsonWriter *w);                  /* {"alerts":[..]} */
     void (*put_alertmanagers)(void *ctx, JsonWriter *w); /* {"activeAlertmanagers":[..],"droppedAlertmanagers":[..]} */
     void (*put_config)(void *ctx, Buf *yaml);

@@ -144,8 +144,9 @@ bool api_scrape_pools(ApiCall *c) {
 bool api_rules(ApiCall *c) {
     const PromApiOptions *o = &c->api->opts;
     if (o->put_rules) {
-        o->put_rules(o->ctx, c->req, &c->w);
-        return true;
+        Err err = {0};
+        if (o->put_rules(o->ctx, c->req, &c->w, &err) == OK) return true;
+        return api_fail(c, API_BAD_DATA, "%s", err.msg);
     }
     json_begin_object(&c->w);
     put_empty_list(&c->w, "groups");

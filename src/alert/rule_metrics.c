@@ -1,0 +1,54 @@
+/* rule_metrics.c - prometheus_rule_* metrics, under the names and labels that dashboards of Prometheus use. */
+#include "alert/rule_int.h"
+
+typedef struct Gather {
+    MetricsBatch *b;
+    int64_t t_ms;
+    Str group; /* "file;name" */
+} Gather;
+
+static void put(const Gather *g, MetricType type, Str name, double value) {
+    Label *v = ARENA_ARRAY(g->b->arena, Label, 2);
+    if (!v) return;
+    size_t n = 0;
+    v[n++] = (Label){LABEL_NAME_METRIC, name};
+    if (g->group.n) v[n++] = (Label){STR("rule_group"), g->group};
+    if (metrics_batch_add(g->b, (Labels){v, n}, g->t_ms, value))
+        (void)avec_push(g->b->arena, &g->b->metadata, (MetricMetadata){.metric = name, .type = type});
+}
+
+static void gather_group(Gather *g, RuleGroup *r) {
+    mutex_lock(&r->mutex);
+    uint64_t iterations = r->iterations, missed = r->missed, evaluations = r->evaluations, failures = r->failures;
+    int64_t evaluated = r->evaluated_ns, took = r->took_ns, samples = (int64_t)r->samples;
+    mutex_unlock(&r->mutex);
+    put(g, METRIC_COUNTER, STR("prometheus_rule_evaluations_total"), (double)evaluations);
+    put(g, METRIC_COUNTER, STR("prometheus_rule_evaluation_failures_total"), (double)failures);
+    put(g, METRIC_COUNTER, STR("prometheus_rule_group_iterations_total"), (double)(iterations + missed));
+    put(g, METRIC_COUNTER, STR("prometheus_rule_group_iterations_missed_total"), (double)missed);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_interval_seconds"), (double)r->interval_ns / 1e9);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_duration_seconds"), (double)took / 1e9);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_timestamp_seconds"), (double)evaluated / 1e9);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_samples"), (double)samples);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_rules"), (double)r->n_rules);
+}
+
+void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms) {
+    RuleGroup **groups;
+    Gather g = {.b = batch, .t_ms = t_ms};
+    double seconds = 0;
+    uint64_t iterations = 0;
+    size_t n = rule_manager_snapshot(m, &groups);
+    for (size_t i = 0; i < n; i++) {
+        g.group =
+            arena_printf(batch->arena, "%" STR_FMT ";%" STR_FMT, STR_ARG(groups[i]->file), STR_ARG(groups[i]->name));
+        if (!g.group.p) break;
+        gather_group(&g, groups[i]);
+        seconds += (double)groups[i]->total_ns / 1e9;
+        iterations += groups[i]->iterations;
+    }
+    g.group = STR_NULL;
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_sum"), seconds);
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_count"), (double)iterations);
+    rule_manager_release(groups, n);
+}

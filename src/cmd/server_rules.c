@@ -1,0 +1,102 @@
+/* server_rules.c - rules between their files, the stores and those who are told of alerts. */
+#include "alert/rule_packs.h"
+#include "alert/rules.h"
+#include "cmd/rule_query.h"
+#include "cmd/server_int.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, const _Atomic bool *cancel, Arena *arena,
+    PromqlResult *ret, Err *reterr) {
+    Server *s = ctx;
+    int64_t deadline = clock_mono_ns() + s->config->query.timeout_ms * 1000000;
+    return rule_query_run(s->logs, deadline, datasource, expr, t_ms, cancel, arena, ret, reterr);
+}
+
+static void send_alerts(void *ctx, const Alert *alerts, size_t n) {
+    Server *s = ctx;
+    (void)s;
+    (void)alerts;
+    (void)n;
+}
+
+ErrCode server_open_rules(Server *s, Err *reterr) {
+    char dir[1024], url[256];
+    snprintf(
+        dir, sizeof dir, "%.*s/rules", (int)MIN(s->config->storage.data_dir.n, 1000), s->config->storage.data_dir.p);
+    Str external = s->config->web.external_url;
+    if (external.n == 0) {
+        snprintf(url, sizeof url, "http://127.0.0.1:%lld",
+            (long long)(s->config->server.prometheus + s->config->server.port_offset));
+        external = str_cstr(url);
+    }
+    while (external.n && external.p[external.n - 1] == '/') external.n--;
+    return rule_manager_create(&(RuleManagerOptions){.dir = dir,
+                                   .metrics = s->metrics,
+                                   .engine = {.lookback_ms = s->config->query.lookback_ms,
+                                       .samples_max = (uint64_t)s->config->query.max_samples},
+                                   .query_timeout_ms = s->config->query.timeout_ms,
+                                   .query_memory_bytes = (size_t)s->config->query.memory_bytes,
+                                   .external_url = external,
+                                   .query = run_query,
+                                   .check = rule_query_check,
+                                   .send = send_alerts,
+                                   .ctx = s},
+        &s->rules, reterr);
+}
+
+void server_close_rules(Server *s) {
+    s->rules = rule_manager_free(s->rules);
+    s->rules_config = prom_config_free(s->rules_config);
+}
+
+/* Rule packs by name; false: there is no such pack. */
+static bool find_packs(const Config *c, RuleText *out, Err *reterr) {
+    for (size_t i = 0; i < c->rules.packs.n; i++) {
+        Str name = c->rules.packs.v[i], near;
+        if (rule_pack_find(name, &out[i], &near)) continue;
+        err_set(reterr, ERR_INVALID, "there is no rule pack \"%" STR_FMT "\"", STR_ARG(name));
+        if (near.n)
+            err_hint(reterr, "did you mean \"%" STR_FMT "\"?", STR_ARG(near));
+        else
+            err_hint(reterr, "`meerkat check rules --packs` lists them");
+        return false;
+    }
+    return true;
+}
+
+static void print(const Buf *out) { fwrite(out->p ? out->p : "", 1, out->n, stderr); }
+
+ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr) {
+    const Config *c = s->config;
+    RuleText packs[CONFIG_LIST_MAX];
+    Buf out = {0};
+    if (!find_packs(c, packs, reterr)) return ERR_INVALID;
+    size_t n_prom = config ? config->n_rule_files : 0;
+    Str *files = mem_alloc_array(n_prom + c->rules.files.n + 1, sizeof *files);
+    for (size_t i = 0; i < n_prom; i++) files[i] = config->rule_files[i];
+    for (size_t i = 0; i < c->rules.files.n; i++) files[n_prom + i] = c->rules.files.v[i];
+    RuleManagerConfig rules = {.files = files,
+        .n_files = n_prom + c->rules.files.n,
+        .texts = packs,
+        .n_texts = c->rules.packs.n,
+        .evaluation_interval_ms = config ? config->evaluation_interval_ms : c->rules.interval_ms};
+    if (config) {
+        rules.query_offset_ms = config->rule_query_offset_ms;
+        rules.external_labels = config->external_labels;
+        rules.alert_relabel = config->alert_relabel;
+    }
+    ErrCode r = rule_manager_load(s->rules, &rules, &out);
+    print(&out);
+    if (r != OK) err_set(reterr, r, "the rule files are not usable; %s", "see the messages above");
+    if (r == OK) {
+        PromConfig *old = s->rules_config;
+        s->rules_config = config ? prom_config_ref(config) : NULL;
+        prom_config_free(old);
+    }
+    mem_free(files);
+    buf_done(&out);
+    return r;
+}
