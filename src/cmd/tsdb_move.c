@@ -64,30 +64,20 @@ static void put_metadata(Buf *out, const MetricMetadata *m) {
     proto_end(out, mark);
 }
 
-/* A WriteRequest. Its series have the form of those in a remote read result, which is one field around them. */
+/* A WriteRequest: its series have the form of those in an answer to remote read. */
 static void encode_request(const MetricsBatch *b, Buf *out) {
-    Buf result = {0};
-    SeriesColumns cols = {.v = mem_alloc_array(MAX(b->series.n, 1), sizeof(SeriesColumn))};
     vec_foreach(const BatchSeries, s, &b->series) {
-        if (s->n_samples + s->n_histograms == 0) continue;
-        cols.v[cols.n++] = (SeriesColumn){.labels = s->labels,
+        SeriesColumn c = {.labels = s->labels,
             .n = s->n_samples,
             .t_ms = b->t_ms.v + s->first_sample,
             .value = b->value.v + s->first_sample,
             .n_histograms = s->n_histograms,
             .histogram_t_ms = b->histogram_t_ms.v + s->first_histogram,
             .histograms = b->histograms.v + s->first_histogram};
-    }
-    remote_read_put(&result, &cols, (Labels){0});
-    ProtoReader r = proto_reader(buf_str(&result));
-    ProtoField f;
-    if (proto_next(&r, &f)) buf_put_str(out, f.bytes);
-    vec_foreach(const BatchSeries, s, &b->series) {
+        if (c.n + c.n_histograms) remote_read_put_series(out, &c, (Labels){0});
         if (s->n_exemplars) put_exemplars(out, b, s);
     }
     vec_foreach(const MetricMetadata, m, &b->metadata) put_metadata(out, m);
-    mem_free(cols.v);
-    buf_done(&result);
 }
 
 /* 400 means that some samples were refused and the others taken: the server says why, and the import goes on. */
