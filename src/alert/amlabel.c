@@ -1,6 +1,8 @@
 /* amlabel.c - texts of label sets and matchers. */
 #include "alert/amlabel.h"
 
+#include "alert/ammatch_int.h"
+
 #include "lang/lexer.h"
 
 const char *amlabel_op(MatchType type) {
@@ -20,15 +22,10 @@ void amlabel_put_set(Buf *out, Labels l) {
     buf_put_char(out, '}');
 }
 
-static bool is_space(uint32_t r) {
-    return (r >= 9 && r <= 13) || r == ' ' || r == 0x85 || r == 0xA0 || r == 0x1680 || (r >= 0x2000 && r <= 0x200A)
-        || r == 0x2028 || r == 0x2029 || r == 0x202F || r == 0x205F || r == 0x3000;
-}
-
 static bool has_reserved(Str s) {
     for (size_t i = 0, step; i < s.n; i += step) {
         uint32_t r = lang_rune_at(s, i, &step);
-        if (is_space(r) || (r < 128 && r && strchr("{}!=~,\\\"'`", (int)r))) return true;
+        if (ammatch_is_reserved(r)) return true;
     }
     return false;
 }
@@ -71,4 +68,15 @@ int amlabel_cmp_matcher(const Matcher *a, const Matcher *b) {
     int c = str_cmp(a->name, b->name);
     if (!c) c = str_cmp(a->value, b->value);
     return c ? c : (int)a->type - (int)b->type;
+}
+
+int amlabel_cmp_set(Labels a, Labels b) {
+    if (a.n != b.n) return a.n < b.n ? -1 : 1;
+    for (size_t i = 0; i < a.n; i++) {
+        int c = str_cmp(a.v[i].name, b.v[i].name);
+        if (c) return -c; /* the set that lacks the smaller name comes first */
+        c = str_cmp(a.v[i].value, b.v[i].value);
+        if (c) return c;
+    }
+    return 0;
 }

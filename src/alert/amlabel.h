@@ -13,6 +13,8 @@ void amlabel_put_set(Buf *out, Labels l);
 void amlabel_put_matcher(Buf *out, const Matcher *m);
 /* {a="b",c!="d"} in the given order. */
 void amlabel_put_matchers(Buf *out, Matchers ms);
+/* common/model's order of label sets: fewer labels first, then name by name. */
+int amlabel_cmp_set(Labels a, Labels b);
 const char *amlabel_op(MatchType type); /* "=", "!=", "=~", "!~" */
 /* By name, value, type: the order of route keys. */
 int amlabel_cmp_matcher(const Matcher *a, const Matcher *b);

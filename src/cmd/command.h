@@ -19,11 +19,6 @@ int cmd_check_config(int argc, char **argv);
 int cmd_check_rules(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
-int cmd_tsdb_list(int argc, char **argv);
-int cmd_tsdb_analyze(int argc, char **argv);
-int cmd_tsdb_dump(int argc, char **argv);
-int cmd_tsdb_import(int argc, char **argv);
-int cmd_tsdb_export(int argc, char **argv);
 int cmd_debug_dump_wal(int argc, char **argv);
 int cmd_debug_dump_part(int argc, char **argv);
 
