@@ -59,6 +59,14 @@ format:
 
 install: build
 	install -Dm755 $(BIN) $(DESTDIR)$(PREFIX)/bin/meerkat
+	$(BIN) man > build/meerkat.1
+	install -Dm644 build/meerkat.1 $(DESTDIR)$(PREFIX)/share/man/man1/meerkat.1
+	$(BIN) completion bash > build/completion.bash
+	install -Dm644 build/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/meerkat
+	$(BIN) completion zsh > build/completion.zsh
+	install -Dm644 build/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_meerkat
+	$(BIN) completion fish > build/completion.fish
+	install -Dm644 build/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/meerkat.fish
 
 clean:
 	rm -rf build build-asan build-tsan build-clang build-fuzz

@@ -4,7 +4,6 @@
 #include "cmd/config.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static int check_file(const char *file) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
@@ -12,7 +11,7 @@ static int check_file(const char *file) {
     diag_init(&diags, str_cstr(file), STR_NULL);
     bool ok = config_load(file, NULL, 0, arena, &diags) != NULL;
     Buf out = {0};
-    diag_render(&diags, &out, isatty(STDERR_FILENO) != 0);
+    diag_render(&diags, &out, command_colour());
     fwrite(out.p, 1, out.n, stderr);
     if (ok) printf("%s: fine\n", file);
     buf_done(&out);
@@ -31,7 +30,7 @@ int cmd_check_config(int argc, char **argv) {
             buf_done(&out);
             return 0;
         }
-        if (argv[i][0] == '-') return command_usage("check config takes files, not \"%s\"", argv[i]);
+        if (argv[i][0] == '-') return command_unknown_option("check config", argv[i]);
     }
     for (int i = 0; i < argc; i++) {
         int code = check_is_prometheus(argv[i]) ? check_prometheus(argv[i]) : check_file(argv[i]);

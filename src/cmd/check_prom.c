@@ -1,17 +1,17 @@
 /* check_prom.c - `meerkat check config prometheus.yml`: as promtool check config does, every problem at once. */
+#include "cmd/command.h"
 #include "cmd/check_int.h"
 #include "metrics/config/prom_config.h"
 #include "sys/fs.h"
 #include "sys/fs_glob.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define FILE_BYTES_MAX (16u << 20)
 
 static void print_diags(const DiagList *diags) {
     Buf out = {0};
-    diag_render(diags, &out, isatty(STDERR_FILENO) != 0);
+    diag_render(diags, &out, command_colour());
     fwrite(out.p ? out.p : "", 1, out.n, stderr);
     buf_done(&out);
 }

@@ -6,7 +6,6 @@
 #include "sys/fs.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define RULE_FILE_MAX (64u << 20)
 
@@ -40,7 +39,7 @@ static void check_text(CheckRules *c, const char *name, Str text) {
     if (code == OK && c->traps) rule_file_lint(&file, &diags);
     c->failed |= code != OK;
     c->lint |= n > 0 || diags.items.n > before;
-    diag_render(&diags, &out, isatty(STDERR_FILENO) != 0);
+    diag_render(&diags, &out, command_colour());
     put_err(&out);
     buf_done(&out);
     buf_done(&twice);
@@ -100,7 +99,7 @@ int cmd_check_rules(int argc, char **argv) {
             if (!value) return command_usage("--datasource wants a name");
             c.datasource = strcmp(value, "prometheus") == 0 ? STR("") : str_cstr(value);
         } else if (argv[i][0] == '-' && argv[i][1] != 0) {
-            return command_usage("check rules does not know \"%s\"", argv[i]);
+            return command_unknown_option("check rules", argv[i]);
         } else {
             argv[n++] = argv[i];
         }

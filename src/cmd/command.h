@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdio.h>
+
 typedef struct Command {
     const char *name;                  /* "serve"; of two words: "debug dump-wal" */
     const char *synopsis;              /* what follows the name */
@@ -13,19 +15,41 @@ typedef struct Command {
     int (*run)(int argc, char **argv); /* arguments after the name */
 } Command;
 
+extern const Command command_table[]; /* main.c */
+extern const size_t command_table_n;
+
 int cmd_serve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_check_rules(int argc, char **argv);
-int cmd_query(int argc, char **argv);
+int cmd_check_metrics(int argc, char **argv);
+int cmd_query_instant(int argc, char **argv);
+int cmd_query_range(int argc, char **argv);
+int cmd_query_series(int argc, char **argv);
+int cmd_query_labels(int argc, char **argv);
+int cmd_query_metadata(int argc, char **argv);
+int cmd_query_exemplars(int argc, char **argv);
+int cmd_query_logs(int argc, char **argv);
+int cmd_query_traces(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_man(int argc, char **argv);
 int cmd_debug_dump_wal(int argc, char **argv);
 int cmd_debug_dump_part(int argc, char **argv);
 
+/* Finds the command and runs it; --help, groups of commands, suggestions. The exit code. */
+int command_dispatch(int argc, char **argv);
+void command_put_overview(FILE *out);
+/* Options that the command's own help names ("--step", "-o"), each once; slices of the table. */
+size_t command_options(const Command *c, Str *out, size_t max);
+/* Whether standard error may be coloured: a terminal, and NO_COLOR is not set (no-color.org). */
+bool command_colour(void);
 /* "meerkat: message", with the hint on a line of its own; gives the exit code. */
 int command_fail(const Err *err);
 /* For wrong usage: message and where to read more; gives 2. */
 int command_usage(const char *fmt, ...) ATTR_PRINTF(1, 2);
+/* For an option that the command (by its name in the table) does not have: suggests the nearest one it has; gives 2. */
+int command_unknown_option(const char *command, const char *arg);
 /* An option's value: "--name=value" or "--name value" (then *i moves on). false: arg is another option. A missing value
  * is NULL. */
 bool command_option(int argc, char **argv, int *i, const char *name, const char **ret_value);

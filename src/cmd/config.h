@@ -78,6 +78,7 @@ bool config_is_flag(Str name, bool *ret_takes_value);
 /* The nearest flag's name for "did you mean", or STR_NULL. */
 Str config_suggest_flag(Str name);
 void config_put_help(Buf *out);                  /* the options part of `meerkat serve --help` */
+void config_put_flags(Buf *out);                 /* "--listen --data-dir ... ", for completion */
 void config_put_markdown(Buf *out);              /* docs/configuration.md */
 void config_put_yaml(Buf *out, const Config *c); /* effective configuration; secrets as <secret> */
 

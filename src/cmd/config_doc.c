@@ -31,6 +31,13 @@ void config_put_help(Buf *out) {
     }
 }
 
+void config_put_flags(Buf *out) {
+    for (size_t i = 0; i < config_keys_n; i++) {
+        put_flag(&config_keys[i], out);
+        buf_put_char(out, ' ');
+    }
+}
+
 void config_put_markdown(Buf *out) {
     buf_put_lit(out,
         "# Configuration\n\n"

@@ -19,11 +19,11 @@ static int dump(const char *what, Dump fn, int argc, char **argv) {
         if (strcmp(argv[i], "--json") == 0)
             format = DUMP_JSON;
         else if (argv[i][0] == '-' || path)
-            return command_usage("debug %s does not know \"%s\"", what, argv[i]);
+            return command_unknown_option(what, argv[i]);
         else
             path = argv[i];
     }
-    if (!path) return command_usage("debug %s wants a path", what);
+    if (!path) return command_usage("%s wants a path", what);
     DumpResult result = {0};
     Err err = {0};
     ErrCode r = fn(fs_real(), path, format, print, NULL, &result, &err);
@@ -32,5 +32,5 @@ static int dump(const char *what, Dump fn, int argc, char **argv) {
     return result.bad > 0 ? 1 : 0;
 }
 
-int cmd_debug_dump_wal(int argc, char **argv) { return dump("dump-wal", dump_wal, argc, argv); }
-int cmd_debug_dump_part(int argc, char **argv) { return dump("dump-part", dump_part, argc, argv); }
+int cmd_debug_dump_wal(int argc, char **argv) { return dump("debug dump-wal", dump_wal, argc, argv); }
+int cmd_debug_dump_part(int argc, char **argv) { return dump("debug dump-part", dump_part, argc, argv); }

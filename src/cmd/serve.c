@@ -54,7 +54,7 @@ static int parse_args(ServeArgs *a, int argc, char **argv) {
 
 static void print_diags(const DiagList *diags) {
     Buf out = {0};
-    diag_render(diags, &out, isatty(STDERR_FILENO) != 0);
+    diag_render(diags, &out, command_colour());
     fwrite(out.p ? out.p : "", 1, out.n, stderr);
     buf_done(&out);
 }
@@ -76,7 +76,7 @@ static void apply_log_options(const Config *c) {
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         if (str_eq(c->log.level, levels[i])) log_set_level((LogLevel)i);
     }
-    log_set_stderr(true, str_eq_lit(c->log.format, "json"), isatty(STDERR_FILENO) != 0);
+    log_set_stderr(true, str_eq_lit(c->log.format, "json"), command_colour());
 }
 
 static void note_config(Server *s, bool ok) {

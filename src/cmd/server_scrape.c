@@ -1,9 +1,9 @@
 /* server_scrape.c - prometheus.yml into the scraper, at start and at reload. */
+#include "cmd/command.h"
 #include "cmd/server_int.h"
 #include "sys/fs.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define PROM_CONFIG_MAX (16u << 20)
 
@@ -22,7 +22,7 @@ static PromConfig *parse_file(const char *path, Str text, Err *reterr) {
         err_set(reterr, r, "%s is not usable: %zu error%s", path, diag_error_count(&diags),
             diag_error_count(&diags) == 1 ? "" : "s");
     Buf out = {0};
-    diag_render(&diags, &out, isatty(STDERR_FILENO) != 0);
+    diag_render(&diags, &out, command_colour());
     fwrite(out.p ? out.p : "", 1, out.n, stderr);
     buf_done(&out);
     diag_done(&diags);

@@ -88,7 +88,7 @@ int cmd_status(int argc, char **argv) {
         if (strcmp(argv[i], "--json") == 0)
             json = true;
         else if (!command_option(argc, argv, &i, "--config", &file))
-            return command_usage("status does not know \"%s\"", argv[i]);
+            return command_unknown_option("status", argv[i]);
     }
     Arena *arena = arena_create(ARENA_UNLIMITED);
     DiagList diags;

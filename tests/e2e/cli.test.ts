@@ -1,6 +1,6 @@
 // The command line: exit codes, help, messages that say what was wrong, where, and what to do.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -87,6 +87,55 @@ it("asks a running server", async () => {
   assert.match(bad.err, /parse error/);
   assert.equal(run("status").code, 0);
   assert.ok(JSON.parse(run("status", "--json").out).every((s: any) => s.up));
+});
+
+const promtoolThere = (() => { try { execFileSync("promtool", ["--version"], { stdio: "ignore" }); return true; } catch { return false; } })();
+
+it("prints what promtool prints", { skip: !promtoolThere }, () => {
+  const url = server.url("prometheus"), at = String(Math.floor(Date.now() / 1000));
+  const cases = [
+    ["query", "instant", "--time", at, url, "cli_value"], ["query", "instant", "--time", at, url, "nothing"],
+    ["query", "instant", "--time", at, url, "1/3"], ["query", "instant", "-o", "json", "--time", at, url, "cli_value"],
+    ["query", "instant", "--time", at, url, '{job=~".+"}'], ["query", "instant", "--time", at, url, "cli_value[5m]"],
+    ["query", "range", "--start", String(Number(at) - 60), "--end", at, url, "vector(time())"],
+    ["query", "range", "-o", "json", "--start", String(Number(at) - 60), "--end", at, url, "cli_value"],
+    ["query", "series", "--match", "cli_value", url], ["query", "series", "-o", "json", "--match", "cli_value", url],
+    ["query", "labels", url, "job"], ["query", "labels", "-o", "json", url, "job"],
+  ];
+  for (const args of cases) {
+    const theirs = spawnSync("promtool", args, { encoding: "utf8" }), ours = run(...args);
+    assert.equal(ours.out, theirs.stdout, args.join(" "));
+    assert.equal(ours.code, theirs.status, args.join(" "));
+  }
+});
+
+it("checks expositions in promtool's words", { skip: !promtoolThere }, () => {
+  const text = [
+    "# HELP good_total x", "# TYPE good_total counter", "good_total 1", "# TYPE bad counter", "bad 1", 'bad{aB="x"} 1',
+    "# TYPE my_gauge gauge", 'my_gauge{le="1",quantile="2"} 1', "milliseconds_x 1", "foo:bar 1", "camelCase 1",
+    "# HELP x_bucket x", "# TYPE x_bucket gauge", "x_bucket 1", "# TYPE h_sec histogram", 'h_sec_bucket{le="+Inf"} 1', "h_sec_sum 1", "h_sec_count 1", ""].join("\n");
+  for (const [input, args] of [[text, []], ["# HELP a_total x\n# TYPE a_total counter\na_total 1\n", []], ["a{", []]] as [string, string[]][]) {
+    const theirs = spawnSync("promtool", ["check", "metrics", ...args], { encoding: "utf8", input });
+    const ours = spawnSync(binary, ["check", "metrics", ...args], { encoding: "utf8", input });
+    assert.equal(ours.status, theirs.status, input);
+    if (theirs.status !== 1) assert.equal(ours.stderr, theirs.stderr, input);
+  }
+});
+
+it("completes and documents itself", () => {
+  for (const shell of ["bash", "zsh", "fish"]) assert.match(run("completion", shell).out, /query/);
+  const words = (...typed: string[]) => execFileSync("bash", ["-c",
+    `source <("${binary}" completion bash); COMP_WORDS=(${typed.map((w) => `'${w}'`).join(" ")}); COMP_CWORD=${typed.length - 1}; _meerkat; echo "\${COMPREPLY[@]}"`], { encoding: "utf8", cwd: dir }).trim();
+  assert.equal(words("meerkat", "ser"), "serve");
+  assert.match(words("meerkat", "query", "inst"), /^instant/);
+  assert.equal(words("meerkat", "query", "instant", "--ti"), "--time");
+  assert.equal(words("meerkat", "serve", "--prom"), "--prometheus.config");
+  assert.match(run("man").out, /^\.TH MEERKAT 1/);
+  for (const wrong of [["query", "instnt", "x"], ["query", "instant", "--tme", "x"], ["check", "metrics", "--extnded"]]) {
+    const r = run(...wrong);
+    assert.equal(r.code, 2, wrong.join(" "));
+    assert.match(r.err, /did you mean/);
+  }
 });
 
 it("says when nothing listens", () => {
