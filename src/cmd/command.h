@@ -34,6 +34,11 @@ int cmd_query_traces(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_man(int argc, char **argv);
+int cmd_tsdb_list(int argc, char **argv);
+int cmd_tsdb_analyze(int argc, char **argv);
+int cmd_tsdb_dump(int argc, char **argv);
+int cmd_tsdb_import(int argc, char **argv);
+int cmd_tsdb_export(int argc, char **argv);
 int cmd_debug_dump_wal(int argc, char **argv);
 int cmd_debug_dump_part(int argc, char **argv);
 

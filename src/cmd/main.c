@@ -88,6 +88,34 @@ const Command command_table[] = {
         "  meerkat completion fish > ~/.config/fish/completions/meerkat.fish\n",
         cmd_completion},
     {"man", "", "print the manual page", "Examples:\n  meerkat man | man -l -\n", cmd_man},
+    {"tsdb list", "[-r] [DIR]", "list the blocks of a data directory",
+        "DIR is a data directory of Meerkat (default ./meerkat-data; its server must be stopped) or of Prometheus.\n"
+        "-r prints times and sizes for people.\n\n"
+        "Examples:\n  meerkat tsdb list -r /var/lib/prometheus/metrics2\n",
+        cmd_tsdb_list},
+    {"tsdb analyze", "[--limit N] [--extended] [--match SELECTOR] [DIR [BLOCK]]",
+        "churn and cardinality of a block's labels",
+        "Of the newest block unless one is named as `meerkat tsdb list` shows it.\n\n"
+        "Examples:\n  meerkat tsdb analyze --limit 10 ./meerkat-data\n",
+        cmd_tsdb_analyze},
+    {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]", "print samples, one a line",
+        "Prints `{labels} value timestamp`, sorted by labels and time. --start and --end take RFC 3339, Unix seconds or a\n"
+        "duration back from now instead.\n\n"
+        "Examples:\n  meerkat tsdb dump --match 'up{job=\"node\"}' --start 1h ./meerkat-data\n",
+        cmd_tsdb_dump},
+    {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR", "take over a Prometheus data directory",
+        "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and adds\n"
+        "their samples to a data directory whose server is stopped, or sends them to a running server. Doing it again\n"
+        "after an interruption does no harm: samples that are there already are kept once.\n\n"
+        "Examples:\n  meerkat tsdb import --data-dir ./meerkat-data /var/lib/prometheus/metrics2\n"
+        "  meerkat tsdb import --server http://127.0.0.1:9090 /backup/prometheus/snapshots/20260101T000000Z-1a2b\n",
+        cmd_tsdb_import},
+    {"tsdb export", "--output DIR [--data-dir DIR] [--start T] [--end T] [--match SELECTOR]",
+        "write samples as Prometheus blocks",
+        "The blocks do not cross multiples of two hours; Prometheus, promtool, Thanos and Mimir read them. The server must\n"
+        "be stopped; of a running one, POST /api/v1/admin/tsdb/snapshot writes the same.\n\n"
+        "Examples:\n  meerkat tsdb export --output ./blocks --start 7d\n",
+        cmd_tsdb_export},
     {"debug dump-wal", "[--json] DIR", "print the frames of a write-ahead log",
         "Examples:\n  meerkat debug dump-wal meerkat-data/metrics/wal\n", cmd_debug_dump_wal},
     {"debug dump-part", "[--json] FILE", "print the blocks of a part",

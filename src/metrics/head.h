@@ -1,14 +1,17 @@
 /* head.h - the part of the store that is still in memory: series, their index, their newest samples.
  *
- * A Head is one generation: it is born empty, filled, frozen (a new Head takes over), written into parts and
- * dropped as a whole. So memory comes from bump allocators, vanished series cost nothing after the next
- * freeze, and series ids are the generation's own (the WAL names the generation as `epoch`).
+ * Two things with different lives:
+ *   - the index: symbols, series (numbered by ids), postings. It outlives many heads, so that a series that keeps
+ * coming is made once. When most of its series have not come for long, the next head begins an empty one.
+ *   - a Head: one generation of samples over an index. Born empty, filled, frozen (another Head over the same index
+ *     takes over), written into parts and dropped as a whole: its memory comes from bump allocators. The WAL names
+ *     the generation as `epoch` and tells every id and symbol anew in each.
  *
  * Concurrency. Three kinds of threads touch it:
  *   - workers look series up (index lock, read) and create missing ones (index lock, write);
  *   - the one writer thread appends samples, holding the lock of the series' shard;
  *   - queries resolve matchers under the index lock (read) and copy samples out under shard locks.
- * Series, label arrays and symbol bytes never move or vanish while the Head lives, so a query that holds a
+ * Series, label arrays and symbol bytes never move or vanish while a Head over the index lives, so a query that holds a
  * reference may keep pointers to them. References are counted; the last one frees. */
 #ifndef MEERKAT_METRICS_HEAD_H
 #define MEERKAT_METRICS_HEAD_H
@@ -19,92 +22,61 @@
 #include "model/metrics_batch.h"
 #include "sys/thread.h"
 
-#define HEAD_CHUNK_SAMPLES 64 /* an open chunk is encoded when it has that many */
-#define HEAD_SHARDS 64
-
-/* An encoded, immutable run of samples; times ascending. Encoded times (none when regular), then values. */
-typedef struct SealedChunk {
-    struct SealedChunk *older;
-    int64_t min_t, max_t;
-    uint32_t t_bytes, v_bytes; /* t_bytes 0: t[i] = min_t + i * step_ms */
-    int32_t step_ms;
-    uint32_t n;
-    uint8_t data[];
-} SealedChunk;
-
-/* Samples ascending in time. The usual cases take no array: a regular grid has t == NULL, a constant value v == NULL.
- */
-typedef struct OpenChunk {
-    int64_t first_t;
-    uint64_t first_v; /* bits */
-    uint64_t *v;      /* bits */
-    int64_t *t;
-    int32_t step_ms; /* when t == NULL and n >= 2 */
-    uint16_t n, v_cap, t_cap;
-} OpenChunk;
-
-typedef struct HeadHistogram {
-    int64_t t;
-    Str bytes; /* histogram_encode */
-} HeadHistogram;
-
-/* What few series need: samples that came late, native histograms. */
-typedef struct HeadExtra {
-    int64_t *late_t; /* sorted */
-    uint64_t *late_v;
-    uint32_t n_late, late_cap;
-    uint32_t n_histograms, histogram_cap;
-    HeadHistogram *histograms; /* sorted by t */
-} HeadExtra;
-
-typedef struct HeadSeries {
-    const uint32_t *pairs; /* n_labels x (name, value) symbols, in the labels' order */
-    uint64_t raw_hash;     /* of the last bytes its labels came as; 0: none */
-    uint32_t id, n_labels;
-    uint32_t same_hash;  /* next series with the same labels_hash, UINT32_MAX: none */
-    _Atomic bool logged; /* the WAL of this epoch has its labels */
-    OpenChunk open;
-    SealedChunk *sealed; /* newest first */
-    HeadExtra *extra;
-    int64_t min_t, max_t; /* of everything stored; min_t > max_t: nothing */
-} HeadSeries;
+#define HEAD_NO_SERIES UINT32_MAX
 
 typedef struct Head Head;
 
 ATTR_MUST Head *head_create(uint64_t epoch);
+/* The next generation: over the same index, or (unless keep_index) over an empty one when that has become mostly dead.
+ */
+ATTR_MUST Head *head_create_after(const Head *old, bool keep_index);
 Head *head_ref(Head *h);
 void head_unref(Head *h); /* NULL is fine */
 uint64_t head_epoch(const Head *h);
 void head_set_epoch(Head *h, uint64_t epoch); /* before any thread but the opener knows it */
 
 /* --- series --- */
-/* The series of these labels, NULL when it is not there. raw_hash 0: not known. Caller holds no lock. */
-void head_lock_read(Head *h);
+void head_lock_read(Head *h); /* the index lock */
 void head_lock_write(Head *h);
 void head_unlock(Head *h);
-/* With the index lock held (any mode). after: the series found last (may be NULL), because senders keep their order. */
-HeadSeries *head_find_raw(Head *h, uint64_t raw_hash, const HeadSeries *after);
-HeadSeries *head_find(Head *h, Labels labels);
-uint32_t head_series_count(const Head *h);
-HeadSeries *head_series_at(const Head *h, uint32_t id);
-/* The label array in the arena, strings pointing into the head. .v == NULL: the arena is exhausted. */
-Labels head_labels(const Head *h, const HeadSeries *s, Arena *arena);
+/* With the index lock held (any mode). HEAD_NO_SERIES: not there. after: the id found last (or HEAD_NO_SERIES), because
+ * senders keep their order and neighbours share most labels. */
+uint32_t head_find_raw(const Head *h, uint64_t raw_hash, uint32_t after);
+uint32_t head_find(const Head *h, Labels labels, uint32_t after);
+uint32_t head_series_count(const Head *h); /* of the index: ids are less than that */
+/* The label array in the arena, strings pointing into the index. .v == NULL: the arena is exhausted. */
+Labels head_labels(const Head *h, uint32_t id, Arena *arena);
+/* The same as symbols, in the labels' order; pointers stay good as long as the head. */
+typedef struct SeriesSymbols {
+    const uint32_t *names, *values;
+    uint32_t n;
+} SeriesSymbols;
+SeriesSymbols head_series_symbols(const Head *h, uint32_t id);
+size_t head_symbol_count(const Head *h);
+Str head_symbol(const Head *h, uint32_t symbol);
 PostingIndex head_postings(Head *h);
-/* All symbols, unsorted; the array from the arena, the bytes the head's. */
-Str *head_symbols(const Head *h, Arena *arena, size_t *ret_n);
 /* Label names of the index; ordinals are those of the PostingIndex. */
 size_t head_name_count(const Head *h);
 Str head_name(const Head *h, size_t ordinal);
-/* With the index lock held for writing. Labels are copied. */
-HeadSeries *head_get_or_create(Head *h, Labels labels, uint64_t raw_hash, bool *ret_created);
+/* What the WAL of this epoch knows: whether a record has told the series' labels, the symbol's bytes. */
+bool head_series_logged(const Head *h, uint32_t id);
+bool head_symbol_logged(const Head *h, uint32_t symbol);
+/* With the index lock held for writing. Labels are copied. raw_hash 0: not known. */
+uint32_t head_get_or_create(Head *h, Labels labels, uint64_t raw_hash, bool *ret_created);
+uint32_t head_intern(Head *h, Str symbol);
+/* By symbols, which head_intern gave. */
+uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols);
 
 /* --- samples: the writer thread only --- */
+void head_mark_logged(Head *h, uint32_t id, const uint32_t *symbols, size_t n_symbols);
 typedef enum HeadPut { HEAD_PUT_STORED, HEAD_PUT_LATE, HEAD_PUT_DUPLICATE, HEAD_PUT_CONFLICT } HeadPut;
 /* Between begin and end the writer holds the shard lock of the last series it touched. */
 void head_write_begin(Head *h);
-HeadPut head_put(Head *h, HeadSeries *s, int64_t t, double v);
-HeadPut head_put_histogram(Head *h, HeadSeries *s, int64_t t, const Histogram *v);
+HeadPut head_put(Head *h, uint32_t id, int64_t t, double v);
+HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v);
 void head_write_end(Head *h);
+/* Fetches what head_put will touch; wrong guesses cost nothing but time. */
+void head_prefetch(const Head *h, uint32_t id);
 
 /* --- reading samples --- */
 typedef struct SampleBuf { /* heap scratch, reused from series to series */
@@ -132,17 +104,24 @@ void histograms_finish(HistogramRefs *h); /* as sample_buf_finish */
 /* Copies the series' samples in the range; histogram bytes stay in the head. Takes the shard lock. false: a sealed
  * chunk did not decode (memory corruption; cannot happen with sound encoders). */
 ATTR_MUST bool head_read(
-    Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms);
+    Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms);
 /* The same without a copy in between. false: the series is not that simple (late samples, histograms, damage) and is
  * for head_read; what was added to out is of no use then. */
-ATTR_MUST bool head_read_runs(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out);
+ATTR_MUST bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out);
+/* Times of the oldest and newest sample or histogram; false: there is none. Takes the shard lock. */
+bool head_series_range(Head *h, uint32_t id, int64_t *ret_min_t, int64_t *ret_max_t);
 /* Whether the series has a sample or histogram whose time could lie in the range. */
-bool head_overlaps(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t);
+bool head_overlaps(Head *h, uint32_t id, int64_t min_t, int64_t max_t);
 
 typedef struct HeadStats {
-    uint64_t series, samples, histograms, bytes;
-    int64_t min_t, max_t; /* INT64_MAX, INT64_MIN when empty */
+    uint64_t series; /* with samples in this head */
+    uint64_t recent; /* of them those that came within the last minutes, or a bit more */
+    uint64_t index_series, samples, histograms;
+    uint64_t sample_bytes, index_bytes; /* memory */
+    int64_t min_t, max_t;               /* INT64_MAX, INT64_MIN when empty */
 } HeadStats;
 void head_stats(const Head *h, HeadStats *ret);
+/* The writer tells the time now and then: what `recent` goes by. */
+void head_tick(Head *h, int64_t now_ms);
 
 #endif

@@ -1,280 +1,277 @@
+/* head_index.c - series by their labels and by the hash of the bytes these came as. */
 #include "metrics/head_int.h"
 
-#define POSTING_LIST_MAX 48
-#define NO_ID UINT32_MAX
+#include "base/hash.h"
 
-Head *head_create(uint64_t epoch) {
-    Head *h = NEW(Head);
-    atomic_init(&h->refs, 1);
-    h->epoch = epoch;
-    rwlock_init(&h->index_lock);
-    h->index_arena = arena_create(ARENA_UNLIMITED);
-    h->symbol_ids = map_create(MAP_BORROW_KEYS);
-    h->by_hash = u64map_create();
-    h->by_raw_hash = u64map_create();
-    h->name_of = u64map_create();
-    h->value_of = u64map_create();
-    for (size_t i = 0; i < HEAD_SHARDS; i++) mutex_init(&h->shards[i].lock);
-    h->pool.arena = arena_create(ARENA_UNLIMITED);
-    atomic_init(&h->min_t, INT64_MAX);
-    atomic_init(&h->max_t, INT64_MIN);
-    return h;
+#define LABELS_LOCAL 64 /* more labels than that take heap scratch */
+#define TABLE_BITS_MIN 10
+#define OTHER_RAW_MIN                                                                                                  \
+    65536 /* hashes beyond that and four per series are forgotten: some sender never repeats itself                    \
+           */
+
+/* --- id table --- */
+static void table_init(IdTable *t, unsigned bits) {
+    t->bits = bits;
+    t->n = 0;
+    t->slots = mem_alloc_array((size_t)1 << bits, sizeof *t->slots);
+    memset(t->slots, 0xff, ((size_t)1 << bits) * sizeof *t->slots);
 }
 
-static void names_done(Head *h) {
-    vec_foreach(NameEntry, e, &h->names) {
-        vec_foreach(ValueEntry, v, &e->values) {
-            mem_free(v->list);
-            if (v->set) roaring_bitmap_free(v->set);
-        }
-        vec_done(&e->values);
+/* The slot a hash begins at follows from the half that is kept, so that growing needs nothing else. */
+static size_t table_home(const IdTable *t, uint64_t slot) { return (size_t)(slot >> (64 - t->bits)); }
+
+static void table_put_slot(IdTable *t, uint64_t slot) {
+    size_t mask = ((size_t)1 << t->bits) - 1, at = table_home(t, slot);
+    while (t->slots[at] != UINT64_MAX) at = (at + 1) & mask;
+    t->slots[at] = slot;
+    t->n++;
+}
+
+static void table_put(IdTable *t, uint64_t hash, uint32_t id) {
+    if (t->n + t->n / 4 >= (size_t)1 << t->bits) {
+        IdTable bigger;
+        table_init(&bigger, t->bits + 1);
+        for (size_t i = 0; i < (size_t)1 << t->bits; i++)
+            if (t->slots[i] != UINT64_MAX) table_put_slot(&bigger, t->slots[i]);
+        mem_free(t->slots);
+        *t = bigger;
     }
-    vec_done(&h->names);
+    table_put_slot(t, (hash & ~(uint64_t)UINT32_MAX) | id);
 }
 
-static void head_free(Head *h) {
-    names_done(h);
-    for (size_t i = 0; i < h->pages.n; i++) mem_free(h->pages.v[i]);
-    vec_done(&h->pages);
-    vec_done(&h->symbols);
-    map_free(h->symbol_ids);
-    u64map_free(h->by_hash);
-    u64map_free(h->by_raw_hash);
-    u64map_free(h->name_of);
-    u64map_free(h->value_of);
-    arena_free(h->index_arena);
-    head_pool_done(&h->pool);
-    buf_done(&h->scratch);
-    for (size_t i = 0; i < HEAD_SHARDS; i++) mutex_done(&h->shards[i].lock);
-    rwlock_done(&h->index_lock);
-    mem_free(h);
+/* Ids whose hash begins like this one, one after the other; *it begins at SIZE_MAX. */
+static uint32_t table_next(const IdTable *t, uint64_t hash, size_t *it) {
+    size_t mask = ((size_t)1 << t->bits) - 1;
+    *it = *it == SIZE_MAX ? table_home(t, hash) : (*it + 1) & mask;
+    for (; t->slots[*it] != UINT64_MAX; *it = (*it + 1) & mask)
+        if (t->slots[*it] >> 32 == hash >> 32) return (uint32_t)t->slots[*it];
+    return HEAD_NO_SERIES;
 }
 
-Head *head_ref(Head *h) {
-    atomic_fetch_add(&h->refs, 1);
-    return h;
+/* --- life --- */
+SeriesIndex *series_index_create(void) {
+    SeriesIndex *x = NEW(SeriesIndex);
+    atomic_init(&x->refs, 1);
+    rwlock_init(&x->lock);
+    x->arena = arena_create(ARENA_UNLIMITED);
+    x->symbol_ids = map_create(MAP_BORROW_KEYS);
+    x->shape_ids = map_create(MAP_BORROW_KEYS);
+    x->other_raw = u64map_create();
+    x->name_of = u64map_create();
+    x->value_of = u64map_create();
+    table_init(&x->by_labels, TABLE_BITS_MIN);
+    table_init(&x->by_raw, TABLE_BITS_MIN);
+    return x;
 }
 
-void head_unref(Head *h) {
-    if (h && atomic_fetch_sub(&h->refs, 1) == 1) head_free(h);
+SeriesIndex *series_index_ref(SeriesIndex *x) {
+    atomic_fetch_add(&x->refs, 1);
+    return x;
 }
 
-uint64_t head_epoch(const Head *h) { return h->epoch; }
-void head_set_epoch(Head *h, uint64_t epoch) { h->epoch = epoch; }
-void head_lock_read(Head *h) { rwlock_read(&h->index_lock); }
-void head_lock_write(Head *h) { rwlock_write(&h->index_lock); }
-void head_unlock(Head *h) { rwlock_unlock(&h->index_lock); }
-uint32_t head_series_count(const Head *h) { return atomic_load(&h->n_series); }
+void series_index_unref(SeriesIndex *x) {
+    if (!x || atomic_fetch_sub(&x->refs, 1) != 1) return;
+    index_postings_done(x);
+    for (size_t i = 0; i < x->pages.n; i++) mem_free(x->pages.v[i]);
+    vec_done(&x->pages);
+    vec_done(&x->symbols);
+    vec_done(&x->shapes);
+    map_free(x->symbol_ids);
+    map_free(x->shape_ids);
+    u64map_free(x->other_raw);
+    u64map_free(x->name_of);
+    u64map_free(x->value_of);
+    mem_free(x->by_labels.slots);
+    mem_free(x->by_raw.slots);
+    arena_free(x->arena);
+    rwlock_done(&x->lock);
+    mem_free(x);
+}
 
-HeadSeries *head_series_at(const Head *h, uint32_t id) {
-    DASSERT(id < h->n_series);
-    return &h->pages.v[id / SERIES_PAGE][id % SERIES_PAGE];
+static void account(SeriesIndex *x) {
+    x->bytes = arena_used_bytes(x->arena) + map_memory_bytes(x->symbol_ids) + u64map_memory_bytes(x->value_of) +
+               u64map_memory_bytes(x->other_raw) + (((size_t)8 << x->by_labels.bits) + ((size_t)8 << x->by_raw.bits)) +
+               x->symbols.cap * sizeof(Str) + x->postings_bytes + x->pages.n * INDEX_PAGE * sizeof(IndexSeries);
+}
+
+/* --- labels to symbols --- */
+uint32_t head_intern(Head *h, Str s) {
+    SeriesIndex *x = h->index;
+    const uint64_t *known = map_get(x->symbol_ids, s);
+    if (known) return (uint32_t)*known;
+    Str copy = arena_copy(x->arena, s);
+    ASSERT(copy.p && x->symbols.n < UINT32_MAX);
+    *map_put(x->symbol_ids, copy, NULL) = x->symbols.n;
+    vec_push(&x->symbols, copy);
+    return (uint32_t)(x->symbols.n - 1);
+}
+
+static bool symbol_is(const SeriesIndex *x, uint32_t symbol, Str s) { return str_eq(x->symbols.v[symbol], s); }
+
+/* The symbol of s, first tried: `likely`. false: unknown. */
+static bool find_symbol(const SeriesIndex *x, Str s, uint32_t likely, uint32_t *ret) {
+    *ret = likely;
+    if (likely != UINT32_MAX && symbol_is(x, likely, s)) return true;
+    const uint64_t *known = map_get(x->symbol_ids, s);
+    if (known) *ret = (uint32_t)*known;
+    return known;
+}
+
+static bool shape_is(const SeriesIndex *x, const Shape *shape, Labels l) {
+    if (shape->n != l.n) return false;
+    for (size_t i = 0; i < l.n; i++)
+        if (!symbol_is(x, shape->names[i], l.v[i].name)) return false;
+    return true;
+}
+
+static uint32_t shape_of_names(const SeriesIndex *x, const uint32_t *names, uint32_t n) {
+    const uint64_t *known = map_get(x->shape_ids, str_of((const char *)names, n * sizeof *names));
+    return known ? (uint32_t)*known : UINT32_MAX;
+}
+
+static uint32_t *arena_words(SeriesIndex *x, size_t n) {
+    uint32_t *p = arena_alloc(x->arena, MAX(n, 1) * sizeof *p);
+    ASSERT(p);
+    return p;
+}
+
+static uint32_t shape_make(SeriesIndex *x, const uint32_t *names, uint32_t n) {
+    Shape s = {.n = n, .names = arena_words(x, n), .ordinals = arena_words(x, n)};
+    s.last_values = arena_words(x, n);
+    s.last_entries = arena_words(x, n);
+    for (uint32_t i = 0; i < n; i++) {
+        s.names[i] = names[i];
+        s.ordinals[i] = index_name_ordinal(x, names[i]);
+        s.last_values[i] = UINT32_MAX;
+    }
+    *map_put(x->shape_ids, str_of((const char *)s.names, n * sizeof *names), NULL) = x->shapes.n;
+    vec_push(&x->shapes, s);
+    return (uint32_t)(x->shapes.n - 1);
+}
+
+static uint64_t symbols_hash(uint32_t shape, const uint32_t *values, uint32_t n) {
+    return hash_bytes(values, n * sizeof *values, hash_process_seed() ^ hash_u64(shape));
+}
+
+static uint32_t find_symbols(const SeriesIndex *x, uint32_t shape, const uint32_t *values, uint64_t hash) {
+    uint32_t n = x->shapes.v[shape].n, id;
+    for (size_t it = SIZE_MAX; (id = table_next(&x->by_labels, hash, &it)) != HEAD_NO_SERIES;) {
+        const IndexSeries *s = index_series_at(x, id);
+        if (s->shape == shape && (n == 0 || memcmp(s->values, values, n * sizeof *values) == 0)) return id;
+    }
+    return HEAD_NO_SERIES;
 }
 
 /* --- finding --- */
-static bool has_labels(const Head *h, const HeadSeries *s, Labels l) {
-    if (s->n_labels != l.n) return false;
-    for (size_t i = 0; i < l.n; i++) {
-        if (!str_eq(h->symbols.v[s->pairs[2 * i]], l.v[i].name)) return false;
-        if (!str_eq(h->symbols.v[s->pairs[2 * i + 1]], l.v[i].value)) return false;
+/* A raw hash has 64 bits and a secret seed: equal ones are equal bytes. */
+uint32_t head_find_raw(const Head *h, uint64_t raw_hash, uint32_t after) {
+    const SeriesIndex *x = h->index;
+    uint32_t id = after + 1; /* 0 after HEAD_NO_SERIES; near, while the table would be a cache miss */
+    if (id < x->n_series && index_series_at(x, id)->raw_hash == raw_hash) return id;
+    for (size_t it = SIZE_MAX; (id = table_next(&x->by_raw, raw_hash, &it)) != HEAD_NO_SERIES;)
+        if (index_series_at(x, id)->raw_hash == raw_hash) return id;
+    const uint64_t *other = u64map_count(x->other_raw) ? u64map_get(x->other_raw, raw_hash) : NULL;
+    return other ? (uint32_t)*other : HEAD_NO_SERIES;
+}
+
+/* The labels as shape and value symbols, of what is known; false: something is not, so no series has them. */
+static bool known_symbols(const SeriesIndex *x, Labels l, uint32_t after, uint32_t *ret_shape, uint32_t *values) {
+    const IndexSeries *like = after < x->n_series ? index_series_at(x, after) : NULL;
+    if (like && shape_is(x, &x->shapes.v[like->shape], l)) {
+        *ret_shape = like->shape;
+    } else {
+        like = NULL;
+        for (size_t i = 0; i < l.n; i++)
+            if (!find_symbol(x, l.v[i].name, UINT32_MAX, &values[i])) return false;
+        *ret_shape = shape_of_names(x, values, (uint32_t)l.n);
+        if (*ret_shape == UINT32_MAX) return false;
     }
+    for (size_t i = 0; i < l.n; i++)
+        if (!find_symbol(x, l.v[i].value, like ? like->values[i] : UINT32_MAX, &values[i])) return false;
     return true;
 }
 
-static HeadSeries *find_by_hash(const Head *h, uint64_t hash, Labels labels) {
-    const uint64_t *first = u64map_get(h->by_hash, hash);
-    for (uint32_t id = first ? (uint32_t)*first : NO_ID; id != NO_ID;) {
-        HeadSeries *s = head_series_at(h, id);
-        if (has_labels(h, s, labels)) return s;
-        id = s->same_hash;
-    }
-    return NULL;
+uint32_t head_find(const Head *h, Labels l, uint32_t after) {
+    const SeriesIndex *x = h->index;
+    uint32_t local[LABELS_LOCAL], *values = l.n > LABELS_LOCAL ? mem_alloc_array(l.n, sizeof *values) : local;
+    uint32_t shape, id = HEAD_NO_SERIES;
+    if (known_symbols(x, l, after, &shape, values))
+        id = find_symbols(x, shape, values, symbols_hash(shape, values, (uint32_t)l.n));
+    if (values != local) mem_free(values);
+    return id;
 }
 
-/* A raw hash has 64 bits and a secret seed: equal ones are equal bytes. */
-HeadSeries *head_find_raw(Head *h, uint64_t raw_hash, const HeadSeries *after) {
-    if (after && after->id + 1 < h->n_series) { /* its successor is near; the map would be a cache miss */
-        HeadSeries *next = head_series_at(h, after->id + 1);
-        if (next->raw_hash == raw_hash) return next;
-    }
-    const uint64_t *id = u64map_get(h->by_raw_hash, raw_hash);
-    return id ? head_series_at(h, (uint32_t)*id) : NULL;
+uint32_t head_series_count(const Head *h) { return atomic_load(&h->index->n_series); }
+size_t head_symbol_count(const Head *h) { return h->index->symbols.n; }
+Str head_symbol(const Head *h, uint32_t symbol) { return h->index->symbols.v[symbol]; }
+
+SeriesSymbols head_series_symbols(const Head *h, uint32_t id) {
+    const IndexSeries *s = index_series_at(h->index, id);
+    const Shape *shape = &h->index->shapes.v[s->shape];
+    return (SeriesSymbols){shape->names, s->values, shape->n};
 }
 
-HeadSeries *head_find(Head *h, Labels labels) { return find_by_hash(h, labels_hash(labels), labels); }
-
-Labels head_labels(const Head *h, const HeadSeries *s, Arena *arena) {
-    Label *v = ARENA_ARRAY(arena, Label, s->n_labels);
-    if (!v) return (Labels){NULL, s->n_labels};
-    for (size_t i = 0; i < s->n_labels; i++) {
-        v[i].name = h->symbols.v[s->pairs[2 * i]];
-        v[i].value = h->symbols.v[s->pairs[2 * i + 1]];
-    }
-    return (Labels){v, s->n_labels};
+Labels head_labels(const Head *h, uint32_t id, Arena *arena) {
+    SeriesSymbols s = head_series_symbols(h, id);
+    Label *v = ARENA_ARRAY(arena, Label, s.n);
+    for (uint32_t i = 0; v && i < s.n; i++) v[i] = (Label){head_symbol(h, s.names[i]), head_symbol(h, s.values[i])};
+    return (Labels){v, s.n};
 }
 
 /* --- creating --- */
-static uint32_t intern(Head *h, Str s) {
-    const uint64_t *known = map_get(h->symbol_ids, s);
-    if (known) return (uint32_t)*known;
-    Str copy = arena_copy(h->index_arena, s);
-    ASSERT(copy.p && h->symbols.n < UINT32_MAX);
-    *map_put(h->symbol_ids, copy, NULL) = h->symbols.n;
-    vec_push(&h->symbols, copy);
-    return (uint32_t)(h->symbols.n - 1);
+static uint32_t create(SeriesIndex *x, uint32_t shape, const uint32_t *values, uint64_t hash) {
+    uint32_t id = x->n_series, n = x->shapes.v[shape].n;
+    ASSERT(id < (uint32_t)HEAD_PAGE * HEAD_DIR * HEAD_DIRS - 1);
+    if (id % INDEX_PAGE == 0) vec_push(&x->pages, (IndexSeries *)mem_alloc_array(INDEX_PAGE, sizeof(IndexSeries)));
+    uint32_t *copy = arena_words(x, n);
+    if (n) memcpy(copy, values, n * sizeof *copy);
+    x->pages.v[id / INDEX_PAGE][id % INDEX_PAGE] = (IndexSeries){.values = copy, .shape = shape};
+    index_enter(x, &x->shapes.v[shape], values, id);
+    table_put(&x->by_labels, hash, id);
+    x->n_series = id + 1;
+    if (id % 64 == 0) account(x);
+    return id;
 }
 
-static size_t name_ordinal(Head *h, uint32_t symbol) {
-    bool is_new;
-    uint64_t *slot = u64map_put(h->name_of, symbol, &is_new);
-    if (is_new) {
-        *slot = h->names.n;
-        vec_push(&h->names, (NameEntry){.symbol = symbol});
-    }
-    return (size_t)*slot;
+static uint32_t get_or_create(SeriesIndex *x, uint32_t shape, const uint32_t *values, bool *ret_created) {
+    uint64_t hash = symbols_hash(shape, values, x->shapes.v[shape].n);
+    uint32_t id = find_symbols(x, shape, values, hash);
+    *ret_created = id == HEAD_NO_SERIES;
+    return *ret_created ? create(x, shape, values, hash) : id;
 }
 
-static void posting_add(Head *h, ValueEntry *e, uint32_t id) {
-    if (e->set) {
-        roaring_bitmap_add(e->set, id);
-        h->postings_bytes += 2;
+static void learn_raw_hash(SeriesIndex *x, uint32_t id, uint64_t raw_hash) {
+    IndexSeries *s = index_series_at(x, id);
+    if (s->raw_hash == raw_hash) return;
+    if (s->raw_hash) {
+        if (u64map_count(x->other_raw) > OTHER_RAW_MIN + 4 * (size_t)x->n_series) u64map_clear(x->other_raw);
+        *u64map_put(x->other_raw, raw_hash, NULL) = id;
         return;
     }
-    if (e->n == POSTING_LIST_MAX) {
-        e->set = roaring_bitmap_of_ptr(e->n, e->list);
-        roaring_bitmap_add(e->set, id);
-        mem_free(e->list);
-        e->list = NULL;
-        return;
+    s->raw_hash = raw_hash;
+    table_put(&x->by_raw, raw_hash, id);
+}
+
+uint32_t head_get_or_create(Head *h, Labels l, uint64_t raw_hash, bool *ret_created) {
+    SeriesIndex *x = h->index;
+    uint32_t local[LABELS_LOCAL], *values = l.n > LABELS_LOCAL ? mem_alloc_array(l.n, sizeof *values) : local;
+    uint32_t shape, n = (uint32_t)l.n, last = x->n_series - 1;
+    if (!known_symbols(x, l, last, &shape, values)) {
+        for (uint32_t i = 0; i < n; i++) values[i] = head_intern(h, l.v[i].name);
+        shape = shape_of_names(x, values, n);
+        if (shape == UINT32_MAX) shape = shape_make(x, values, n);
+        for (uint32_t i = 0; i < n; i++) values[i] = head_intern(h, l.v[i].value);
     }
-    if (e->n >= e->cap) {
-        uint32_t cap = e->cap ? e->cap * 2 : 4;
-        e->list = mem_realloc_array(e->list, cap, sizeof *e->list);
-        h->postings_bytes += (cap - e->cap) * sizeof *e->list;
-        e->cap = cap;
-        if (e->n == 1) e->list[0] = e->single;
-    }
-    e->list[e->n++] = id;
+    uint32_t id = get_or_create(x, shape, values, ret_created);
+    if (raw_hash) learn_raw_hash(x, id, raw_hash);
+    if (values != local) mem_free(values);
+    return id;
 }
 
-static void index_pair(Head *h, uint32_t name_symbol, uint32_t value_symbol, uint32_t id) {
-    size_t name = name_ordinal(h, name_symbol);
-    NameEntry *ne = &h->names.v[name];
-    bool is_new;
-    uint64_t *slot = u64map_put(h->value_of, (uint64_t)name << 32 | value_symbol, &is_new);
-    if (is_new) {
-        *slot = ne->values.n;
-        vec_push(&ne->values, (ValueEntry){.symbol = value_symbol, .single = id, .n = 1});
-        h->postings_bytes += sizeof(ValueEntry);
-        return;
-    }
-    posting_add(h, &ne->values.v[*slot], id);
-}
-
-static HeadSeries *new_series(Head *h) {
-    uint32_t id = h->n_series;
-    ASSERT(id < NO_ID);
-    if (id % SERIES_PAGE == 0) vec_push(&h->pages, (HeadSeries *)mem_alloc_array(SERIES_PAGE, sizeof(HeadSeries)));
-    HeadSeries *s = &h->pages.v[id / SERIES_PAGE][id % SERIES_PAGE];
-    *s = (HeadSeries){.id = id, .same_hash = NO_ID, .min_t = INT64_MAX, .max_t = INT64_MIN};
-    return s;
-}
-
-static void account_index(Head *h) {
-    h->index_bytes = arena_used_bytes(h->index_arena) + map_memory_bytes(h->symbol_ids) +
-                     u64map_memory_bytes(h->by_hash) + u64map_memory_bytes(h->by_raw_hash) +
-                     u64map_memory_bytes(h->value_of) + h->symbols.cap * sizeof(Str) + h->postings_bytes +
-                     h->pages.n * SERIES_PAGE * sizeof(HeadSeries);
-}
-
-HeadSeries *head_get_or_create(Head *h, Labels labels, uint64_t raw_hash, bool *ret_created) {
-    uint64_t hash = labels_hash(labels);
-    HeadSeries *s = find_by_hash(h, hash, labels);
-    *ret_created = !s;
-    if (!s) {
-        s = new_series(h);
-        uint32_t *pairs = arena_alloc(h->index_arena, MAX(labels.n, 1) * 2 * sizeof *pairs);
-        ASSERT(pairs);
-        for (size_t i = 0; i < labels.n; i++) {
-            pairs[2 * i] = intern(h, labels.v[i].name);
-            pairs[2 * i + 1] = intern(h, labels.v[i].value);
-            index_pair(h, pairs[2 * i], pairs[2 * i + 1], s->id);
-        }
-        s->pairs = pairs;
-        s->n_labels = (uint32_t)labels.n;
-        bool first;
-        uint64_t *slot = u64map_put(h->by_hash, hash, &first);
-        s->same_hash = first ? NO_ID : (uint32_t)*slot;
-        *slot = s->id;
-        h->n_series = s->id + 1;
-        account_index(h);
-    }
-    if (raw_hash) {
-        *u64map_put(h->by_raw_hash, raw_hash, NULL) = s->id;
-        s->raw_hash = raw_hash;
-    }
-    return s;
-}
-
-/* --- the index as seen by postings_match --- */
-static size_t index_name_find(void *ctx, Str name) {
-    Head *h = ctx;
-    const uint64_t *symbol = map_get(h->symbol_ids, name);
-    const uint64_t *ordinal = symbol ? u64map_get(h->name_of, *symbol) : NULL;
-    return ordinal ? (size_t)*ordinal : POSTINGS_NONE;
-}
-
-static size_t index_value_count(void *ctx, size_t name) { return ((Head *)ctx)->names.v[name].values.n; }
-
-static Str index_value_at(void *ctx, size_t name, size_t i) {
-    Head *h = ctx;
-    return h->symbols.v[h->names.v[name].values.v[i].symbol];
-}
-
-static size_t index_value_find(void *ctx, size_t name, Str value) {
-    Head *h = ctx;
-    const uint64_t *symbol = map_get(h->symbol_ids, value);
-    const uint64_t *ordinal = symbol ? u64map_get(h->value_of, (uint64_t)name << 32 | *symbol) : NULL;
-    return ordinal ? (size_t)*ordinal : POSTINGS_NONE;
-}
-
-static bool index_add_to(void *ctx, size_t name, size_t i, roaring_bitmap_t *set) {
-    const ValueEntry *e = &((Head *)ctx)->names.v[name].values.v[i];
-    if (e->set)
-        roaring_bitmap_or_inplace(set, e->set);
-    else if (e->list)
-        roaring_bitmap_add_many(set, e->n, e->list);
-    else
-        roaring_bitmap_add(set, e->single);
-    return true;
-}
-
-PostingIndex head_postings(Head *h) {
-    return (PostingIndex){.ctx = h,
-        .n_series = h->n_series,
-        .name_find = index_name_find,
-        .value_count = index_value_count,
-        .value_at = index_value_at,
-        .value_find = index_value_find,
-        .add_to = index_add_to};
-}
-
-Str *head_symbols(const Head *h, Arena *arena, size_t *ret_n) {
-    Str *v = ARENA_ARRAY(arena, Str, h->symbols.n);
-    ASSERT(v);
-    if (h->symbols.n) memcpy(v, h->symbols.v, h->symbols.n * sizeof *v);
-    *ret_n = h->symbols.n;
-    return v;
-}
-
-size_t head_name_count(const Head *h) { return h->names.n; }
-Str head_name(const Head *h, size_t ordinal) { return h->symbols.v[h->names.v[ordinal].symbol]; }
-
-void head_stats(const Head *h, HeadStats *ret) {
-    *ret = (HeadStats){.series = h->n_series,
-        .samples = h->n_samples,
-        .histograms = h->n_histograms,
-        .bytes = h->index_bytes + h->sample_bytes,
-        .min_t = h->min_t,
-        .max_t = h->max_t};
+uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols) {
+    SeriesIndex *x = h->index;
+    bool created;
+    uint32_t shape = shape_of_names(x, symbols.names, symbols.n);
+    if (shape == UINT32_MAX) shape = shape_make(x, symbols.names, symbols.n);
+    return get_or_create(x, shape, symbols.values, &created);
 }

@@ -31,28 +31,30 @@ static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadS
     return ok;
 }
 
-static bool add_open(const OpenChunk *c, int64_t min_t, int64_t max_t, ReadScratch *out) {
-    if (c->n == 0 || c->first_t > max_t) return true;
-    TimeRun run = {.first = c->first_t, .n = c->n, .step = c->n > 1 ? c->step_ms : 0};
-    run.last = c->t ? c->t[c->n - 1] : c->first_t + (c->n - 1) * run.step;
+static bool add_open(const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out) {
+    if (s->n == 0 || s->first_t > max_t) return true;
+    TimeRun run = {.first = s->first_t, .n = s->n, .step = s->n > 1 ? s->step_ms : 0};
+    run.last = head_open_t(s, s->n - 1u);
     if (run.last < min_t) return true;
-    double *to = c->t ? read_scratch_add_raw(out, c->t, c->n) : read_scratch_add(out, &run);
+    double *to = s->irregular ? read_scratch_add_raw(out, head_open_times(s), s->n) : read_scratch_add(out, &run);
     if (!to) return false;
-    if (c->v) {
-        memcpy(to, c->v, c->n * sizeof *to);
+    if (s->v) {
+        memcpy(to, s->v, s->n * sizeof *to);
     } else {
-        for (size_t i = 0; i < c->n; i++) memcpy(&to[i], &c->first_v, sizeof *to);
+        for (size_t i = 0; i < s->n; i++) memcpy(&to[i], &s->first_v, sizeof *to);
     }
     return true;
 }
 
-bool head_read_runs(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out) {
-    Mutex *m = head_shard_of(h, s);
+bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out) {
+    const HeadSeries *s = head_series(h, id);
+    if (!s) return true;
+    Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
     bool ok = true;
     if (s->max_t >= min_t && s->min_t <= max_t) {
         ok = !s->extra || (s->extra->n_late == 0 && s->extra->n_histograms == 0);
-        ok = ok && add_sealed(s->sealed, min_t, max_t, out) && add_open(&s->open, min_t, max_t, out);
+        ok = ok && add_sealed(s->sealed, min_t, max_t, out) && add_open(s, min_t, max_t, out);
     }
     mutex_unlock(m);
     return ok;

@@ -1,9 +1,7 @@
+/* head_samples.c - open and sealed chunks of a series: appending, sealing, reading. */
 #include "metrics/head_int.h"
 
 #include "storage/column.h"
-
-#define LATE_MAX 512      /* late samples of one series before they are encoded */
-#define LATE_PROBE_MAX 16 /* sealed chunks looked into for a duplicate; the rest is settled when reading */
 
 static uint64_t bits_of(double d) {
     uint64_t b;
@@ -11,125 +9,69 @@ static uint64_t bits_of(double d) {
     return b;
 }
 
-/* --- pool --- */
-static unsigned size_class(size_t size_bytes) {
-    unsigned c = 0;
-    while (((size_t)64 << c) < size_bytes) c++;
-    ASSERT(c < POOL_CLASSES);
-    return c;
-}
-
-static void *pool_alloc(Head *h, size_t size_bytes) {
-    unsigned c = size_class(size_bytes);
-    void *p = h->pool.free[c];
-    if (p) {
-        memcpy(&h->pool.free[c], p, sizeof(void *));
-    } else {
-        p = arena_alloc(h->pool.arena, (size_t)64 << c);
-        ASSERT(p);
-        h->sample_bytes = arena_used_bytes(h->pool.arena);
-    }
-    return p;
-}
-
-static void pool_give_back(Head *h, void *p, size_t size_bytes) {
-    if (!p) return;
-    unsigned c = size_class(size_bytes);
-    memcpy(p, &h->pool.free[c], sizeof(void *));
-    h->pool.free[c] = p;
-}
-
-void head_pool_done(HeadPool *p) { p->arena = arena_free(p->arena); }
-
-/* Array of 8-byte items that doubles, from 8 (one size class) up. */
-static void *grow_words(Head *h, void *old, size_t n, size_t old_cap, size_t new_cap) {
-    void *p = pool_alloc(h, new_cap * 8);
-    if (n) memcpy(p, old, n * 8);
-    if (old_cap) pool_give_back(h, old, old_cap * 8);
-    return p;
-}
-
 /* --- open chunk --- */
-static int64_t open_t(const OpenChunk *c, size_t i) { return c->t ? c->t[i] : c->first_t + (int64_t)i * c->step_ms; }
-static uint64_t open_v(const OpenChunk *c, size_t i) { return c->v ? c->v[i] : c->first_v; }
+static size_t cap_of(const HeadSeries *s) { return (size_t)1 << s->cap_log; }
+static size_t array_bytes(const HeadSeries *s) { return (cap_of(s) * 8) << s->irregular; }
 
-static void open_make_explicit_t(Head *h, OpenChunk *c) {
-    if (c->t) return;
-    uint16_t cap = 8;
-    while (cap < c->n + 1) cap *= 2;
-    int64_t *t = pool_alloc(h, cap * sizeof *t);
-    for (size_t i = 0; i < c->n; i++) t[i] = open_t(c, i);
-    c->t = t;
-    c->t_cap = cap;
+/* Gives the open chunk arrays for `cap_log`, values always, times when irregular; what there is moves over. */
+static void reshape(Head *h, HeadSeries *s, unsigned cap_log, bool irregular) {
+    HeadSeries next = *s;
+    next.cap_log = (uint8_t)cap_log;
+    next.irregular = irregular;
+    next.v = head_alloc(h, array_bytes(&next));
+    if (s->v)
+        memcpy(next.v, s->v, s->n * sizeof *next.v);
+    else
+        for (size_t i = 0; i < s->n; i++) next.v[i] = s->first_v;
+    if (irregular) {
+        int64_t *t = head_open_times(&next);
+        for (size_t i = 0; i < s->n; i++) t[i] = head_open_t(s, i);
+    }
+    if (s->v) head_give_back(h, s->v, array_bytes(s));
+    *s = next;
 }
 
-static void open_make_explicit_v(Head *h, OpenChunk *c) {
-    if (c->v) return;
-    uint16_t cap = 8;
-    while (cap < c->n + 1) cap *= 2;
-    uint64_t *v = pool_alloc(h, cap * sizeof *v);
-    for (size_t i = 0; i < c->n; i++) v[i] = c->first_v;
-    c->v = v;
-    c->v_cap = cap;
-}
-
-static void open_reserve(Head *h, OpenChunk *c) {
-    if (c->t && c->n == c->t_cap) {
-        c->t = grow_words(h, c->t, c->n, c->t_cap, c->t_cap * 2);
-        c->t_cap *= 2;
-    }
-    if (c->v && c->n == c->v_cap) {
-        c->v = grow_words(h, c->v, c->n, c->v_cap, c->v_cap * 2);
-        c->v_cap *= 2;
-    }
+/* Room for one more sample, of which the arrays must hold the time (irregular) and the value (varied). */
+static void open_reserve(Head *h, HeadSeries *s, bool irregular, bool varied) {
+    irregular |= s->irregular;
+    if (!irregular && !varied && !s->v) return;
+    unsigned cap_log = s->v ? s->cap_log : 3; /* 8 words, the pool's smallest piece */
+    while ((size_t)1 << cap_log < s->n + 1u) cap_log++;
+    if (!s->v || cap_log != s->cap_log || irregular != s->irregular) reshape(h, s, cap_log, irregular);
 }
 
 /* t is after everything in the chunk. */
-static void open_append(Head *h, OpenChunk *c, int64_t t, uint64_t v) {
-    if (c->n == 0) {
-        c->first_t = t;
-        c->first_v = v;
-        c->step_ms = 0;
-        c->n = 1;
+static void open_append(Head *h, HeadSeries *s, int64_t t, uint64_t v) {
+    if (s->n == 0) {
+        s->first_t = t;
+        s->first_v = v;
+        s->step_ms = 0;
+        s->n = 1;
         return;
     }
-    if (!c->t) {
-        int64_t step = t - open_t(c, c->n - 1u);
-        if (c->n == 1 && step <= INT32_MAX)
-            c->step_ms = (int32_t)step;
-        else if (step != c->step_ms)
-            open_make_explicit_t(h, c);
-    }
-    if (!c->v && v != c->first_v) open_make_explicit_v(h, c);
-    open_reserve(h, c);
-    if (c->t) c->t[c->n] = t;
-    if (c->v) c->v[c->n] = v;
-    c->n++;
-}
-
-static void open_insert(Head *h, OpenChunk *c, size_t at, int64_t t, uint64_t v) {
-    open_make_explicit_t(h, c);
-    open_make_explicit_v(h, c);
-    open_reserve(h, c);
-    memmove(&c->t[at + 1], &c->t[at], (c->n - at) * sizeof *c->t);
-    memmove(&c->v[at + 1], &c->v[at], (c->n - at) * sizeof *c->v);
-    c->t[at] = t;
-    c->v[at] = v;
-    c->n++;
-    c->first_t = c->t[0];
-}
-
-/* Index of the first sample with time >= t. */
-static size_t open_lower_bound(const OpenChunk *c, int64_t t) {
-    size_t lo = 0, hi = c->n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (open_t(c, mid) < t)
-            lo = mid + 1;
+    bool irregular = false;
+    if (!s->irregular) {
+        int64_t step = t - head_open_t(s, s->n - 1u);
+        if (s->n == 1 && step <= INT32_MAX)
+            s->step_ms = (int32_t)step;
         else
-            hi = mid;
+            irregular = step != s->step_ms;
     }
-    return lo;
+    open_reserve(h, s, irregular, v != s->first_v);
+    if (s->irregular) head_open_times(s)[s->n] = t;
+    if (s->v) s->v[s->n] = v;
+    s->n++;
+}
+
+void head_open_insert(Head *h, HeadSeries *s, size_t at, int64_t t, uint64_t v) {
+    open_reserve(h, s, true, true);
+    int64_t *times = head_open_times(s);
+    memmove(&times[at + 1], &times[at], (s->n - at) * sizeof *times);
+    memmove(&s->v[at + 1], &s->v[at], (s->n - at) * sizeof *s->v);
+    times[at] = t;
+    s->v[at] = v;
+    s->n++;
+    s->first_t = times[0];
 }
 
 /* --- sealing --- */
@@ -143,7 +85,7 @@ static bool regular_step(const int64_t *t, size_t n, int32_t *ret_step) {
     return true;
 }
 
-static void seal(Head *h, HeadSeries *s, const int64_t *t, const uint64_t *v, size_t n) {
+void head_seal(Head *h, HeadSeries *s, const int64_t *t, const uint64_t *v, size_t n) {
     double values[LATE_MAX];
     ASSERT(n > 0 && n <= LATE_MAX);
     memcpy(values, v, n * sizeof *v);
@@ -159,24 +101,25 @@ static void seal(Head *h, HeadSeries *s, const int64_t *t, const uint64_t *v, si
     c->v_bytes = (uint32_t)(h->scratch.n - t_bytes);
     memcpy(c->data, h->scratch.p, h->scratch.n);
     s->sealed = c;
-    h->sample_bytes = arena_used_bytes(h->pool.arena);
+    head_account(h);
 }
 
 static void seal_open(Head *h, HeadSeries *s) {
-    OpenChunk *c = &s->open;
-    int64_t t[HEAD_CHUNK_SAMPLES];
-    uint64_t v[HEAD_CHUNK_SAMPLES];
-    for (size_t i = 0; i < c->n; i++) {
-        t[i] = open_t(c, i);
-        v[i] = open_v(c, i);
+    int64_t t[HEAD_CHUNK_MAX];
+    uint64_t v[HEAD_CHUNK_MAX];
+    for (size_t i = 0; i < s->n; i++) {
+        t[i] = head_open_t(s, i);
+        v[i] = head_open_v(s, i);
     }
-    seal(h, s, t, v, c->n);
-    if (c->t) pool_give_back(h, c->t, c->t_cap * sizeof *c->t);
-    if (c->v) pool_give_back(h, c->v, c->v_cap * sizeof *c->v);
-    *c = (OpenChunk){0};
+    head_seal(h, s, t, v, s->n);
+    if (s->v) head_give_back(h, s->v, array_bytes(s));
+    s->v = NULL;
+    s->cap_log = 0;
+    s->irregular = false;
+    s->n = 0;
 }
 
-static bool sealed_decode(const SealedChunk *c, int64_t *t, double *v) {
+bool head_sealed_decode(const SealedChunk *c, int64_t *t, double *v) {
     if (c->t_bytes == 0) {
         for (uint32_t i = 0; i < c->n; i++) t[i] = c->min_t + (int64_t)i * c->step_ms;
     } else if (!column_decode_i64(str_of((const char *)c->data, c->t_bytes), t, c->n)) {
@@ -185,80 +128,9 @@ static bool sealed_decode(const SealedChunk *c, int64_t *t, double *v) {
     return column_decode_f64(str_of((const char *)c->data + c->t_bytes, c->v_bytes), v, c->n);
 }
 
-/* --- late samples --- */
-static HeadExtra *extra_of(Head *h, HeadSeries *s) {
-    if (!s->extra) {
-        s->extra = pool_alloc(h, sizeof *s->extra);
-        *s->extra = (HeadExtra){0};
-    }
-    return s->extra;
-}
-
-static size_t late_lower_bound(const HeadExtra *x, int64_t t) {
-    size_t lo = 0, hi = x->n_late;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (x->late_t[mid] < t)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static HeadPut same_time(uint64_t have, uint64_t got) { return have == got ? HEAD_PUT_DUPLICATE : HEAD_PUT_CONFLICT; }
-
-/* Looks for time t in the sealed chunks that cover it. */
-static bool sealed_find(const HeadSeries *s, int64_t t, uint64_t *ret_v) {
-    int64_t times[LATE_MAX];
-    double values[LATE_MAX];
-    int probes = 0;
-    for (const SealedChunk *c = s->sealed; c && probes < LATE_PROBE_MAX; c = c->older) {
-        if (t < c->min_t || t > c->max_t) continue;
-        probes++;
-        if (!sealed_decode(c, times, values)) return false;
-        for (uint32_t i = 0; i < c->n; i++) {
-            if (times[i] != t) continue;
-            *ret_v = bits_of(values[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
-static HeadPut put_late(Head *h, HeadSeries *s, int64_t t, uint64_t v) {
-    OpenChunk *c = &s->open;
-    if (c->n && t >= c->first_t) {
-        size_t at = open_lower_bound(c, t);
-        if (at < c->n && open_t(c, at) == t) return same_time(open_v(c, at), v);
-        open_insert(h, c, at, t, v);
-        return HEAD_PUT_LATE;
-    }
-    uint64_t have;
-    if (sealed_find(s, t, &have)) return same_time(have, v);
-    HeadExtra *x = extra_of(h, s);
-    size_t at = late_lower_bound(x, t);
-    if (at < x->n_late && x->late_t[at] == t) return same_time(x->late_v[at], v);
-    if (x->n_late == x->late_cap) {
-        uint32_t cap = x->late_cap ? x->late_cap * 2 : 8;
-        x->late_t = grow_words(h, x->late_t, x->n_late, x->late_cap, cap);
-        x->late_v = grow_words(h, x->late_v, x->n_late, x->late_cap, cap);
-        x->late_cap = cap;
-    }
-    memmove(&x->late_t[at + 1], &x->late_t[at], (x->n_late - at) * sizeof *x->late_t);
-    memmove(&x->late_v[at + 1], &x->late_v[at], (x->n_late - at) * sizeof *x->late_v);
-    x->late_t[at] = t;
-    x->late_v[at] = v;
-    if (++x->n_late == LATE_MAX) {
-        seal(h, s, x->late_t, x->late_v, x->n_late);
-        x->n_late = 0;
-    }
-    return HEAD_PUT_LATE;
-}
-
 /* --- writing --- */
-static void hold_shard(Head *h, const HeadSeries *s) {
-    Mutex *m = head_shard_of(h, s);
+static void hold_shard(Head *h, uint32_t id) {
+    Mutex *m = head_shard_of(h, id);
     if (h->held == m) return;
     if (h->held) mutex_unlock(h->held);
     mutex_lock(m);
@@ -274,33 +146,41 @@ void head_write_end(Head *h) {
     h->pending_samples = 0;
 }
 
+static void note_active(Head *h, HeadSeries *s) {
+    if (s->tick == 0) h->n_active++;
+    s->tick = h->tick & 0x7f;
+    h->n_this_tick++;
+}
+
 static void widen(Head *h, HeadSeries *s, int64_t t) {
     if (t < s->min_t) s->min_t = t;
     if (t > s->max_t) s->max_t = t;
     if (t < h->min_t) h->min_t = t;
     if (t > h->max_t) h->max_t = t;
+    if (s->tick != h->tick) note_active(h, s);
 }
 
-HeadPut head_put(Head *h, HeadSeries *s, int64_t t, double value) {
-    hold_shard(h, s);
+HeadPut head_put(Head *h, uint32_t id, int64_t t, double value) {
+    HeadSeries *s = head_series_make(h, id);
+    hold_shard(h, id);
     uint64_t v = bits_of(value);
-    OpenChunk *c = &s->open;
     HeadPut put = HEAD_PUT_STORED;
-    bool newest = c->n ? t > open_t(c, c->n - 1u) : !s->sealed || t > s->max_t;
+    bool newest = s->n ? t > head_open_t(s, s->n - 1u) : !s->sealed || t > s->max_t;
     if (newest)
-        open_append(h, c, t, v);
+        open_append(h, s, t, v);
     else
-        put = put_late(h, s, t, v);
+        put = head_put_late(h, s, t, v);
     if (put == HEAD_PUT_DUPLICATE || put == HEAD_PUT_CONFLICT) return put;
-    if (c->n == HEAD_CHUNK_SAMPLES) seal_open(h, s);
+    if (s->n >= h->chunk_max) seal_open(h, s);
     widen(h, s, t);
     h->pending_samples++;
     return put;
 }
 
-HeadPut head_put_histogram(Head *h, HeadSeries *s, int64_t t, const Histogram *v) {
-    hold_shard(h, s);
-    HeadExtra *x = extra_of(h, s);
+HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v) {
+    HeadSeries *s = head_series_make(h, id);
+    hold_shard(h, id);
+    HeadExtra *x = head_extra_of(h, s);
     buf_clear(&h->scratch);
     histogram_encode(&h->scratch, v);
     size_t at = x->n_histograms;
@@ -320,7 +200,7 @@ HeadPut head_put_histogram(Head *h, HeadSeries *s, int64_t t, const Histogram *v
     memmove(&x->histograms[at + 1], &x->histograms[at], (x->n_histograms - at) * sizeof *x->histograms);
     x->histograms[at] = (HeadHistogram){t, bytes};
     bool late = at < x->n_histograms++;
-    h->sample_bytes = arena_used_bytes(h->pool.arena);
+    head_account(h);
     widen(h, s, t);
     h->n_histograms++;
     return late ? HEAD_PUT_LATE : HEAD_PUT_STORED;
@@ -337,7 +217,7 @@ static bool read_sealed(const HeadSeries *s, int64_t min_t, int64_t max_t, Sampl
     bool ok = true;
     for (size_t i = chunks.n; ok && i-- > 0;) {
         const SealedChunk *c = chunks.v[i]; /* oldest first: nearly always in order */
-        ok = sealed_decode(c, t, v);
+        ok = head_sealed_decode(c, t, v);
         if (ok) sample_buf_add(out, t, v, c->n, min_t, max_t);
     }
     vec_done(&chunks);
@@ -345,19 +225,20 @@ static bool read_sealed(const HeadSeries *s, int64_t min_t, int64_t max_t, Sampl
 }
 
 static void read_open(const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out) {
-    int64_t t[HEAD_CHUNK_SAMPLES];
-    double v[HEAD_CHUNK_SAMPLES];
-    for (size_t i = 0; i < s->open.n; i++) {
-        uint64_t bits = open_v(&s->open, i);
-        t[i] = open_t(&s->open, i);
+    int64_t t[HEAD_CHUNK_MAX];
+    double v[HEAD_CHUNK_MAX];
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t bits = head_open_v(s, i);
+        t[i] = head_open_t(s, i);
         memcpy(&v[i], &bits, 8);
     }
-    sample_buf_add(out, t, v, s->open.n, min_t, max_t);
+    sample_buf_add(out, t, v, s->n, min_t, max_t);
 }
 
-bool head_read(
-    Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms) {
-    Mutex *m = head_shard_of(h, s);
+bool head_read(Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms) {
+    const HeadSeries *s = head_series(h, id);
+    if (!s) return true;
+    Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
     bool ok = true;
     if (s->max_t >= min_t && s->min_t <= max_t) {
@@ -378,10 +259,18 @@ bool head_read(
     return ok;
 }
 
-bool head_overlaps(Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t) {
-    Mutex *m = head_shard_of(h, s);
+bool head_series_range(Head *h, uint32_t id, int64_t *ret_min_t, int64_t *ret_max_t) {
+    const HeadSeries *s = head_series(h, id);
+    if (!s) return false;
+    Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
-    bool yes = s->max_t >= min_t && s->min_t <= max_t;
+    *ret_min_t = s->min_t;
+    *ret_max_t = s->max_t;
     mutex_unlock(m);
-    return yes;
+    return *ret_min_t <= *ret_max_t;
+}
+
+bool head_overlaps(Head *h, uint32_t id, int64_t min_t, int64_t max_t) {
+    int64_t from, to;
+    return head_series_range(h, id, &from, &to) && to >= min_t && from <= max_t;
 }

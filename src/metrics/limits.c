@@ -49,7 +49,7 @@ static void recount(SeriesLimits *l, Head *h) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     map_clear(l->per_metric);
     for (uint32_t i = 0; i < head_series_count(h); i++) {
-        Labels labels = head_labels(h, head_series_at(h, i), arena);
+        Labels labels = head_labels(h, i, arena);
         ++*map_put(l->per_metric, labels_get(labels, LABEL_NAME_METRIC), NULL);
         if (i % 1024 == 1023) arena_reset(arena);
     }

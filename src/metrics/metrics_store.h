@@ -143,6 +143,7 @@ typedef struct MetricsStoreOptions {
     size_t head_bytes_max;        /* 0: 128 MiB; beyond it the head is flushed early */
     int64_t partition_ms;         /* 0: 2 h time partitions */
     MetricsRules rules;           /* copied */
+    bool no_maintenance;          /* for looking into a store: nothing is merged, thinned or expired */
     MetricsLimits limits;
 } MetricsStoreOptions;
 

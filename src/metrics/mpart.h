@@ -28,6 +28,9 @@ ErrCode mpart_writer_create(
 /* In labels order. Times ascending, unique. Histograms likewise, bytes as histogram_encode wrote them. */
 ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
     const HistogramRef *histograms, size_t n_histograms, Err *reterr);
+/* The same with labels as places in the writer's symbols, n_labels of each: for callers that have them. */
+ErrCode mpart_writer_series_ranked(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n_labels,
+    const int64_t *t, const double *v, size_t n, const HistogramRef *histograms, size_t n_histograms, Err *reterr);
 size_t mpart_writer_series_count(const MPartWriter *w);
 /* Fills min_t, max_t, rows and size_bytes; id and level are the caller's. */
 ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr);

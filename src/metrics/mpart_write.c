@@ -20,8 +20,8 @@ struct MPartWriter {
     int zstd_level;
     const Str *symbols;
     size_t n_symbols;
-    Map *symbol_ids;
-    Map *shape_ids; /* encoded shape -> id */
+    Map *symbol_ids; /* made at the first series that comes with strings */
+    Map *shape_ids;  /* encoded shape -> id */
     Buf shapes, series, scratch, times;
     VEC(uint32_t) series_offsets;
     VEC(BlockRef) groups;
@@ -30,6 +30,11 @@ struct MPartWriter {
     VEC(MPartTime) time_entries;
     U64Map *posting_ids;
     VEC(Posting) postings;
+    /* Of the series before, which shares most labels with the next one. */
+    uint64_t last_shape;
+    VEC(uint32_t) last_names, last_values;
+    VEC(size_t) last_postings;
+    VEC(uint32_t) names, values; /* scratch */
     VEC(int64_t) histogram_t;
     VEC(Str) histogram_bytes;
     uint64_t rows;
@@ -46,16 +51,11 @@ ErrCode mpart_writer_create(
     w->zstd_level = zstd_level;
     w->symbols = symbols;
     w->n_symbols = n_symbols;
-    w->symbol_ids = map_create(MAP_BORROW_KEYS);
     w->shape_ids = map_create(MAP_COPY_KEYS);
     w->time_ids = u64map_create();
     w->posting_ids = u64map_create();
     w->min_t = INT64_MAX;
     w->max_t = INT64_MIN;
-    for (size_t i = 0; i < n_symbols; i++) {
-        DASSERT(i == 0 || str_cmp(symbols[i - 1], symbols[i]) < 0);
-        *map_put(w->symbol_ids, symbols[i], NULL) = i;
-    }
     *ret = w;
     return OK;
 }
@@ -78,6 +78,11 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
     u64map_free(w->posting_ids);
     vec_foreach(Posting, p, &w->postings) mem_free(p->list);
     vec_done(&w->postings);
+    vec_done(&w->last_names);
+    vec_done(&w->last_values);
+    vec_done(&w->last_postings);
+    vec_done(&w->names);
+    vec_done(&w->values);
     vec_done(&w->histogram_t);
     vec_done(&w->histogram_bytes);
     mem_free(w);
@@ -86,7 +91,14 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
 
 size_t mpart_writer_series_count(const MPartWriter *w) { return w->series_offsets.n; }
 
-static uint32_t symbol_of(const MPartWriter *w, Str s) {
+static uint32_t symbol_of(MPartWriter *w, Str s) {
+    if (!w->symbol_ids) {
+        w->symbol_ids = map_create(MAP_BORROW_KEYS);
+        for (size_t i = 0; i < w->n_symbols; i++) {
+            DASSERT(i == 0 || str_cmp(w->symbols[i - 1], w->symbols[i]) < 0);
+            *map_put(w->symbol_ids, w->symbols[i], NULL) = i;
+        }
+    }
     const uint64_t *id = map_get(w->symbol_ids, s);
     ASSERT(id); /* the caller promised all symbols */
     return (uint32_t)*id;
@@ -146,38 +158,65 @@ static ErrCode time_column(MPartWriter *w, const int64_t *t, size_t n, uint32_t 
 }
 
 /* --- series --- */
-static void posting_add(MPartWriter *w, uint32_t name, uint32_t value, uint32_t series) {
+/* The place in w->postings of a value that has none or the series before it did not have; made when it is new. */
+static size_t posting_of(MPartWriter *w, uint32_t name, uint32_t value) {
     bool is_new;
-    uint64_t *slot = u64map_put(w->posting_ids, (uint64_t)name << 32 | value, &is_new);
+    uint64_t key = (uint64_t)name << 32 | value, *slot = u64map_put(w->posting_ids, key, &is_new);
     if (is_new) {
         *slot = w->postings.n;
-        vec_push(&w->postings, (Posting){.key = (uint64_t)name << 32 | value, .n = 1, .single = series});
-        return;
+        vec_push(&w->postings, (Posting){.key = key});
     }
-    Posting *p = &w->postings.v[*slot];
-    if (p->n >= p->cap) {
+    return (size_t)*slot;
+}
+
+static void posting_add(Posting *p, uint32_t series) {
+    if (p->n == 0) p->single = series;
+    if (p->n > 0 && p->n >= p->cap) {
         p->cap = p->cap ? p->cap * 2 : 4;
         p->list = mem_realloc_array(p->list, p->cap, sizeof *p->list);
         if (p->n == 1) p->list[0] = p->single;
     }
-    p->list[p->n++] = series;
+    if (p->n > 0) p->list[p->n] = series;
+    p->n++;
 }
 
-static void put_labels(MPartWriter *w, Labels labels, uint32_t series) {
+/* The names as a shape; true: they are those of the series before. */
+static bool shape_of(MPartWriter *w, const uint32_t *names, uint32_t n) {
+    if (w->last_names.n == n && n > 0 && memcmp(w->last_names.v, names, n * sizeof *names) == 0) return true;
     buf_clear(&w->scratch);
-    buf_put_uvarint(&w->scratch, labels.n);
-    for (size_t i = 0; i < labels.n; i++) buf_put_uvarint(&w->scratch, symbol_of(w, labels.v[i].name));
+    buf_put_uvarint(&w->scratch, n);
+    vec_clear(&w->last_names);
+    for (uint32_t i = 0; i < n; i++) {
+        buf_put_uvarint(&w->scratch, names[i]);
+        vec_push(&w->last_names, names[i]);
+    }
     bool is_new;
     uint64_t *shape = map_put(w->shape_ids, buf_str(&w->scratch), &is_new);
     if (is_new) {
         *shape = map_count(w->shape_ids) - 1;
         buf_put_str(&w->shapes, buf_str(&w->scratch));
     }
-    buf_put_uvarint(&w->series, *shape);
-    for (size_t i = 0; i < labels.n; i++) {
-        uint32_t value = symbol_of(w, labels.v[i].value);
-        buf_put_uvarint(&w->series, value);
-        posting_add(w, symbol_of(w, labels.v[i].name), value, series);
+    w->last_shape = *shape;
+    return false;
+}
+
+static void put_labels(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n, uint32_t series) {
+    bool same_names = shape_of(w, names, n);
+    buf_put_uvarint(&w->series, w->last_shape);
+    if (!same_names) {
+        vec_clear(&w->last_values);
+        vec_clear(&w->last_postings);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        buf_put_uvarint(&w->series, values[i]);
+        if (!same_names) {
+            vec_push(&w->last_values, values[i]);
+            vec_push(&w->last_postings, posting_of(w, names[i], values[i]));
+        } else if (w->last_values.v[i] != values[i]) {
+            w->last_values.v[i] = values[i];
+            w->last_postings.v[i] = posting_of(w, names[i], values[i]);
+        }
+        posting_add(&w->postings.v[w->last_postings.v[i]], series);
     }
 }
 
@@ -261,14 +300,26 @@ static ErrCode put_histograms(MPartWriter *w, const HistogramRef *h, size_t n, E
     return code;
 }
 
-ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
-    const HistogramRef *histograms, size_t n_histograms, Err *reterr) {
+ErrCode mpart_writer_series_ranked(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n_labels,
+    const int64_t *t, const double *v, size_t n, const HistogramRef *histograms, size_t n_histograms, Err *reterr) {
     if (w->series.n > (UINT32_MAX >> 1)) return err_set(reterr, ERR_TOO_LARGE, "metrics part: too many series");
     uint32_t id = (uint32_t)w->series_offsets.n;
     vec_push(&w->series_offsets, (uint32_t)w->series.n);
-    put_labels(w, labels, id);
+    put_labels(w, names, values, n_labels, id);
     ErrCode code = put_floats(w, t, v, n, reterr);
     return code == OK ? put_histograms(w, histograms, n_histograms, reterr) : code;
+}
+
+ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
+    const HistogramRef *histograms, size_t n_histograms, Err *reterr) {
+    vec_clear(&w->names);
+    vec_clear(&w->values);
+    for (size_t i = 0; i < labels.n; i++) {
+        vec_push(&w->names, symbol_of(w, labels.v[i].name));
+        vec_push(&w->values, symbol_of(w, labels.v[i].value));
+    }
+    return mpart_writer_series_ranked(
+        w, w->names.v, w->values.v, (uint32_t)labels.n, t, v, n, histograms, n_histograms, reterr);
 }
 
 /* --- finishing --- */

@@ -1,6 +1,7 @@
 #include "metrics/record.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
+#define RECORD_VERSION_OLDEST 1
 #define VARINT_MAX 10
 
 /* First byte of a single sample; other items begin with a letter. */
@@ -32,10 +33,10 @@ void record_begin(Buf *out, uint64_t epoch) {
     buf_put_uvarint(out, epoch);
 }
 
-void record_put_series(Buf *out, uint32_t id, Labels labels) {
-    buf_put_char(out, RECORD_SERIES);
+void record_put_symbol(Buf *out, uint32_t id, Str symbol) {
+    buf_put_char(out, RECORD_SYMBOL);
     buf_put_uvarint(out, id);
-    labels_encode(out, labels);
+    buf_put_lenstr(out, symbol);
 }
 
 static char *put_varint(char *p, uint64_t v) {
@@ -45,6 +46,19 @@ static char *put_varint(char *p, uint64_t v) {
     }
     *p++ = (char)v;
     return p;
+}
+
+void record_put_series(Buf *out, uint32_t id, const uint32_t *names, const uint32_t *values, uint32_t n) {
+    buf_reserve(out, 1 + (2 + 2 * (size_t)n) * VARINT_MAX);
+    char *p = out->p + out->n;
+    *p++ = RECORD_SERIES;
+    p = put_varint(p, id);
+    p = put_varint(p, n);
+    for (uint32_t i = 0; i < n; i++) {
+        p = put_varint(p, names[i]);
+        p = put_varint(p, values[i]);
+    }
+    out->n = (size_t)(p - out->p);
 }
 
 static char *put_delta(char *p, int64_t from, int64_t to) {
@@ -121,13 +135,37 @@ bool record_reader_init(RecordReader *r, Str payload, Arena *arena) {
     *r = (RecordReader){.c = cursor_of(payload), .arena = arena};
     uint8_t version = cursor_u8(&r->c);
     r->epoch = cursor_uvarint(&r->c);
-    return !r->c.bad && version == RECORD_VERSION;
+    return !r->c.bad && version >= RECORD_VERSION_OLDEST && version <= RECORD_VERSION;
 }
 
 static bool read_id(RecordReader *r, RecordItem *it) {
     uint64_t id = cursor_uvarint(&r->c);
     it->id = (uint32_t)id;
     return !r->c.bad && id < UINT32_MAX;
+}
+
+static bool read_series(RecordReader *r, RecordItem *it) {
+    if (!read_id(r, it)) return false;
+    uint64_t n = cursor_uvarint(&r->c);
+    if (r->c.bad || n > cursor_left(&r->c) / 2) return false;
+    uint32_t *names = ARENA_ARRAY(r->arena, uint32_t, 2 * n), *values = names + n;
+    if (!names) return false;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t name = cursor_uvarint(&r->c), value = cursor_uvarint(&r->c);
+        if (name >= UINT32_MAX || value >= UINT32_MAX) return false;
+        names[i] = (uint32_t)name;
+        values[i] = (uint32_t)value;
+    }
+    it->names = names;
+    it->values = values;
+    it->n = n;
+    return !r->c.bad;
+}
+
+static bool read_symbol(RecordReader *r, RecordItem *it) {
+    if (!read_id(r, it)) return false;
+    it->symbol = cursor_lenstr(&r->c);
+    return !r->c.bad;
 }
 
 static bool read_samples(RecordReader *r, RecordItem *it) {
@@ -210,7 +248,9 @@ int record_next(RecordReader *r, RecordItem *ret) {
     if (first & SINGLE) return read_single(r, first, ret) ? 1 : -1;
     bool ok = false;
     switch (ret->kind) {
-    case RECORD_SERIES: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;
+    case RECORD_SYMBOL: ok = read_symbol(r, ret); break;
+    case RECORD_SERIES: ok = read_series(r, ret); break;
+    case RECORD_SERIES_IN_FULL: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;
     case RECORD_SAMPLES: ok = read_samples(r, ret); break;
     case RECORD_HISTOGRAM: ok = read_histogram(r, ret); break;
     case RECORD_EXEMPLAR: ok = read_exemplar(r, ret); break;

@@ -1,8 +1,9 @@
 /* record.h - the metrics store's records in the write-ahead log.
  *
- * A record names the head generation (epoch) it was made for and holds items: series (id with labels), runs of
- * samples by id, histograms, exemplars, metadata. Ids mean something only within their epoch, and a record that
- * uses an id comes after (or is) one that defines it, because the log is cut exactly where an epoch ends. */
+ * A record names the head generation (epoch) it was made for and holds items: symbols (id with bytes), series (id with
+ * labels, by symbols), runs of samples by id, histograms, exemplars, metadata. Ids mean something only within their
+ * epoch, and a record that uses one comes after (or is) one that defines it, because the log is cut exactly where an
+ * epoch ends. Version 1 wrote the labels of a series out in full; it is read still. */
 #ifndef MEERKAT_METRICS_RECORD_H
 #define MEERKAT_METRICS_RECORD_H
 
@@ -12,7 +13,9 @@
 #define RECORD_METRICS 1 /* WAL record type */
 
 void record_begin(Buf *out, uint64_t epoch);
-void record_put_series(Buf *out, uint32_t id, Labels labels);
+void record_put_symbol(Buf *out, uint32_t id, Str symbol);
+/* names and values: n symbol ids each. */
+void record_put_series(Buf *out, uint32_t id, const uint32_t *names, const uint32_t *values, uint32_t n);
 /* What the next item is a difference to; zero at the beginning of a record. */
 typedef struct RecordState {
     int64_t t;
@@ -25,7 +28,9 @@ void record_put_exemplar(Buf *out, uint32_t id, const Exemplar *e);
 void record_put_metadata(Buf *out, const MetricMetadata *m);
 
 typedef enum RecordItemKind {
-    RECORD_SERIES = 'S',
+    RECORD_SYMBOL = 'Y',
+    RECORD_SERIES = 'T',
+    RECORD_SERIES_IN_FULL = 'S',
     RECORD_SAMPLES = 'V',
     RECORD_HISTOGRAM = 'H',
     RECORD_EXEMPLAR = 'E',
@@ -34,11 +39,13 @@ typedef enum RecordItemKind {
 
 typedef struct RecordItem {
     RecordItemKind kind;
-    uint32_t id;         /* all but METADATA */
-    Labels labels;       /* SERIES */
-    const int64_t *t_ms; /* SAMPLES */
+    uint32_t id;                    /* all but METADATA */
+    Str symbol;                     /* SYMBOL */
+    Labels labels;                  /* SERIES_IN_FULL */
+    const uint32_t *names, *values; /* SERIES: n of each */
+    const int64_t *t_ms;            /* SAMPLES */
     const double *v;
-    size_t n;
+    size_t n;  /* of SAMPLES; of SERIES */
     int64_t t; /* HISTOGRAM */
     Histogram histogram;
     Exemplar exemplar;

@@ -21,7 +21,9 @@ static void test_round_trip(void **state) {
     Label l[] = {{STR("__name__"), STR("a")}};
     Exemplar e = {{l, 1}, 2.5, -3};
     MetricMetadata m = {STR("a"), METRIC_GAUGE, STR("h"), STR("s")};
-    record_put_series(&b, 9, (Labels){l, 1});
+    const uint32_t symbols[] = {300, 2};
+    record_put_symbol(&b, 2, STR("a"));
+    record_put_series(&b, 9, &symbols[0], &symbols[1], 1);
     record_put_exemplar(&b, 9, &e);
     record_put_metadata(&b, &m);
     RecordReader r;
@@ -38,7 +40,9 @@ static void test_round_trip(void **state) {
     assert_memory_equal(it.t_ms, times, sizeof times);
     assert_memory_equal(it.v, values, sizeof values);
     assert_int_equal(record_next(&r, &it), 1);
-    assert_true(it.kind == RECORD_SERIES && it.id == 9 && labels_eq(it.labels, (Labels){l, 1}));
+    assert_true(it.kind == RECORD_SYMBOL && it.id == 2 && str_eq_lit(it.symbol, "a"));
+    assert_int_equal(record_next(&r, &it), 1);
+    assert_true(it.kind == RECORD_SERIES && it.id == 9 && it.n == 1 && it.names[0] == 300 && it.values[0] == 2);
     assert_int_equal(record_next(&r, &it), 1);
     assert_true(it.kind == RECORD_EXEMPLAR && it.exemplar.value == 2.5 && it.exemplar.t_ms == -3);
     assert_int_equal(record_next(&r, &it), 1);
@@ -55,7 +59,28 @@ static void test_round_trip(void **state) {
     arena_free(arena);
 }
 
+/* A record as version 1 wrote it. */
+static void test_version_1(void **state) {
+    (void)state;
+    Arena *arena = arena_create(1 << 20);
+    RecordReader r;
+    RecordItem it;
+    Label l[] = {{STR("__name__"), STR("a")}};
+    assert_true(record_reader_init(&r,
+        STR("\x01\x05S\x09\x01\x08__name__\x01"
+            "a\x84\x09\x0e\x02"),
+        arena));
+    assert_int_equal(r.epoch, 5);
+    assert_int_equal(record_next(&r, &it), 1);
+    assert_true(it.kind == RECORD_SERIES_IN_FULL && it.id == 9 && labels_eq(it.labels, (Labels){l, 1}));
+    assert_int_equal(record_next(&r, &it), 1);
+    assert_true(it.kind == RECORD_SAMPLES && it.id == 9 && it.n == 1 && it.t_ms[0] == 7 && it.v[0] == 1);
+    assert_int_equal(record_next(&r, &it), 0);
+    assert_false(record_reader_init(&r, STR("\x03\x05"), arena)); /* a version to come */
+    arena_free(arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_version_1)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

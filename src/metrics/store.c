@@ -25,16 +25,19 @@ static void part_closed(void *ctx, void *obj) {
 static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
     EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
     *ret = (MetricsStoreStats){.min_t_ms = INT64_MAX, .max_t_ms = INT64_MIN};
+    uint64_t index_bytes = 0;
     mutex_lock(&s->view_lock);
     for (size_t i = 0; i <= s->frozen.n; i++) {
         HeadStats h;
         head_stats(i < s->frozen.n ? s->frozen.v[i].head : s->active, &h);
         ret->head_samples += h.samples + h.histograms;
-        ret->memory_bytes += h.bytes;
+        ret->memory_bytes += h.sample_bytes;
+        index_bytes = MAX(index_bytes, h.index_bytes); /* shared but when one was given up */
         ret->series_active = h.series;
         ret->min_t_ms = MIN(ret->min_t_ms, h.min_t);
         ret->max_t_ms = MAX(ret->max_t_ms, h.max_t);
     }
+    ret->memory_bytes += index_bytes;
     if (clock_now_ms() - s->active_since_ms < SETTLE_MS) ret->series_active = MAX(ret->series_active, s->series_before);
     mutex_unlock(&s->view_lock);
     PartSnapshot snap;

@@ -4,14 +4,17 @@
 
 #include <stdio.h>
 
+#define PREFETCH 8 /* series ahead of the one being applied */
+
 typedef struct AppendJob {
     EmbeddedStore *store;
     const MetricsBatch *batch;
     Head *head;
-    HeadSeries **series; /* per batch series; NULL: refused */
-    uint32_t *missing;   /* batch indices of series the head does not know yet */
+    uint32_t *series;  /* ids per batch series; HEAD_NO_SERIES: refused */
+    uint32_t *missing; /* batch indices of series the head does not know yet */
     size_t n_missing;
-    int64_t min_t; /* older is refused */
+    VEC(uint32_t) told; /* symbols the record defines */
+    int64_t min_t;      /* older is refused */
     MetricsAppendResult *result;
 } AppendJob;
 
@@ -37,13 +40,13 @@ int64_t store_retention_floor(EmbeddedStore *s) {
     return keep >= now ? INT64_MIN : now - keep;
 }
 
-static void note_error(AppendJob *job, const char *what, int64_t t, const HeadSeries *s) {
+static void note_error(AppendJob *job, const char *what, int64_t t, uint32_t id) {
     char *text = job->result->first_error;
     if (text[0]) return;
     Arena *arena = arena_create(ARENA_UNLIMITED);
     Buf labels = {0};
     head_lock_read(job->head);
-    labels_put_text(&labels, head_labels(job->head, s, arena));
+    labels_put_text(&labels, head_labels(job->head, id, arena));
     head_unlock(job->head);
     snprintf(text, sizeof job->result->first_error, "%s %lld; series %s", what, (long long)t, buf_cstr(&labels));
     buf_done(&labels);
@@ -62,15 +65,20 @@ static bool only_wire(const BatchSeries *bs) { return !bs->labels.v && bs->wire.
 
 static void find_known(AppendJob *job) {
     const MetricsBatch *b = job->batch;
-    HeadSeries *last = NULL;
+    uint32_t last = HEAD_NO_SERIES;
     head_lock_read(job->head);
     for (size_t i = 0; i < b->series.n; i++) {
         const BatchSeries *bs = &b->series.v[i];
+        job->series[i] = HEAD_NO_SERIES;
         if (!has_labels(bs) && !only_wire(bs)) continue;
-        HeadSeries *s = bs->raw_hash ? head_find_raw(job->head, bs->raw_hash, last) : NULL;
-        if (!s && has_labels(bs)) s = head_find(job->head, bs->labels);
-        if (!s) job->missing[job->n_missing++] = (uint32_t)i;
-        job->series[i] = last = s;
+        uint32_t id = bs->raw_hash ? head_find_raw(job->head, bs->raw_hash, last) : HEAD_NO_SERIES;
+        /* A hash that is new is learnt below, with the labels. */
+        if (id == HEAD_NO_SERIES && !bs->raw_hash) id = head_find(job->head, bs->labels, last);
+        if (id == HEAD_NO_SERIES)
+            job->missing[job->n_missing++] = (uint32_t)i;
+        else
+            last = id;
+        job->series[i] = id;
     }
     head_unlock(job->head);
 }
@@ -112,7 +120,7 @@ static ErrCode resolve(AppendJob *job, Err *reterr) {
             bool created;
             Err err = {0};
             /* Another worker may have made it meanwhile. */
-            bool known = head_find(h, bs->labels) != NULL;
+            bool known = head_find(h, bs->labels, HEAD_NO_SERIES) != HEAD_NO_SERIES;
             if (!known && series_limits_admit(job->store->limits, h, bs->labels, &err) != OK) {
                 note_limited(job, bs, &err);
                 continue;
@@ -140,35 +148,49 @@ static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t
     }
 }
 
-static void put_series(const AppendJob *job, const BatchSeries *bs, const HeadSeries *s, Buf *out) {
-    if (bs->labels.v) {
-        record_put_series(out, s->id, bs->labels);
-        return;
+/* What the log of this epoch may not know yet: symbols and labels of the batch's series. Other records that tell the
+ * same may come before or after this one, which therefore tells all it needs. */
+static void encode_series(AppendJob *job, Buf *out) {
+    Head *h = job->head;
+    U64Map *told = NULL;
+    head_lock_read(h);
+    for (size_t i = 0; i < job->batch->series.n; i++) {
+        uint32_t id = job->series[i];
+        if (id == HEAD_NO_SERIES || !series_has_data(&job->batch->series.v[i]) || head_series_logged(h, id)) continue;
+        SeriesSymbols s = head_series_symbols(h, id);
+        for (uint32_t k = 0; k < 2 * s.n; k++) {
+            uint32_t symbol = k < s.n ? s.names[k] : s.values[k - s.n];
+            bool is_new = false;
+            if (head_symbol_logged(h, symbol)) continue;
+            if (!told) told = u64map_create();
+            (void)u64map_put(told, symbol, &is_new);
+            if (!is_new) continue;
+            record_put_symbol(out, symbol, head_symbol(h, symbol));
+            vec_push(&job->told, symbol);
+        }
+        record_put_series(out, id, s.names, s.values, s.n);
     }
-    Arena *arena = arena_create(ARENA_UNLIMITED);
-    head_lock_read(job->head);
-    record_put_series(out, s->id, head_labels(job->head, s, arena));
-    head_unlock(job->head);
-    arena_free(arena);
+    head_unlock(h);
+    u64map_free(told);
 }
 
-static void encode(const AppendJob *job, Buf *out) {
+static void encode(AppendJob *job, Buf *out) {
     const MetricsBatch *b = job->batch;
     RecordState state = {0};
     record_begin(out, head_epoch(job->head));
+    encode_series(job, out);
     for (size_t i = 0; i < b->series.n; i++) {
         const BatchSeries *bs = &b->series.v[i];
-        const HeadSeries *s = job->series[i];
-        if (!s || !series_has_data(bs)) continue;
-        if (!s->logged) put_series(job, bs, s, out);
-        encode_samples(job, bs, s->id, out, &state);
+        uint32_t id = job->series[i];
+        if (id == HEAD_NO_SERIES || !series_has_data(bs)) continue;
+        encode_samples(job, bs, id, out, &state);
         for (uint32_t k = 0; k < bs->n_histograms; k++) {
             size_t at = bs->first_histogram + k;
             if (b->histogram_t_ms.v[at] >= job->min_t)
-                record_put_histogram(out, s->id, b->histogram_t_ms.v[at], &b->histograms.v[at]);
+                record_put_histogram(out, id, b->histogram_t_ms.v[at], &b->histograms.v[at]);
         }
         for (uint32_t k = 0; k < bs->n_exemplars; k++)
-            record_put_exemplar(out, s->id, &b->exemplars.v[bs->first_exemplar + k]);
+            record_put_exemplar(out, id, &b->exemplars.v[bs->first_exemplar + k]);
     }
 }
 
@@ -179,30 +201,30 @@ static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
 }
 
 /* --- applying, on the writer thread --- */
-static void count_put(AppendJob *job, HeadPut put, const HeadSeries *s, int64_t t, uint64_t *stored, uint64_t *late) {
+static void count_put(AppendJob *job, HeadPut put, uint32_t id, int64_t t, uint64_t *stored, uint64_t *late) {
     if (put == HEAD_PUT_DUPLICATE) {
         job->result->duplicates++;
     } else if (put == HEAD_PUT_CONFLICT) {
         job->result->conflicts++;
-        note_error(job, "duplicate sample for timestamp", t, s);
+        note_error(job, "duplicate sample for timestamp", t, id);
     } else {
         (*stored)++;
         *late += put == HEAD_PUT_LATE;
     }
 }
 
-static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, HeadSeries *hs, uint64_t *late) {
+static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, uint32_t id, uint64_t *late) {
     const MetricsBatch *b = job->batch;
-    hs->logged = true;
+    head_mark_logged(job->head, id, NULL, 0);
     for (uint32_t k = 0; k < bs->n_samples; k++) {
         int64_t t = b->t_ms.v[bs->first_sample + k];
         if (t < job->min_t) {
             job->result->too_old++;
-            note_error(job, "sample is older than the retention: timestamp", t, hs);
+            note_error(job, "sample is older than the retention: timestamp", t, id);
             continue;
         }
-        HeadPut put = head_put(job->head, hs, t, b->value.v[bs->first_sample + k]);
-        count_put(job, put, hs, t, &job->result->samples, late);
+        HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k]);
+        count_put(job, put, id, t, &job->result->samples, late);
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
         int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
@@ -210,8 +232,8 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             job->result->too_old++;
             continue;
         }
-        HeadPut put = head_put_histogram(job->head, hs, t, &b->histograms.v[bs->first_histogram + k]);
-        count_put(job, put, hs, t, &job->result->histograms, late);
+        HeadPut put = head_put_histogram(job->head, id, t, &b->histograms.v[bs->first_histogram + k]);
+        count_put(job, put, id, t, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
@@ -226,10 +248,15 @@ void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
     (void)pos;
     (void)payload;
     ASSERT(type == RECORD_METRICS && job->head == s->active);
+    head_mark_logged(job->head, HEAD_NO_SERIES, job->told.v, job->told.n);
+    head_tick(job->head, clock_now_ms());
     head_write_begin(job->head);
-    for (size_t i = 0; i < job->batch->series.n; i++) {
+    size_t n = job->batch->series.n;
+    for (size_t i = 0; i < n; i++) {
         const BatchSeries *bs = &job->batch->series.v[i];
-        if (job->series[i] && series_has_data(bs)) apply_series(s, job, bs, job->series[i], &late);
+        if (i + PREFETCH < n && job->series[i + PREFETCH] != HEAD_NO_SERIES)
+            head_prefetch(job->head, job->series[i + PREFETCH]);
+        if (job->series[i] != HEAD_NO_SERIES && series_has_data(bs)) apply_series(s, job, bs, job->series[i], &late);
     }
     head_write_end(job->head);
     vec_foreach(const MetricMetadata, m, &job->batch->metadata) side_add_metadata(&s->side, m);
@@ -242,8 +269,8 @@ static ErrCode refuse_when_full(EmbeddedStore *s, Err *reterr) {
     mutex_lock(&s->view_lock);
     HeadStats stats;
     head_stats(s->active, &stats);
-    bool over = stats.bytes > s->opts.head_bytes_max;
-    bool full = over && (s->frozen.n >= FROZEN_MAX || stats.bytes / 2 > s->opts.head_bytes_max);
+    bool over = store_head_is_large(s, &stats, 1);
+    bool full = over && (s->frozen.n >= FROZEN_MAX || store_head_is_large(s, &stats, 2));
     mutex_unlock(&s->view_lock);
     if (over) store_wake(s, true, false);
     return full ? err_set(reterr, ERR_OVERLOADED, "the metrics head is full, parts are being written") : OK;
@@ -264,6 +291,7 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     buf_done(&payload);
     mem_free(job->series);
     mem_free(job->missing);
+    vec_done(&job->told);
     return code;
 }
 

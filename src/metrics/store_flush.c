@@ -1,12 +1,14 @@
 #include "base/log.h"
+#include "metrics/head_dump.h"
 #include "metrics/record.h"
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define WAKE_MS 1000
+#define SERIES_BYTES 200 /* of samples in memory per series before they are written out */
+#define DEAD_SERIES_MIN 200000
 #define RETRY_MS_MIN 2000
 #define RETRY_MS_MAX 60000
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -68,7 +70,7 @@ ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
         Head *old = s->active;
         vec_push(&s->frozen, (FrozenHead){old, cut.pos});
         s->series_before = stats.series;
-        s->active = head_create(head_epoch(old) + 1);
+        s->active = head_create_after(old, false);
         s->active_since_ms = clock_now_ms();
         mutex_unlock(&s->view_lock);
     }
@@ -77,42 +79,6 @@ ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
 }
 
 /* --- writing a head --- */
-typedef struct HeadRow {
-    Labels labels;
-    const HeadSeries *series;
-} HeadRow;
-
-typedef struct HeadDump {
-    Arena *arena;
-    HeadRow *rows; /* sorted by labels */
-    size_t n;
-    Str *symbols; /* sorted, unique */
-    size_t n_symbols;
-} HeadDump;
-
-static int row_cmp(const void *a, const void *b) {
-    return labels_cmp(((const HeadRow *)a)->labels, ((const HeadRow *)b)->labels);
-}
-
-static int str_order(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
-
-static void dump_series(Head *h, HeadDump *d) {
-    d->arena = arena_create(ARENA_UNLIMITED);
-    head_lock_read(h);
-    d->n = head_series_count(h);
-    d->rows = ARENA_ARRAY(d->arena, HeadRow, d->n);
-    ASSERT(d->rows);
-    for (size_t i = 0; i < d->n; i++) {
-        d->rows[i].series = head_series_at(h, (uint32_t)i);
-        d->rows[i].labels = head_labels(h, d->rows[i].series, d->arena);
-        ASSERT(d->rows[i].labels.v);
-    }
-    d->symbols = head_symbols(h, d->arena, &d->n_symbols);
-    head_unlock(h);
-    if (d->n) qsort(d->rows, d->n, sizeof *d->rows, row_cmp);
-    if (d->n_symbols) qsort(d->symbols, d->n_symbols, sizeof *d->symbols, str_order);
-}
-
 /* Start of the partition a time lies in: partition_ms long for the newest day, a day for older ones, so that a
  * backfill of months does not make thousands of parts. */
 static int64_t partition_start(const EmbeddedStore *s, int64_t now, int64_t t, int64_t *ret_len) {
@@ -129,23 +95,28 @@ typedef struct PartList {
 /* Writes what the head has in [from, to] into one part; none when there is nothing. *ret_next: the next time the
  * head has after `to`, INT64_MAX when none. */
 static ErrCode write_range(
-    EmbeddedStore *s, Head *h, const HeadDump *d, int64_t from, int64_t to, PartList *out, Err *reterr) {
+    EmbeddedStore *s, Head *h, HeadDump *d, int64_t from, int64_t to, PartList *out, Err *reterr) {
     char path[FS_PATH_MAX];
     PartInfo info = {.id = partset_new_id(s->parts, path)};
     MPartWriter *w;
-    ErrCode code = mpart_writer_create(s->fs, path, d->symbols, d->n_symbols, 0, &w, reterr);
+    size_t n_symbols;
+    const Str *symbols = head_dump_symbols(d, &n_symbols);
+    ErrCode code = mpart_writer_create(s->fs, path, symbols, n_symbols, 0, &w, reterr);
     if (code != OK) return code;
     SampleBuf samples = {0};
     HistogramRefs histograms = {0};
-    for (size_t i = 0; i < d->n && code == OK; i++) {
+    for (size_t i = 0; i < head_dump_count(d) && code == OK; i++) {
         sample_buf_clear(&samples);
         vec_clear(&histograms);
-        if (!head_read(h, d->rows[i].series, from, to, &samples, &histograms))
+        if (!head_read(h, head_dump_id(d, i), from, to, &samples, &histograms))
             code = err_set(reterr, ERR_CORRUPT, "a chunk of the head does not decode");
         sample_buf_finish(&samples);
-        if (code == OK && samples.n + histograms.n)
-            code = mpart_writer_series(
-                w, d->rows[i].labels, samples.t, samples.v, samples.n, histograms.v, histograms.n, reterr);
+        if (code != OK || samples.n + histograms.n == 0) continue;
+        const uint32_t *names, *values;
+        uint32_t n_labels;
+        head_dump_labels(d, i, &names, &values, &n_labels);
+        code = mpart_writer_series_ranked(
+            w, names, values, n_labels, samples.t, samples.v, samples.n, histograms.v, histograms.n, reterr);
     }
     bool empty = mpart_writer_series_count(w) == 0;
     if (code == OK && !empty) code = mpart_writer_finish(w, &info, reterr);
@@ -157,12 +128,11 @@ static ErrCode write_range(
 }
 
 /* The smallest time >= from of any series, INT64_MAX when there is none. Series ranges suffice to skip gaps. */
-static int64_t next_time(const HeadDump *d, int64_t from) {
-    int64_t best = INT64_MAX;
-    for (size_t i = 0; i < d->n; i++) {
-        const HeadSeries *hs = d->rows[i].series;
-        if (hs->min_t > hs->max_t || hs->max_t < from) continue;
-        best = MIN(best, MAX(hs->min_t, from));
+static int64_t next_time(Head *h, const HeadDump *d, int64_t from) {
+    int64_t best = INT64_MAX, min_t, max_t;
+    for (size_t i = 0; i < head_dump_count(d); i++) {
+        if (head_series_range(h, head_dump_id(d, i), &min_t, &max_t) && max_t >= from)
+            best = MIN(best, MAX(min_t, from));
     }
     return best;
 }
@@ -170,19 +140,18 @@ static int64_t next_time(const HeadDump *d, int64_t from) {
 static ErrCode write_parts(EmbeddedStore *s, Head *h, PartList *out, Err *reterr) {
     HeadStats stats;
     head_stats(h, &stats);
-    HeadDump d = {0};
-    dump_series(h, &d);
+    HeadDump *d = head_dump_create(h);
     ErrCode code = OK;
     int64_t now = clock_now_ms(), t = stats.min_t;
     while (code == OK && t <= stats.max_t) {
         int64_t len, start = partition_start(s, now, t, &len);
         int64_t end = start > INT64_MAX - len ? INT64_MAX : start + len - 1;
-        code = write_range(s, h, &d, start, end, out, reterr);
+        code = write_range(s, h, d, start, end, out, reterr);
         if (end == INT64_MAX) break;
-        t = next_time(&d, end + 1);
+        t = next_time(h, d, end + 1);
         if (t == INT64_MAX) break;
     }
-    arena_free(d.arena);
+    head_dump_free(d);
     return code;
 }
 
@@ -241,6 +210,15 @@ ErrCode store_flush(MetricsStore *base, Err *reterr) {
 }
 
 /* --- the background thread --- */
+/* Samples may take so much, or so much per series that is alive: with a million of them a fixed sum would be used up
+ * by their open chunks alone, and the log that a start reads is bounded all the same. Series that have gone keep their
+ * place in the index until the next head; there must not be too many of them either. */
+bool store_head_is_large(const EmbeddedStore *s, const HeadStats *stats, unsigned times) {
+    uint64_t samples_max = MAX(s->opts.head_bytes_max, stats->recent * SERIES_BYTES);
+    uint64_t series_max = 3 * stats->recent + DEAD_SERIES_MIN;
+    return stats->sample_bytes / times > samples_max || stats->index_series / times > series_max;
+}
+
 static bool flush_is_due(EmbeddedStore *s) {
     HeadStats stats;
     int64_t now = clock_now_ms(), len = s->opts.partition_ms;
@@ -251,7 +229,7 @@ static bool flush_is_due(EmbeddedStore *s) {
     bool aged = s->active_since_ms < boundary && now - boundary >= BOUNDARY_SLACK_MS;
     mutex_unlock(&s->view_lock);
     bool has_data = stats.samples || stats.histograms;
-    return waiting || (has_data && (aged || stats.bytes > s->opts.head_bytes_max));
+    return waiting || (has_data && (aged || store_head_is_large(s, &stats, 1)));
 }
 
 void store_flusher_main(void *ctx) {

@@ -110,6 +110,8 @@ typedef struct EmbeddedStore {
 ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
 void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
 int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is kept */
+/* Whether the active head holds more than `times` what it should before it is written out. */
+bool store_head_is_large(const EmbeddedStore *s, const HeadStats *stats, unsigned times);
 
 /* --- store_replay.c --- */
 ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);

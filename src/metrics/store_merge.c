@@ -278,6 +278,7 @@ static void scrub(EmbeddedStore *s) {
 void store_merger_main(void *ctx) {
     EmbeddedStore *s = ctx;
     bool more = false;
+    if (s->opts.no_maintenance) return;
     scrub(s);
     for (;;) {
         mutex_lock(&s->wake_lock);

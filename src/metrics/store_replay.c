@@ -3,74 +3,86 @@
 
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
 
-typedef struct KnownSeries {
-    Labels labels;      /* in Replay.labels_arena */
-    HeadSeries *series; /* in head number `head`, else to be made again */
-    uint32_t head;
-} KnownSeries;
+#define UNKNOWN UINT32_MAX
+#define WILD_MAX (UINT32_C(1) << 24) /* ids are dense; one that is so far ahead cannot be ours */
 
-/* Ids mean something within their epoch only; labels outlive the heads that were written out on the way. */
+/* Ids and symbols of the log mean something within their epoch only; heads that are written out on the way share an
+ * index, so what they became stays good. */
 typedef struct Replay {
     EmbeddedStore *store;
-    Arena *arena;        /* one record */
-    Arena *labels_arena; /* one epoch */
+    Arena *arena; /* one record */
     uint64_t epoch, epoch_max;
-    VEC(KnownSeries) known;
-    uint32_t head;
+    VEC(uint32_t) ids, symbols; /* of the log -> of the index, UNKNOWN: not told */
+    VEC(uint32_t) scratch;
     int64_t min_t;
 } Replay;
 
 static void begin_epoch(Replay *r, uint64_t epoch) {
     r->epoch = epoch;
     r->epoch_max = MAX(r->epoch_max, epoch);
-    vec_clear(&r->known);
-    arena_reset(r->labels_arena);
+    vec_clear(&r->ids);
+    vec_clear(&r->symbols);
 }
 
-static void learn_series(Replay *r, uint32_t id, Labels labels) {
-    if (id > r->known.n + (UINT32_C(1) << 24)) return; /* ids are dense; a wild one cannot be ours */
-    while (r->known.n <= id) vec_push(&r->known, (KnownSeries){.head = UINT32_MAX});
-    if (r->known.v[id].labels.n) return;
-    Labels copy = {ARENA_ARRAY(r->labels_arena, Label, labels.n), labels.n};
-    ASSERT(copy.v);
-    for (size_t i = 0; i < labels.n; i++) {
-        Label *l = (Label *)(uintptr_t)&copy.v[i];
-        l->name = arena_copy(r->labels_arena, labels.v[i].name);
-        l->value = arena_copy(r->labels_arena, labels.v[i].value);
-    }
-    r->known.v[id].labels = copy;
+typedef VEC(uint32_t) U32Vec;
+
+/* The place for number `at`, made when it is not too far ahead; NULL when it is. */
+static uint32_t *place_for(void *vec_, uint32_t at) {
+    U32Vec *vec = vec_;
+    if (at > vec->n + WILD_MAX) return NULL;
+    while (vec->n <= at) vec_push(vec, UNKNOWN);
+    return &vec->v[at];
 }
 
-static HeadSeries *series_of(Replay *r, uint32_t id) {
-    if (id >= r->known.n || r->known.v[id].labels.n == 0) return NULL;
-    KnownSeries *k = &r->known.v[id];
-    if (k->head != r->head) {
-        bool created;
-        k->series = head_get_or_create(r->store->active, k->labels, 0, &created);
-        k->head = r->head;
+static void learn_symbol(Replay *r, const RecordItem *it) {
+    uint32_t *place = place_for(&r->symbols, it->id);
+    if (place && *place == UNKNOWN) *place = head_intern(r->store->active, it->symbol);
+}
+
+static void learn_series(Replay *r, const RecordItem *it) {
+    uint32_t *place = place_for(&r->ids, it->id);
+    if (!place || *place != UNKNOWN) return;
+    vec_clear(&r->scratch);
+    for (size_t i = 0; i < 2 * it->n; i++) {
+        uint32_t symbol = i < it->n ? it->names[i] : it->values[i - it->n];
+        if (symbol >= r->symbols.n || r->symbols.v[symbol] == UNKNOWN) return;
+        vec_push(&r->scratch, r->symbols.v[symbol]);
     }
-    return k->series;
+    *place = head_get_or_create_interned(
+        r->store->active, (SeriesSymbols){.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n});
+}
+
+static void learn_series_in_full(Replay *r, const RecordItem *it) {
+    uint32_t *place = place_for(&r->ids, it->id);
+    bool created;
+    if (place && *place == UNKNOWN) *place = head_get_or_create(r->store->active, it->labels, 0, &created);
+}
+
+static void replay_exemplar(Replay *r, uint32_t id, const Exemplar *e) {
+    Labels labels = head_labels(r->store->active, id, r->arena);
+    if (labels.v) side_add_exemplar(&r->store->side, labels, e);
 }
 
 static void replay_item(Replay *r, const RecordItem *it) {
     EmbeddedStore *s = r->store;
-    if (it->kind == RECORD_METADATA) {
-        side_add_metadata(&s->side, &it->metadata);
-        return;
+    switch (it->kind) {
+    case RECORD_METADATA: side_add_metadata(&s->side, &it->metadata); return;
+    case RECORD_SYMBOL: learn_symbol(r, it); return;
+    case RECORD_SERIES: learn_series(r, it); return;
+    case RECORD_SERIES_IN_FULL: learn_series_in_full(r, it); return;
+    default: break;
     }
-    if (it->kind == RECORD_SERIES) {
-        learn_series(r, it->id, it->labels);
-        return;
-    }
-    HeadSeries *series = series_of(r, it->id);
-    if (!series) return;
+    uint32_t id = it->id < r->ids.n ? r->ids.v[it->id] : UNKNOWN;
+    if (id == UNKNOWN) return;
     switch (it->kind) {
     case RECORD_SAMPLES:
         for (size_t i = 0; i < it->n; i++)
-            if (it->t_ms[i] >= r->min_t) (void)head_put(s->active, series, it->t_ms[i], it->v[i]);
+            if (it->t_ms[i] >= r->min_t) (void)head_put(s->active, id, it->t_ms[i], it->v[i]);
         break;
-    case RECORD_HISTOGRAM: (void)head_put_histogram(s->active, series, it->t, &it->histogram); break;
-    case RECORD_EXEMPLAR: side_add_exemplar(&s->side, r->known.v[it->id].labels, &it->exemplar); break;
+    case RECORD_HISTOGRAM:
+        if (it->t >= r->min_t) (void)head_put_histogram(s->active, id, it->t, &it->histogram);
+        break;
+    case RECORD_EXEMPLAR: replay_exemplar(r, id, &it->exemplar); break;
     default: UNREACHABLE();
     }
 }
@@ -81,12 +93,12 @@ static ErrCode spill(Replay *r, Err *reterr) {
     EmbeddedStore *s = r->store;
     HeadStats stats;
     head_stats(s->active, &stats);
-    if (stats.bytes <= s->opts.head_bytes_max) return OK;
+    if (!store_head_is_large(s, &stats, 1)) return OK;
     ErrCode code = store_write_head(s, s->active, 0, reterr);
     if (code != OK) return code;
+    Head *next = head_create_after(s->active, true);
     head_unref(s->active);
-    s->active = head_create(1);
-    r->head++;
+    s->active = next;
     return OK;
 }
 
@@ -109,7 +121,7 @@ static ErrCode replay_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
 ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
     char path[FS_PATH_MAX];
     fs_path_join(path, s->dir, "wal");
-    Replay r = {.store = s, .arena = arena_create(REPLAY_ARENA_BYTES), .labels_arena = arena_create(ARENA_UNLIMITED)};
+    Replay r = {.store = s, .arena = arena_create(REPLAY_ARENA_BYTES)};
     r.min_t = store_retention_floor(s);
     ErrCode code = s->fs->ops->make_dir(s->fs, path, reterr);
     if (code == OK)
@@ -123,8 +135,9 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
         head_stats(replayed, &stats);
         s->samples_total += stats.samples + stats.histograms;
     }
-    vec_done(&r.known);
+    vec_done(&r.ids);
+    vec_done(&r.symbols);
+    vec_done(&r.scratch);
     arena_free(r.arena);
-    arena_free(r.labels_arena);
     return code;
 }

@@ -83,10 +83,9 @@ static ErrCode match_head(View *v, size_t at, const MetricsSelect *req, SourceSe
     PostingIndex x = head_postings(h);
     ErrCode code = match_ids(&x, req, &ids, reterr);
     for (size_t i = 0; i < ids.n && code == OK; i++) {
-        const HeadSeries *s = head_series_at(h, ids.v[i]);
-        if (!head_overlaps(h, s, req->min_t_ms, req->max_t_ms)) continue;
+        if (!head_overlaps(h, ids.v[i], req->min_t_ms, req->max_t_ms)) continue;
         SourceSeries ss = {.source = (uint32_t)(v->parts.n + at), .id = ids.v[i]};
-        ss.labels = head_labels(h, s, req->arena);
+        ss.labels = head_labels(h, ids.v[i], req->arena);
         if (!ss.labels.v)
             code = exhausted(reterr);
         else
@@ -183,10 +182,7 @@ static ErrCode gather_one(Gather *g, const SourceSeries *s, Err *reterr) {
     View *v = g->view;
     if (s->source >= v->parts.n) {
         Head *h = v->heads[s->source - v->parts.n];
-        head_lock_read(h);
-        const HeadSeries *hs = head_series_at(h, s->id);
-        head_unlock(h);
-        bool ok = head_read(h, hs, req->min_t_ms, req->max_t_ms, &g->samples, &g->histograms);
+        bool ok = head_read(h, s->id, req->min_t_ms, req->max_t_ms, &g->samples, &g->histograms);
         return ok ? OK : err_set(reterr, ERR_CORRUPT, "a chunk of the head does not decode");
     }
     const PartRef *ref = &v->parts.v[s->source];
@@ -264,7 +260,7 @@ ErrCode gather_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
         t[i] = g->histograms.v[i].t;
         if (!histogram_decode(g->histograms.v[i].bytes, g->out, &h[i], &used))
             return arena_exhausted(g->out) ? exhausted(reterr)
-                                                  : err_set(reterr, ERR_CORRUPT, "a stored histogram does not decode");
+                                           : err_set(reterr, ERR_CORRUPT, "a stored histogram does not decode");
     }
     out->n_histograms = n;
     out->histogram_t_ms = t;

@@ -47,10 +47,7 @@ static bool read_source(EmbeddedReader *r, const SourceSeries *s) {
     const MetricsSelect *req = &r->set->req;
     if (s->source >= v->parts.n) {
         Head *h = v->heads[s->source - v->parts.n];
-        head_lock_read(h);
-        const HeadSeries *hs = head_series_at(h, s->id);
-        head_unlock(h);
-        return head_read_runs(h, hs, req->min_t_ms, req->max_t_ms, &r->scratch);
+        return head_read_runs(h, s->id, req->min_t_ms, req->max_t_ms, &r->scratch);
     }
     const PartRef *ref = &v->parts.v[s->source];
     bool tangled = false;

@@ -1,0 +1,36 @@
+/* chunk.h - Prometheus' chunks: up to a few hundred samples of one series as bits. Private to metrics/tsdb.
+ * Source: tsdb/docs/format/chunks.md of Prometheus. */
+#ifndef MEERKAT_METRICS_TSDB_CHUNK_H
+#define MEERKAT_METRICS_TSDB_CHUNK_H
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "model/metrics_batch.h"
+
+/* As in files; 4 to 6 are newer ones that carry start times. */
+typedef enum ChunkEncoding { CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM = 3 } ChunkEncoding;
+
+#define CHUNK_SAMPLES 120 /* what Prometheus aims at */
+
+/* Decoded samples, floats and histograms apart; in an arena. */
+typedef struct ChunkSamples {
+    AVEC(int64_t) t_ms;
+    AVEC(double) value;
+    AVEC(int64_t) histogram_t_ms;
+    AVEC(Histogram) histograms;
+} ChunkSamples;
+
+/* Appends what the chunk holds. ERR_CORRUPT, ERR_UNSUPPORTED (an encoding of a newer Prometheus), ERR_TOO_LARGE (the
+ * arena). */
+ErrCode chunk_decode(uint8_t encoding, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
+
+/* Puts the first samples (at most CHUNK_SAMPLES) into one chunk; gives how many. n > 0. */
+size_t chunk_encode_floats(Buf *out, const int64_t *t, const double *v, size_t n);
+/* Likewise; a chunk ends where the layout of buckets changes, after a stale marker and before a counter reset. */
+size_t chunk_encode_histograms(
+    Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding);
+
+/* chunk_histogram.c; private */
+ErrCode chunk_decode_histograms(bool is_float, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
+
+#endif
