@@ -54,9 +54,77 @@ static void report_unknown(DiagList *diags, const YamlNode *at, Str section) {
         "unknown key \"%" STR_FMT "\"%s%" STR_FMT, STR_ARG(at->text), section.n ? " in " : "", STR_ARG(section));
 }
 
+/* --- lists of mappings --- */
+static const ConfigKey *find_field(const ConfigKey *key, Str name) {
+    for (size_t i = 0; i < key->n_fields; i++) {
+        if (str_eq(str_cstr(key->fields[i].path), name)) return &key->fields[i];
+    }
+    return NULL;
+}
+
+static void report_unknown_field(DiagList *diags, const ConfigKey *key, const YamlNode *at) {
+    Str names[16];
+    size_t n = MIN(key->n_fields, ARRAY_LEN(names));
+    for (size_t i = 0; i < n; i++) names[i] = str_cstr(key->fields[i].path);
+    Str near = diag_suggest(at->text, names, n);
+    char hint[128] = "";
+    if (near.n > 0) snprintf(hint, sizeof hint, "did you mean \"%" STR_FMT "\"?", STR_ARG(near));
+    diag_add(diags, DIAG_ERROR, at->line, at->col, (int)MAX(at->text.n, 1), hint[0] ? hint : NULL,
+        "unknown key \"%" STR_FMT "\" in %s", STR_ARG(at->text), key->path);
+}
+
+static void assign_record(Config *c, const ConfigKey *key, const YamlNode *item, void *base, DiagList *diags) {
+    char msg[200];
+    uint64_t given = 0;
+    for (const YamlNode *m = item->first; m; m = m->next) {
+        const ConfigKey *f = find_field(key, m->key->text);
+        if (!f) {
+            report_unknown_field(diags, key, m->key);
+            continue;
+        }
+        given |= UINT64_C(1) << (f - key->fields);
+        if (m->kind != YAML_SCALAR)
+            diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s must be a %s", key->path, f->path,
+                config_type_name(f->type));
+        else if (!config_assign_at(base, c->arena, f, m->text, msg))
+            diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s %s", key->path, f->path, msg);
+    }
+    for (size_t i = 0; i < key->n_fields; i++) {
+        if (!(given >> i & 1))
+            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry without %s", key->path,
+                key->fields[i].path);
+    }
+}
+
+static void assign_records(Config *c, const ConfigKey *key, const YamlNode *node, DiagList *diags) {
+    ConfigRecords *records = (ConfigRecords *)(void *)((char *)c + key->offset);
+    *records = (ConfigRecords){.v = arena_alloc_zero(c->arena, CONFIG_LIST_MAX * key->item_bytes)};
+    ASSERT(records->v);
+    if (node->kind != YAML_SEQUENCE) {
+        diag_add(diags, DIAG_ERROR, node->line, node->col, MAX(node->len, 1), NULL, "%s must be a list", key->path);
+        return;
+    }
+    for (const YamlNode *item = node->first; item; item = item->next) {
+        if (item->kind != YAML_MAPPING) {
+            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry must be a mapping",
+                key->path);
+        } else if (records->n == CONFIG_LIST_MAX) {
+            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s has more than %d entries",
+                key->path, CONFIG_LIST_MAX);
+            return;
+        } else {
+            assign_record(c, key, item, (char *)records->v + records->n++ * key->item_bytes, diags);
+        }
+    }
+}
+
 static void assign_node(Config *c, const ConfigKey *key, const YamlNode *node, DiagList *diags) {
     char msg[200];
     if (node->kind == YAML_NULL) return;
+    if (key->type == CONFIG_RECORDS) {
+        assign_records(c, key, node, diags);
+        return;
+    }
     bool is_list = key->type == CONFIG_LIST && node->kind == YAML_SEQUENCE;
     if (is_list) *(ConfigList *)(void *)((char *)c + key->offset) = (ConfigList){0};
     for (const YamlNode *item = is_list ? node->first : node; item; item = is_list ? item->next : NULL) {
@@ -130,6 +198,7 @@ static void load_env(Config *c, DiagList *diags) {
     Buf name = {0};
     char msg[200];
     for (size_t i = 0; i < config_keys_n; i++) {
+        if (!config_is_flat(&config_keys[i])) continue;
         buf_clear(&name);
         config_env_name(&config_keys[i], &name);
         const char *value = getenv(buf_cstr(&name));
@@ -144,6 +213,7 @@ static const ConfigKey *find_flag(Str name) {
     Buf lng = {0};
     const ConfigKey *found = NULL;
     for (size_t i = 0; i < config_keys_n && !found; i++) {
+        if (!config_is_flat(&config_keys[i])) continue;
         buf_clear(&lng);
         config_long_flag(&config_keys[i], &lng);
         const char *brief = config_keys[i].flag;
@@ -165,6 +235,7 @@ Str config_suggest_flag(Str name) {
     unsigned best = 3;
     found[0] = 0;
     for (size_t i = 0; i < config_keys_n; i++) {
+        if (!config_is_flat(&config_keys[i])) continue;
         buf_clear(&lng);
         config_long_flag(&config_keys[i], &lng);
         const char *brief = config_keys[i].flag ? config_keys[i].flag : buf_cstr(&lng);

@@ -17,6 +17,21 @@ typedef struct ConfigList {
     size_t n;
 } ConfigList;
 
+typedef struct ConfigRecords {
+    void *v; /* array of the items' struct */
+    size_t n;
+} ConfigRecords;
+
+typedef struct ConfigKeep { /* items of retention */
+    Str selector;
+    int64_t keep_ms;
+} ConfigKeep;
+
+typedef struct ConfigDownsample { /* items of downsample */
+    Str selector;
+    int64_t after_ms, resolution_ms;
+} ConfigDownsample;
+
 typedef struct Config {
     Arena *arena; /* borrowed; holds every string and the struct itself */
     struct {
@@ -36,6 +51,7 @@ typedef struct Config {
         int64_t logs_retention_ms, logs_retention_bytes, logs_head_bytes;
         int64_t traces_retention_ms, traces_retention_bytes, traces_head_bytes;
     } storage;
+    ConfigRecords retention, downsample;
     struct {
         int64_t timeout_ms, max_samples, memory_bytes, lookback_ms;
         int64_t concurrency, total_memory_bytes, slow_ms, slow_max;

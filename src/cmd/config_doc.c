@@ -14,13 +14,14 @@ static void put_flag(const ConfigKey *key, Buf *out) {
 }
 
 static const char *placeholder(ConfigType t) {
-    static const char *const names[] = {"TEXT", "N", "", "DURATION", "SIZE", "PORT", "CHOICE", "PATH", "TEXT"};
+    static const char *const names[] = {"TEXT", "N", "", "DURATION", "SIZE", "PORT", "CHOICE", "PATH", "TEXT", ""};
     return names[t];
 }
 
 void config_put_help(Buf *out) {
     for (size_t i = 0; i < config_keys_n; i++) {
         const ConfigKey *key = &config_keys[i];
+        if (!config_is_flat(key)) continue;
         buf_put_lit(out, "  ");
         put_flag(key, out);
         const char *value = key->type == CONFIG_ENUM ? key->choices : placeholder(key->type);
@@ -33,9 +34,19 @@ void config_put_help(Buf *out) {
 
 void config_put_flags(Buf *out) {
     for (size_t i = 0; i < config_keys_n; i++) {
+        if (!config_is_flat(&config_keys[i])) continue;
         put_flag(&config_keys[i], out);
         buf_put_char(out, ' ');
     }
+}
+
+/* A line for the list, one for each key of its entries. */
+static void put_records_markdown(const ConfigKey *key, Buf *out) {
+    buf_printf(out, "| `%s` | %s | | | | %s%s |\n", key->path, config_type_name(key->type), key->doc,
+        key->needs_restart ? " R" : "");
+    for (size_t i = 0; i < key->n_fields; i++)
+        buf_printf(out, "| `%s[].%s` | %s | | | | %s |\n", key->path, key->fields[i].path,
+            config_type_name(key->fields[i].type), key->fields[i].doc);
 }
 
 void config_put_markdown(Buf *out) {
@@ -51,6 +62,10 @@ void config_put_markdown(Buf *out) {
         "| key | type | default | flag | environment | |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < config_keys_n; i++) {
         const ConfigKey *key = &config_keys[i];
+        if (!config_is_flat(key)) {
+            put_records_markdown(key, out);
+            continue;
+        }
         buf_printf(out, "| `%s` | ", key->path);
         if (key->type == CONFIG_ENUM) {
             for (const char *p = key->choices; *p; p++) {
@@ -70,7 +85,22 @@ void config_put_markdown(Buf *out) {
     }
 }
 
-static void put_value(Buf *out, const Config *c, const ConfigKey *key) {
+static void put_value(Buf *out, const void *c, const ConfigKey *key);
+
+static void put_records(Buf *out, const ConfigRecords *records, const ConfigKey *key) {
+    buf_put_char(out, '[');
+    for (size_t i = 0; i < records->n; i++) {
+        buf_put_str(out, i ? STR(", {") : STR("{"));
+        for (size_t k = 0; k < key->n_fields; k++) {
+            buf_printf(out, "%s%s: ", k ? ", " : "", key->fields[k].path);
+            put_value(out, (const char *)records->v + i * key->item_bytes, &key->fields[k]);
+        }
+        buf_put_char(out, '}');
+    }
+    buf_put_char(out, ']');
+}
+
+static void put_value(Buf *out, const void *c, const ConfigKey *key) {
     const void *field = (const char *)c + key->offset;
     switch (key->type) {
     case CONFIG_SECRET:
@@ -94,6 +124,7 @@ static void put_value(Buf *out, const Config *c, const ConfigKey *key) {
         }
         buf_put_char(out, ']');
         return;
+    case CONFIG_RECORDS: put_records(out, field, key); return;
     }
     UNREACHABLE();
 }

@@ -9,6 +9,17 @@
     { "server.ports." #name, CONFIG_PORT, AT(server.name), dflt, .env = envname, .needs_restart = true, .doc = text }
 
 /* clang-format off */
+static const ConfigKey keep_fields[] = {
+    {"selector", CONFIG_STR, offsetof(ConfigKeep, selector), "", .check = config_check_selector, .doc = "Series it is for, as in PromQL."},
+    {"keep", CONFIG_DURATION, offsetof(ConfigKeep, keep_ms), "", 3600000, 36500 * DAY, .doc = "How long their samples are kept."},
+};
+static const ConfigKey downsample_fields[] = {
+    {"selector", CONFIG_STR, offsetof(ConfigDownsample, selector), "", .check = config_check_selector, .doc = "Series it is for, as in PromQL."},
+    {"after", CONFIG_DURATION, offsetof(ConfigDownsample, after_ms), "", 3600000, 36500 * DAY, .doc = "Age from which on samples are thinned out."},
+    {"resolution", CONFIG_DURATION, offsetof(ConfigDownsample, resolution_ms), "", 1000, 30 * DAY, .doc = "Length of the intervals of which the last sample stays."},
+};
+#define RECORDS(table, type) .fields = table, .n_fields = ARRAY_LEN(table), .item_bytes = sizeof(type)
+
 const ConfigKey config_keys[] = {
     {"server.listen", CONFIG_STR, AT(server.listen), "127.0.0.1", .flag = "listen", .needs_restart = true,
      .doc = "Address that every port is bound to. Any other than loopback needs a changed admin password."},
@@ -54,6 +65,11 @@ const ConfigKey config_keys[] = {
     {"storage.traces.retention", CONFIG_DURATION, AT(storage.traces_retention_ms), "7d", 3600000, 36500 * DAY, .needs_restart = true, .doc = "How long spans are kept."},
     {"storage.traces.retention_size", CONFIG_SIZE, AT(storage.traces_retention_bytes), "0", .needs_restart = true, .doc = "Most bytes of spans on disk. 0: no limit."},
     {"storage.traces.head_size", CONFIG_SIZE, AT(storage.traces_head_bytes), "64MiB", MIB, 64 * GIB, .needs_restart = true, .doc = "Spans held in memory before they become a part."},
+
+    {"retention", CONFIG_RECORDS, AT(retention), "", RECORDS(keep_fields, ConfigKeep),
+     .doc = "Samples of some series are kept shorter or longer than storage.metrics.retention; the first entry that matches counts."},
+    {"downsample", CONFIG_RECORDS, AT(downsample), "", RECORDS(downsample_fields, ConfigDownsample),
+     .doc = "Old samples are thinned out: the last one of every interval stays, and of counters those around resets. All entries that match are applied."},
 
     {"query.timeout", CONFIG_DURATION, AT(query.timeout_ms), "2m", 100, DAY, .doc = "Longest run of one query."},
     {"query.max_samples", CONFIG_INT, AT(query.max_samples), "50000000", 1000, INT64_MAX, .doc = "Most samples one PromQL query may load."},

@@ -39,6 +39,18 @@ static const struct FileCase {
     {"query:\n  timeout: soon\n", 2, 12, "query.timeout must be a duration such as 30s, 5m, 15d, not \"soon\"", NULL},
     {"server: 5\n", 1, 9, "server must be a mapping", NULL},
     {"auth:\n  loopback_open: maybe\n", 2, 18, "auth.loopback_open must be true or false, not \"maybe\"", NULL},
+    {"retention:\n- {selector: '{job=\"a\"}', keep: 30d}\n- selector: up\n  keep: 1h\n", 0, 0, NULL, NULL},
+    {"downsample: [{selector: up, after: 30d, resolution: 5m}]\n", 0, 0, NULL, NULL},
+    {"retention: 30d\n", 1, 12, "retention must be a list", NULL},
+    {"retention:\n- up\n", 2, 3, "retention: an entry must be a mapping", NULL},
+    {"retention:\n- {selector: up}\n", 2, 3, "retention: an entry without keep", NULL},
+    {"retention:\n- {selector: up, keep: soon}\n", 2, 24,
+        "retention: keep must be a duration such as 30s, 5m, 15d, not \"soon\"", NULL},
+    {"retention:\n- {selector: up, keep: 1m}\n", 2, 24, "retention: keep is out of range", NULL},
+    {"retention:\n- {selector: up, keep: 1d, kep: 1d}\n", 2, 28, "unknown key \"kep\" in retention",
+        "did you mean \"keep\"?"},
+    {"downsample:\n- {selector: 'up{', after: 1d, resolution: 5m}\n", 2, 14,
+        "downsample: selector is no series selector: 1:4: parse error: unexpected end of input inside braces", NULL},
     {"server:\n  ports: {ui: 9090}\n", 0, 0, "server.ports.ui and server.ports.prometheus are both 9090", NULL},
 };
 
@@ -115,8 +127,14 @@ static void test_effective_configuration_loads_again(void **state) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     DiagList diags;
     diag_init(&diags, STR("x"), STR_NULL);
-    Config *c = config_load(NULL, NULL, 0, arena, &diags);
+    write_file("retention: [{selector: 'up{a=\"b\"}', keep: 30d}, {selector: x, keep: 1h}]\n"
+               "downsample: [{selector: y, after: 2d, resolution: 90s}]\n");
+    Config *c = config_load(path, NULL, 0, arena, &diags);
+    unlink(path);
     assert_non_null(c);
+    assert_int_equal(c->retention.n, 2);
+    assert_int_equal(((const ConfigKeep *)c->retention.v)[1].keep_ms, 3600000);
+    assert_int_equal(((const ConfigDownsample *)c->downsample.v)[0].resolution_ms, 90000);
     Buf a = {0}, b = {0};
     config_put_yaml(&a, c);
     write_file(buf_cstr(&a));

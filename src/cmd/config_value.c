@@ -2,14 +2,15 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "cmd/config_int.h"
+#include "metrics/promql/ast.h"
 
 #include <stdio.h>
 
-static void *field(Config *c, const ConfigKey *key) { return (char *)c + key->offset; }
+static void *field(void *base, const ConfigKey *key) { return (char *)base + key->offset; }
 
 const char *config_type_name(ConfigType t) {
     static const char *const names[] = {
-        "string", "integer", "true or false", "duration", "size", "port", "one of", "list", "secret"};
+        "string", "integer", "true or false", "duration", "size", "port", "one of", "list", "secret", "list of mappings"};
     ASSERT((size_t)t < ARRAY_LEN(names));
     return names[t];
 }
@@ -63,31 +64,51 @@ static bool is_choice(const ConfigKey *key, Str text, char msg[200]) {
     return false;
 }
 
-static bool append_list(Config *c, ConfigList *list, Str text, char msg[200]) {
+static bool append_list(Arena *arena, ConfigList *list, Str text, char msg[200]) {
     if (text.n == 0) return true;
     if (list->n == CONFIG_LIST_MAX) {
         snprintf(msg, 200, "has more than %d entries", CONFIG_LIST_MAX);
         return false;
     }
-    list->v[list->n++] = arena_copy(c->arena, text);
+    list->v[list->n++] = arena_copy(arena, text);
     return true;
 }
 
+bool config_check_selector(Str text, char msg[200]) {
+    Arena *arena = arena_create((size_t)16 << 20);
+    Matchers m;
+    Err err = {0};
+    bool ok = promql_parse_selector(text, arena, &m, &err) == OK;
+    if (!ok) snprintf(msg, 200, "is no series selector: %.160s", err.msg);
+    arena_free(arena);
+    return ok;
+}
+
+bool config_is_flat(const ConfigKey *key) { return key->type != CONFIG_RECORDS; }
+
 bool config_assign(Config *c, const ConfigKey *key, Str text, char msg[200]) {
+    return config_assign_at(c, c->arena, key, text, msg);
+}
+
+bool config_assign_at(void *c, Arena *arena, const ConfigKey *key, Str text, char msg[200]) {
     bool flag;
     int64_t number;
     switch (key->type) {
     case CONFIG_STR:
-    case CONFIG_SECRET: *(Str *)field(c, key) = arena_copy(c->arena, text); return true;
+    case CONFIG_SECRET:
+        if (key->check && !key->check(text, msg)) return false;
+        *(Str *)field(c, key) = arena_copy(arena, text);
+        return true;
     case CONFIG_ENUM:
         if (!is_choice(key, text, msg)) return false;
-        *(Str *)field(c, key) = arena_copy(c->arena, text);
+        *(Str *)field(c, key) = arena_copy(arena, text);
         return true;
     case CONFIG_BOOL:
         if (!parse_bool(text, &flag, msg)) return false;
         *(bool *)field(c, key) = flag;
         return true;
-    case CONFIG_LIST: return append_list(c, field(c, key), text, msg);
+    case CONFIG_LIST: return append_list(arena, field(c, key), text, msg);
+    case CONFIG_RECORDS: return text.n == 0; /* the default; items are read by config.c */
     case CONFIG_INT:
     case CONFIG_DURATION:
     case CONFIG_SIZE:

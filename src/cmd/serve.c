@@ -101,7 +101,10 @@ static ErrCode reload(Server *s, Err *reterr) {
     s->config_arena = arena;
     arena_defer(arena, free_arena, old);
     apply_log_options(fresh);
-    ErrCode r = server_load_scrape(s, false, reterr);
+    MetricsRules rules;
+    ErrCode r = server_metrics_rules(fresh, arena, &rules, reterr);
+    if (r == OK) r = s->metrics->ops->set_rules(s->metrics, &rules, reterr);
+    if (r == OK) r = server_load_scrape(s, false, reterr);
     if (r == OK) r = net_server_reload_tls(s->net, reterr);
     if (r != OK) log_error("the reload was only partly done", "error", reterr->msg, NULL);
     return r;

@@ -73,6 +73,8 @@ typedef struct Server {
 MetricsLimits server_metrics_limits(const Config *c);
 ErrCode server_open_stores(Server *s, Err *reterr);
 void server_close_stores(Server *s);
+/* Retention and downsampling by selector, as configured. The rules live in the arena. */
+ErrCode server_metrics_rules(const Config *c, Arena *arena, MetricsRules *ret, Err *reterr);
 /* Logs what the stores have found broken since the last call. */
 void server_report_damage(Server *s);
 ErrCode server_open_auth(Server *s, Err *reterr);

@@ -258,7 +258,9 @@ static void config_state(void *ctx, bool *ret_ok, int64_t *ret_t_ns) {
 }
 
 void server_open_prom_api(Server *s) {
-    Buf retention = {0};
+    Buf retention = {0}, snapshots = {0};
+    buf_put_str(&snapshots, s->config->storage.data_dir);
+    buf_put_lit(&snapshots, "/snapshots");
     duration_put_prom(&retention, s->config->storage.metrics_retention_ms);
     unsigned cpus = thread_cpu_count();
     if (cpus > 1) s->query_helpers = pool_create("promql", cpus - 1, 4 * (size_t)cpus);
@@ -285,6 +287,7 @@ void server_open_prom_api(Server *s) {
         .put_flags = put_flags,
         .config_state = config_state,
         .admin_api = s->config->web.enable_admin_api,
+        .snapshot_dir = buf_str(&snapshots),
         .lifecycle = s->config->web.enable_lifecycle,
         .reload = reload,
         .quit = quit,
@@ -293,4 +296,5 @@ void server_open_prom_api(Server *s) {
         .gather = server_gather,
     });
     buf_done(&retention);
+    buf_done(&snapshots);
 }

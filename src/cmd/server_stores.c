@@ -16,6 +16,25 @@ MetricsLimits server_metrics_limits(const Config *c) {
         .value_bytes_max = (uint64_t)c->storage.metrics_label_value_bytes_max};
 }
 
+ErrCode server_metrics_rules(const Config *c, Arena *arena, MetricsRules *ret, Err *reterr) {
+    const ConfigKeep *k = c->retention.v;
+    const ConfigDownsample *d = c->downsample.v;
+    MetricsKeepRule *keep = ARENA_ARRAY(arena, MetricsKeepRule, c->retention.n);
+    MetricsDownsampleRule *thin = ARENA_ARRAY(arena, MetricsDownsampleRule, c->downsample.n);
+    ASSERT(keep && thin);
+    ErrCode r = OK;
+    for (size_t i = 0; i < c->retention.n && r == OK; i++) {
+        keep[i].keep_ms = k[i].keep_ms;
+        r = promql_parse_selector(k[i].selector, arena, &keep[i].matchers, reterr);
+    }
+    for (size_t i = 0; i < c->downsample.n && r == OK; i++) {
+        thin[i] = (MetricsDownsampleRule){.after_ms = d[i].after_ms, .resolution_ms = d[i].resolution_ms};
+        r = promql_parse_selector(d[i].selector, arena, &thin[i].matchers, reterr);
+    }
+    *ret = (MetricsRules){keep, c->retention.n, thin, c->downsample.n};
+    return r;
+}
+
 static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
     char dir[FS_PATH_MAX];
     MetricsStoreOptions o = {.durable = durable,
@@ -23,8 +42,12 @@ static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
         .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes,
         .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes,
         .limits = server_metrics_limits(s->config)};
-    ErrCode r = datadir_sub(s->dir, "metrics", dir, reterr);
-    return r == OK ? metrics_store_open(datadir_fs(s->dir), dir, &o, &s->metrics, reterr) : r;
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    ErrCode r = server_metrics_rules(s->config, arena, &o.rules, reterr);
+    if (r == OK) r = datadir_sub(s->dir, "metrics", dir, reterr);
+    if (r == OK) r = metrics_store_open(datadir_fs(s->dir), dir, &o, &s->metrics, reterr);
+    arena_free(arena);
+    return r;
 }
 
 static ErrCode open_logs(Server *s, bool durable, Err *reterr) {

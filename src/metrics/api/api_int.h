@@ -120,6 +120,8 @@ bool api_search_metric_names(ApiCall *c);
 bool api_search_label_names(ApiCall *c);
 bool api_search_label_values(ApiCall *c);
 bool api_delete_series(ApiCall *c);
+bool api_clean_tombstones(ApiCall *c);
+bool api_snapshot(ApiCall *c);
 bool api_buildinfo(ApiCall *c);
 bool api_runtimeinfo(ApiCall *c);
 bool api_flags(ApiCall *c);

@@ -38,6 +38,7 @@ static const struct {
     {"group_limit", "integer", "Most groups in an answer"},
     {"group_next_token", "string", "groupNextToken of the answer before"},
     {"metric_name_pattern", "string", "Regular expression, anchored"},
+    {"skip_head", "boolean", "Leave out what is in memory only"},
     {"openapi_version", "string", "3.1 or 3.2"},
 };
 

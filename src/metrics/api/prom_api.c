@@ -24,6 +24,7 @@ PromApi *prom_api_create(const PromApiOptions *opts) {
     api->opts.branch = copy(api, opts->branch, STR(""));
     api->opts.build_user = copy(api, opts->build_user, STR(""));
     api->opts.build_date = copy(api, opts->build_date, STR(""));
+    api->opts.snapshot_dir = copy(api, opts->snapshot_dir, STR(""));
     api->opts.storage_retention = copy(api, opts->storage_retention, STR("15d"));
     if (!api->opts.query_timeout_ms) api->opts.query_timeout_ms = 120000;
     if (!api->opts.query_arena_bytes) api->opts.query_arena_bytes = (size_t)512 << 20;

@@ -24,6 +24,7 @@ typedef struct PromApiOptions {
     Str storage_retention;                                 /* runtimeinfo; "15d" */
     MetricsLimits limits;                                  /* of the store, as it was opened; to be shown */
     bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
+    Str snapshot_dir;                                      /* where snapshots are written */
     bool lifecycle;                                        /* allow /-/reload and /-/quit */
     void *ctx;
     bool (*ready)(void *ctx); /* NULL: always */

@@ -70,6 +70,8 @@ static const ApiEntry entries[] = {
     {"/api/v1/notifications/live", api_notifications_live, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "The same as it comes (server-sent events)", ""},
     {"/api/v1/openapi.yaml", api_openapi, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "This description", "openapi_version"},
     {"/api/v1/admin/tsdb/delete_series", api_delete_series, POST_PUT, ROUTE_QUERY, ROLE_ADMIN, "Delete samples", "match[]! start end"},
+    {"/api/v1/admin/tsdb/clean_tombstones", api_clean_tombstones, POST_PUT, ROUTE_QUERY, ROLE_ADMIN, "Remove deleted samples from the disk", ""},
+    {"/api/v1/admin/tsdb/snapshot", api_snapshot, POST_PUT, ROUTE_QUERY, ROLE_ADMIN, "Write all samples as Prometheus blocks", "skip_head"},
     {"/api/meerkat/v1/queries", api_queries, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "Queries that run now", ""},
     {"/api/meerkat/v1/queries/slow", api_queries_slow, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "The newest slow queries", ""},
     {"/api/meerkat/v1/queries/{id}", api_query_kill, HTTP_DELETE, ROUTE_INSTANT, ROLE_EDITOR, "End a query", ""},
