@@ -59,6 +59,7 @@ static Str scalar(Reader *r, const YamlNode *n, const char *what) {
 }
 
 static void unknown_key(Reader *r, const YamlNode *member, const char *what, const Str *names, size_t n) {
+    if (r->opts->ignore_unknown) return;
     char hint[120] = "";
     Str near = diag_suggest(member->key->text, names, n);
     if (near.n) snprintf(hint, sizeof hint, "did you mean \"%.*s\"?", (int)near.n, near.p);

@@ -41,7 +41,8 @@ typedef struct RuleFile {
 } RuleFile;
 
 typedef struct RuleFileOptions {
-    Str datasource; /* of rules that name none: empty is PromQL */
+    Str datasource;      /* of rules that name none: empty is PromQL */
+    bool ignore_unknown; /* keys that nobody knows are no errors */
     /* Checks an expression of another language; NULL: it is taken as it is. */
     ErrCode (*check)(void *ctx, Str datasource, Str expr, Err *reterr);
     void *ctx;

@@ -31,9 +31,7 @@ typedef struct RuleSample {
     GoValue value;
 } RuleSample;
 
-static GoValue number_value(double f, const Histogram *h) {
-    return h ? go_of_obj(histogram_type, h) : go_of_f64(f);
-}
+static GoValue number_value(double f, const Histogram *h) { return h ? go_of_obj(histogram_type, h) : go_of_f64(f); }
 static GoValue sample_labels(const void *o, Arena *arena) {
     return rule_labels_value(((const RuleSample *)o)->labels, arena);
 }
@@ -42,8 +40,11 @@ static GoValue sample_value(const void *o, Arena *arena) {
     return ((const RuleSample *)o)->value;
 }
 static const GoField sample_fields[] = {{STR_INIT("Labels"), sample_labels}, {STR_INIT("Value"), sample_value}};
-static const GoType sample_type[1] = {{.name = "*template.sample", .kind = GO_STRUCT, .fields = sample_fields,
-    .n_fields = ARRAY_LEN(sample_fields), .pointer = true}};
+static const GoType sample_type[1] = {{.name = "*template.sample",
+    .kind = GO_STRUCT,
+    .fields = sample_fields,
+    .n_fields = ARRAY_LEN(sample_fields),
+    .pointer = true}};
 static const GoType samples_type[1] = {{.name = "template.queryResult", .kind = GO_LIST, .elem = sample_type}};
 
 static GoValue data_labels(const void *o, Arena *arena) {
@@ -61,11 +62,14 @@ static GoValue data_value(const void *o, Arena *arena) {
     const RuleTextData *d = o;
     return number_value(d->value, d->histogram);
 }
-static const GoField data_fields[] = {{STR_INIT("Labels"), data_labels}, {STR_INIT("ExternalLabels"), data_external_labels},
-    {STR_INIT("ExternalURL"), data_external_url}, {STR_INIT("Value"), data_value}};
+static const GoField data_fields[] = {{STR_INIT("Labels"), data_labels},
+    {STR_INIT("ExternalLabels"), data_external_labels}, {STR_INIT("ExternalURL"), data_external_url},
+    {STR_INIT("Value"), data_value}};
 const GoType rule_data_type[1] = {{.name = "struct { Labels map[string]string; ExternalLabels map[string]string; "
                                            "ExternalURL string; Value interface {} }",
-    .kind = GO_STRUCT, .fields = data_fields, .n_fields = ARRAY_LEN(data_fields)}};
+    .kind = GO_STRUCT,
+    .fields = data_fields,
+    .n_fields = ARRAY_LEN(data_fields)}};
 
 /* --- queries --- */
 
@@ -208,7 +212,8 @@ static ErrCode float_to_time(GoCall *c, double v, GoValue *ret) {
     if (ns > 9223372036854775807.0 || ns < -9223372036854775808.0) {
         Buf b = {0};
         num_put_f64_go_g(&b, v);
-        err_set(c->err, ERR_INVALID, "%s cannot be represented as a nanoseconds timestamp since it overflows int64", buf_cstr(&b));
+        err_set(c->err, ERR_INVALID, "%s cannot be represented as a nanoseconds timestamp since it overflows int64",
+            buf_cstr(&b));
         buf_done(&b);
         return ERR_INVALID;
     }
@@ -246,7 +251,8 @@ FN(fn_to_duration) {
     ErrCode code = template_to_float(c, args[0], &v);
     if (code) return code;
     double ns = v * 1e9;
-    *ret = go_of_duration(ns >= 9223372036854775807.0 || ns <= -9223372036854775808.0 || isnan(ns) ? INT64_MIN : (int64_t)ns);
+    *ret = go_of_duration(
+        ns >= 9223372036854775807.0 || ns <= -9223372036854775808.0 || isnan(ns) ? INT64_MIN : (int64_t)ns);
     return OK;
 }
 
@@ -263,7 +269,8 @@ FN(fn_parse_duration) {
     int64_t ms;
     if (!s.n) return err_set(c->err, ERR_INVALID, "empty duration string");
     if (!duration_parse_prom(str_skip(s, negative), &ms))
-        return err_set(c->err, ERR_INVALID, "not a valid duration string: \"%" STR_FMT "\"", STR_ARG(str_skip(s, negative)));
+        return err_set(
+            c->err, ERR_INVALID, "not a valid duration string: \"%" STR_FMT "\"", STR_ARG(str_skip(s, negative)));
     *ret = go_of_f64((double)(negative ? -ms : ms) / 1000.0);
     return OK;
 }

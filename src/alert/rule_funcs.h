@@ -8,7 +8,7 @@
 /* They are called with a RuleTextData as context. */
 extern const GoFunc rule_funcs[];
 extern const size_t rule_n_funcs;
-extern const GoType rule_data_type[1];  /* obj: RuleTextData: .Labels .ExternalLabels .ExternalURL .Value */
+extern const GoType rule_data_type[1];             /* obj: RuleTextData: .Labels .ExternalLabels .ExternalURL .Value */
 GoValue rule_labels_value(Labels l, Arena *arena); /* map[string]string */
 
 #endif

@@ -127,6 +127,7 @@ RuleGroup *rule_group_create(RuleManager *m, Str file, const RuleGroupDef *def, 
     g->interval_ns = def->interval_ms ? def->interval_ms * NS_PER_MS : m->interval_ns;
     g->query_offset_ms = def->query_offset_ms >= 0 ? def->query_offset_ms : m->query_offset_ms;
     g->limit = def->limit;
+    g->line = def->line;
     g->content = content_of(m, g, def);
     uint64_t h = 0;
     hash_part(&h, g->file);
@@ -249,7 +250,8 @@ static void add_stale(void *ctx, Labels l) {
 }
 
 void rule_group_retire(RuleManager *m, RuleGroup *g, int64_t t_ns) {
-    Retire r = {.batch = {.arena = arena_create(ARENA_UNLIMITED)}, .t_ms = MAX(t_ns, g->evaluated_ns + NS_PER_MS) / NS_PER_MS - g->query_offset_ms};
+    Retire r = {.batch = {.arena = arena_create(ARENA_UNLIMITED)},
+        .t_ms = MAX(t_ns, g->evaluated_ns + NS_PER_MS) / NS_PER_MS - g->query_offset_ms};
     Buf gone = {0};
     MetricsAppendResult result = {0};
     for (size_t i = 0; i < g->n_rules; i++) {

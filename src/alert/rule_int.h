@@ -72,6 +72,7 @@ typedef struct RuleGroup {
     RuleSource *source; /* of its definition */
     Arena *arena;       /* of the parsed expressions */
     Str file, name;
+    int line;         /* in the file */
     uint64_t content; /* hash of everything that makes it what it is */
     int64_t interval_ns, query_offset_ms, limit, phase_ns;
     Rule *rules;

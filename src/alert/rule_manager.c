@@ -256,7 +256,7 @@ typedef struct Load {
     Buf *out;
     VEC(Source) sources;
     Map *seen;
-    bool failed;
+    bool failed, ignore_unknown;
 } Load;
 
 static void load_text(Load *l, Str name, Str text) {
@@ -264,7 +264,7 @@ static void load_text(Load *l, Str name, Str text) {
     Source s = {.arena = arena, .name = arena_copy(arena, name)};
     DiagList diags;
     diag_init(&diags, s.name, arena_copy(arena, text));
-    RuleFileOptions opts = {.check = l->m->opts.check, .ctx = l->m->opts.ctx};
+    RuleFileOptions opts = {.check = l->m->opts.check, .ctx = l->m->opts.ctx, .ignore_unknown = l->ignore_unknown};
     ErrCode rc = rule_file_parse(&opts, arena, &s.file, &diags);
     diag_render(&diags, l->out, false);
     diag_done(&diags);
@@ -335,7 +335,7 @@ static void apply(Load *l, const RuleManagerConfig *config) {
 }
 
 ErrCode rule_manager_load(RuleManager *m, const RuleManagerConfig *config, Buf *out) {
-    Load l = {.m = m, .out = out, .seen = map_create(MAP_COPY_KEYS)};
+    Load l = {.m = m, .out = out, .seen = map_create(MAP_COPY_KEYS), .ignore_unknown = config->ignore_unknown};
     for (size_t i = 0; i < config->n_files; i++) load_pattern(&l, config->files[i]);
     for (size_t i = 0; i < config->n_texts; i++) load_text(&l, config->texts[i].name, config->texts[i].text);
     if (!l.failed) apply(&l, config);

@@ -32,7 +32,8 @@ static ErrCode expand(Str name, Str text, const RuleTextData *data, Arena *arena
     if (code) {
         err_prefix(reterr, "error parsing template %" STR_FMT, STR_ARG(name));
     } else {
-        GoTmplExec opts = {.arena = arena, .ctx = (void *)(uintptr_t)data, .max_output_bytes = OUTPUT_MAX, .max_steps = STEPS_MAX};
+        GoTmplExec opts = {
+            .arena = arena, .ctx = (void *)(uintptr_t)data, .max_output_bytes = OUTPUT_MAX, .max_steps = STEPS_MAX};
         code = gotmpl_exec(t, name, go_of_obj(rule_data_type, data), &opts, out, reterr);
         if (code) err_prefix(reterr, "error executing template %" STR_FMT, STR_ARG(name));
     }

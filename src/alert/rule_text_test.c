@@ -41,8 +41,12 @@ static void prometheus_agrees(void **state) {
     (void)state;
     Buf file = {0};
     assert_int_equal(fs_read_file(fs_real(), "tests/gotmpl/rules.txt", 1u << 20, &file, NULL), OK);
-    RuleTextData data = {.labels = {up_host, 2}, .external_labels = {external, 1},
-        .external_url = STR("http://prom.example/p/x"), .value = 12345.678, .t_ms = 60000, .query = query};
+    RuleTextData data = {.labels = {up_host, 2},
+        .external_labels = {external, 1},
+        .external_url = STR("http://prom.example/p/x"),
+        .value = 12345.678,
+        .t_ms = 60000,
+        .query = query};
     Str rest = buf_str(&file);
     size_t wrong = 0, n = 0;
     for (; rest.n; n++) {
@@ -56,7 +60,8 @@ static void prometheus_agrees(void **state) {
         (void)rule_text_expand(name, text, &data, arena, &got);
         if (!str_eq(got, want)) {
             wrong++;
-            print_error("%" STR_FMT "\n want %" STR_FMT "\n got  %" STR_FMT "\n", STR_ARG(text), STR_ARG(want), STR_ARG(got));
+            print_error(
+                "%" STR_FMT "\n want %" STR_FMT "\n got  %" STR_FMT "\n", STR_ARG(text), STR_ARG(want), STR_ARG(got));
         }
         arena_free(arena);
     }

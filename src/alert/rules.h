@@ -54,6 +54,7 @@ typedef struct RuleManagerConfig {
     int64_t query_offset_ms;
     Labels external_labels;
     RelabelRules alert_relabel; /* borrowed until the next load */
+    bool ignore_unknown;        /* keys that nobody knows are no errors */
 } RuleManagerConfig;
 /* Replaces all file rules; groups that did not change go on undisturbed, alerts of changed groups keep their state. On
  * an error nothing changes; out holds the rendered diagnostics of all files. */

@@ -22,6 +22,7 @@ int cmd_serve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_check_rules(int argc, char **argv);
+int cmd_test_rules(int argc, char **argv);
 int cmd_check_metrics(int argc, char **argv);
 int cmd_query_instant(int argc, char **argv);
 int cmd_query_range(int argc, char **argv);

@@ -80,6 +80,15 @@ const Command command_table[] = {
         "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"
         "Examples:\n  meerkat check rules rules/*.yml\n  meerkat check rules pack:llm\n",
         cmd_check_rules},
+    {"test rules", "[--run REGEX]... [--diff] [--junit FILE] [--ignore-unknown-fields] FILE...", "run unit tests of rules",
+        "The files are those that promtool test rules reads: series by their values, and the alerts and values that are\n"
+        "expected at given times. Exit code 1 when a test fails.\n\n"
+        "  --run REGEX              only tests whose name matches; may be given several times\n"
+        "  --diff                   differences line by line\n"
+        "  --junit FILE             write the results as JUnit XML\n"
+        "  --ignore-unknown-fields  keys that nobody knows are no errors\n\n"
+        "Examples:\n  meerkat test rules tests/rules/*.yml\n  meerkat test rules --run latency --diff tests.yml\n",
+        cmd_test_rules},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo},
     {"completion", "bash|zsh|fish", "print completion for a shell",

@@ -1,224 +1,9 @@
-/* promqltest_load.c - reads series lines of promqltest scripts and loads them into the test store. */
+/* promqltest_load.c - loads series lines of promqltest scripts into the test store. */
 #include "metrics/promql/promqltest_int.h"
 
 #include "base/num.h"
 
 #include <stdlib.h>
-
-bool seq_parse_number(Str s, double *ret) {
-    if (s.n > 1 && s.p[0] == '+') s = str_skip(s, 1);
-    return num_parse_f64(s, ret);
-}
-
-static bool parse_metric(Arena *a, Str *rest, Labels *ret, Err *err) {
-    size_t end = 0;
-    while (end < rest->n && rest->p[end] != ' ' && rest->p[end] != '\t' && rest->p[end] != '{') end++;
-    if (end < rest->n && rest->p[end] == '{') {
-        char quote = 0;
-        for (; end < rest->n && (quote || rest->p[end] != '}'); end++) {
-            char c = rest->p[end];
-            if (quote && c == '\\')
-                end++;
-            else if (quote ? c == quote : c == '"' || c == '\'' || c == '`')
-                quote = quote ? 0 : c;
-        }
-        end = MIN(end + 1, rest->n);
-    }
-    Matchers ms;
-    if (promql_parse_selector(str_slice(*rest, 0, end), a, &ms, err) != OK) return false;
-    Label *v = ARENA_ARRAY(a, Label, ms.n);
-    size_t n = 0;
-    for (size_t i = 0; i < ms.n; i++) v[n++] = (Label){ms.v[i]->name, ms.v[i]->value};
-    if (labels_normalize(v, &n, err) != OK) return false;
-    *ret = (Labels){v, n};
-    *rest = str_trim(str_skip(*rest, end));
-    return true;
-}
-
-/* --- histograms --- */
-
-typedef AVEC(double) Numbers;
-
-static bool parse_list(Arena *a, Str s, Numbers *out) {
-    Str rest = s, part;
-    while (str_split_next(&rest, ' ', &part)) {
-        double v;
-        if (part.n == 0) continue;
-        if (!seq_parse_number(part, &v) || !avec_push(a, out, v)) return false;
-    }
-    return true;
-}
-
-static void set_buckets(Arena *a, FhBuckets *b, const Numbers *v, int32_t offset) {
-    b->n = v->n;
-    b->v = v->v;
-    b->idx = ARENA_ARRAY(a, int32_t, v->n);
-    for (size_t i = 0; i < v->n; i++) b->idx[i] = offset + (int32_t)i;
-}
-
-static bool parse_hint(Str value, uint8_t *ret) {
-    static const struct {
-        const char *name;
-        HistogramReset reset;
-    } hints[] = {{"unknown", HISTOGRAM_RESET_UNKNOWN}, {"reset", HISTOGRAM_RESET_YES},
-        {"not_reset", HISTOGRAM_RESET_NO}, {"gauge", HISTOGRAM_RESET_GAUGE}};
-    for (size_t i = 0; i < ARRAY_LEN(hints); i++)
-        if (str_eq(value, str_cstr(hints[i].name))) {
-            *ret = (uint8_t)hints[i].reset;
-            return true;
-        }
-    return false;
-}
-
-/* What stands between {{ and }}. */
-static FHist *parse_histogram(Arena *a, Str s, bool *hint_set) {
-    FHist *h = ARENA_NEW(a, FHist);
-    Numbers pos = {0}, neg = {0}, custom = {0};
-    double offset = 0, n_offset = 0, schema = 0;
-    *hint_set = false;
-    while ((s = str_trim(s)).n) {
-        size_t colon = str_find_char(s, ':');
-        if (colon == SIZE_MAX) return NULL;
-        Str key = str_slice(s, 0, colon);
-        s = str_skip(s, colon + 1);
-        bool list = s.n && s.p[0] == '[';
-        size_t end = str_find_char(s, list ? ']' : ' ');
-        if (end == SIZE_MAX) end = s.n;
-        Str value = str_slice(s, list, end);
-        s = str_skip(s, MIN(end + list, s.n));
-        bool ok = true;
-        if (str_eq_lit(key, "buckets"))
-            ok = parse_list(a, value, &pos);
-        else if (str_eq_lit(key, "n_buckets"))
-            ok = parse_list(a, value, &neg);
-        else if (str_eq_lit(key, "custom_values"))
-            ok = parse_list(a, value, &custom);
-        else if (str_eq_lit(key, "counter_reset_hint"))
-            ok = *hint_set = parse_hint(value, &h->reset);
-        else {
-            double *to = str_eq_lit(key, "schema")       ? &schema
-                         : str_eq_lit(key, "sum")        ? &h->sum
-                         : str_eq_lit(key, "count")      ? &h->count
-                         : str_eq_lit(key, "z_bucket")   ? &h->zero_count
-                         : str_eq_lit(key, "z_bucket_w") ? &h->zero_threshold
-                         : str_eq_lit(key, "offset")     ? &offset
-                         : str_eq_lit(key, "n_offset")   ? &n_offset
-                                                         : NULL;
-            ok = to && seq_parse_number(value, to);
-        }
-        if (!ok) return NULL;
-    }
-    h->schema = (int32_t)schema;
-    set_buckets(a, &h->pos, &pos, (int32_t)offset);
-    set_buckets(a, &h->neg, &neg, (int32_t)n_offset);
-    h->bounds = custom.v;
-    h->n_bounds = custom.n;
-    return h;
-}
-
-static bool repeat(Str s, size_t *ret) {
-    uint64_t n;
-    if (s.n < 2 || s.p[0] != 'x' || !num_parse_u64(str_skip(s, 1), &n) || n > 1000000) return false;
-    *ret = (size_t)n;
-    return true;
-}
-
-static bool push(Arena *a, SeqLine *out, SeqItem item) { return avec_push(a, &out->items, item); }
-
-/* {{A}}, {{A}}xN, {{A}}+{{B}}xN; *s starts at {{ and is moved behind the item. */
-static bool parse_histogram_item(Arena *a, Str *s, SeqLine *out) {
-    bool hint, step_hint;
-    size_t end = str_find(*s, STR("}}")), times = 0;
-    if (end == SIZE_MAX) return false;
-    FHist *h = parse_histogram(a, str_slice(*s, 2, end), &hint), *step = NULL;
-    *s = str_skip(*s, end + 2);
-    double sign = 1;
-    if (h && s->n > 3 && (s->p[0] == '+' || s->p[0] == '-')) {
-        sign = s->p[0] == '-' ? -1 : 1;
-        end = str_find(*s, STR("}}"));
-        if (end == SIZE_MAX) return false;
-        step = parse_histogram(a, str_slice(*s, 3, end), &step_hint);
-        if (!step) return false;
-        hint = step_hint;
-        *s = str_skip(*s, end + 2);
-    }
-    size_t blank = str_find_char(*s, ' ');
-    Str tail = str_slice(*s, 0, blank == SIZE_MAX ? s->n : blank);
-    *s = str_skip(*s, tail.n);
-    if (!h || (tail.n && !repeat(tail, &times))) return false;
-    for (size_t i = 0; i <= times; i++) {
-        if (i > 0 && step) {
-            h = fh_copy(a, h);
-            if (h->schema > step->schema || fh_add(a, h, step, sign, false).incompatible) return false;
-            if (sign < 0) h->reset = HISTOGRAM_RESET_GAUGE;
-        }
-        if (!push(a, out, (SeqItem){.h = h, .hint_set = hint})) return false;
-    }
-    return true;
-}
-
-/* A number, possibly signed, at the start of s: its length. */
-static size_t number_end(Str s) {
-    size_t i = s.n && (s.p[0] == '+' || s.p[0] == '-');
-    if (i < s.n && (s.p[i] == 'I' || s.p[i] == 'i' || s.p[i] == 'N' || s.p[i] == 'n')) return MIN(i + 3, s.n);
-    for (; i < s.n; i++) {
-        char c = s.p[i];
-        bool exponent_sign = (c == '+' || c == '-') && (s.p[i - 1] == 'e' || s.p[i - 1] == 'E');
-        if (!((c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || exponent_sign)) break;
-    }
-    return i;
-}
-
-static bool parse_item(Arena *a, Str s, SeqLine *out) {
-    size_t times = 0;
-    if (s.p[0] == '_') {
-        bool many = s.n > 1;
-        if (many && !repeat(str_skip(s, 1), &times)) return false;
-        for (size_t i = 0; i < (many ? times : 1); i++)
-            if (!push(a, out, (SeqItem){.omitted = true})) return false;
-        return true;
-    }
-    if (str_eq_lit(s, "stale")) return push(a, out, (SeqItem){.v = stale_nan()});
-    double v, step = 0;
-    size_t end = number_end(s);
-    if (!seq_parse_number(str_slice(s, 0, end), &v)) return false;
-    s = str_skip(s, end);
-    if (s.n && s.p[0] != 'x') {
-        end = number_end(s);
-        if (!seq_parse_number(str_slice(s, 0, end), &step)) return false;
-        s = str_skip(s, end);
-        if (!s.n) return false;
-    }
-    if (s.n && !repeat(s, &times)) return false;
-    bool stepping = step != 0;
-    for (size_t i = 0; i <= times; i++) {
-        if (!push(a, out, (SeqItem){.v = v})) return false;
-        if (stepping) v += step;
-    }
-    return true;
-}
-
-bool seq_parse_line(Arena *a, Str line, SeqLine *ret, Err *err) {
-    Str rest = str_trim(line);
-    *ret = (SeqLine){0};
-    if (!parse_metric(a, &rest, &ret->labels, err)) return false;
-    while ((rest = str_trim(rest)).n) {
-        bool ok;
-        if (str_starts_with(rest, STR("{{"))) {
-            ok = parse_histogram_item(a, &rest, ret);
-        } else {
-            size_t end = str_find_char(rest, ' ');
-            Str item = str_slice(rest, 0, end == SIZE_MAX ? rest.n : end);
-            rest = str_skip(rest, item.n);
-            ok = parse_item(a, item, ret);
-        }
-        if (!ok) {
-            err_set(err, ERR_INVALID, "bad value in \"%.*s\"", (int)line.n, line.p);
-            return false;
-        }
-    }
-    return true;
-}
 
 /* --- loading --- */
 
@@ -253,7 +38,7 @@ static const SeqItem *item_at(const SeqLine *l, size_t i) {
 static FHist *nhcb_at(Arena *a, NhcbGroup *g, size_t i) {
     FHist *h = ARENA_NEW(a, FHist);
     double *bounds = ARENA_ARRAY(a, double, g->bounds.n), before = 0;
-    Numbers v = {0};
+    SeqNumbers v = {0};
     h->schema = HISTOGRAM_SCHEMA_CUSTOM;
     for (size_t k = 0; k < g->bounds.n; k++) {
         const SeqItem *it = item_at(g->lines.v[(size_t)g->bounds.v[k].count], i);
@@ -270,7 +55,7 @@ static FHist *nhcb_at(Arena *a, NhcbGroup *g, size_t i) {
     }
     if (sum) h->sum = sum->v;
     h->bounds = bounds;
-    set_buckets(a, &h->pos, &v, 0);
+    seq_set_buckets(a, &h->pos, &v, 0);
     fh_compact(h);
     return h;
 }
