@@ -37,6 +37,7 @@ static void lang_error_locate(const LangError *e, Str source, int *line, int *co
 ErrCode lang_error_prom(const LangError *e, Str source, Err *reterr) {
     int line, col;
     lang_error_locate(e, source, &line, &col);
+    if (source.n == 0) return err_set_at(reterr, e->code, line, col, "unknown position: parse error: %s", e->msg);
     return err_set_at(reterr, e->code, line, col, "%d:%d: parse error: %s", line, col, e->msg);
 }
 

@@ -8,11 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The same text is there once, with the place that came last: as Prometheus keeps them. */
 static Annotation *note_put(Ev *ev, bool info, LangSpan span, Str text) {
-    char prefix[32];
-    int n = snprintf(prefix, sizeof prefix, "%c%u:", info ? 'i' : 'w', span.start);
     Buf key = {0};
-    buf_put(&key, prefix, (size_t)n);
+    buf_put_char(&key, info ? 'i' : 'w');
     buf_put_str(&key, text);
     bool inserted;
     uint64_t *slot = map_put(ev->annotations, buf_str(&key), &inserted);
@@ -20,6 +19,7 @@ static Annotation *note_put(Ev *ev, bool info, LangSpan span, Str text) {
     Annotation *ret = NULL;
     if (!inserted) {
         ret = &ev->notes.v[*slot - 1];
+        ret->span = span;
     } else if ((a.text = arena_copy(ev->arena, text)).p && avec_push(ev->arena, &ev->notes, a)) {
         *slot = ev->notes.n;
         ret = &ev->notes.v[ev->notes.n - 1];

@@ -7,6 +7,7 @@ typedef struct Classic {
     Labels labels; /* without le */
     AVEC(size_t) members;
     AVEC(double) bounds;
+    uint64_t *forced; /* steps at which counts had to be made monotonic */
 } Classic;
 
 typedef AVEC(Classic) ClassicVec;
@@ -56,7 +57,8 @@ static bool add_bucket_series(HistCall *c, size_t k, Buf *key) {
     uint64_t *slot = map_put(c->by_labels, buf_str(key), &inserted);
     if (inserted) {
         Classic one = {.labels = labels_remove(ev, s->labels, &without, false)};
-        if (!avec_push(ev->arena, &c->classic, one)) return ev_no_memory(ev);
+        one.forced = arena_alloc_zero(ev->arena, bitmap_words(c->g->n) * sizeof *one.forced);
+        if (!one.forced || !avec_push(ev->arena, &c->classic, one)) return ev_no_memory(ev);
         *slot = c->classic.n;
     }
     Classic *h = &c->classic.v[*slot - 1];
@@ -122,8 +124,10 @@ static double classic_value(HistCall *c, const HistArgs *a, const Classic *h, si
     bool forced;
     double min_b, max_b, max_diff;
     double v = classic_quantile(a->q[i], b, n, &forced, &min_b, &max_b, &max_diff);
-    if (forced)
+    if (forced && !bit_get(h->forced, i)) {
+        bit_set(h->forced, i); /* the next quantile of the same buckets finds them in order */
         ev_info_monotonicity(c->ev, c->arg->span, anno_metric(c, h->labels), grid_t(c->g, i), min_b, max_b, max_diff);
+    }
     return v;
 }
 

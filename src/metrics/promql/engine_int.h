@@ -236,6 +236,10 @@ bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret); /* instant query w
 bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 /* window_hist.c */
 FHist *window_hist_rate(Window *w, bool counter);
+/* window_extended.c */
+bool selector_smooth(Ev *ev, const Grid *g, const PqlNode *n, const Column *c, PqlSeries *s);
+/* The column's samples become those of the range, with one at each of its ends. */
+bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, int64_t min_t, int64_t max_t);
 bool window_extended_rate(Window *w, bool counter, bool per_second, double *ret, FHist **ret_h);
 
 /* --- numbers --- */

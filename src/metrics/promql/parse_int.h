@@ -11,6 +11,7 @@ typedef struct PqlParser {
     PqlLexer lex;
     PqlToken cur;
     size_t last_end; /* end of the token before cur */
+    bool in_offset;  /* for the error's text */
     LangError err;
     Pratt pratt;
 } PqlParser;

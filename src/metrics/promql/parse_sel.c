@@ -178,7 +178,9 @@ static PqlNode *parse_duration_primary(PqlParser *p) {
     case TOK_RANGE:
     case TOK_MIN_OF:
     case TOK_MAX_OF: return parse_duration_call(p);
-    default: pql_unexpected(p, "", ""); return NULL;
+    default:
+        pql_unexpected(p, p->in_offset ? "offset" : "", p->in_offset ? "number, duration, step(), or range()" : "");
+        return NULL;
     }
 }
 
@@ -196,28 +198,28 @@ static PqlNode *parse_duration_prefix(PqlParser *p) {
     return operand ? duration_negate(p, op, operand) : NULL;
 }
 
-/* Binary operators with the precedences of expressions; min_bp 0: all. */
-static PqlNode *parse_duration(PqlParser *p, unsigned min_bp) {
-    if (!pratt_enter(&p->pratt)) return NULL;
-    PqlNode *left = parse_duration_prefix(p);
+/* What follows left: binary operators with the precedences of expressions; min_bp 0: all. */
+static PqlNode *parse_duration_rest(PqlParser *p, PqlNode *left, unsigned min_bp) {
     unsigned bp;
     while (left && (bp = duration_bp(p->cur.tok)) > 0 && bp >= min_bp) {
         PqlToken op = p->cur;
         pql_advance(p);
         PqlNode *right = parse_duration(p, op.tok == TOK_POW ? bp : bp + 1);
-        if (!right) {
-            left = NULL;
-            break;
-        }
+        if (!right) return NULL;
         if ((op.tok == TOK_DIV || op.tok == TOK_MOD) && right->kind == PQL_NUMBER && right->number.value == 0) {
             lang_fail(&p->err, op.span, op.tok == TOK_DIV ? "division by zero" : "modulo by zero");
-            left = NULL;
-            break;
+            return NULL;
         }
         left = duration_node(p, op.tok, left, right, left->span.start, right->span.end);
     }
-    pratt_leave(&p->pratt);
     return left;
+}
+
+static PqlNode *parse_duration(PqlParser *p, unsigned min_bp) {
+    if (!pratt_enter(&p->pratt)) return NULL;
+    PqlNode *n = parse_duration_rest(p, parse_duration_prefix(p), min_bp);
+    pratt_leave(&p->pratt);
+    return n;
 }
 
 static int64_t seconds_to_ms(double s) { return (int64_t)(round(s * 1e9) / 1e6); }
@@ -300,15 +302,22 @@ static PqlShift *shift_of(PqlNode *expr) {
     return expr->kind == PQL_SUBQUERY ? &expr->subquery.shift : NULL;
 }
 
+/* A literal, a call or something signed ends it, so that foo offset 5m * 2 is a product; but what begins with parentheses goes
+ * on: Prometheus reads foo offset (5m) * 2 as foo offset ((5m) * 2). */
 static PqlNode *parse_offset_duration(PqlParser *p) {
     PqlToken op = p->cur;
-    if (op.tok == TOK_ADD || op.tok == TOK_SUB) pql_advance(p);
+    bool is_signed = op.tok == TOK_ADD || op.tok == TOK_SUB;
+    if (is_signed) pql_advance(p);
     if (!is_duration_start(p->cur.tok)) {
         pql_unexpected(p, "offset", "number, duration, step(), or range()");
         return NULL;
     }
+    bool goes_on = !is_signed && p->cur.tok == TOK_LPAREN;
+    p->in_offset = true;
     PqlNode *d = parse_duration_primary(p);
-    return d && (op.tok == TOK_ADD || op.tok == TOK_SUB) ? duration_negate(p, op, d) : d;
+    if (goes_on) d = parse_duration_rest(p, d, 0);
+    p->in_offset = false;
+    return d && is_signed ? duration_negate(p, op, d) : d;
 }
 
 static PqlNode *parse_offset(PqlParser *p, PqlNode *expr) {

@@ -92,34 +92,10 @@ static bool lookback_series(
     return ev_count_samples(ev, points);
 }
 
-/* Between two samples the straight line, behind the last one its value. */
-static bool smooth_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, PqlSeries *s) {
-    const PqlShift *shift = &n->selector.shift;
-    if (c->n_histograms) return ev_fail(ev, "smoothed modifier is not supported with histograms");
-    size_t next = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        int64_t ref = sat_sub(shift->at != PQL_AT_NONE ? shift->at_ms : grid_t(g, i), shift->offset.ms);
-        int64_t lo = sat_sub(ref, ev->opts.lookback_ms), hi = sat_add(ref, ev->opts.lookback_ms);
-        while (next < c->n && c->t_ms[next] < ref) next++;
-        size_t after = next, before = next;
-        while (after < c->n && is_stale_nan(c->value[after])) after++;
-        while (before > 0 && is_stale_nan(c->value[before - 1])) before--;
-        bool has_after = after < c->n && c->t_ms[after] <= hi, has_before = before > 0 && c->t_ms[before - 1] > lo;
-        if (has_after && c->t_ms[after] == ref) {
-            series_set(s, i, c->value[after]);
-        } else if (has_before && has_after) {
-            double y1 = c->value[before - 1], y2 = c->value[after];
-            int64_t t1 = c->t_ms[before - 1], t2 = c->t_ms[after];
-            series_set(s, i, y1 + (y2 - y1) * (double)(ref - t1) / (double)(t2 - t1));
-        } else if (has_before) {
-            series_set(s, i, c->value[before - 1]);
-        }
-    }
-    return ev_count_samples(ev, bitmap_count(s->present, g->n));
-}
-
 bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s) {
-    return n->selector.smoothed ? smooth_series(ev, g, n, c, s) : lookback_series(ev, g, n, c, timestamps, s);
+    if (!n->selector.smoothed) return lookback_series(ev, g, n, c, timestamps, s);
+    Column clean;
+    return column_from_store(ev, c, &clean) && selector_smooth(ev, g, n, &clean, s);
 }
 
 void selector_range(Ev *ev, const Grid *g, const PqlNode *n, int64_t *ret_first, int64_t *ret_last) {
@@ -322,8 +298,6 @@ bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret) {
     Columns cols;
     WindowSpec spec;
     if (!ev_range_vector(ev, &g, n, &cols, &spec)) return false;
-    if (spec.anchored || spec.smoothed)
-        return ev_fail(ev, "anchored and smoothed need a function around the range selector");
     int64_t max_t = sat_sub(spec.fixed ? spec.fixed_ms : g.start_ms, spec.offset_ms);
     ret->series = ARENA_ARRAY(ev->arena, PromqlSeries, cols.n);
     if (!ret->series) return ev_no_memory(ev);
@@ -331,7 +305,10 @@ bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret) {
         PromqlSeries *s = &ret->series[ret->n];
         Column *c = &cols.v[i];
         if (c->drop_name) c->labels = labels_without_name(ev, c->labels);
-        if (!column_result(ev, c, sat_sub(max_t, spec.range_ms), max_t, s) || !ev_count_samples(ev, s->n)) return false;
+        bool extended = spec.anchored || spec.smoothed;
+        int64_t min_t = sat_sub(max_t, spec.range_ms);
+        if (extended && !window_extend(ev, n, &spec, c, min_t, max_t)) return false;
+        if (!column_result(ev, c, extended ? min_t - 1 : min_t, max_t, s) || !ev_count_samples(ev, s->n)) return false;
         if (s->n) ret->n++;
     }
     if (ret->n > 1) qsort(ret->series, ret->n, sizeof *ret->series, result_cmp);

@@ -1,4 +1,4 @@
-/* window_hist.c - rate() over native histograms, and the anchored and smoothed rates. */
+/* window_hist.c - rate() over native histograms. */
 #include "metrics/promql/engine_int.h"
 
 static FHist *warn_schemas(const Window *w) {
@@ -70,48 +70,4 @@ FHist *window_hist_rate(Window *w, bool counter) {
     out->reset = HISTOGRAM_RESET_GAUGE;
     fh_compact(out);
     return out;
-}
-
-/* --- anchored and smoothed --- */
-
-/* On the line between two samples; after a counter's reset it rises from 0. */
-static double between(const double *v, const int64_t *t, size_t i, int64_t at, bool counter) {
-    double y1 = v[i], y2 = v[i + 1];
-    if (counter && y2 < y1) y1 = 0;
-    return y1 + (y2 - y1) * (double)(at - t[i]) / (double)(t[i + 1] - t[i]);
-}
-
-static double reset_correction(double left, double right, const double *v, size_t n) {
-    double correction = 0, prev = left;
-    for (size_t i = 0; i < n; i++) {
-        if (v[i] < prev) correction += prev;
-        prev = v[i];
-    }
-    return right < prev ? correction + prev : correction;
-}
-
-bool window_extended_rate(Window *w, bool counter, bool per_second, double *ret, FHist **ret_h) {
-    (void)ret_h;
-    if (w->h_to > w->h_from)
-        return ev_fail(w->ev, "%s modifier is not supported with histograms", w->anchored ? "anchored" : "smoothed");
-    const double *v = w->col->v + w->from;
-    const int64_t *t = w->col->t + w->from;
-    size_t n = w->to - w->from, first = 0, last = n - 1;
-    while (first < last && t[first] <= w->min_t) first++;
-    if (first > 0) first--;
-    if (w->smoothed) {
-        size_t i = 0;
-        while (i < last && t[i] < w->max_t) i++;
-        last = i;
-    }
-    if (t[last] <= w->min_t || (w->smoothed && t[first] > w->max_t)) return false;
-    double left = w->smoothed && t[first] < w->min_t ? between(v, t, first, w->min_t, counter) : v[first];
-    double right = w->smoothed && last > 0 && t[last] > w->max_t ? between(v, t, last - 1, w->max_t, counter) : v[last];
-    double result = right - left;
-    if (counter) {
-        size_t from = first + (t[first] <= w->min_t), to = last + (t[last] < w->max_t);
-        result += reset_correction(left, right, v + from, to > from ? to - from : 0);
-    }
-    *ret = per_second ? result / ((double)(w->max_t - w->min_t) / 1000) : result;
-    return true;
 }

@@ -56,3 +56,10 @@ export function answerDiffers(theirs: Answer, ours: Answer, ordered = false): st
   const pick = (a: Answer) => JSON.stringify(a.json ? [a.json.errorType, a.json.error] : a.text);
   return pick(theirs) === pick(ours) ? undefined : `theirs ${pick(theirs)}\n      ours ${pick(ours)}`;
 }
+
+/** What the two remark on a query that both answer: all warnings and infos, in any order. Prometheus 3.14 counts the samples
+ * that were "fixed for monotonicity" several times over in range queries. */
+export function remarksDiffer(theirs: Answer, ours: Answer): string | undefined {
+  const all = (a: Answer) => JSON.stringify([a.json?.warnings ?? [], a.json?.infos ?? []].map((list: string[]) => list.map((text) => text.replace(/over \d+ samples/, "over samples")).sort()));
+  return all(theirs) === all(ours) ? undefined : `remarks: theirs ${all(theirs)}\n      ours ${all(ours)}`;
+}

@@ -232,22 +232,43 @@ export const known: [query: string, ours: string, why: string][] = [
 
 const pick = <T>(random: () => number, list: readonly T[]): T => list[Math.floor(random() * list.length)];
 
-export function randomQueries(n: number, seed: number): string[] {
+/** modern: with what Prometheus 3 has and 2.42 has not. */
+export function randomQueries(n: number, seed: number, modern = false): string[] {
   const random = randomizer(seed), p = <T>(list: readonly T[]) => pick(random, list);
   const names = ["http_requests_total", "cpu_seconds_total", "temperature_celsius", "queue_length", "up", "gappy", "flapping", "switch_on", "latency_seconds_count", "build_info", "memory_bytes"];
   const counterNames = ["http_requests_total", "cpu_seconds_total", "latency_seconds_count", "latency_seconds_bucket", "gappy_total"];
   const binary = arithmetic.filter((op) => op !== "%"); // it makes much of the last digit
   const plain = aggregations.filter((a) => !a.startsWith("std")); // of NaN: see known
   const matcher = () => p(["", "", "{job='api'}", "{instance=~'[a-c].*'}", "{job!='api'}", "{code=~'2..|4..'}", "{code!='200'}", "{instance='b:80'}"]);
-  const modifier = () => p(["", "", "", " offset 5m", " offset -90s", " @ end()", " @ %T", " offset 3m @ start()"]);
+  const modifier = () => p(["", "", "", " offset 5m", " offset -90s", " @ end()", " @ %T", " offset 3m @ start()"].concat(modern ? [" offset (2m * 2)", " offset -(step() + 1m)"] : []));
   const grouping = () => p(["", " by (job)", " by (instance)", " by (job, code)", " without (instance)", " without (code, method)", " by (nothing)"]);
+  const width = () => p(["2m", "5m", "11m", "1h"].concat(modern ? ["2m * 3", "min_of(7m, 1h)", "step() * 2 + 90s"] : []));
   const scalar = (depth: number): string =>
     (depth <= 0 || random() < 0.6 ? p(["2", "0.5", "-3", "10", "time() / 1e9", "pi()"]) : p([() => `scalar(sum(${vector(depth - 1)}))`, () => `(${scalar(depth - 1)} ${p(binary)} ${scalar(depth - 1)})`])());
-  const direct = (modifiers = modifier): string => `${p(counterNames)}${matcher()}[${p(["2m", "5m", "11m", "1h"])}]${modifiers()}`;
+  const direct = (modifiers = modifier): string => `${p(counterNames)}${matcher()}[${width()}]${modifiers()}`;
+  const subModifier = () => p(["", "", " offset 2m", " @ end()", " offset -1m @ %T"]);
   const range = (depth: number): string =>
-    (depth <= 0 || random() < 0.7 ? `${p(names)}${matcher()}[${p(["2m", "5m", "11m", "1h"])}]${modifier()}` : `(${vector(depth - 1)})[${p(["5m7s:1m", "12m7s:90s", "10m7s:"])}]${p(["", "", " offset 2m"])}`);
+    (depth <= 0 || random() < 0.7 ? `${p(names)}${matcher()}[${width()}]${modifier()}` : `(${vector(depth - 1)})[${p(["5m7s:1m", "12m7s:90s", "10m7s:"])}]${subModifier()}`);
+  const buckets = () => `${p(["rate", "increase", "delta"])}(latency_seconds_bucket${p(["", "", "{job='api'}", "{le!='0.1'}"])}[${width()}]${modifier()})`;
+  const newer = (depth: number): string => p([
+    () => `mad_over_time(${range(depth - 1)})`, () => `first_over_time(${range(depth - 1)})`,
+    () => `ts_of_${p(["min", "max", "first", "last"])}_over_time(${range(depth - 1)})`,
+    () => `double_exponential_smoothing(${range(0)}, 0.4, 0.3)`,
+    () => `count(limitk${grouping()} (${p(["1", "3", "0", "2.7"])}, ${vector(depth - 1)}))`, // which ones depends on the store
+    () => `limit_ratio(${p(["0.3", "-0.7", "1", "0.5", "1.5"])}, ${vector(depth - 1)})`,
+    () => `${p(["rate", "increase", "delta"])}(${p(counterNames)}${matcher()}[${width()}] ${p(["anchored", "smoothed"])}${modifier()})`,
+    () => `${p(["changes", "resets"])}(${p(names)}[${width()}] anchored)`,
+    () => `${p(names)}${matcher()} smoothed`,
+    () => `(${vector(depth - 1)} ${p(binary)} ${p(["", "on (job, instance) ", "ignoring (code, method) "])}${p(["fill(0) ", "fill_left(1.5) ", "fill_right(-2) ", "fill_left(0) fill_right(1) "])}${p(plain)} by (job, instance) (${vector(depth - 2)}))`,
+    () => `sort_by_label${p(["", "_desc"])}(${vector(depth - 1)}, "instance", "job")`,
+    () => `info(${p(names)}${matcher()}${p(["", ", {__name__=~'build_info'}", ", {__name__='build_info', version=~'.+'}", ", {region=~'.+', __name__='build_info'}"])})`,
+    () => `histogram_quantiles(sum by (le, job) (${buckets()}), "q", 0.5, 0.9, ${p(["1", "0.99", "-1", "2"])})`,
+    () => `histogram_fraction(${p(["0, 0.1", "0.05, 2.5", "-Inf, 1", "0.3, +Inf", "2, 1"])}, ${p(["", "sum by (le) "])}(${buckets()}))`,
+    () => `(${vector(depth - 1)} * ${p(["start()", "end()", "range()", "step()", "max_of(1, step())", "min_of(time(), end())"])})`,
+  ])();
   const vector = (depth: number): string => {
     if (depth <= 0) return `${p(names)}${matcher()}${modifier()}`;
+    if (modern && random() < 0.3) return newer(depth);
     return p([
       () => `${p(overTime)}(${range(depth - 1)})`, () => `${p(overTime)}(${range(depth - 1)})`,
       () => `${p(plain)}${grouping()} (${vector(depth - 1)})`, () => `${p(plain)}${grouping()} (${vector(depth - 1)})`,
@@ -255,10 +276,18 @@ export function randomQueries(n: number, seed: number): string[] {
       () => `(${vector(depth - 1)} ${p(binary.concat(comparison))} ${scalar(depth - 1)})`,
       () => `(${scalar(depth - 1)} ${p(binary.concat(comparison.map((c) => c + " bool")))} ${vector(depth - 1)})`,
       () => `(${vector(depth - 1)} ${p(binary)} on (job, instance) group_left () ${p(plain)} by (job, instance) (${vector(depth - 2)}))`,
-      () => `(${vector(depth - 1)} ${p(["and", "or", "unless"])} ${p(["", "on (instance) ", "ignoring (code, method) ", "on (job) "])}${vector(depth - 1)})`,
+      () => `(${vector(depth - 1)} ${p(binary.concat(comparison, comparison.map((c) => c + " bool")))} on (job, instance) group_left (version, region) build_info${p(["", " offset 10m"])})`,
+      () => `(build_info ${p(["*", "+", ">"])} on (instance) group_right (region) ${p(plain)} by (instance, code, method) (${vector(depth - 1)}))`,
+      () => `(${vector(depth - 1)} ${p(comparison.concat(comparison.map((c) => c + " bool")))} ${p(["", "ignoring (zone) "])}${vector(depth - 1)})`,
+      () => `(${vector(depth - 1)} ${p(["and", "or", "unless"])} ${p(["", "on (instance) ", "ignoring (code, method) ", "on (job) ", "on () "])}${vector(depth - 1)})`,
       () => `quantile${grouping()} (${p(["0.1", "0.5", "0.99"])}, ${vector(depth - 1)})`,
+      () => `${p(["topk", "bottomk"])}${grouping()} (${p(["1", "3", "20"])}, ${p(["temperature_celsius", "memory_bytes", "gappy"])}${modifier()})`,
+      () => `count_values${grouping()} ("v", ${p(["queue_length", "switch_on", "up", "build_info"])}${matcher()}${modifier()})`,
+      () => `histogram_quantile(${p(["0.5", "0.9", "0.99", "0", "1"])}, ${p(["", "sum by (le) ", "sum by (le, job) ", "sum without (instance) ", "max by (le) "])}(${buckets()}))`,
       () => `label_replace(${vector(depth - 1)}, "host", "$1", "instance", "(.*):.*")`,
+      () => `label_join(${vector(depth - 1)}, "where", "/", "job", "instance", "nothing")`,
       () => `quantile_over_time(0.8, ${range(depth - 1)})`,
+      () => `absent(${vector(depth - 1)})`,
       () => `predict_linear(${direct(() => p(["", " offset 2m"]))}, 600)`,
       () => `${p(["rate", "increase"])}(${direct()})`, () => `${p(["rate", "increase"])}(${direct()})`,
       () => `clamp(${vector(depth - 1)}, -5, ${scalar(depth - 1)})`,

@@ -1,0 +1,250 @@
+/* window_extended.c - anchored and smoothed: rates, and instants, that take in samples around the range. */
+#include "metrics/promql/engine_int.h"
+
+/* On the line between two samples; after a counter's reset it rises from 0. */
+static double between(const double *v, const int64_t *t, size_t i, int64_t at, bool counter) {
+    double y1 = v[i], y2 = v[i + 1];
+    if (counter && y2 < y1) y1 = 0;
+    return y1 + (y2 - y1) * (double)(at - t[i]) / (double)(t[i + 1] - t[i]);
+}
+
+static double reset_correction(double left, double right, const double *v, size_t n) {
+    double correction = 0, prev = left;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i] < prev) correction += prev;
+        prev = v[i];
+    }
+    return right < prev ? correction + prev : correction;
+}
+
+/* The sample at or before the range, or the first one; and the one that ends it: the last, or with smoothed the first
+ * at or behind its end. false: none of it lies in the range. */
+typedef struct Ends {
+    size_t first, last;
+} Ends;
+
+static bool find_ends(const Window *w, const int64_t *t, size_t n, Ends *ret) {
+    size_t first = 0, last = n - 1;
+    while (first < last && t[first] <= w->min_t) first++;
+    if (first > 0) first--;
+    if (w->smoothed) {
+        size_t i = 0;
+        while (i < last && t[i] < w->max_t) i++;
+        last = i;
+    }
+    *ret = (Ends){first, last};
+    return t[last] > w->min_t && (!w->smoothed || t[first] <= w->max_t);
+}
+
+static bool float_rate(Window *w, bool counter, bool per_second, double *ret) {
+    const double *v = w->col->v + w->from;
+    const int64_t *t = w->col->t + w->from;
+    Ends e;
+    if (!find_ends(w, t, w->to - w->from, &e)) return false;
+    double left = w->smoothed && t[e.first] < w->min_t ? between(v, t, e.first, w->min_t, counter) : v[e.first];
+    double right =
+        w->smoothed && e.last > 0 && t[e.last] > w->max_t ? between(v, t, e.last - 1, w->max_t, counter) : v[e.last];
+    double result = right - left;
+    if (counter) {
+        size_t from = e.first + (t[e.first] <= w->min_t), to = e.last + (t[e.last] < w->max_t);
+        result += reset_correction(left, right, v + from, to > from ? to - from : 0);
+    }
+    *ret = per_second ? result / ((double)(w->max_t - w->min_t) / 1000) : result;
+    return true;
+}
+
+/* --- native histograms --- */
+
+typedef struct Where {
+    Ev *ev;
+    LangSpan span;
+    Labels labels;
+} Where;
+
+static bool mixed_schemas(const Where *at) {
+    ev_warn_metric(at->ev, at->span, WARN_MIXED_SCHEMAS, at->labels);
+    return false;
+}
+
+/* acc += sign * h; false: an error, or annotated. */
+static bool combine(const Where *at, FHist *acc, const FHist *h, double sign) {
+    FhNotes notes = fh_add(at->ev->arena, acc, h, sign, false);
+    if (notes.no_memory) return ev_no_memory(at->ev);
+    if (notes.incompatible) return mixed_schemas(at);
+    if (notes.bounds_reconciled)
+        ev_info(at->ev, at->span, "mismatched custom buckets were reconciled during %s",
+            sign < 0 ? "subtraction" : "addition");
+    return true;
+}
+
+static FHist *copy(Ev *ev, const FHist *h) {
+    FHist *c = fh_copy(ev->arena, h);
+    if (!c) ev_no_memory(ev);
+    return c;
+}
+
+/* As between(); NULL: an error, or annotated. */
+static FHist *histogram_between(const Where *at, FHist *const *h, const int64_t *t, int64_t when, bool counter) {
+    Ev *ev = at->ev;
+    if (when == t[0] || when == t[1]) return copy(ev, h[when == t[1]]);
+    double fraction = (double)(when - t[0]) / (double)(t[1] - t[0]);
+    FHist *out = copy(ev, h[1]);
+    if (!out) return NULL;
+    if (counter && fh_detect_reset(ev->arena, h[1], h[0])) {
+        fh_scale(out, fraction);
+        return out;
+    }
+    uint8_t reset = out->reset;
+    if (!combine(at, out, h[0], -1)) return NULL;
+    fh_scale(out, fraction);
+    if (!combine(at, out, h[0], 1)) return NULL;
+    out->reset = reset;
+    return out;
+}
+
+/* One layout; a gauge among a counter's samples is worth a warning. */
+static bool check_range(const Where *at, FHist *const *h, size_t n, bool counter) {
+    for (size_t i = 0; i < n; i++) {
+        if (fh_is_custom(h[i]) != fh_is_custom(h[0])) return mixed_schemas(at);
+        if (counter && h[i]->reset == HISTOGRAM_RESET_GAUGE)
+            ev_warn_metric(at->ev, at->span, "this native histogram metric is not a counter:", at->labels);
+    }
+    return true;
+}
+
+/* Adds what was counted before each reset between the two ends to acc. A reset that the left end was interpolated over
+ * is accounted for; the last sample is what the right end was made of. */
+static bool correct(
+    const Where *at, const Window *w, const Ends *e, const FHist *left, const FHist *right, FHist *acc) {
+    Arena *arena = at->ev->arena;
+    FHist *const *h = w->col->h + w->h_from;
+    const int64_t *t = w->col->t_h + w->h_from;
+    const FHist *prev = left;
+    size_t i = e->first + 1;
+    if (w->smoothed && t[e->first] < w->min_t && fh_detect_reset(arena, h[i], h[e->first])) prev = h[i++];
+    if (i > e->last) return true;
+    for (; i < e->last; i++) {
+        if (fh_detect_reset(arena, h[i], prev) && !combine(at, acc, prev, 1)) return false;
+        prev = h[i];
+    }
+    return !fh_detect_reset(arena, right, prev) || combine(at, acc, prev, 1);
+}
+
+static bool histogram_rate(Window *w, bool counter, bool per_second, FHist **ret) {
+    Where at = {w->ev, w->arg->span, w->col->labels};
+    FHist *const *h = w->col->h + w->h_from;
+    const int64_t *t = w->col->t_h + w->h_from;
+    Ends e;
+    if (!find_ends(w, t, w->h_to - w->h_from, &e)) return false;
+    if (!check_range(&at, h + e.first, e.last - e.first + 1, counter)) return false;
+    bool inside_left = w->smoothed && t[e.first] < w->min_t,
+         inside_right = w->smoothed && e.last > 0 && t[e.last] > w->max_t;
+    FHist *left =
+        inside_left ? histogram_between(&at, h + e.first, t + e.first, w->min_t, counter) : copy(w->ev, h[e.first]);
+    if (!left) return false;
+    FHist *right = inside_right ? histogram_between(&at, h + e.last - 1, t + e.last - 1, w->max_t, counter)
+                                : copy(w->ev, h[e.last]);
+    FHist *out = right ? copy(w->ev, right) : NULL;
+    if (!out) return false;
+    if (!counter && (left->reset != HISTOGRAM_RESET_GAUGE || right->reset != HISTOGRAM_RESET_GAUGE))
+        ev_warn_metric(at.ev, at.span, "this native histogram metric is not a gauge:", at.labels);
+    if (!combine(&at, out, left, -1) || (counter && !correct(&at, w, &e, left, right, out))) return false;
+    if (per_second) fh_divide(out, (double)(w->max_t - w->min_t) / 1000);
+    out->reset = HISTOGRAM_RESET_GAUGE;
+    fh_compact(out);
+    *ret = out;
+    return true;
+}
+
+bool window_extended_rate(Window *w, bool counter, bool per_second, double *ret, FHist **ret_h) {
+    if (w->h_to > w->h_from) return histogram_rate(w, counter, per_second, ret_h);
+    return w->to > w->from && float_rate(w, counter, per_second, ret);
+}
+
+/* --- smoothed instants --- */
+
+/* Samples in (ref - lookback, ref + lookback], and the first one at or behind ref. */
+typedef struct Around {
+    size_t from, at, to;
+} Around;
+
+static void move_around(Around *a, const int64_t *t, size_t n, int64_t ref, int64_t lookback_ms) {
+    while (a->to < n && t[a->to] <= ref + lookback_ms) a->to++;
+    while (a->from < a->to && t[a->from] <= ref - lookback_ms) a->from++;
+    a->at = MAX(a->at, a->from);
+    while (a->at < a->to && t[a->at] < ref) a->at++;
+}
+
+static void smooth_float(const Column *c, const Around *a, int64_t ref, PqlSeries *out, size_t step) {
+    if (a->at < a->to && c->t[a->at] == ref)
+        series_set(out, step, c->v[a->at]);
+    else if (a->at > a->from && a->at < a->to)
+        series_set(out, step, between(c->v, c->t, a->at - 1, ref, false));
+    else if (a->at > a->from)
+        series_set(out, step, c->v[a->at - 1]);
+}
+
+static bool smooth_histogram(
+    const Where *at, const Grid *g, const Column *c, const Around *a, int64_t ref, PqlSeries *out, size_t step) {
+    Ev *ev = at->ev;
+    if (a->at < a->to && c->t_h[a->at] == ref) return series_set_h(ev, out, g, step, copy(ev, c->h[a->at]));
+    if (a->at == a->from) return true;
+    FHist *const *pair = c->h + a->at - 1;
+    if (a->at < a->to) {
+        if (fh_is_custom(pair[0]) != fh_is_custom(pair[1])) return mixed_schemas(at), true;
+        bool counter = pair[0]->reset != HISTOGRAM_RESET_GAUGE || pair[1]->reset != HISTOGRAM_RESET_GAUGE;
+        FHist *h = histogram_between(at, pair, c->t_h + a->at - 1, ref, counter);
+        return h ? series_set_h(ev, out, g, step, h) : ev->rc == OK;
+    }
+    FHist *h = copy(ev, pair[0]);
+    if (h) h->reset = HISTOGRAM_RESET_UNKNOWN; /* it says how two samples follow each other */
+    return series_set_h(ev, out, g, step, h);
+}
+
+bool selector_smooth(Ev *ev, const Grid *g, const PqlNode *n, const Column *c, PqlSeries *s) {
+    const PqlShift *shift = &n->selector.shift;
+    Where at = {ev, n->span, c->labels};
+    Around f = {0}, h = {0};
+    for (size_t i = 0; i < g->n; i++) {
+        int64_t ref = (shift->at != PQL_AT_NONE ? shift->at_ms : grid_t(g, i)) - shift->offset.ms;
+        move_around(&f, c->t, c->n, ref, ev->opts.lookback_ms);
+        move_around(&h, c->t_h, c->n_h, ref, ev->opts.lookback_ms);
+        if (f.to > f.from && h.to > h.from)
+            ev_warn_metric(ev, n->span, WARN_MIXED_FLOATS, c->labels);
+        else if (h.to > h.from && !smooth_histogram(&at, g, c, &h, ref, s, i))
+            return false;
+        else if (f.to > f.from)
+            smooth_float(c, &f, ref, s, i);
+    }
+    return ev_count_samples(ev, bitmap_count(s->present, g->n));
+}
+
+/* --- a range as it is --- */
+
+bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, int64_t min_t, int64_t max_t) {
+    if (c->n_h)
+        return ev_fail(ev, "%s modifier is not supported with histograms", spec->anchored ? "anchored" : "smoothed");
+    Window w = {.ev = ev, .arg = n, .col = c, .to = c->n, .min_t = min_t, .max_t = max_t, .smoothed = spec->smoothed};
+    Ends e;
+    size_t n_all = c->n, k = 0;
+    c->n = 0;
+    if (n_all == 0 || !find_ends(&w, c->t, n_all, &e)) return true;
+    double *v = ARENA_ARRAY(ev->arena, double, n_all + 2);
+    int64_t *t = ARENA_ARRAY(ev->arena, int64_t, n_all + 2);
+    if (!v || !t) return ev_no_memory(ev);
+    bool cut_left = spec->smoothed && c->t[e.first] < min_t,
+         cut_right = spec->smoothed && e.last > 0 && c->t[e.last] > max_t;
+    t[k] = min_t;
+    v[k++] = cut_left ? between(c->v, c->t, e.first, min_t, false) : c->v[e.first];
+    for (size_t i = e.first; i <= e.last; i++) {
+        if (c->t[i] <= min_t || c->t[i] >= max_t) continue;
+        t[k] = c->t[i];
+        v[k++] = c->v[i];
+    }
+    t[k] = max_t;
+    v[k++] = cut_right ? between(c->v, c->t, e.last - 1, max_t, false) : c->v[e.last];
+    c->t = t;
+    c->v = v;
+    c->n = k;
+    return true;
+}
