@@ -157,7 +157,7 @@ static const struct {
     {"/api/v1/query?query=up%5B1m", 400,
         ERR("bad_data", "invalid parameter \\\"query\\\": 1:6: parse error: unclosed left bracket")},
     {"/api/v1/query", 400,
-        ERR("bad_data", "invalid parameter \\\"query\\\": 1:1: parse error: no expression found in input")},
+        ERR("bad_data", "invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input")},
     {"/api/v1/query?query=1&time=x", 400,
         ERR("bad_data", "invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"x\\\" to a "
                         "valid timestamp")},

@@ -111,7 +111,9 @@ static void test_print(void **state) {
 static const struct {
     const char *in, *msg;
 } bad[] = {
-    {"", "1:1: parse error: no expression found in input"},
+    {"", "unknown position: parse error: no expression found in input"},
+    {" ", "1:1: parse error: no expression found in input"},
+    {"foo offset (5m) * on", "1:19: parse error: unexpected <on> in offset, expected number, duration, step(), or range()"},
     {"1 +", "1:4: parse error: unexpected end of input"},
     {"foo bar", "1:5: parse error: unexpected identifier \"bar\""},
     {"sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\""},

@@ -2,7 +2,7 @@
 
 /** Wrong parameters: status, errorType and text are compared. */
 export const wrongRequests: string[] = [
-  "query", "query?query=up&timeout=abc", "query?query=up&timeout=1e400", "query?query=up&timeout=Inf", "query?query=up&timeout=1e10", "query?time=1",
+  "query?query=up&timeout=abc", "query?query=up&timeout=1e400", "query?query=up&timeout=Inf", "query?query=up&timeout=1e10",
   "query_range?query=up&start=1&end=2&step=NaN", "query_range?query=up&start=1&end=2&step=1e400", "query_range?query=up&start=1&end=2&step=-Inf",
   "query_range?query=up&start=1&end=2&step=0x1p-2x",
   "query_range", "query_range?query=up", "query_range?query=up&start=1", "query_range?query=up&start=1&end=2",
@@ -12,7 +12,7 @@ export const wrongRequests: string[] = [
   "query_range?query=up&start=0&end=12000&step=1s", "query_range?query=up&start=1&end=2&step=1e10", "query_range?query=up&start=1&end=2&step=5x",
   "query_range?query=up&start=1&end=2&step=1&timeout=abc",
   "labels?match[]=up%7B", "label/job/values?match[]=up%7B", "labels?match[]=%7B%7D", "series", "series?start=abc", "series?match[]=up%7B",
-  "series?match[]=rate(up)", "series?match[]=", "series?match[]=%7B%7D", "metadata?limit=abc", "targets/metadata?limit=abc",
+  "series?match[]=rate(up)", "series?match[]=%7B%7D", "metadata?limit=abc", "targets/metadata?limit=abc",
   "targets/metadata?match_target=up%7B", "query_exemplars?query=up&start=2&end=1",
 ];
 
@@ -25,6 +25,9 @@ export const knownRequests: [path: string, ours: string, why: string][] = [
     const [, name, value] = /(time|start|end)=(.*)/.exec(path)!;
     return [path, `invalid parameter \\"${name}\\": invalid time value for '${name}': cannot parse \\"${decodeURIComponent(value)}\\" to a valid timestamp`, "3.x begins the text with a small letter"];
   }),
+  ["query", "unknown position: parse error: no expression found in input", "3.x has no place for an error in nothing"],
+  ["query?time=1", "unknown position: parse error: no expression found in input", "3.x has no place for an error in nothing"],
+  ["series?match[]=", "unknown position: parse error: unexpected end of input", "3.x has no place for an error in nothing"],
   ["query?query=up&time=NaN", `cannot parse \\"NaN\\" to a valid timestamp`, "Prometheus takes it for the beginning of time"],
   ["query?query=time()&time=-62135596800", '[-62135596800,"-62135596800"]', "Prometheus' nanoseconds overflow before 1678 and after 2262"],
   ["query_range?query=time()&start=0&end=0.002&step=0.0004", '[[0,"0"],[0.001,"0.001"],[0.002,"0.002"]]', "Prometheus divides by zero: the step is taken as a millisecond"],
@@ -37,7 +40,7 @@ export const rightRequests: string[] = [
   "labels?start=%A&end=%B&match[]=build_info{version='2.0'}", "labels?start=%A&end=%B&match[]=nothing",
   "label/job/values?start=%A&end=%B&match[]=up", "label/__name__/values?start=%A&end=%B&match[]={instance='a:80'}",
   "label/__name__/values?start=%A&end=%B&match[]=up&match[]=odd", "label/instance/values?start=%A&end=%B&match[]={job='db'}",
-  "label/le/values?start=%A&end=%B", "label/text/values?start=%A&end=%B", "label/nothing/values",
+  "label/le/values?start=%A&end=%B&match[]={instance=~'[a-e]:.*'}", "label/text/values?start=%A&end=%B", "label/nothing/values",
   "label/code/values?match[]=http_requests_total{code!='200'}", "series?start=%A&end=%B&match[]=up", "series?start=%A&end=%B&match[]={job='api'}",
   "series?start=%A&end=%B&match[]=up&match[]={__name__=~'up|odd'}", "series?start=%A&end=%B&match[]=texts", "series?start=%A&end=%B&match[]=nothing",
   "series?start=0&end=1&match[]=up", "query_exemplars?query=up", "query_exemplars?query=1",
