@@ -27,6 +27,8 @@ void num_put_f64_json(Buf *b, double v); /* as Go's encoding/json: like _prom, b
 /* As Prometheus' API prints sample values: shortest digits, 'f' unless |v| < 1e-6 or >= 1e21, then 'e' with at least
  * two exponent digits (1e-07, 1e+21); NaN, +Inf, -Inf. */
 void num_put_f64_prom(Buf *b, double v);
+/* As Go's strconv.FormatFloat(v, 'f', -1, 64): shortest digits, never an exponent; NaN, +Inf, -Inf. */
+void num_put_f64_plain(Buf *b, double v);
 /* As Go's strconv.FormatFloat(v, 'g', -1, 64), which exposition text, le labels and alert values use: 1, 0.25, 100000,
  * 1e+06, 1e-05 (exponents below -4 and from 6 up); +Inf, -Inf, NaN. */
 void num_put_f64_go_g(Buf *b, double v);

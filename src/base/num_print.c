@@ -1,5 +1,8 @@
 #include "base/num_int.h"
 
+#include <math.h>
+#include <stdio.h>
+
 /* Shortest decimal digits of a double by Schubfach (Raffaello Giulietti, "The Schubfach way to render
  * doubles", 2020), and Go's ways to lay them out. */
 
@@ -156,4 +159,25 @@ void num_put_f64_prom(Buf *b, double v) {
 
 void num_put_f64_go_g(Buf *b, double v) {
     if (!put_special(b, v)) put_f64(b, v, -4, 6, true);
+}
+
+void num_put_f64_plain(Buf *b, double v) {
+    uint64_t digits;
+    int exp10;
+    bool negative;
+    char text[24];
+    if (!isfinite(v)) {
+        num_put_f64_prom(b, v);
+        return;
+    }
+    num_shortest_f64(v, &digits, &exp10, &negative);
+    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)digits), point = n + exp10;
+    if (negative) buf_put_char(b, '-');
+    if (point <= 0) buf_put_lit(b, "0.");
+    for (int i = point; i < 0; i++) buf_put_char(b, '0');
+    for (int i = 0; i < n; i++) {
+        if (i == point && i > 0) buf_put_char(b, '.');
+        buf_put_char(b, text[i]);
+    }
+    for (int i = n; i < point; i++) buf_put_char(b, '0');
 }

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -405,8 +407,25 @@ static void test_base64(void **state) {
     buf_done(&b);
 }
 
+static void test_plain(void **state) {
+    (void)state;
+    static const struct {
+        double v;
+        const char *text;
+    } cases[] = {{0, "0"}, {-0.0, "-0"}, {1, "1"}, {-12.5, "-12.5"}, {1e21, "1000000000000000000000"}, {1e-7, "0.0000001"},
+        {1795912430.02, "1795912430.02"}, {123456, "123456"}, {0.1, "0.1"}, {INFINITY, "+Inf"}, {-INFINITY, "-Inf"},
+        {NAN, "NaN"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf b = {0};
+        num_put_f64_plain(&b, cases[i].v);
+        assert_string_equal(buf_cstr(&b), cases[i].text);
+        buf_done(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_print_integers),
         cmocka_unit_test(test_pow10_table),

@@ -10,32 +10,10 @@
 
 /* --- numbers and label sets --- */
 
-/* Go's 'f' with the fewest digits: never an exponent. */
-static void put_plain(Buf *out, double v) {
-    uint64_t digits;
-    int exp10;
-    bool negative;
-    char text[24];
-    if (!isfinite(v)) {
-        num_put_f64_go_g(out, v);
-        return;
-    }
-    num_shortest_f64(v, &digits, &exp10, &negative);
-    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)digits), point = n + exp10;
-    if (negative) buf_put_char(out, '-');
-    if (point <= 0) buf_put_lit(out, "0.");
-    for (int i = point; i < 0; i++) buf_put_char(out, '0');
-    for (int i = 0; i < n; i++) {
-        if (i == point && i > 0) buf_put_char(out, '.');
-        buf_put_char(out, text[i]);
-    }
-    for (int i = n; i < point; i++) buf_put_char(out, '0');
-}
-
 static void put_number(Buf *out, Str text) {
     double v;
     if (num_parse_f64(text, &v))
-        put_plain(out, v);
+        num_put_f64_plain(out, v);
     else
         buf_put_str(out, text);
 }

@@ -114,7 +114,8 @@ static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
     ScrapeTargetInfo *v = NULL;
     size_t n = 0;
     if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
-    bool active = !str_eq_lit(state, "dropped"), dropped = !str_eq_lit(state, "active");
+    bool any = state.n == 0 || str_eq_nocase(state, STR("any"));
+    bool active = any || str_eq_nocase(state, STR("active")), dropped = any || str_eq_nocase(state, STR("dropped"));
     json_begin_object(w);
     json_key_lit(w, "activeTargets");
     json_begin_array(w);
@@ -129,7 +130,10 @@ static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
     }
     json_end_array(w);
     json_key_lit(w, "droppedTargetCounts");
-    put_dropped_counts(w, v, n);
+    if (dropped)
+        put_dropped_counts(w, v, n);
+    else
+        json_null(w);
     json_end_object(w);
     arena_free(arena);
 }

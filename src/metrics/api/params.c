@@ -74,13 +74,21 @@ bool api_duration_param(ApiCall *c, const char *name, int64_t *ret_ms) {
         overflow ? ". It overflows int64" : "");
 }
 
+static bool is_integer(Str s) {
+    size_t i = s.p[0] == '+' || s.p[0] == '-';
+    for (size_t k = i; k < s.n; k++)
+        if (s.p[k] < '0' || s.p[k] > '9') return false;
+    return i < s.n;
+}
+
 bool api_limit_param(ApiCall *c, size_t *ret) {
     Str s = http_param(c->req, STR("limit"));
     int64_t v;
     *ret = 0;
     if (s.n == 0) return true;
     if (!num_parse_i64(s, &v))
-        return api_fail_param(c, "limit", "strconv.Atoi: parsing %" STR_FMT ": invalid syntax", STR_ARG(quoted(c, s)));
+        return api_fail_param(c, "limit", "strconv.Atoi: parsing %" STR_FMT ": %s", STR_ARG(quoted(c, s)),
+            is_integer(s) ? "value out of range" : "invalid syntax");
     if (v < 0) return api_fail_param(c, "limit", "limit must be non-negative");
     *ret = (size_t)v;
     return true;
@@ -102,7 +110,7 @@ bool api_match_param(ApiCall *c, bool required, MatcherSets *ret) {
     for (size_t i = 0; i < ret->n; i++) {
         Err err = {0};
         if (promql_parse_selector(texts[i], arena, &ret->v[i], &err) != OK)
-            return required ? api_fail_param(c, "match[]", "%s", err.msg) : api_fail(c, API_BAD_DATA, "%s", err.msg);
+            return api_fail_query(c, required ? "match[]" : NULL, texts[i], &err);
         if (not_empty(ret->v[i])) continue;
         static const char text[] = "match[] must contain at least one non-empty matcher";
         return required ? api_fail_param(c, "match[]", text) : api_fail(c, API_BAD_DATA, text);

@@ -137,7 +137,7 @@ static const struct {
     const char *body;
 } gets[] = {
     {"/api/v1/query?query=1%2B1", 200, OK_("{\"resultType\":\"scalar\",\"result\":[600,\"2\"]}")},
-    {"/api/v1/query?query=%22x%22&time=1.5", 200, OK_("{\"resultType\":\"string\",\"result\":[1.500,\"x\"]}")},
+    {"/api/v1/query?query=%22x%22&time=1.5", 200, OK_("{\"resultType\":\"string\",\"result\":[1.5,\"x\"]}")},
     {"/api/v1/query?query=up%7Bjob%3D%22api%22%7D&time=300", 200,
         OK_("{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"api\"},\"value\":[300,"
             "\"5\"]}]}")},
@@ -181,6 +181,18 @@ static const struct {
                          "[{__name__=\\\"up\\\", job=\\\"api\\\"}, {__name__=\\\"up\\\", job=\\\"db\\\"}];many-to-many "
                          "matching not allowed: "
                          "matching labels must be unique on one side")},
+    {"/api/v1/query?query=1e-7&time=1", 200, OK_("{\"resultType\":\"scalar\",\"result\":[1,\"0.0000001\"]}")},
+    {"/api/v1/query?query=1&limit=99999999999999999999", 400,
+        ERR("bad_data", "invalid parameter \\\"limit\\\": strconv.Atoi: parsing \\\"99999999999999999999\\\": value out of "
+                        "range")},
+    {"/api/v1/query?query=1&timeout=0", 503, ERR("timeout", "query timed out in query execution")},
+    {"/api/v1/query?query=1&timeout=-1", 400,
+        ERR("bad_data", "invalid parameter \\\"query\\\": context deadline exceeded")},
+    {"/api/v1/query?query=1&lookback_delta=1e10", 400,
+        ERR("bad_data", "error parsing lookback delta duration: cannot parse \\\"1e10\\\" to a valid duration. It overflows "
+                        "int64")},
+    {"/federate?match[]=%7B%7D", 200, ""},
+    {"/api/v1/status/walreplay", 200, OK_("{\"min\":0,\"max\":0,\"current\":0}")},
     {"/api/v1/labels", 200, OK_("[\"__name__\",\"job\",\"my.label\"]")},
     {"/api/v1/labels?match[]=up", 200, OK_("[\"__name__\",\"job\"]")},
     {"/api/v1/labels?limit=-1", 400, ERR("bad_data", "invalid parameter \\\"limit\\\": limit must be non-negative")},

@@ -98,13 +98,18 @@ static void put_series(JsonWriter *w, const PromqlSeries *s, bool matrix) {
     json_end_object(w);
 }
 
+/* Times and values of scalars and strings are written another way than those of series. */
 static void put_string(JsonWriter *w, int64_t t_ms, Str s) {
-    Buf b = {0};
-    api_put_time(&b, t_ms);
     json_begin_array(w);
-    json_raw(w, buf_str(&b));
+    json_f64(w, (double)t_ms / 1000);
     json_str(w, s);
     json_end_array(w);
+}
+
+static void put_scalar(JsonWriter *w, const PromqlSeries *s) {
+    Buf b = {0};
+    num_put_f64_plain(&b, s->value[0]);
+    put_string(w, s->t_ms[0], buf_str(&b));
     buf_done(&b);
 }
 
@@ -162,7 +167,7 @@ static void put_result(ApiCall *c, const PromqlResult *r, const PromqlQuery *q) 
     if (r->type == PQL_TYPE_STRING) {
         put_string(w, q->start_ms, r->string);
     } else if (r->type == PQL_TYPE_SCALAR) {
-        put_point(w, &r->series[0], 0);
+        put_scalar(w, &r->series[0]);
     } else {
         json_begin_array(w);
         for (size_t i = 0; i < r->n; i++) put_series(w, &r->series[i], r->type == PQL_TYPE_MATRIX);
@@ -189,8 +194,10 @@ bool api_query_options(ApiCall *c, PromqlQuery *q) {
     }
     if (lookback.n && !api_parse_duration(lookback, &q->lookback_ms, &overflow))
         return api_fail(c, API_BAD_DATA,
-            "error parsing lookback delta duration: cannot parse \"%" STR_FMT "\" to a valid duration",
-            STR_ARG(lookback));
+            "error parsing lookback delta duration: cannot parse \"%" STR_FMT "\" to a valid duration%s",
+            STR_ARG(lookback), overflow ? ". It overflows int64" : "");
+    if (timeout < 0) return api_fail_param(c, "query", "context deadline exceeded");
+    if (timeout == 0) return api_fail(c, API_TIMEOUT, "query timed out in query execution");
     q->step_stats = str_eq_lit(http_param(c->req, STR("stats")), "all");
     q->deadline_mono_ns = clock_mono_ns() + MAX(timeout, 0) * 1000000;
     if (c->req->deadline_mono_ns) q->deadline_mono_ns = MIN(q->deadline_mono_ns, c->req->deadline_mono_ns);
@@ -247,7 +254,7 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     if (rc == OK)
         ok = finish_query(c, &r, q, limit);
     else if (rc == ERR_INVALID)
-        api_fail_param(c, "query", "%s", err.msg);
+        api_fail_query(c, "query", text, &err);
     else
         api_fail_err(c, &err);
     arena_free(arena);
@@ -287,8 +294,9 @@ bool api_query_range(ApiCall *c) {
 
 static bool parse_param(ApiCall *c, PqlNode **ret) {
     Err err = {0};
-    if (promql_parse(http_param(c->req, STR("query")), c->req->arena, ret, &err) == OK) return true;
-    return api_fail_param(c, "query", "%s", err.msg);
+    Str text = http_param(c->req, STR("query"));
+    if (promql_parse(text, c->req->arena, ret, &err) == OK) return true;
+    return api_fail_query(c, "query", text, &err);
 }
 
 bool api_format_query(ApiCall *c) {
@@ -379,8 +387,8 @@ bool api_query_exemplars(ApiCall *c) {
         return api_fail(c, API_BAD_DATA, "end timestamp must not be before start timestamp");
     PqlNode *n;
     Err err = {0};
-    if (promql_parse(http_param(c->req, STR("query")), c->req->arena, &n, &err) != OK)
-        return api_fail(c, API_BAD_DATA, "%s", err.msg);
+    Str text = http_param(c->req, STR("query"));
+    if (promql_parse(text, c->req->arena, &n, &err) != OK) return api_fail_query(c, NULL, text, &err);
     SelectorVec selectors = {0};
     collect_selectors(n, &selectors);
     c->no_data = selectors.n == 0;

@@ -162,8 +162,12 @@ bool api_self_metrics(ApiCall *c) {
     MetricsBatch batch = {.arena = c->req->arena};
     Regex *re = NULL;
     Err err = {0};
-    if (pattern.n && regex_compile(pattern, REGEX_ANCHORED, &re, &err) != OK)
-        return api_fail(c, API_BAD_DATA, "invalid metric_name_pattern: %s", err.msg);
+    if (pattern.n) {
+        pattern = arena_printf(c->req->arena, "^(?:%" STR_FMT ")$", STR_ARG(pattern));
+        if (!pattern.p) return api_fail(c, API_EXECUTION, "query needs more memory than it may use");
+        if (regex_compile(pattern, 0, &re, &err) != OK)
+            return api_fail(c, API_BAD_DATA, "invalid metric_name_pattern: %s", err.msg);
+    }
     if (o->gather) o->gather(o->ctx, &batch, clock_now_ms());
     json_begin_array(&c->w);
     for (size_t i = 0; i < batch.metadata.n; i++)
