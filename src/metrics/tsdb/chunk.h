@@ -1,5 +1,5 @@
-/* chunk.h - Prometheus' chunks: up to a few hundred samples of one series as bits. Private to metrics/tsdb.
- * Source: tsdb/docs/format/chunks.md of Prometheus. */
+/* chunk.h - Prometheus' chunks: up to a few hundred samples of one series as bits. Shared by metrics/tsdb and the streamed
+ * remote read. Source: tsdb/docs/format/chunks.md of Prometheus. */
 #ifndef MEERKAT_METRICS_TSDB_CHUNK_H
 #define MEERKAT_METRICS_TSDB_CHUNK_H
 
