@@ -58,8 +58,6 @@ struct PromApi {
 bool api_fail(ApiCall *c, ApiErrorType type, const char *fmt, ...) ATTR_PRINTF(3, 4);
 bool api_fail_param(ApiCall *c, const char *name, const char *fmt, ...) ATTR_PRINTF(3, 4);
 bool api_fail_err(ApiCall *c, const Err *err); /* an error of the engine or the store */
-/* Of the parser: text is what was parsed. name NULL: not as a parameter's. */
-bool api_fail_query(ApiCall *c, const char *name, Str text, const Err *err);
 void api_warn(ApiCall *c, Str text);
 bool api_is_ready(const struct PromApi *api);
 Labels api_external_labels(struct PromApi *api, Arena *arena); /* a copy */

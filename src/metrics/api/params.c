@@ -110,7 +110,7 @@ bool api_match_param(ApiCall *c, bool required, MatcherSets *ret) {
     for (size_t i = 0; i < ret->n; i++) {
         Err err = {0};
         if (promql_parse_selector(texts[i], arena, &ret->v[i], &err) != OK)
-            return api_fail_query(c, required ? "match[]" : NULL, texts[i], &err);
+            return required ? api_fail_param(c, "match[]", "%s", err.msg) : api_fail(c, API_BAD_DATA, "%s", err.msg);
         if (not_empty(ret->v[i])) continue;
         static const char text[] = "match[] must contain at least one non-empty matcher";
         return required ? api_fail_param(c, "match[]", text) : api_fail(c, API_BAD_DATA, text);

@@ -137,18 +137,6 @@ bool api_fail_err(ApiCall *c, const Err *err) {
     return false;
 }
 
-/* An empty text has no position. */
-bool api_fail_query(ApiCall *c, const char *name, Str text, const Err *err) {
-    static const char nowhere[] = "1:1: ";
-    const char *msg = err->msg, *before = "";
-    if (text.n == 0 && strncmp(msg, nowhere, strlen(nowhere)) == 0) {
-        msg += strlen(nowhere);
-        before = "unknown position: ";
-    }
-    if (name) return api_fail_param(c, name, "%s%s", before, msg);
-    return api_fail(c, API_BAD_DATA, "%s%s", before, msg);
-}
-
 void api_warn(ApiCall *c, Str text) { vec_push(&c->warnings, text); }
 
 /* --- the envelope --- */

@@ -203,7 +203,7 @@ bool api_explain(ApiCall *c) {
     if (rc == OK)
         put_explained(c, &r, plan);
     else if (rc == ERR_INVALID)
-        api_fail_query(c, "query", text, &err);
+        api_fail_param(c, "query", "%s", err.msg);
     else
         api_fail_err(c, &err);
     arena_free(arena);

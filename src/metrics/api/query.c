@@ -254,7 +254,7 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     if (rc == OK)
         ok = finish_query(c, &r, q, limit);
     else if (rc == ERR_INVALID)
-        api_fail_query(c, "query", text, &err);
+        api_fail_param(c, "query", "%s", err.msg);
     else
         api_fail_err(c, &err);
     arena_free(arena);
@@ -296,7 +296,7 @@ static bool parse_param(ApiCall *c, PqlNode **ret) {
     Err err = {0};
     Str text = http_param(c->req, STR("query"));
     if (promql_parse(text, c->req->arena, ret, &err) == OK) return true;
-    return api_fail_query(c, "query", text, &err);
+    return api_fail_param(c, "query", "%s", err.msg);
 }
 
 bool api_format_query(ApiCall *c) {
@@ -388,7 +388,7 @@ bool api_query_exemplars(ApiCall *c) {
     PqlNode *n;
     Err err = {0};
     Str text = http_param(c->req, STR("query"));
-    if (promql_parse(text, c->req->arena, &n, &err) != OK) return api_fail_query(c, NULL, text, &err);
+    if (promql_parse(text, c->req->arena, &n, &err) != OK) return api_fail(c, API_BAD_DATA, "%s", err.msg);
     SelectorVec selectors = {0};
     collect_selectors(n, &selectors);
     c->no_data = selectors.n == 0;
