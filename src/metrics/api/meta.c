@@ -199,10 +199,10 @@ static void put_metadata(JsonWriter *w, const MetricMetadata *v, size_t n, int64
             json_begin_object(w);
             json_key_lit(w, "type");
             json_str(w, str_cstr(metric_type_name(v[i].type)));
-            json_key_lit(w, "unit");
-            json_str(w, v[i].unit);
             json_key_lit(w, "help");
             json_str(w, v[i].help);
+            json_key_lit(w, "unit");
+            json_str(w, v[i].unit);
             json_end_object(w);
         }
         json_end_array(w);

@@ -387,7 +387,7 @@ static void test_write(void **state) {
     buf_done(&res.body);
     call(&f, HTTP_GET, "/api/v1/metadata?metric=written", NULL, 0, STR_NULL, arena, &res);
     assert_string_equal(
-        buf_cstr(&res.body), OK_("{\"written\":[{\"type\":\"gauge\",\"unit\":\"\",\"help\":\"a gauge\"}]}"));
+        buf_cstr(&res.body), OK_("{\"written\":[{\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"}]}"));
     buf_done(&res.body);
 
     put_v2(&v2);
