@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { answerDiffers, ask, remarksDiffer, type Answer } from "./lib/compare";
 import { fleet, MINUTES, remoteRead, remoteWrite } from "./lib/promdata";
 import { byHand, generated, known, randomQueries, wrong } from "./lib/promqueries";
@@ -109,6 +110,12 @@ for (const [name, queries] of [["hand-written", byHand], ["generated", generated
   it(`${name} instant queries (${queries.length})`, { skip }, () => compareAll(queries, async (q) => (await instant(q, 47)) ?? (await instant(q, 6.5))));
   it(`${name} range queries (${queries.length})`, { skip }, () => compareAll(queries, (q) => range(q, "73.5")));
 }
+const texts = [...byHand, ...random, ...wrong], form = (query: string) => ({ method: "POST", body: new URLSearchParams({ query }) });
+for (const path of ["format_query", "parse_query"]) // 2.42 prints numbers otherwise and gives no tree
+  it(`${path} (${texts.length})`, { skip: skip || !modern }, () => compareAll(texts, async (text) => {
+    const [theirs, ours] = await both(`/api/v1/${path}`, form(text));
+    return theirs.status === ours.status && isDeepStrictEqual(theirs.json, ours.json) ? undefined : `theirs ${theirs.text.slice(0, 600)}\n      ours ${ours.text.slice(0, 600)}`;
+  }));
 it(`wrong queries (${wrong.length})`, { skip }, () => compareAll(wrong, (q) => instant(q, 47)));
 it(`queries that Prometheus 3 answers otherwise (${known.length})`, { skip: skip || modern }, async () => {
   for (const [query, expected] of known) {
