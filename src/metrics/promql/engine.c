@@ -193,7 +193,15 @@ static bool eval_unary(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
 static bool eval_invariant(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     Grid first = {g->start_ms, g->step_ms, 1};
     PqlMatrix once = {0};
-    if (!ev_eval(ev, &first, n, &once)) return false;
+    uint64_t used = ev->samples_total, fresh = ev->samples_read, *step_total = ev->step_total;
+    ev->step_total = NULL;
+    bool ok = ev_eval(ev, &first, n, &once);
+    ev->step_total = step_total;
+    if (!ok) return false;
+    used = ev->samples_total - used; /* every step would need it */
+    ev->samples_total += used * (g->n - 1);
+    for (size_t i = 0; step_total && i < g->n; i++) step_total[i] += used;
+    if (step_total) ev->step_read[0] += ev->samples_read - fresh;
     for (size_t k = 0; k < once.n; k++) {
         PqlSeries *s = &once.v[k], *out;
         if (!bit_get(s->present, 0)) continue;
@@ -271,10 +279,19 @@ static bool drop_delayed_names(Ev *ev, const Grid *g, PqlMatrix *m) {
     return ev->rc == OK && matrix_merge_same(ev, m, g, false);
 }
 
+/* Rows that come straight from the store are. */
+static bool matrix_is_sorted(const PqlMatrix *m) {
+    for (size_t i = 1; i < m->n; i++)
+        if (labels_cmp(m->v[i - 1].labels, m->v[i].labels) > 0) return false;
+    return true;
+}
+
 static bool matrix_to_result(Ev *ev, const Grid *g, PqlMatrix *m, bool sorted, PromqlResult *ret) {
     if (!drop_delayed_names(ev, g, m)) return false;
     matrix_drop_empty(m, g);
-    if (sorted && m->n > 1) qsort(m->v, m->n, sizeof *m->v, series_labels_cmp);
+    int64_t begin = clock_mono_ns();
+    if (sorted && !matrix_is_sorted(m)) qsort(m->v, m->n, sizeof *m->v, series_labels_cmp);
+    ret->stats.sort_ns = clock_mono_ns() - begin;
     ret->series = ARENA_ARRAY(ev->arena, PromqlSeries, m->n);
     if (!ret->series) return ev_no_memory(ev);
     for (size_t i = 0; i < m->n; i++)
@@ -290,6 +307,14 @@ static bool eval_root(Ev *ev, PqlNode *root, PromqlResult *ret) {
         q->start_ms, instant ? 1 : q->step_ms, instant ? 1 : (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1};
     ret->type = instant ? promql_type(root) : PQL_TYPE_MATRIX;
     if (!prepare(ev, root)) return false;
+    if (q->step_stats) {
+        ret->stats.n_steps = g.n;
+        ev->step_total = arena_alloc_zero(ev->arena, 2 * g.n * sizeof *ev->step_total);
+        if (!ev->step_total) return ev_no_memory(ev);
+        ev->step_read = ev->step_total + g.n;
+        ret->stats.total_per_step = ev->step_total;
+        ret->stats.read_per_step = ev->step_read;
+    }
     ev_mark_resets(root);
     if (ret->type == PQL_TYPE_STRING) {
         ret->string = promql_unparen(root)->string;
@@ -339,8 +364,10 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     ret->stats.samples_read = ev.samples_read;
     ret->stats.samples_total = ev.samples_total;
     ret->stats.prepare_ns = ev.prepare_ns;
-    ret->stats.exec_ns = ret->stats.eval_ns = ret->stats.inner_ns = clock_mono_ns() - begin_ns;
+    ret->stats.eval_ns = clock_mono_ns() - begin_ns;
+    ret->stats.inner_ns = MAX(ret->stats.eval_ns - ev.prepare_ns - ret->stats.sort_ns, 0);
     ret->stats.queue_ns = promql_ticket_queue_ns(query->ticket);
+    ret->stats.exec_ns = ret->stats.eval_ns + ret->stats.queue_ns;
     map_free(ev.annotations);
     return ev.rc;
 }

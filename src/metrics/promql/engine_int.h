@@ -41,7 +41,8 @@ typedef struct Ev {
     ErrCode rc;       /* first error */
     Map *annotations; /* text -> Annotation index + 1 */
     AVEC(struct Annotation) notes;
-    uint64_t samples, samples_peak, samples_total, samples_read;
+    uint64_t samples, samples_peak, samples_total, samples_read; /* see PromqlStats */
+    uint64_t *step_total, *step_read; /* the last two per step; NULL: not wanted, or not of the steps now evaluated */
     unsigned ticks;
     int64_t gone_asked_ns;
     Arena *scratch;      /* for what is of no use after the row that is being worked on; may be the arena */
@@ -61,6 +62,14 @@ bool ev_detect_resets(Ev *ev, SeriesColumns *cols);
 bool ev_detect_column(Ev *ev, SeriesColumn *c);
 /* Cancellation and deadline; call once per series. */
 bool ev_alive(Ev *ev);
+/* For the statistics: at a step so many samples in use, so many of them newly read. */
+static inline void ev_note_samples(Ev *ev, size_t step, uint64_t used, uint64_t fresh) {
+    ev->samples_total += used;
+    ev->samples_read += fresh;
+    if (!ev->step_total) return;
+    ev->step_total[step] += used;
+    ev->step_read[step] += fresh;
+}
 /* Accounts samples held in memory; fails beyond samples_max. */
 bool ev_count_samples(Ev *ev, uint64_t n);
 

@@ -80,6 +80,7 @@ static bool lookback_series(
         size_t h;
         if (!lookback_at(&l, ref, &t, &v, &h)) continue;
         points++;
+        ev_note_samples(ev, i, 1, 1);
         if (timestamps)
             series_set(s, i, (double)t / 1000);
         else if (h == SIZE_MAX)
@@ -87,8 +88,6 @@ static bool lookback_series(
         else if (!series_set_h(ev, s, g, i, lookback_histogram(ev, &l, h)))
             return false;
     }
-    ev->samples_read += points;
-    ev->samples_total += points;
     return ev_count_samples(ev, points);
 }
 
@@ -157,8 +156,7 @@ static bool columns_from_store(Ev *ev, const SeriesColumns *cols, Columns *ret) 
     for (size_t k = 0; k < cols->n; k++) {
         Column *c = &ret->v[ret->n];
         if (!ev_alive(ev) || !column_from_store(ev, &cols->v[k], c)) return false;
-        ev->samples_read += c->n + c->n_h;
-        ev->samples_total += c->n + c->n_h;
+        ev_note_samples(ev, 0, c->n + c->n_h, c->n + c->n_h); /* an instant query's result */
         if (c->n + c->n_h) ret->n++;
     }
     return true;
@@ -243,10 +241,15 @@ static bool range_from_subquery(Ev *ev, const Grid *g, PqlNode *n, Columns *ret,
     Grid sub = subquery_grid(ev, n, first, last);
     if (sub.n > ev->opts.samples_max)
         return ev_fail(ev, "query processing would load too many samples into memory in query execution");
-    uint64_t held = ev->samples;
+    uint64_t held = ev->samples, used = ev->samples_total, fresh = ev->samples_read, *step_total = ev->step_total;
     PqlMatrix m = {0};
-    if (!ev_eval(ev, &sub, n->subquery.expr, &m)) return false;
+    ev->step_total = NULL; /* its steps are others */
+    bool ok = ev_eval(ev, &sub, n->subquery.expr, &m);
+    ev->step_total = step_total;
+    if (!ok) return false;
     ev->samples = held;
+    ev->samples_total = used; /* what is used of it is counted where it is used */
+    if (step_total) ev->step_read[0] += ev->samples_read - fresh;
     ret->v = arena_alloc_zero(ev->arena, m.n * sizeof *ret->v);
     if (!ret->v) return ev_no_memory(ev);
     for (size_t i = 0; i < m.n; i++, ret->n++)
@@ -308,6 +311,7 @@ bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret) {
         bool extended = spec.anchored || spec.smoothed;
         int64_t min_t = sat_sub(max_t, spec.range_ms);
         if (extended && !window_extend(ev, n, &spec, c, min_t, max_t)) return false;
+        if (n->kind == PQL_SUBQUERY) ev_note_samples(ev, 0, c->n + c->n_h, 0);
         if (!column_result(ev, c, extended ? min_t - 1 : min_t, max_t, s) || !ev_count_samples(ev, s->n)) return false;
         if (s->n) ret->n++;
     }

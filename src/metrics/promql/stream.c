@@ -142,7 +142,13 @@ static bool has_stale(const SeriesColumn *c) {
     return any;
 }
 
-static bool count_windows(Ev *ev, const Steps *s) {
+static bool count_windows(Ev *ev, const Steps *s, size_t n) {
+    size_t seen = 0;
+    for (size_t i = 0; ev->step_total && i < n; i++) {
+        ev->step_total[i] += s->to[i] - s->from[i];
+        ev->step_read[i] += s->to[i] - MAX(seen, s->from[i]);
+        seen = s->to[i];
+    }
     ev->samples_total += s->total;
     ev->samples_read += s->fresh;
     if (ev->samples + s->widest > ev->opts.samples_max) return ev_count_samples(ev, s->widest);
@@ -162,7 +168,7 @@ static bool window_quick(Stream *s, Part *p, const SeriesColumn *c, const Column
     *ret_done = window_batch(
         id, s->g, &p->steps, clean->t, clean->v, clean->n, (double)s->spec.range_ms / 1000, &p->batch, &p->row);
     if (!*ret_done) return true;
-    return count_windows(&p->ev, &p->steps) && ev_count_samples(&p->ev, bitmap_count(p->row.present, s->g->n));
+    return count_windows(&p->ev, &p->steps, s->g->n) && ev_count_samples(&p->ev, bitmap_count(p->row.present, s->g->n));
 }
 
 /* Several series in a row often belong to one metric: it is looked at once. */
@@ -220,6 +226,9 @@ static bool selector_from_store(Stream *s, Part *p, SeriesColumn *c) {
     }
     p->ev.samples_total += points;
     p->ev.samples_read += points;
+    if (p->ev.step_total) {
+        FOR_PRESENT(i, row, s->g->n) p->ev.step_total[i]++, p->ev.step_read[i]++;
+    }
     return ev_count_samples(&p->ev, points);
 }
 
@@ -300,6 +309,11 @@ static bool part_init(Stream *s, Part *p) {
     ev->notes.v = NULL;
     ev->notes.n = ev->notes.cap = 0;
     ev->samples_peak = ev->samples_total = ev->samples_read = 0;
+    if (ev->step_total) {
+        ev->step_total = arena_alloc_zero(ev->arena, 2 * s->g->n * sizeof *ev->step_total);
+        if (!ev->step_total) return ev_no_memory(ev);
+        ev->step_read = ev->step_total + s->g->n;
+    }
     ev->stop = &s->stop;
     ev->beside_bytes = arena_used_bytes(s->ev->arena);
     ev->of_parts = s->n_parts;
@@ -320,6 +334,10 @@ static void part_done(Stream *s, Part *p) {
     ev->samples_peak = MAX(ev->samples_peak, w->samples_peak);
     ev->samples_total += w->samples_total;
     ev->samples_read += w->samples_read;
+    for (size_t i = 0; ev->step_total && w->step_total && i < s->g->n; i++) {
+        ev->step_total[i] += w->step_total[i];
+        ev->step_read[i] += w->step_read[i];
+    }
     series_reader_free(p->reader);
     steps_done(&p->steps);
     batch_scratch_done(&p->batch);

@@ -34,7 +34,8 @@ bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, Pql
     Window window = {.ev = ev, .arg = call->matrix, .col = c, .p1_span = call->p1_span}, *w = &window;
     w->anchored = spec->anchored;
     w->smoothed = spec->smoothed;
-    size_t from = 0, to = 0, h_from = 0, h_to = 0;
+    size_t from = 0, to = 0, h_from = 0, h_to = 0, seen = 0, h_seen = 0;
+    bool stored = call->matrix->kind == PQL_MATRIX; /* what a subquery reads is counted there */
     for (size_t i = 0; i < g->n; i++) {
         w->t_ms = grid_t(g, i);
         w->max_t = (spec->fixed ? spec->fixed_ms : w->t_ms) - spec->offset_ms;
@@ -44,6 +45,10 @@ bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, Pql
         slide(c->t, c->n, w->min_t - wide, far, &from, &to);
         slide(c->t_h, c->n_h, w->min_t - wide, far, &h_from, &h_to);
         if (from == to && h_from == h_to) continue;
+        uint64_t fresh = to - MAX(from, seen) + h_to - MAX(h_from, h_seen);
+        ev_note_samples(ev, i, to - from + h_to - h_from, stored ? fresh : 0);
+        seen = to;
+        h_seen = h_to;
         if (ev->samples + (to - from) + (h_to - h_from) > ev->opts.samples_max &&
             !ev_count_samples(ev, to - from + h_to - h_from))
             return false;
