@@ -1,4 +1,5 @@
 /* engine.c - a query from the tree to its result: preparation, dispatch over node kinds, the end. */
+#include "metrics/promql/explain_int.h"
 #include "metrics/promql/stream.h"
 
 #include "sys/clock.h"
@@ -217,13 +218,7 @@ static bool eval_invariant(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     return true;
 }
 
-bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
-    if (!ev_alive(ev)) return false;
-    if (g->n == 0) return true;
-    if (n->kind == PQL_PAREN) return ev_eval(ev, g, n->paren, ret);
-    if (n->kind == PQL_NUMBER) return matrix_scalar(ev, g, n->number.value, ret);
-    if (n->invariant && g->n > 1) return eval_invariant(ev, g, n, ret);
-    if (stream_has_rows(g, n)) return ev_stream_matrix(ev, g, n, ret);
+static bool eval_node(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     switch (n->kind) {
     case PQL_UNARY: return eval_unary(ev, g, n, ret);
     case PQL_BINARY: return ev_binary(ev, g, n, ret);
@@ -238,6 +233,27 @@ bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     case PQL_DURATION: UNREACHABLE();
     }
     UNREACHABLE();
+}
+
+static void plan_matrix(PlanNode *node, const Grid *g, const PqlMatrix *m) {
+    PromqlPlan *p = plan_of(node);
+    if (!p) return;
+    p->series = m->n;
+    for (size_t i = 0; i < m->n; i++) p->points += bitmap_count(m->v[i].present, g->n);
+}
+
+bool ev_eval(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    if (!ev_alive(ev)) return false;
+    if (g->n == 0) return true;
+    if (n->kind == PQL_PAREN) return ev_eval(ev, g, n->paren, ret);
+    if (n->kind == PQL_NUMBER) return matrix_scalar(ev, g, n->number.value, ret);
+    if (stream_has_rows(g, n)) return ev_stream_matrix(ev, g, n, ret);
+    bool once = n->invariant && g->n > 1;
+    PlanNode *plan = plan_begin(ev, n, once ? "once" : "columns", g->n);
+    bool ok = once ? eval_invariant(ev, g, n, ret) : eval_node(ev, g, n, ret);
+    if (ok) plan_matrix(plan, g, ret);
+    plan_end(ev, plan);
+    return ok;
 }
 
 bool ev_scalar_arg(Ev *ev, const Grid *g, PqlNode *n, const double **ret) {
@@ -358,7 +374,8 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     if (!ev.opts.samples_max) ev.opts.samples_max = 50000000;
     ev.annotations = map_create(MAP_COPY_KEYS);
     *ret = (PromqlResult){0};
-    bool ok = eval_root(&ev, root, ret) && ev.rc == OK && ev_annotations_result(&ev, ret);
+    bool ok = (!query->explain || plan_root(&ev)) && eval_root(&ev, root, ret) && ev.rc == OK &&
+              ev_annotations_result(&ev, ret);
     ASSERT(ok || ev.rc != OK);
     ret->stats.samples_peak = ev.samples_peak;
     ret->stats.samples_read = ev.samples_read;
@@ -369,6 +386,7 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     ret->stats.queue_ns = promql_ticket_queue_ns(query->ticket);
     ret->stats.exec_ns = ret->stats.eval_ns + ret->stats.queue_ns;
     map_free(ev.annotations);
+    if (query->explain) *query->explain = ok ? plan_result(&ev) : NULL;
     return ev.rc;
 }
 

@@ -31,6 +31,8 @@ typedef struct PqlMatrix {
     size_t n, cap;
 } PqlMatrix;
 
+typedef struct PlanNode PlanNode;
+
 typedef struct Ev {
     MetricsStore *store;
     PromqlOptions opts;
@@ -43,12 +45,13 @@ typedef struct Ev {
     AVEC(struct Annotation) notes;
     uint64_t samples, samples_peak, samples_total, samples_read; /* see PromqlStats */
     uint64_t *step_total, *step_read; /* the last two per step; NULL: not wanted, or not of the steps now evaluated */
+    PlanNode *explain;                /* the operator that works now; NULL: not noted */
     unsigned ticks;
     int64_t gone_asked_ns;
-    Arena *scratch;      /* for what is of no use after the row that is being worked on; may be the arena */
+    Arena *scratch; /* for what is of no use after the row that is being worked on; may be the arena */
     /* One that works for another Ev, beside others: */
-    _Atomic bool *stop; /* NULL: it does not; true: one of them wants all to end */
-    bool stopped;       /* ended for this reason */
+    _Atomic bool *stop;            /* NULL: it does not; true: one of them wants all to end */
+    bool stopped;                  /* ended for this reason */
     size_t beside_bytes, of_parts; /* memory of the other Ev; how many work for it */
     int64_t prepare_ns;
 } Ev;
@@ -227,7 +230,8 @@ bool window_check_extended(Ev *ev, const WindowCall *call);
 bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, PqlSeries *out);
 /* A function of the name's type of metric, used on one that does not look like it. */
 void window_note_gauge(Ev *ev, const Grid *g, const WindowCall *call, const PqlSeries *s);
-void ev_window_spec(Ev *ev, const Grid *g, const PqlNode *matrix, WindowSpec *ret, int64_t *ret_first, int64_t *ret_last);
+void ev_window_spec(
+    Ev *ev, const Grid *g, const PqlNode *matrix, WindowSpec *ret, int64_t *ret_first, int64_t *ret_last);
 /* What of a column of the store has no stale markers; floats may be the column's own arrays. */
 bool column_from_store(Ev *ev, const SeriesColumn *c, Column *ret);
 /* One series of an instant vector. */

@@ -17,7 +17,7 @@ struct PromqlPlan {
     uint64_t steps;  /* it was evaluated for */
     uint64_t series; /* its result has */
     uint64_t points;
-    int64_t ns;       /* time spent, operators below included; of a streamed one the sum over threads */
+    int64_t ns;       /* time spent, operators below included */
     unsigned threads; /* that worked on it */
 
     /* Of a selector: */

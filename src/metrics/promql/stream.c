@@ -1,5 +1,6 @@
 #include "metrics/promql/stream.h"
 
+#include "metrics/promql/explain_int.h"
 #include "metrics/promql/rows.h"
 #include "metrics/promql/steps.h"
 #include "metrics/promql/workers.h"
@@ -30,7 +31,9 @@ typedef struct Stream {
     SeriesSet *set;
     Columns columns;
     PqlMatrix matrix;
-    RowOp ops[ROW_OPS_MAX]; /* innermost last */
+    RowOp ops[ROW_OPS_MAX];           /* innermost last */
+    PlanNode *plans[ROW_OPS_MAX + 2]; /* of the operators, the function at the bottom, its selector */
+    size_t n_plans;
     size_t n_ops, n_series, n_parts;
     Part *parts;
     size_t left_bytes; /* of the query's memory, for all parts */
@@ -48,6 +51,7 @@ struct Part {
     BatchScratch batch;
     Str noted;         /* the metric that has been looked at by window_note_gauge */
     size_t used_bytes; /* of the arena, as the Stream knows it */
+    uint64_t rows, points;
 };
 
 /* --- what is at the bottom --- */
@@ -62,12 +66,17 @@ bool stream_has_rows(const Grid *g, PqlNode *n) {
     return n->kind == PQL_SELECTOR || is_window_call(n) || row_child(n);
 }
 
+static void plan_streamed(Stream *s, const PqlNode *n) {
+    if (s->ev->explain) s->plans[s->n_plans++] = plan_begin(s->ev, n, "streamed", s->g->n);
+}
+
 /* Operators on rows, from n down to what is none. */
 static bool find_bottom(Stream *s, PqlNode *n) {
     for (;;) {
         while (n->kind == PQL_PAREN) n = n->paren;
         PqlNode *child = changes_with_steps(s->g, n) ? row_child(n) : NULL;
         if (!child || s->n_ops == ROW_OPS_MAX) break;
+        plan_streamed(s, n);
         if (!row_prepare(s->ev, s->g, n, &s->ops[s->n_ops++])) return false;
         n = child;
     }
@@ -77,11 +86,14 @@ static bool find_bottom(Stream *s, PqlNode *n) {
     if (n->kind == PQL_SELECTOR) {
         s->kind = SOURCE_SELECTOR;
         s->selector = n;
+        plan_streamed(s, n);
     } else if (is_window_call(n)) {
+        plan_streamed(s, n);
         if (!window_call_init(s->ev, s->g, n, &s->call)) return false;
         s->call.spec = &s->spec;
         s->kind = s->call.matrix->kind == PQL_MATRIX ? SOURCE_WINDOW : SOURCE_COLUMNS;
         if (s->kind == SOURCE_WINDOW) s->selector = s->call.matrix->matrix.selector;
+        if (s->kind == SOURCE_WINDOW) plan_streamed(s, s->call.matrix);
     }
     return true;
 }
@@ -99,6 +111,11 @@ static bool open_set(Stream *s, int64_t first, int64_t last) {
     s->set = &nothing;
     if (req.min_t_ms > req.max_t_ms) return true;
     Err err = {0};
+    if (s->n_plans) {
+        PromqlPlan *plan = plan_of(s->plans[s->n_plans - 1]);
+        if (plan) plan->min_t_ms = req.min_t_ms;
+        if (plan) plan->max_t_ms = req.max_t_ms;
+    }
     int64_t begin = clock_mono_ns();
     ErrCode rc = metrics_store_open_set(ev->store, &req, &s->set, &err);
     ev->prepare_ns += clock_mono_ns() - begin;
@@ -288,6 +305,9 @@ static bool part_rows(Stream *s, Part *p, size_t k) {
         if (!ev_alive(ev) || !make_row(s, p, i)) return false;
         for (size_t o = s->n_ops; o-- > 0;)
             if (!row_apply(ev, s->g, &s->ops[o], &p->row)) return false;
+        size_t points = s->n_plans ? bitmap_count(p->row.present, s->g->n) : 0;
+        p->rows += points > 0;
+        p->points += points;
         if (!s->sink->row(s->sink->ctx, ev, k, i, &p->row) || !memory_left(s, p)) return false;
         arena_reset(ev->scratch);
     }
@@ -315,6 +335,7 @@ static bool part_init(Stream *s, Part *p) {
         ev->step_read = ev->step_total + s->g->n;
     }
     ev->stop = &s->stop;
+    ev->explain = NULL;
     ev->beside_bytes = arena_used_bytes(s->ev->arena);
     ev->of_parts = s->n_parts;
     p->row.v = arena_alloc_zero(ev->arena, s->g->n * sizeof *p->row.v);
@@ -323,9 +344,26 @@ static bool part_init(Stream *s, Part *p) {
     return (p->row.v && p->row.present) || ev_no_memory(ev);
 }
 
+static void plan_part(Stream *s, const Part *p) {
+    for (size_t i = 0; i < s->n_plans; i++) {
+        PromqlPlan *plan = plan_of(s->plans[i]);
+        if (!plan) continue;
+        plan->series += p->rows;
+        plan->points += p->points;
+        plan->threads = s->ev->opts.pool ? MIN(thread_cpu_count(), (unsigned)s->n_parts) : 1;
+        if (i + 1 < s->n_plans || !p->reader) continue;
+        const SeriesReadStats *r = &p->reader->stats;
+        plan->samples_decoded += r->samples;
+        plan->blocks += r->blocks;
+        plan->blocks_decoded += r->blocks_decoded;
+        plan->blocks_skipped += r->blocks_skipped;
+    }
+}
+
 /* What the part found becomes the query's. */
 static void part_done(Stream *s, Part *p) {
     Ev *ev = s->ev, *w = &p->ev;
+    plan_part(s, p);
     if (ev->rc == OK && w->rc != OK && !w->stopped) {
         ev->rc = w->rc;
         if (ev->err) *ev->err = p->err;
@@ -391,6 +429,14 @@ static bool may_clash(const Stream *s) {
     return !s->set || !fixes_name(s) || has_metadata_labels(s);
 }
 
+static void plan_done(Stream *s) {
+    if (s->n_plans && s->set) {
+        PromqlPlan *plan = plan_of(s->plans[s->n_plans - 1]);
+        if (plan) plan->series_matched = s->set->n;
+    }
+    while (s->n_plans > 0) plan_end(s->ev, s->plans[--s->n_plans]);
+}
+
 static bool stream_run(Stream *s) {
     s->n_parts = parts_of(s->ev, s->n_series);
     return s->sink->begin(s->sink->ctx, s->ev, s->n_series, s->n_parts) && (s->n_series == 0 || run_parts(s));
@@ -398,9 +444,11 @@ static bool stream_run(Stream *s) {
 
 bool ev_stream(Ev *ev, const Grid *g, PqlNode *n, const StreamSink *sink, bool *ret_clashes) {
     Stream s = {.ev = ev, .g = g, .sink = sink};
-    if (!find_bottom(&s, n) || !open_source(&s)) return false;
-    *ret_clashes = may_clash(&s);
-    return *ret_clashes || stream_run(&s);
+    bool ok = find_bottom(&s, n) && open_source(&s);
+    *ret_clashes = ok && may_clash(&s);
+    if (ok && !*ret_clashes) ok = stream_run(&s);
+    plan_done(&s);
+    return ok;
 }
 
 /* --- all rows --- */
@@ -447,15 +495,20 @@ static bool collect(Stream *s, PqlMatrix *ret) {
     Collect c = {.g = s->g};
     StreamSink sink = {&c, collect_begin, collect_row};
     s->sink = &sink;
-    return open_source(s) && stream_run(s) && collect_finish(s, &c, ret);
+    bool ok = open_source(s) && stream_run(s) && collect_finish(s, &c, ret);
+    plan_done(s);
+    return ok;
 }
 
 bool ev_stream_matrix(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     Stream s = {.ev = ev, .g = g};
-    return find_bottom(&s, n) && collect(&s, ret);
+    if (find_bottom(&s, n)) return collect(&s, ret);
+    plan_done(&s);
+    return false;
 }
 
 bool ev_selector(Ev *ev, const Grid *g, PqlNode *n, bool timestamps, PqlMatrix *ret) {
     Stream s = {.ev = ev, .g = g, .kind = SOURCE_SELECTOR, .node = n, .selector = n, .timestamps = timestamps};
+    plan_streamed(&s, n);
     return collect(&s, ret);
 }
