@@ -35,6 +35,8 @@ int cmd_query_traces(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_man(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_tsdb_list(int argc, char **argv);
 int cmd_tsdb_analyze(int argc, char **argv);
 int cmd_tsdb_dump(int argc, char **argv);

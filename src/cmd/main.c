@@ -97,6 +97,16 @@ const Command command_table[] = {
         "  meerkat completion fish > ~/.config/fish/completions/meerkat.fish\n",
         cmd_completion},
     {"man", "", "print the manual page", "Examples:\n  meerkat man | man -l -\n", cmd_man},
+    {"backup", "[--server URL | --data-dir DIR] DEST", "copy everything the server keeps, while it runs",
+        "Metrics, logs, traces, users and all other state as of one moment, with checksums. Run it on the server's machine as\n"
+        "a user who may read the data directory. A second backup to the same DEST copies only new parts; an interrupted\n"
+        "one leaves the one before as it was. --data-dir is for a stopped server.\n\n"
+        "Examples:\n  meerkat backup /backup/meerkat\n  meerkat backup --data-dir ./meerkat-data /backup/meerkat\n",
+        cmd_backup},
+    {"restore", "--data-dir DIR SRC", "make a data directory from a backup",
+        "Every file is checked against the backup's manifest; on damage nothing is made. DIR must not exist or be empty.\n\n"
+        "Examples:\n  meerkat restore --data-dir ./meerkat-data /backup/meerkat\n",
+        cmd_restore},
     {"tsdb list", "[-r] [DIR]", "list the blocks of a data directory",
         "DIR is a data directory of Meerkat (default ./meerkat-data; its server must be stopped) or of Prometheus.\n"
         "-r prints times and sizes for people.\n\n"

@@ -75,6 +75,9 @@ ErrCode server_open_stores(Server *s, Err *reterr);
 void server_close_stores(Server *s);
 /* Retention and downsampling by selector, as configured. The rules live in the arena. */
 ErrCode server_metrics_rules(const Config *c, Arena *arena, MetricsRules *ret, Err *reterr);
+/* What `meerkat backup` asks of a running server. */
+void server_backup_routes(Server *s, Router *r);
+void server_clear_stages(const Server *s); /* leftovers of interrupted backups */
 /* Logs what the stores have found broken since the last call. */
 void server_report_damage(Server *s);
 ErrCode server_open_auth(Server *s, Err *reterr);

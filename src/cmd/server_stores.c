@@ -105,6 +105,7 @@ ErrCode server_open_stores(Server *s, Err *reterr) {
     char *path = str_dup_cstr(s->config->storage.data_dir);
     ErrCode r = datadir_open(fs_real(), path, &s->dir, reterr);
     bool durable = str_eq_lit(s->config->storage.durability, "fsync");
+    if (r == OK) server_clear_stages(s);
     if (r == OK) r = open_metrics(s, durable, reterr);
     if (r == OK) r = open_logs(s, durable, reterr);
     if (r == OK) r = open_traces(s, durable, reterr);

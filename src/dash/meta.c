@@ -202,3 +202,32 @@ ErrCode meta_setting_set(MetaDb *db, Str key, Str value, Err *reterr) {
     meta_end(db);
     return code;
 }
+
+/* --- copying --- */
+#define COPY_TRIES 200
+#define COPY_WAIT_MS 50
+
+static ErrCode copy_pages(sqlite3 *from, sqlite3 *to, Err *reterr) {
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    if (!b) return meta_error(to, sqlite3_errcode(to), "copying", reterr);
+    int rc = SQLITE_BUSY;
+    for (int i = 0; i < COPY_TRIES && (rc == SQLITE_BUSY || rc == SQLITE_LOCKED); i++) {
+        rc = sqlite3_backup_step(b, -1); /* all pages at once: small, and writers need not be waited for in between */
+        if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) sqlite3_sleep(COPY_WAIT_MS);
+    }
+    (void)sqlite3_backup_finish(b);
+    return rc == SQLITE_DONE ? OK : meta_error(NULL, rc, "copying", reterr);
+}
+
+ErrCode meta_copy(const char *from, const char *to, Err *reterr) {
+    sqlite3 *a = NULL, *b = NULL;
+    ErrCode code = OK;
+    int rc = sqlite3_open_v2(from, &a, SQLITE_OPEN_READWRITE, NULL);
+    if (rc != SQLITE_OK) code = meta_error(a, rc, "opening what is to be copied", reterr);
+    if (code == OK && (rc = sqlite3_open_v2(to, &b, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)) != SQLITE_OK)
+        code = meta_error(b, rc, "opening the copy", reterr);
+    if (code == OK) code = copy_pages(a, b, reterr);
+    sqlite3_close(b);
+    sqlite3_close(a);
+    return code;
+}

@@ -32,6 +32,8 @@ typedef struct FsOps {
     ErrCode (*map)(Fs *fs, const char *path, FileView *ret, Err *reterr); /* read-only view of the whole file */
     void (*unmap)(Fs *fs, FileView *view);
     ErrCode (*rename)(Fs *fs, const char *from, const char *to, Err *reterr); /* replaces to */
+    /* A second name for a file (hard link); ERR_CONFLICT: to exists, ERR_UNSUPPORTED: this file system has none. */
+    ErrCode (*link)(Fs *fs, const char *from, const char *to, Err *reterr);
     ErrCode (*remove)(Fs *fs, const char *path, Err *reterr);            /* file or empty directory */
     ErrCode (*make_dir)(Fs *fs, const char *path, Err *reterr);          /* with parents, durable; existing is fine */
     ErrCode (*sync_dir)(Fs *fs, const char *path, Err *reterr);

@@ -321,6 +321,17 @@ static ErrCode remove_dir(FaultFs *f, const char *path, Err *reterr) {
     return OK;
 }
 
+static ErrCode fault_link(Fs *fs, const char *from, const char *to, Err *reterr) {
+    FaultFs *f = fault_of(fs);
+    mutex_lock(&f->mutex);
+    Inode *n = fault_lookup(&f->now, from);
+    ErrCode rc = n ? mutate_simple(f, "link", from, reterr) : not_found("link", from, reterr);
+    if (rc == OK && fault_lookup(&f->now, to)) rc = err_set(reterr, ERR_CONFLICT, "link %s: it exists", to);
+    if (rc == OK) change_name(f, to, n);
+    mutex_unlock(&f->mutex);
+    return rc;
+}
+
 static ErrCode fault_remove(Fs *fs, const char *path, Err *reterr) {
     FaultFs *f = fault_of(fs);
     mutex_lock(&f->mutex);
@@ -445,6 +456,7 @@ static const FsOps fault_ops = {
     .map = fault_map,
     .unmap = fault_unmap,
     .rename = fault_rename,
+    .link = fault_link,
     .remove = fault_remove,
     .make_dir = fault_make_dir,
     .sync_dir = fault_sync_dir,

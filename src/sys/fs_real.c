@@ -172,6 +172,14 @@ static ErrCode real_rename(Fs *fs ATTR_UNUSED, const char *from, const char *to,
     return rename(from, to) < 0 ? fail(reterr, errno, "rename", from) : OK;
 }
 
+static ErrCode real_link(Fs *fs ATTR_UNUSED, const char *from, const char *to, Err *reterr) {
+    if (link(from, to) == 0) return OK;
+    int e = errno;
+    if (e == EPERM || e == EXDEV || e == EMLINK || e == EOPNOTSUPP)
+        return err_set(reterr, ERR_UNSUPPORTED, "link %s: not possible on this file system", to);
+    return fail(reterr, e, "link", to);
+}
+
 static ErrCode real_remove(Fs *fs ATTR_UNUSED, const char *path, Err *reterr) {
     return remove(path) < 0 ? fail(reterr, errno, "remove", path) : OK;
 }
@@ -303,6 +311,7 @@ static const FsOps real_ops = {
     .map = real_map,
     .unmap = real_unmap,
     .rename = real_rename,
+    .link = real_link,
     .remove = real_remove,
     .make_dir = real_make_dir,
     .sync_dir = real_sync_dir,
