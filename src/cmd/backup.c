@@ -61,6 +61,11 @@ static void say(const char *verb, const BackupResult *r, const char *where) {
 }
 
 /* --- of a stopped server's directory --- */
+static ErrCode copy_database(void *ctx, const char *from, const char *to, Err *reterr) {
+    (void)ctx;
+    return meta_copy(from, to, reterr);
+}
+
 static ErrCode backup_offline(const char *data_dir, const char *dest, BackupResult *ret, Err *reterr) {
     char path[FS_PATH_MAX], stage[FS_PATH_MAX];
     DataDir *dir;
@@ -76,7 +81,7 @@ static ErrCode backup_offline(const char *data_dir, const char *dest, BackupResu
     fs_path_join(path, data_dir, BACKUP_STAGE_DIR);
     if (fs_real()->ops->exists(fs_real(), path)) code = fs_remove_tree(fs_real(), path, reterr);
     fs_path_join(stage, path, "offline");
-    if (code == OK) code = backup_stage(fs_real(), data_dir, stage, meta_copy, reterr);
+    if (code == OK) code = backup_stage(fs_real(), data_dir, stage, copy_database, NULL, reterr);
     if (code == OK) code = run(stage, dest, false, ret, reterr);
     if (fs_real()->ops->exists(fs_real(), path)) (void)fs_remove_tree(fs_real(), path, NULL);
     datadir_close(dir);

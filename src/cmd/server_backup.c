@@ -66,6 +66,15 @@ static ErrCode flush_all(Server *s, Err *reterr) {
     return r == OK ? s->traces->ops->flush(s->traces, reterr) : r;
 }
 
+/* The server's own database is locked by its one connection, which copies it itself. */
+static ErrCode copy_database(void *ctx, const char *from, const char *to, Err *reterr) {
+    const Server *s = ctx;
+    Str rest = str_cstr(from);
+    Str dir = s->config->storage.data_dir;
+    bool is_own = str_starts_with(rest, dir) && str_eq_lit(str_skip(rest, dir.n), "/meta.db");
+    return is_own && s->meta ? meta_backup(s->meta, to, reterr) : meta_copy(from, to, reterr);
+}
+
 /* Flushing first keeps the logs short; what comes in meanwhile is in what is copied of them. */
 static ErrCode make_stage(Server *s, char name[32], char path[FS_PATH_MAX], Err *reterr) {
     Stages x = {.server = s, .now_ms = clock_now_ms()};
@@ -78,7 +87,7 @@ static ErrCode make_stage(Server *s, char name[32], char path[FS_PATH_MAX], Err 
     if (r == OK) r = flush_all(s, reterr);
     snprintf(name, 32, "%012llx%04x", (unsigned long long)x.now_ms, (unsigned)(random_u64() & 0xffff));
     stage_path(s, name, path);
-    if (r == OK) r = backup_stage(fs_real(), data_dir, path, meta_copy, reterr);
+    if (r == OK) r = backup_stage(fs_real(), data_dir, path, copy_database, s, reterr);
     mem_free(data_dir);
     return r;
 }

@@ -219,15 +219,24 @@ static ErrCode copy_pages(sqlite3 *from, sqlite3 *to, Err *reterr) {
     return rc == SQLITE_DONE ? OK : meta_error(NULL, rc, "copying", reterr);
 }
 
+static ErrCode copy_from(sqlite3 *from, const char *to, Err *reterr) {
+    sqlite3 *copy = NULL;
+    int rc = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    ErrCode code = rc == SQLITE_OK ? copy_pages(from, copy, reterr) : meta_error(copy, rc, "opening the copy", reterr);
+    sqlite3_close(copy);
+    return code;
+}
+
+ErrCode meta_backup(MetaDb *db, const char *to, Err *reterr) {
+    ErrCode code = copy_from(meta_begin(db), to, reterr);
+    meta_end(db);
+    return code;
+}
+
 ErrCode meta_copy(const char *from, const char *to, Err *reterr) {
-    sqlite3 *a = NULL, *b = NULL;
-    ErrCode code = OK;
-    int rc = sqlite3_open_v2(from, &a, SQLITE_OPEN_READWRITE, NULL);
-    if (rc != SQLITE_OK) code = meta_error(a, rc, "opening what is to be copied", reterr);
-    if (code == OK && (rc = sqlite3_open_v2(to, &b, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)) != SQLITE_OK)
-        code = meta_error(b, rc, "opening the copy", reterr);
-    if (code == OK) code = copy_pages(a, b, reterr);
-    sqlite3_close(b);
-    sqlite3_close(a);
+    sqlite3 *conn = NULL;
+    int rc = sqlite3_open_v2(from, &conn, SQLITE_OPEN_READWRITE, NULL);
+    ErrCode code = rc == SQLITE_OK ? copy_from(conn, to, reterr) : meta_error(conn, rc, "opening", reterr);
+    sqlite3_close(conn);
     return code;
 }

@@ -20,8 +20,9 @@ int meta_schema_version(MetaDb *db);
 ErrCode meta_setting_get(MetaDb *db, Str key, Buf *out, Err *reterr);
 ErrCode meta_setting_set(MetaDb *db, Str key, Str value, Err *reterr);
 
-/* Copies a database that may be in use, by SQLite's online backup: what is committed when it begins is in the copy.
- * For any SQLite file; to does not exist. */
+/* Copies the open database, by SQLite's online backup: what is committed is in the copy. to does not exist. */
+ErrCode meta_backup(MetaDb *db, const char *to, Err *reterr);
+/* The same for any SQLite file that no connection holds exclusively. */
 ErrCode meta_copy(const char *from, const char *to, Err *reterr);
 
 #endif

@@ -18,10 +18,10 @@
 #define BACKUP_STAGE_DIR "backup.tmp" /* in the data directory; its contents never outlive a restart */
 
 /* Copies a database (*.db) that may be in use; `to` does not exist. */
-typedef ErrCode (*BackupDbFn)(const char *from, const char *to, Err *reterr);
+typedef ErrCode (*BackupDbFn)(void *ctx, const char *from, const char *to, Err *reterr);
 
 /* stage is made and must not exist. On an error what there is of it is removed. */
-ErrCode backup_stage(Fs *fs, const char *data_dir, const char *stage, BackupDbFn copy_db, Err *reterr);
+ErrCode backup_stage(Fs *fs, const char *data_dir, const char *stage, BackupDbFn copy_db, void *ctx, Err *reterr);
 
 typedef struct BackupJob {
     Fs *fs;

@@ -11,6 +11,7 @@ typedef struct Stage {
     Fs *fs;
     const char *data_dir, *stage;
     BackupDbFn copy_db;
+    void *ctx;
     bool *is_last_segment; /* per file */
 } Stage;
 
@@ -59,7 +60,7 @@ static ErrCode take(Stage *s, Str path, bool by_link, Err *reterr) {
         if (code == ERR_CONFLICT) code = OK; /* taken in an earlier round */
         if (code == ERR_UNSUPPORTED) code = copy_bytes(s, from, to, &err);
     } else if (code == OK && str_ends_with(path, STR(".db"))) {
-        code = s->copy_db ? s->copy_db(from, to, &err) : copy_bytes(s, from, to, &err);
+        code = s->copy_db ? s->copy_db(s->ctx, from, to, &err) : copy_bytes(s, from, to, &err);
     } else if (code == OK) {
         code = copy_bytes(s, from, to, &err);
     }
@@ -151,8 +152,8 @@ static ErrCode stage_all(Stage *s, const BackupManifest *m, Err *reterr) {
     return code;
 }
 
-ErrCode backup_stage(Fs *fs, const char *data_dir, const char *stage, BackupDbFn copy_db, Err *reterr) {
-    Stage s = {.fs = fs, .data_dir = data_dir, .stage = stage, .copy_db = copy_db};
+ErrCode backup_stage(Fs *fs, const char *data_dir, const char *stage, BackupDbFn copy_db, void *ctx, Err *reterr) {
+    Stage s = {.fs = fs, .data_dir = data_dir, .stage = stage, .copy_db = copy_db, .ctx = ctx};
     BackupManifest m;
     if (fs->ops->exists(fs, stage)) return err_set(reterr, ERR_CONFLICT, "%s exists", stage);
     ErrCode code = backup_walk(fs, data_dir, &m, reterr);

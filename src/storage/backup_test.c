@@ -58,7 +58,8 @@ static World world_new(void) {
 
 static void world_free(World *w) { assert_int_equal(fs_remove_tree(w->fs, w->root, NULL), OK); }
 
-static ErrCode copy_db(const char *from, const char *to, Err *reterr) {
+static ErrCode copy_db(void *ctx, const char *from, const char *to, Err *reterr) {
+    (void)ctx;
     (void)from;
     File *f;
     ErrCode code = fs_open(fs_real(), to, FILE_CREATE_NEW, &f, reterr);
@@ -67,7 +68,7 @@ static ErrCode copy_db(const char *from, const char *to, Err *reterr) {
     return code;
 }
 
-static void stage(World *w) { assert_int_equal(backup_stage(w->fs, w->data, w->stage, copy_db, NULL), OK); }
+static void stage(World *w) { assert_int_equal(backup_stage(w->fs, w->data, w->stage, copy_db, NULL, NULL), OK); }
 
 static BackupResult backup(World *w) {
     BackupJob job = {.fs = w->fs, .from = w->stage, .to = w->dest};
@@ -112,7 +113,7 @@ static void test_round_trip(void **state) {
     }
     /* Not twice into the same place. */
     assert_int_equal(restore(&w, &err), ERR_CONFLICT);
-    assert_int_equal(backup_stage(w.fs, w.data, w.stage, copy_db, NULL), ERR_CONFLICT);
+    assert_int_equal(backup_stage(w.fs, w.data, w.stage, copy_db, NULL, NULL), ERR_CONFLICT);
     world_free(&w);
 }
 
