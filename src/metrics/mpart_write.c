@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+/* The index of a small part is much of it and compresses to a third; read, it takes memory then. A large part's stays as
+ * it is, in the mapping. */
+#define SECTION_ZSTD_MAX ((size_t)2 << 20)
+#define SECTION_ZSTD_LEVEL 3
+
 typedef struct Posting {
     uint64_t key; /* name symbol << 32 | value symbol */
     uint32_t n, cap, single;
@@ -330,7 +335,8 @@ static int by_key(const void *a, const void *b) {
 
 static ErrCode write_section(MPartWriter *w, const Buf *b, BlockRef *ret, Err *reterr) {
     if (b->n > UINT32_MAX) return err_set(reterr, ERR_TOO_LARGE, "metrics part: index over 4 GiB");
-    return part_writer_block(w->out, buf_str(b), 0, ret, reterr);
+    int level = b->n <= SECTION_ZSTD_MAX ? SECTION_ZSTD_LEVEL : 0;
+    return part_writer_block(w->out, buf_str(b), level, ret, reterr);
 }
 
 static ErrCode write_symbols(MPartWriter *w, BlockRef *refs, Err *reterr) {

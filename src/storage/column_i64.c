@@ -120,7 +120,7 @@ static void put_for(Buf *out, const int64_t *x, size_t n, size_t n_stream, const
     size_t lead = n_stream - n;
     memset(scratch, 0, lead * sizeof *scratch);
     for (size_t i = 0; i < n; i++) scratch[lead + i] = residual(x[i], p->base, p->factor);
-    pack_encode(out, scratch, n_stream, &p->pack);
+    pack_encode_best(out, scratch, n_stream, &p->pack, scratch + n_stream);
 }
 
 static inline int64_t wrap_sub(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
@@ -166,7 +166,7 @@ void column_encode_i64(Buf *out, const int64_t *v, size_t n) {
         put_const(out, n ? v[0] : 0);
         return;
     }
-    int64_t *d1 = mem_alloc_array(n, 3 * sizeof *d1), *d2 = d1 + n;
+    int64_t *d1 = mem_alloc_array(n, 4 * sizeof *d1), *d2 = d1 + n;
     uint64_t *scratch = (uint64_t *)(d2 + n);
     for (size_t i = 0; i + 1 < n; i++) d1[i] = wrap_sub(v[i + 1], v[i]);
     for (size_t i = 0; i + 2 < n; i++) d2[i] = wrap_sub(d1[i + 1], d1[i]);

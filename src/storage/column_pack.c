@@ -244,22 +244,44 @@ static bool skip_exceptions(Cursor *c, uint64_t count) {
     return !c->bad;
 }
 
-bool pack_open(PackReader *r, Cursor *c, size_t n) {
-    unsigned w = cursor_u8(c);
+/* Everything but a sparse stream's head, after its first byte. */
+static bool open_plain(PackReader *r, Cursor *c, unsigned w, size_t n) {
+    PackRadix radix = {0};
+    if (w == PACK_RADIX && !pack_radix_shape(cursor_uvarint(c), &radix)) return false;
     uint64_t exceptions = cursor_uvarint(c);
-    if (c->bad || w > 64 || exceptions > n || n > SIZE_MAX / 64) return false;
-    Str packed = cursor_bytes(c, (n * w + 7) / 8);
+    if (c->bad || w > PACK_RADIX || exceptions > n || n > SIZE_MAX / 64) return false;
+    Str packed = cursor_bytes(c, radix.radix ? pack_radix_bytes(&radix, n) : (n * w + 7) / 8);
     if (c->bad) return false;
-    *r = (PackReader){
-        .packed = (const uint8_t *)packed.p,
-        .exceptions = *c,
-        .exceptions_left = exceptions,
-        .next_exception = SIZE_MAX,
-        .n = n,
-        .width = w,
-    };
+    r->packed = (const uint8_t *)packed.p;
+    r->exceptions = *c;
+    r->exceptions_left = exceptions;
+    r->next_exception = SIZE_MAX;
+    r->n = n;
+    r->width = radix.radix ? 0 : w;
+    r->radix = radix;
     if (!skip_exceptions(c, exceptions)) return false;
     return exceptions == 0 || take_exception_index(r, 0);
+}
+
+static size_t count_bits(const uint8_t *bits, size_t n) {
+    size_t count = 0;
+    for (size_t i = 0; i < n / 8; i++) count += (size_t)__builtin_popcount(bits[i]);
+    return n % 8 ? count + (size_t)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1)) : count;
+}
+
+bool pack_open(PackReader *r, Cursor *c, size_t n) {
+    memset(r, 0, offsetof(PackReader, rest));
+    unsigned w = cursor_u8(c);
+    if (c->bad || w != PACK_SPARSE) return !c->bad && open_plain(r, c, w, n);
+    r->common = cursor_uvarint(c);
+    uint64_t others = cursor_uvarint(c);
+    if (c->bad || others > n || others == 0) return false;
+    Str bitmap = cursor_bytes(c, n / 8 + (n % 8 != 0));
+    w = cursor_u8(c);
+    if (c->bad || count_bits((const uint8_t *)bitmap.p, n) != others) return false;
+    r->bitmap = (const uint8_t *)bitmap.p;
+    r->n_all = n;
+    return open_plain(r, c, w, (size_t)others);
 }
 
 static bool patch(PackReader *r, uint64_t *out, size_t n) {
@@ -267,7 +289,10 @@ static bool patch(PackReader *r, uint64_t *out, size_t n) {
         uint64_t high = cursor_uvarint(&r->exceptions);
         size_t i = r->next_exception;
         if (r->exceptions.bad || r->width == 64) return false;
-        out[i - r->at] |= high << r->width;
+        if (r->radix.radix)
+            out[i - r->at] += high * r->radix.radix;
+        else
+            out[i - r->at] |= high << r->width;
         r->exceptions_left--;
         /* A distance of 0 is the first value's only: the next exception lies further on. */
         if (!take_exception_index(r, i) || r->next_exception == i) return false;
@@ -275,18 +300,51 @@ static bool patch(PackReader *r, uint64_t *out, size_t n) {
     return true;
 }
 
-bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
+static bool next_plain(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     size_t n = MIN((size_t)PACK_GROUP, r->n - r->at);
     unsigned w = r->width;
-    if (w == 0)
-        memset(out, 0, n * sizeof *out);
-    else if (n == PACK_GROUP)
-        unpack_group(r->packed, w, out);
-    else
-        unpack_tail(r->packed, n, w, out);
-    r->packed += (n * w + 7) / 8;
+    if (r->radix.radix) {
+        if (r->n - r->at > n) n -= n % r->radix.digits;
+        pack_radix_decode(&r->radix, r->packed, n, out);
+        r->packed += pack_radix_bytes(&r->radix, n);
+    } else {
+        if (w == 0)
+            memset(out, 0, n * sizeof *out);
+        else if (n == PACK_GROUP)
+            unpack_group(r->packed, w, out);
+        else
+            unpack_tail(r->packed, n, w, out);
+        r->packed += (n * w + 7) / 8;
+    }
     if (UNLIKELY(r->next_exception < r->at + n) && !patch(r, out, n)) return false;
     r->at += n;
     *ret_n = n;
     return true;
+}
+
+/* The common value, and the others at the places of the bitmap's ones. Groups begin at whole words of it. */
+static bool next_sparse(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
+    size_t n = MIN((size_t)PACK_GROUP, r->n_all - r->at_all);
+    for (size_t i = 0; i < n; i++) out[i] = r->common;
+    const uint8_t *bits = r->bitmap + r->at_all / 8;
+    for (size_t at = 0; at < n; at += 64) {
+        uint64_t word = 0;
+        memcpy(&word, bits + at / 8, MIN((size_t)8, (n - at + 7) / 8));
+        if (n - at < 64) word &= (UINT64_C(1) << (n - at)) - 1;
+        for (; word; word &= word - 1) {
+            if (r->at_rest == r->n_rest) {
+                r->at_rest = 0;
+                if (!next_plain(r, r->rest, &r->n_rest)) return false;
+                ASSERT(r->n_rest > 0); /* the bitmap's ones were counted */
+            }
+            out[at + (size_t)__builtin_ctzll(word)] = r->rest[r->at_rest++];
+        }
+    }
+    r->at_all += n;
+    *ret_n = n;
+    return true;
+}
+
+bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
+    return UNLIKELY(r->bitmap != NULL) ? next_sparse(r, out, ret_n) : next_plain(r, out, ret_n);
 }

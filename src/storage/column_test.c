@@ -114,6 +114,40 @@ static void test_i64_widths(void **state) {
     buf_done(&b);
 }
 
+/* Ranges of every kind of radix, lengths around words and groups, values beyond the range, values that repeat. */
+static void test_i64_dense(void **state) {
+    (void)state;
+    static const uint64_t ranges[] = {2, 3, 5, 10, 100, 150, 1000, 1300, 40000, 1500000, 3000000};
+    static const unsigned other_of_16[] = {16, 9, 4, 1}; /* so many of 16 values are not the common one */
+    enum { N = 1100 };
+    int64_t *v = mem_alloc(N * 8), *w = mem_alloc(N * 8);
+    Buf b = {0};
+    Rng r;
+    rng_seed(&r, 3);
+    for (size_t k = 0; k < ARRAY_LEN(ranges); k++) {
+        for (size_t o = 0; o < ARRAY_LEN(other_of_16); o++) {
+            double share = other_of_16[o] / 16.0, bits = log2((double)ranges[k]) * share + (share < 1);
+            double bytes = 0, limit = 0; /* over all lengths: what is common is guessed from a sample */
+            for (size_t n = 1; n <= N; n += n < 80 ? 1 : 17) {
+                for (size_t i = 0; i < n; i++) {
+                    v[i] = rng_u64(&r) % 16 < other_of_16[o] ? (int64_t)(rng_u64(&r) % ranges[k]) : 1;
+                    if (rng_u64(&r) % 400 == 0) v[i] = (int64_t)(rng_u64(&r) >> 20);
+                }
+                buf_clear(&b);
+                column_encode_i64(&b, v, n);
+                if (!column_decode_i64(buf_str(&b), w, n)) fail_msg("%zu of %zu: refused", n, (size_t)ranges[k]);
+                assert_memory_equal(v, w, n * sizeof *v);
+                bytes += (double)b.n;
+                limit += (double)n * (bits * 1.1 + 0.5) / 8 + 40;
+            }
+            if (bytes > limit) fail_msg("range %zu, %g others: %g bytes", (size_t)ranges[k], share, bytes);
+        }
+    }
+    buf_done(&b);
+    mem_free(v);
+    mem_free(w);
+}
+
 typedef struct FloatShape {
     const char *name;
     void (*fill)(double *v, size_t n, Rng *r);
@@ -364,6 +398,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_i64_round_trip),
         cmocka_unit_test(test_i64_widths),
+        cmocka_unit_test(test_i64_dense),
         cmocka_unit_test(test_f64_round_trip),
         cmocka_unit_test(test_str_round_trip),
         cmocka_unit_test(test_u32_round_trip),

@@ -6,6 +6,9 @@
 #define MERGE_MAX 16
 /* A merge must be worth its writes: all inputs together over the largest one. Two equal parts give 2. */
 #define MERGE_GAIN_MIN 1.7
+/* Little data is cheap to rewrite, and of small parts the index is a large share: there less gain is enough. */
+#define MERGE_GAIN_MIN_SMALL 1.2
+#define MERGE_SMALL_BYTES ((uint64_t)48 << 20)
 /* Below this size parts count as equal: what they cost is opening them, not rewriting them. */
 #define MERGE_SIZE_FLOOR ((double)(256 << 10))
 
@@ -17,7 +20,7 @@ static int64_t partition_of(int64_t t, int64_t len) {
 
 /* The best run of neighbours: the one with the highest gain. */
 static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t size_max, size_t max, size_t *ret_first) {
-    double best = MERGE_GAIN_MIN;
+    double best = 0;
     size_t best_n = 0;
     for (size_t i = 0; i < v->n; i++) {
         int64_t partition = partition_of(v->entries[i]->info.min_t, partition_len);
@@ -31,8 +34,10 @@ static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t siz
             double size = MAX((double)e->info.size_bytes, MERGE_SIZE_FLOOR);
             sum += size;
             largest = MAX(largest, size);
-            if (n < 2 || sum / largest < best) continue;
-            best = sum / largest;
+            double gain = sum / largest;
+            if (n < 2 || gain < best || gain < (bytes <= MERGE_SMALL_BYTES ? MERGE_GAIN_MIN_SMALL : MERGE_GAIN_MIN))
+                continue;
+            best = gain;
             best_n = n;
             *ret_first = i;
         }
