@@ -63,6 +63,16 @@ export function unsnappy(body: Buffer): Buffer {
   return Buffer.from(out);
 }
 
+/** The body of one write request. */
+export const writeBody = (all: Series[]): Uint8Array => new Uint8Array(snappy(Buffer.concat(all.map(encodeSeries))));
+
+const crcTable = Array.from({ length: 256 }, (_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? (n >>> 1) ^ 0x82f63b78 : n >>> 1;
+  return n >>> 0;
+});
+/** CRC-32C (Castagnoli). */
+export const crc32c = (bytes: Uint8Array): number => (bytes.reduce((crc, b) => (crc >>> 8) ^ crcTable[(crc ^ b) & 255], 0xffffffff) ^ 0xffffffff) >>> 0;
+
 const protobufHeaders = { "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf" };
 
 /** Sends in slices of time, oldest first, as Prometheus' head wants them. */
