@@ -220,30 +220,70 @@ static void quit(void *ctx) {
     signals_raise(SIGNAL_STOP);
 }
 
-static void put_flag(JsonWriter *w, Str name, Str value) {
-    json_key(w, name);
+static void put_flag(JsonWriter *w, const char *name, Str value) {
+    json_key(w, str_cstr(name));
     json_str(w, value);
 }
 
-/* The flags that clients of Prometheus look at. */
-static void put_flags(void *ctx, JsonWriter *w) {
-    Server *s = ctx;
+static void put_duration_flag(JsonWriter *w, const char *name, int64_t ms) {
+    json_key(w, str_cstr(name));
+    put_duration(w, ms);
+}
+
+static void put_number_flag(JsonWriter *w, const char *name, int64_t v, const char *unit) {
     Buf text = {0};
-    json_begin_object(w);
-    put_flag(w, STR("config.file"), s->config->files.prometheus);
-    duration_put_prom(&text, s->config->query.lookback_ms);
-    put_flag(w, STR("query.lookback-delta"), buf_str(&text));
-    buf_clear(&text);
-    duration_put_prom(&text, s->config->query.timeout_ms);
-    put_flag(w, STR("query.timeout"), buf_str(&text));
-    put_flag(w, STR("storage.tsdb.path"), s->config->storage.data_dir);
-    buf_clear(&text);
-    duration_put_prom(&text, s->config->storage.metrics_retention_ms);
-    put_flag(w, STR("storage.tsdb.retention.time"), buf_str(&text));
-    put_flag(w, STR("web.enable-remote-write-receiver"), STR("true"));
-    json_end_object(w);
+    buf_printf(&text, "%lld%s", (long long)v, unit);
+    put_flag(w, name, buf_str(&text));
     buf_done(&text);
 }
+
+static void put_address_flag(JsonWriter *w, const Config *c) {
+    Buf text = {0};
+    bool v6 = str_find_char(c->server.listen, ':') != SIZE_MAX;
+    buf_printf(&text, v6 ? "[%" STR_FMT "]:%lld" : "%" STR_FMT ":%lld", STR_ARG(c->server.listen),
+        (long long)(c->server.prometheus + c->server.port_offset));
+    put_flag(w, "web.listen-address", buf_str(&text));
+    buf_done(&text);
+}
+
+/* Flags whose value here is always the same. */
+static void put_constant_flags(JsonWriter *w) {
+    static const char *const flags[][2] = {{"agent", "false"}, {"enable-feature", ""}, {"rules.alert.for-grace-period", "10m"},
+        {"rules.alert.for-outage-tolerance", "1h"}, {"rules.alert.resend-delay", "1m"},
+        {"storage.remote.read-concurrent-limit", "10"}, {"storage.remote.read-max-bytes-in-frame", "1048576"},
+        {"storage.remote.read-sample-limit", "50000000"}, {"storage.tsdb.max-block-duration", "2h"},
+        {"storage.tsdb.min-block-duration", "2h"}, {"web.config.file", ""}, {"web.cors.origin", ".*"},
+        {"web.enable-otlp-receiver", "true"}, {"web.enable-remote-write-receiver", "true"}, {"web.external-url", ""},
+        {"web.max-notifications-subscribers", "16"},
+        {"web.remote-write-receiver.accepted-protobuf-messages", "prometheus.WriteRequest,io.prometheus.write.v2.Request"},
+        {"web.route-prefix", "/"}, {"web.search.max-limit", "10000"}};
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) put_flag(w, flags[i][0], str_cstr(flags[i][1]));
+}
+
+/* The flags that clients of Prometheus look at, with the values that hold here. */
+static void put_flags(void *ctx, JsonWriter *w) {
+    const Config *c = ((Server *)ctx)->config;
+    json_begin_object(w);
+    put_constant_flags(w);
+    put_flag(w, "config.file", c->files.prometheus);
+    put_flag(w, "log.format", c->log.format);
+    put_flag(w, "log.level", c->log.level);
+    put_duration_flag(w, "query.lookback-delta", c->query.lookback_ms);
+    put_number_flag(w, "query.max-concurrency", c->query.concurrency, "");
+    put_number_flag(w, "query.max-samples", c->query.max_samples, "");
+    put_duration_flag(w, "query.timeout", c->query.timeout_ms);
+    put_flag(w, "storage.tsdb.path", c->storage.data_dir);
+    put_number_flag(w, "storage.tsdb.retention.size", c->storage.metrics_retention_bytes, "B");
+    put_duration_flag(w, "storage.tsdb.retention.time", c->storage.metrics_retention_ms);
+    put_address_flag(w, c);
+    put_flag(w, "web.enable-admin-api", c->web.enable_admin_api ? STR("true") : STR("false"));
+    put_flag(w, "web.enable-lifecycle", c->web.enable_lifecycle ? STR("true") : STR("false"));
+    put_number_flag(w, "web.max-connections", c->server.max_connections, "");
+    json_end_object(w);
+}
+
+/* meerkat.yml as it is in effect, for the UI. */
+static void put_server_config(void *ctx, Buf *yaml) { config_put_yaml(yaml, ((Server *)ctx)->config); }
 
 static ErrCode put_rules(void *ctx, HttpRequest *req, JsonWriter *w, Err *reterr) {
     Server *s = ctx;
@@ -289,6 +329,7 @@ void server_open_prom_api(Server *s) {
         .put_alerts = put_alerts,
         .put_config = put_config,
         .put_flags = put_flags,
+        .put_server_config = put_server_config,
         .config_state = config_state,
         .admin_api = s->config->web.enable_admin_api,
         .snapshot_dir = buf_str(&snapshots),

@@ -29,12 +29,14 @@ static PromConfig *parse_file(const char *path, Str text, Err *reterr) {
     return config;
 }
 
-static void keep_text(Server *s, Buf *text) {
+/* Anyone who may ask the API sees it: without secrets. */
+static void keep_text(Server *s, Str text) {
+    Buf safe = {0};
+    prom_config_put_safe(text, &safe);
     mutex_lock(&s->scrape_mutex);
     buf_done(&s->scrape_text);
-    s->scrape_text = *text;
+    s->scrape_text = safe;
     mutex_unlock(&s->scrape_mutex);
-    *text = (Buf){0};
 }
 
 static ErrCode load_file(Server *s, const char *path, Err *reterr) {
@@ -47,7 +49,7 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
         } else if ((r = server_load_rules(s, config, reterr)) == OK) {
             prom_api_set_config(s->prom_api, config->external_labels, config->evaluation_interval_ms);
             scrape_manager_apply(s->scraper, config);
-            keep_text(s, &text);
+            keep_text(s, buf_str(&text));
         } else {
             prom_config_free(config);
         }

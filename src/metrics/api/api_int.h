@@ -102,6 +102,7 @@ bool api_queries_slow(ApiCall *c);
 bool api_query_kill(ApiCall *c);
 bool api_explain(ApiCall *c);
 bool api_cardinality(ApiCall *c);
+bool api_server_config(ApiCall *c);
 bool api_format_query(ApiCall *c);
 bool api_parse_query(ApiCall *c);
 bool api_query_exemplars(ApiCall *c);

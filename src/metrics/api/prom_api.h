@@ -37,6 +37,7 @@ typedef struct PromApiOptions {
     void (*put_alertmanagers)(void *ctx, JsonWriter *w); /* {"activeAlertmanagers":[..],"droppedAlertmanagers":[..]} */
     void (*put_config)(void *ctx, Buf *yaml);
     void (*put_flags)(void *ctx, JsonWriter *w); /* an object of strings */
+    void (*put_server_config)(void *ctx, Buf *yaml); /* this server's own configuration, without secrets */
     /* Last configuration load: whether it succeeded, and when (ns). */
     void (*config_state)(void *ctx, bool *ret_ok, int64_t *ret_t_ns);
     /* Loads the configuration again and waits until it is in effect; ends the process soon. */

@@ -77,6 +77,7 @@ static const ApiEntry entries[] = {
     {"/api/meerkat/v1/queries/{id}", api_query_kill, HTTP_DELETE, ROUTE_INSTANT, ROLE_EDITOR, "End a query", ""},
     {"/api/meerkat/v1/explain", api_explain, GET_POST, ROUTE_QUERY, ROLE_VIEWER, "What a query does, operator by operator",
      "query! time start end step timeout lookback_delta"},
+    {"/api/meerkat/v1/config", api_server_config, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "meerkat.yml in effect", ""},
     {"/api/meerkat/v1/cardinality", api_cardinality, HTTP_GET, ROUTE_QUERY, ROLE_VIEWER, "Which metric and which label has how many series, and how they grew",
      "match[] label start end compare limit"},
 };

@@ -86,16 +86,18 @@ bool api_flags(ApiCall *c) {
     return true;
 }
 
-bool api_config(ApiCall *c) {
-    const PromApiOptions *o = &c->api->opts;
+static bool put_yaml(ApiCall *c, void (*put)(void *ctx, Buf *yaml)) {
     Buf yaml = {0};
-    if (o->put_config) o->put_config(o->ctx, &yaml);
+    if (put) put(c->api->opts.ctx, &yaml);
     json_begin_object(&c->w);
     put_pair(&c->w, "yaml", buf_str(&yaml));
     json_end_object(&c->w);
     buf_done(&yaml);
     return true;
 }
+
+bool api_config(ApiCall *c) { return put_yaml(c, c->api->opts.put_config); }
+bool api_server_config(ApiCall *c) { return put_yaml(c, c->api->opts.put_server_config); }
 
 bool api_walreplay(ApiCall *c) {
     json_begin_object(&c->w);
