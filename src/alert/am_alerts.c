@@ -64,11 +64,12 @@ bool am_acked(const AmAlert *a, int64_t now_ns) {
     return a->ack && (!a->ack->expires_ns || a->ack->expires_ns > now_ns);
 }
 
-void am_alert_set_ack(Alertmanager *am, AmAlert *a, AmAck *ack, bool log) {
+void am_alert_set_ack(Alertmanager *am, AmAlert *a, AmAck *ack, int64_t at_ns) {
     if (!ack && !a->ack) return;
     am_ack_free(a->ack);
     a->ack = ack;
-    if (log) am_log_ack(am, a);
+    a->ack_at_ns = at_ns;
+    am_log_ack(am, a);
 }
 
 void am_alert_delete(Alertmanager *am, AmAlert *a) {
@@ -155,13 +156,14 @@ void am_put_alert(Alertmanager *am, const Alert *given, int64_t now_ns) {
         a->settled = false;
         if (fresh || was_resolved || a->seen_resolved) {
             a->seen_resolved = false;
-            am_alert_set_ack(am, a, NULL, true);
+            am_alert_set_ack(am, a, NULL, now_ns);
             am_history_add(am, AM_EVENT_FIRING, a->starts_ns, fp, a->text->labels, (Labels){0});
         }
     } else if (!a->seen_resolved && !fresh) {
         a->seen_resolved = true;
         am_history_add(am, AM_EVENT_RESOLVED, a->ends_ns, fp, a->text->labels, (Labels){0});
     }
+    if (!resolved && am->heart) am_heart_seen(am, labels_get(a->text->labels, STR("alertname")), now_ns);
     if (fresh) am_inhibit_add(am->inhibit, a);
     if (new_text) am_log_alert(am, a);
     else am_log_touch(am, a);
@@ -199,5 +201,9 @@ void am_gc(Alertmanager *am, int64_t now_ns) {
     vec_foreach(AmNote *, n, &gone) am_note_delete(am, *n, (*n)->logged);
     vec_done(&gone);
     am_silences_gc(am, now_ns);
+    Buf alive = {0};
+    buf_put_svarint(&alive, now_ns);
+    am_log(am, AM_REC_ALIVE, &alive);
+    buf_done(&alive);
     am_history_gc(am->history, now_ns);
 }

@@ -91,13 +91,32 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
     return false;
 }
 
+static size_t offset_of(Str body, int line, int col) {
+    size_t at = 0;
+    for (int i = 1; i < line && at < body.n; i++) {
+        size_t end = str_find_char(str_skip(body, at), '\n');
+        if (end == SIZE_MAX) return body.n;
+        at += end + 1;
+    }
+    return MIN(body.n, at + (size_t)MAX(col - 1, 0));
+}
+
 bool am_api_parse(HttpRequest *req, HttpResponse *res, const char *what, Str body, JsonValue **ret) {
     Err err = {0};
     ErrCode rc = json_parse(body, req->arena, ret, &err);
     if (!rc) return true;
-    bool cut = rc == ERR_INVALID && str_contains(str_cstr(err.msg), STR("end"));
-    am_api_error(res, rc == ERR_TOO_LARGE ? 413 : 400, rc == ERR_TOO_LARGE ? 413 : 400,
-        "parsing %s body from \"\" failed, because %s", what, cut ? "unexpected EOF" : err.msg);
+    int status = rc == ERR_TOO_LARGE ? 413 : 400;
+    size_t at = offset_of(body, err.line, err.col);
+    char found[64] = "unexpected EOF"; /* in Go's words */
+    if (rc == ERR_INVALID && at < body.n) {
+        if ((uint8_t)body.p[at] >= 0x20 && (uint8_t)body.p[at] < 0x7F) {
+            snprintf(found, sizeof found, "invalid character '%c' looking for beginning of value", body.p[at]);
+        } else {
+            snprintf(found, sizeof found, "invalid character");
+        }
+    }
+    bool plain = rc == ERR_INVALID && (at >= body.n || strcmp(err.msg, "value expected") == 0);
+    am_api_error(res, status, status, "parsing %s body from \"\" failed, because %s", what, plain ? found : err.msg);
     return false;
 }
 
@@ -345,7 +364,7 @@ static void add_path(Router *r, Alertmanager *am, const char *pattern, HttpHandl
     if (get) add(r, HTTP_GET, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET | HTTP_HEAD;
     if (post) add(r, HTTP_POST, pattern, post, am, ROLE_EDITOR), have |= HTTP_POST;
     if (del) add(r, HTTP_DELETE, pattern, del, am, ROLE_EDITOR), have |= HTTP_DELETE;
-    static const char *const names[] = {"GET", "POST,GET", "DELETE,GET"};
+    static const char *const names[] = {"GET", "GET,POST", "DELETE,GET"};
     const char *allowed = names[post ? 1 : del ? 2 : 0];
     union {
         const char *in;

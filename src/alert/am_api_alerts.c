@@ -55,9 +55,13 @@ static bool read_time(HttpResponse *res, const JsonValue *o, const char *key, in
 static bool read_alert(HttpRequest *req, HttpResponse *res, const JsonValue *o, Alert *a, size_t index, char first[160]) {
     JsonKind wrong;
     if (o->kind == JSON_K_NULL) return true;
-    if (o->kind != JSON_K_OBJECT) return wrong_type(res, o->kind, "PostableAlert", "models.PostableAlert");
+    if (o->kind != JSON_K_OBJECT) {
+        am_api_error(res, 400, 400, "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go value of type struct { Annotations models.LabelSet \"json:\\\"annotations,omitempty\\\"\"; EndsAt strfmt.DateTime \"json:\\\"endsAt,omitempty\\\"\"; StartsAt strfmt.DateTime \"json:\\\"startsAt,omitempty\\\"\" }",
+            go_kind(o->kind));
+        return false;
+    }
     const JsonValue *labels = json_get(o, STR("labels")), *url = json_get(o, STR("generatorURL"));
-    if (!am_json_labels(labels, req->arena, true, &a->labels, &wrong)) return wrong_type(res, wrong, "Alert.labels", "string");
+    if (!am_json_labels(labels, req->arena, true, &a->labels, &wrong)) return wrong_type(res, wrong, "Alert.labels", labels->kind == JSON_K_OBJECT ? "string" : "models.LabelSet");
     if (!am_json_labels(json_get(o, STR("annotations")), req->arena, false, &a->annotations, &wrong)) {
         return wrong_type(res, wrong, ".annotations", "string");
     }

@@ -187,7 +187,7 @@ void am_groups_rebuild(Alertmanager *am, int64_t now_ns, bool first) {
     am_inhibit_free(am->inhibit);
     am->inhibit = am_inhibit_create(am->config);
     size_t it = 0;
-    uint64_t id, *v, alive_ns = 0;
+    uint64_t id, *v, alive_ns = (uint64_t)am->alive_ns;
     while (first && u64map_next(am->alerts, &it, &id, &v)) {
         alive_ns = MAX(alive_ns, (uint64_t)((AmAlert *)(uintptr_t)*v)->updated_ns);
     }
@@ -197,7 +197,7 @@ void am_groups_rebuild(Alertmanager *am, int64_t now_ns, bool first) {
     for (it = 0; u64map_next(am->alerts, &it, &id, &v);) {
         AmAlert *a = (AmAlert *)(uintptr_t)*v;
         /* What was firing when the process ended did not resolve while nobody could be told that it goes on. */
-        if (first && a->ends_ns > (int64_t)alive_ns && a->ends_ns < now_ns + AM_RESTART_GRACE_NS) {
+        if (first && !a->settled && a->ends_ns > (int64_t)alive_ns && a->ends_ns < now_ns + AM_RESTART_GRACE_NS) {
             a->ends_ns = now_ns + AM_RESTART_GRACE_NS;
         }
         am_inhibit_add(am->inhibit, a);

@@ -69,6 +69,7 @@ typedef struct AmAlert {
     uint32_t n_members;
     AmMember *members;
     AmAck *ack;
+    int64_t ack_at_ns; /* of the last change of ack */
     /* Silences that match its labels and have not expired, as of silence version sil_version of epoch sil_epoch. */
     AmSilence **sil;
     uint32_t n_sil;
@@ -249,7 +250,7 @@ struct Alertmanager {
     AmCluster *cluster;
     AmHeart *heart;
     AmCounters counters;
-    int64_t gc_ns, reload_ns;
+    int64_t gc_ns, reload_ns, alive_ns;
     bool reload_ok;
     Thread *thread;
     bool thread_on;
@@ -259,7 +260,7 @@ struct Alertmanager {
 void am_put_alert(Alertmanager *am, const Alert *a, int64_t now_ns); /* valid, normalised */
 AmAlert *am_alert_find(Alertmanager *am, uint64_t fp);
 void am_alert_delete(Alertmanager *am, AmAlert *a);
-void am_alert_set_ack(Alertmanager *am, AmAlert *a, AmAck *ack, bool log);
+void am_alert_set_ack(Alertmanager *am, AmAlert *a, AmAck *ack, int64_t at_ns);
 AmAck *am_ack_free(AmAck *ack);
 bool am_acked(const AmAlert *a, int64_t now_ns);
 void am_gc(Alertmanager *am, int64_t now_ns);
@@ -350,7 +351,7 @@ enum {
     AM_REC_GROUP,
     AM_REC_GROUP_GONE,
     AM_REC_GROUP_DUE,
-    AM_REC_HEART,
+    AM_REC_ALIVE, /* the process was there at that time */
 };
 typedef struct AmSavedGroup {
     int64_t created_ns, next_ns, flushed_ns;
@@ -366,6 +367,8 @@ void am_state_dump(void *ctx, void (*put)(void *to, uint8_t type, Str payload), 
 void am_put_labels(Buf *b, Labels l);
 bool am_take_labels(Cursor *c, Arena *arena, Labels *ret);
 void am_put_note(Buf *b, const AmNote *n);
+/* merge: only when it is newer than what is known. */
+bool am_take_ack(Alertmanager *am, Str payload, bool merge);
 bool am_take_note(Alertmanager *am, Str payload, bool merge);
 
 /* am_cluster.c */
@@ -378,6 +381,7 @@ void am_cluster_gather(Alertmanager *am, MetricsBatch *b, int64_t t_ms);
 /* am_heart.c */
 ErrCode am_heart_create(Alertmanager *am, const AlertmanagerHeartbeat *v, size_t n, Err *reterr);
 void am_heart_free(Alertmanager *am);
+void am_heart_seen(Alertmanager *am, Str name, int64_t now_ns);
 
 /* alertmanager.c */
 Alertmanager *am_new(const AlertmanagerOptions *o); /* without threads and files: tests drive it */

@@ -153,7 +153,7 @@ typedef struct AckOrder {
 static void acknowledge(Alertmanager *am, AmAlert *a, const AckOrder *o) {
     AmAck *ack = NEW(AmAck);
     *ack = (AmAck){o->now, o->expires, str_dup_cstr(o->owner), str_dup_cstr(o->comment)};
-    am_alert_set_ack(am, a, ack, true);
+    am_alert_set_ack(am, a, ack, o->now);
     ack_event(am, AM_EVENT_ACKED, a, o->owner, o->comment, o->now);
 }
 
@@ -231,7 +231,7 @@ static void delete_ack(void *ctx, HttpRequest *req, HttpResponse *res) {
     bool had = a && a->ack;
     if (had) {
         ack_event(am, AM_EVENT_UNACKED, a, str_cstr(a->ack->owner), req->user, clock_now_ns());
-        am_alert_set_ack(am, a, NULL, true);
+        am_alert_set_ack(am, a, NULL, clock_now_ns());
     }
     mutex_unlock(&am->mutex);
     Err err = {0};

@@ -4,6 +4,7 @@
 
 #include "alert/amlabel.h"
 
+#include "codec/regex.h"
 #include "codec/yaml.h"
 #include "lang/lexer.h"
 #include "sys/random.h"
@@ -160,7 +161,10 @@ static ErrCode compile(AmSilence *s, const AmSilenceInput *in, Err *reterr) {
     for (size_t i = 0; v && i < in->n_matchers; i++) {
         Err err = {0};
         const AmMatcherText *m = &in->matchers[i];
-        ErrCode rc = matcher_create(s->arena, m->type, m->name, m->value, &v[i], &err);
+        Regex *re = NULL; /* as it stands, for a message about what was written */
+        ErrCode rc = m->type == MATCH_RE || m->type == MATCH_NRE ? regex_compile(m->value, REGEX_DOT_NL, &re, &err) : OK;
+        regex_free(re);
+        if (!rc) rc = matcher_create(s->arena, m->type, m->name, m->value, &v[i], &err);
         if (rc) {
             return err_set(reterr, rc, "invalid silence: invalid label matcher %zu in set 0: invalid regular expression \"%" STR_FMT "\": %s",
                 i, STR_ARG(m->value), err.msg);

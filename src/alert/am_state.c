@@ -52,8 +52,8 @@ static void encode_alert(Buf *b, const AmAlert *a) {
 static void encode_ack(Buf *b, const AmAlert *a) {
     buf_put_u64le(b, a->fp);
     buf_put_char(b, a->ack != NULL);
+    buf_put_svarint(b, a->ack_at_ns);
     if (!a->ack) return;
-    buf_put_svarint(b, a->ack->at_ns);
     buf_put_svarint(b, a->ack->expires_ns);
     buf_put_lenstr(b, str_cstr(a->ack->owner));
     buf_put_lenstr(b, str_cstr(a->ack->comment));
@@ -78,6 +78,7 @@ void am_log_ack(Alertmanager *am, const AmAlert *a) {
     Buf b = {0};
     encode_ack(&b, a);
     am_log(am, AM_REC_ACK, &b);
+    am_cluster_tell(am, AM_REC_ACK, buf_str(&b));
     buf_done(&b);
 }
 
@@ -131,17 +132,19 @@ static void apply_alert(Alertmanager *am, Cursor *c) {
     arena_free(arena);
 }
 
-static void apply_ack(Alertmanager *am, Cursor *c) {
-    AmAlert *a = am_alert_find(am, cursor_u64le(c));
-    bool there = cursor_u8(c);
-    if (c->bad || !a) return;
+bool am_take_ack(Alertmanager *am, Str payload, bool merge) {
+    Cursor c = cursor_of(payload);
+    AmAlert *a = am_alert_find(am, cursor_u64le(&c));
+    bool there = cursor_u8(&c);
+    int64_t at = cursor_svarint(&c), expires = there ? cursor_svarint(&c) : 0;
+    Str owner = there ? cursor_lenstr(&c) : STR_NULL, comment = there ? cursor_lenstr(&c) : STR_NULL;
+    if (c.bad || !a || (merge && a->ack_at_ns >= at)) return false;
     a->ack = am_ack_free(a->ack);
-    if (!there) return;
-    int64_t at = cursor_svarint(c), expires = cursor_svarint(c);
-    Str owner = cursor_lenstr(c), comment = cursor_lenstr(c);
-    if (c->bad) return;
+    a->ack_at_ns = at;
+    if (!there) return true;
     a->ack = NEW(AmAck);
     *a->ack = (AmAck){at, expires, str_dup_cstr(owner), str_dup_cstr(comment)};
+    return true;
 }
 
 static void apply_group(Alertmanager *am, Cursor *c, bool gone) {
@@ -200,9 +203,10 @@ void am_state_apply(void *ctx, uint8_t type, Str payload) {
         if (n) am_note_delete(am, n, false);
         break;
     }
-    case AM_REC_ACK: apply_ack(am, &c); break;
+    case AM_REC_ACK: am_take_ack(am, payload, false); break;
     case AM_REC_GROUP: apply_group(am, &c, false); break;
     case AM_REC_GROUP_GONE: apply_group(am, &c, true); break;
+    case AM_REC_ALIVE: am->alive_ns = MAX(am->alive_ns, cursor_svarint(&c)); break;
     default: break; /* of a later version */
     }
 }
@@ -218,7 +222,7 @@ void am_state_dump(void *ctx, void (*put)(void *to, uint8_t type, Str payload), 
         buf_clear(&b);
         encode_alert(&b, a);
         put(to, AM_REC_ALERT, buf_str(&b));
-        if (!a->ack) continue;
+        if (!a->ack_at_ns) continue;
         buf_clear(&b);
         encode_ack(&b, a);
         put(to, AM_REC_ACK, buf_str(&b));

@@ -129,6 +129,15 @@ static void read_templates(AmReader *r, const YamlNode *list, Str base_dir) {
     notify_templates_load(globs, lines, n, base_dir, &r->c->templates, r->diags);
 }
 
+static void read_names(AmReader *r, const YamlNode *list) {
+    Receiver *v = arena_alloc_zero(r->arena, (count_items(r, list, "receivers") + 1) * sizeof *v);
+    size_t n = 0;
+    for (const YamlNode *i = v && !yaml_is_null(list) ? list->first : NULL; i; i = i->next) {
+        v[n++] = (Receiver){.name = i->kind == YAML_MAPPING ? amread_str(r, i, "name") : STR_NULL, .line = i->line};
+    }
+    r->c->receivers = (ReceiverList){v, n};
+}
+
 static void warn_unused(AmReader *r, const YamlNode *root, const char *key) {
     const YamlNode *n = yaml_get(root, str_cstr(key));
     if (n) diag_add(r->diags, DIAG_WARNING, n->key->line, n->key->col, n->key->len, NULL, "%s is not supported and has no effect", key);
@@ -144,10 +153,11 @@ static void read_document(AmReader *r, const YamlNode *root) {
     const YamlNode *global = yaml_get(root, STR("global"));
     if (yaml_is_null(global)) global = NULL;
     r->c->resolve_timeout_ms = global && global->kind == YAML_MAPPING ? amread_duration(r, global, "resolve_timeout", 300000) : 300000;
-    receivers_parse(global, yaml_get(root, STR("receivers")), base_dir, r->arena, &r->c->receivers, r->diags);
+    if (r->names_only) read_names(r, yaml_get(root, STR("receivers")));
+    else receivers_parse(global, yaml_get(root, STR("receivers")), base_dir, r->arena, &r->c->receivers, r->diags);
     read_intervals(r, root);
     read_inhibit(r, yaml_get(root, STR("inhibit_rules")));
-    read_templates(r, yaml_get(root, STR("templates")), base_dir);
+    if (!r->names_only) read_templates(r, yaml_get(root, STR("templates")), base_dir);
     warn_unused(r, root, "tracing");
     warn_unused(r, root, "event_recorder");
     const YamlNode *route = yaml_get(root, STR("route"));
@@ -158,7 +168,7 @@ static void read_document(AmReader *r, const YamlNode *root) {
     buf_done(&shown);
 }
 
-ErrCode amconfig_parse(Str file, Str text, AmMatchMode mode, AmConfig **ret, DiagList *diags) {
+static ErrCode parse(Str file, Str text, AmMatchMode mode, bool names_only, AmConfig **ret, DiagList *diags) {
     *ret = NULL;
     Arena *arena = arena_create(CONFIG_BYTES_MAX);
     AmConfig *c = ARENA_NEW(arena, AmConfig);
@@ -171,7 +181,7 @@ ErrCode amconfig_parse(Str file, Str text, AmMatchMode mode, AmConfig **ret, Dia
     YamlNode *root = NULL;
     ErrCode code = text.p ? yaml_parse(text, arena, &root, diags) : ERR_TOO_LARGE;
     if (code == OK) {
-        AmReader r = {.c = c, .arena = arena, .diags = diags, .mode = mode};
+        AmReader r = {.c = c, .arena = arena, .diags = diags, .mode = mode, .names_only = names_only};
         expand_tree(root, arena, diags);
         c->hash = hash_xx64(text, 0);
         read_document(&r, root);
@@ -184,6 +194,14 @@ ErrCode amconfig_parse(Str file, Str text, AmMatchMode mode, AmConfig **ret, Dia
     }
     *ret = c;
     return OK;
+}
+
+ErrCode amconfig_parse(Str file, Str text, AmMatchMode mode, AmConfig **ret, DiagList *diags) {
+    return parse(file, text, mode, false, ret, diags);
+}
+
+ErrCode amconfig_parse_routes(Str file, Str text, AmConfig **ret, DiagList *diags) {
+    return parse(file, text, AM_MATCH_FALLBACK, true, ret, diags);
 }
 
 AmConfig *amconfig_ref(AmConfig *c) {

@@ -64,6 +64,8 @@ typedef struct AmConfig {
 
 /* file: its name, relative names count from its directory. ERR_INVALID: diags say why. */
 ErrCode amconfig_parse(Str file, Str text, AmMatchMode mode, AmConfig **ret, DiagList *diags);
+/* Only routes and the names of receivers: what others show of their configuration holds no secrets. */
+ErrCode amconfig_parse_routes(Str file, Str text, AmConfig **ret, DiagList *diags);
 AmConfig *amconfig_ref(AmConfig *c);
 AmConfig *amconfig_unref(AmConfig *c); /* NULL is fine */
 /* The answering routes, in order; at most max. */

@@ -9,6 +9,7 @@ typedef struct AmReader {
     Arena *arena;
     DiagList *diags;
     AmMatchMode mode;
+    bool names_only; /* of receivers */
 } AmReader;
 
 void amread_error(AmReader *r, const YamlNode *at, const char *hint, const char *fmt, ...) ATTR_PRINTF(4, 5);

@@ -4,6 +4,7 @@
 #include "alert/amlabel.h"
 
 #include "base/timefmt.h"
+#include "codec/regex.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,15 +88,22 @@ static void read_map(AmReader *r, const YamlNode *map, MatchType type, MatcherVe
     for (const YamlNode *i = map->first; i; i = i->next) {
         const Matcher *m;
         Err err = {0};
+        Str value = i->text;
+        Regex *re = NULL; /* as the original has it, for the message */
+        /* The original keeps the anchored text, and so do its group keys. */
+        if (type == MATCH_RE) value = arena_printf(r->arena, "^(?:%" STR_FMT ")$", STR_ARG(i->text));
         if (!label_name_is_legacy(i->key->text)) {
             amread_error(r, i->key, NULL, "invalid label name \"%" STR_FMT "\"", STR_ARG(i->key->text));
         } else if (i->kind != YAML_SCALAR && i->kind != YAML_NULL) {
             amread_error(r, i, NULL, "expected a text");
-        } else if (matcher_create(r->arena, type, i->key->text, i->text, &m, &err)) {
+        } else if (type == MATCH_RE && regex_compile(value, 0, &re, &err)) {
+            amread_error(r, i, NULL, "%s", err.msg);
+        } else if (matcher_create(r->arena, type, i->key->text, value, &m, &err)) {
             amread_error(r, i, NULL, "%s", err.msg);
         } else if (!avec_push(r->arena, out, m)) {
             amread_error(r, i, NULL, "the configuration is too large");
         }
+        regex_free(re);
     }
 }
 

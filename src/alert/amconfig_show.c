@@ -38,6 +38,11 @@ static void put_member(Buf *out, const YamlNode *m, Str list, int indent) {
     Str key = m->key->text;
     put_scalar(out, m->key);
     buf_put_char(out, ':');
+    if (str_eq_lit(key, "url") && str_eq_lit(list, "webhook_configs") && m->kind == YAML_SCALAR) {
+        /* The original's older amtool wants an address here. */
+        buf_put_str(out, str_starts_with(m->text, STR("https:")) ? STR(" https://<secret>/\n") : STR(" http://<secret>/\n"));
+        return;
+    }
     if (m->kind == YAML_SCALAR && m->text.n && is_secret(list, key)) {
         buf_put_lit(out, " <secret>\n");
         return;

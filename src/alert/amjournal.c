@@ -291,5 +291,6 @@ ErrCode amjournal_wait(AmJournal *j, uint64_t number, Err *reterr) {
 void amjournal_stats(AmJournal *j, AmJournalStats *ret) {
     mutex_lock(&j->mutex);
     *ret = j->stats;
+    ret->failing = j->failed_to == j->finished && j->failed_to > 0;
     mutex_unlock(&j->mutex);
 }

@@ -37,6 +37,7 @@ void amjournal_mark(AmJournal *j);
 typedef struct AmJournalStats {
     uint64_t records, bytes, syncs, snapshots, failures, snapshot_bytes, log_bytes;
     int64_t snapshot_ns;
+    bool failing; /* the disk refused the last write */
 } AmJournalStats;
 void amjournal_stats(AmJournal *j, AmJournalStats *ret);
 

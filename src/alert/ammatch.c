@@ -109,7 +109,12 @@ static ErrCode compile(const AmMatcherTexts *texts, Arena *arena, Matchers *ret,
     if (!v) return err_set(reterr, ERR_TOO_LARGE, "too many matchers");
     for (size_t i = 0; i < texts->n; i++) {
         ErrCode rc = matcher_create(arena, texts->v[i].type, texts->v[i].name, texts->v[i].value, &v[i], reterr);
-        if (rc) return rc;
+        if (rc) {
+            /* Our anchors let . match newlines, the original's do not say so. */
+            char *at = reterr ? strstr(reterr->msg, "`^(?s:") : NULL;
+            if (at) memmove(at + 4, at + 5, strlen(at + 5) + 1);
+            return rc;
+        }
     }
     *ret = (Matchers){v, texts->n};
     return OK;

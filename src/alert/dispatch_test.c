@@ -292,7 +292,7 @@ static void acknowledged_is_not_repeated(void **state) {
     *ack = (AmAck){.at_ns = r->now, .expires_ns = SEC(200), .owner = str_dup_cstr(STR("me")), .comment = str_dup_cstr(STR(""))};
     Labels l;
     labels_parse(STR("{alertname=\"a\"}"), r->arena, &l, NULL);
-    am_alert_set_ack(r->am, am_alert_find(r->am, alert_fingerprint(l)), ack, true);
+    am_alert_set_ack(r->am, am_alert_find(r->am, alert_fingerprint(l)), ack, r->now);
     go(r, 199);
     expect(r, "");
     go(r, 202);
