@@ -161,7 +161,7 @@ static void times_out(void **state) {
     Rig *r = rig_create("global: {resolve_timeout: 5s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 4s, repeat_interval: 1h}\n" WEBHOOK);
     post(r, "{alertname=\"a\"}", 0, 0);
     go(r, 10);
-    expect(r, "1.0 first notification f=1 r=0\n5.0 all alerts resolved f=0 r=1\n" + 0);
+    expect(r, "1.0 first notification f=1 r=0\n5.0 all alerts resolved f=0 r=1\n");
     rig_free(r);
 }
 
