@@ -212,6 +212,7 @@ static void eval_rule(RuleEval *e, Rule *r) {
     if (rc == OK) rc = as_vector(&res, &err);
     if (rc == OK) rc = r->def.alerting ? rule_alert_eval(e, r, &res, &err) : record_eval(e, r, &res, &err);
     if (rc == OK) write_lost(e, r);
+    bool news = rc != OK && (!r->last_error || strcmp(r->last_error, err.msg) != 0);
     set_error(r, rc == OK ? NULL : err.msg);
     r->evaluated_ns = e->t_ns;
     r->took_ns = clock_mono_ns() - begin;
@@ -219,7 +220,7 @@ static void eval_rule(RuleEval *e, Rule *r) {
     e->g->failures += rc != OK;
     mutex_unlock(&e->g->mutex);
     if (rc == OK) note_written(e, r);
-    if (rc != OK) {
+    if (news) { /* once: the API and the metrics say that it goes on */
         char *name = str_dup_cstr(r->def.name), *group = str_dup_cstr(e->g->name);
         log_warn("evaluating a rule failed", "rule", name, "group", group, "error", err.msg, NULL);
         mem_free(name);
