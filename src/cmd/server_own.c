@@ -62,4 +62,5 @@ void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
     own_metrics_add(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reloads), "result", "ok", NULL);
     own_metrics_add(
         b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reload_failures), "result", "failed", NULL);
+    own_metrics_describe(b);
 }

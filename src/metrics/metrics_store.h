@@ -60,6 +60,13 @@ typedef struct MetricsRefused {
     MetricsRefusal why; /* the last time */
 } MetricsRefused;
 
+/* One immutable piece of the store on disk. */
+typedef struct MetricsPartInfo {
+    uint64_t id, samples, size_bytes;
+    uint32_t series, level; /* level 0: from the head; merges add one */
+    int64_t min_t_ms, max_t_ms; /* inclusive */
+} MetricsPartInfo;
+
 typedef struct MetricsStoreStats {
     uint64_t series_active, samples_total, head_samples, parts, bytes_on_disk, wal_bytes, memory_bytes;
     uint64_t corrupt_parts, wal_corrupt_frames, wal_torn_bytes, out_of_order;
@@ -121,6 +128,8 @@ typedef struct MetricsStoreOps {
     /* append reads labels itself where it needs them (MetricsBatch.read_labels). A wrapper that looks at the labels
      * of batches leaves it false and gets them all. */
     bool takes_wire_labels;
+    /* What is on disk, oldest first; may be NULL. false: the arena is used up. */
+    bool (*parts)(MetricsStore *s, Arena *arena, MetricsPartInfo **ret, size_t *ret_n);
     /* Metrics whose new series limits have refused, most first; may be NULL. false: the arena is used up. */
     bool (*refused)(MetricsStore *s, Arena *arena, MetricsRefused **ret, size_t *ret_n);
     /* select in two steps (series_set.h): the series now, sorted by labels, samples later, one series at a time and

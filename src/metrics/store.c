@@ -60,6 +60,27 @@ static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
     series_limits_stats(s->limits, ret);
 }
 
+static bool store_parts(MetricsStore *base, Arena *arena, MetricsPartInfo **ret, size_t *ret_n) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    PartSnapshot snap;
+    partset_snapshot(s->parts, &snap);
+    MetricsPartInfo *v = ARENA_ARRAY(arena, MetricsPartInfo, MAX(snap.n, (size_t)1));
+    for (size_t i = 0; v && i < snap.n; i++) {
+        const PartInfo *p = &snap.v[i].info;
+        v[i] = (MetricsPartInfo){.id = p->id,
+            .samples = p->rows,
+            .size_bytes = p->size_bytes,
+            .series = mpart_series_count(snap.v[i].obj),
+            .level = p->level,
+            .min_t_ms = p->min_t,
+            .max_t_ms = p->max_t};
+    }
+    *ret = v;
+    *ret_n = v ? snap.n : 0;
+    partset_release(s->parts, &snap);
+    return v != NULL;
+}
+
 static bool store_refused(MetricsStore *base, Arena *arena, MetricsRefused **ret, size_t *ret_n) {
     return series_limits_refused(CONTAINER_OF(base, EmbeddedStore, base)->limits, arena, ret, ret_n);
 }
@@ -122,6 +143,7 @@ static const MetricsStoreOps embedded_ops = {
     .stats = store_stats,
     .flush = store_flush,
     .close = store_close,
+    .parts = store_parts,
     .refused = store_refused,
     .open = store_open_set,
 };

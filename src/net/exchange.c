@@ -275,3 +275,8 @@ void exchange_free(Exchange *x) {
     mem_free(x);
     atomic_fetch_sub(&s->exchanges, 1);
 }
+
+bool http_client_gone(const HttpRequest *req) {
+    Exchange *x = req->impl;
+    return x && atomic_load(&x->gone);
+}

@@ -95,6 +95,8 @@ bool http_has_param(HttpRequest *req, Str name);
  * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID; ERR_UNAVAILABLE when a large one does not fit
  * into what the server has for all of them. */
 ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *reterr);
+/* Whether the client has left meanwhile: whoever works for long may ask now and then. Thread-safe. */
+bool http_client_gone(const HttpRequest *req);
 /* Media type of Content-Type without parameters, lower case. */
 Str http_media_type(const HttpRequest *req);
 

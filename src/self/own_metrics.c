@@ -168,6 +168,7 @@ static void round_once(OwnMetrics *m, bool last) {
     int64_t now = clock_now_ms();
     m->gather(m->ctx, &b, now);
     own_metrics_add(&b, now, METRIC_GAUGE, "up", 1, NULL);
+    own_metrics_describe(&b);
     label_series(&b, str_cstr(m->instance));
     for (size_t i = 0; last && i < b.value.n; i++) b.value.v[i] = stale_nan();
     Err err = {0};

@@ -13,6 +13,9 @@ void own_metrics_add(MetricsBatch *b, int64_t t_ms, MetricType type, const char 
 /* process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds, ... and log record counts. */
 void own_metrics_process(MetricsBatch *b, int64_t t_ms, const char *version);
 
+/* Fills in the help of the metrics that have none. */
+void own_metrics_describe(MetricsBatch *b);
+
 /* Exposition text 0.0.4 of a batch, families together, TYPE lines from its metadata. */
 void own_metrics_put_text(Buf *out, const MetricsBatch *b);
 

@@ -128,6 +128,7 @@ bool api_runtimeinfo(ApiCall *c);
 bool api_flags(ApiCall *c);
 bool api_config(ApiCall *c);
 bool api_tsdb(ApiCall *c);
+bool api_blocks(ApiCall *c);
 bool api_walreplay(ApiCall *c);
 bool api_features(ApiCall *c);
 bool api_targets(ApiCall *c);

@@ -152,6 +152,7 @@ bool api_notes_stream(ApiNotes *n, HttpResponse *res) {
     if (room) {
         Subscriber *s = NEW(Subscriber);
         *s = (Subscriber){.notes = n, .waker = http_response_waker(res)};
+        buf_put_lit(&s->pending, ":\n\n"); /* a comment: the head of the answer goes out at once */
         for (size_t i = 0; i < n->active.n; i++) put_event(&s->pending, &n->active.v[i], true);
         vec_push(&n->subscribers, s);
         http_reply_stream(res, 200, STR("text/event-stream"), pull, unsubscribe, s);

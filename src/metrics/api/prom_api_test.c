@@ -243,6 +243,7 @@ static const struct {
     {"/api/v1/targets/relabel_steps?scrapePool=x&labels=%7B%7D", 400,
         ERR("bad_data", "error retrieving scrape config: scrape pool \\\"x\\\" not found")},
     {"/api/v1/status/self_metrics", 200, OK_("[]")},
+    {"/api/v1/status/tsdb/blocks", 200, OK_("{\"blocks\":[]}")},
     {"/api/v1/openapi.yaml", 200, NULL},
     {"/api/v1/status/tsdb?limit=0", 400, ERR("bad_data", "limit must be a positive number")},
     {"/api/v1/status/tsdb?limit=10001", 400, ERR("bad_data", "limit must not exceed 10000")},

@@ -184,6 +184,8 @@ static void collect_notes(ApiCall *c, const PromqlResult *r) {
     for (size_t i = 0; i < r->n_infos; i++) vec_push(&c->infos, r->infos[i]);
 }
 
+static bool client_gone(void *ctx) { return http_client_gone(ctx); }
+
 bool api_query_options(ApiCall *c, PromqlQuery *q) {
     int64_t timeout = c->api->opts.query_timeout_ms, own;
     Str lookback = http_param(c->req, STR("lookback_delta"));
@@ -198,6 +200,8 @@ bool api_query_options(ApiCall *c, PromqlQuery *q) {
             STR_ARG(lookback), overflow ? ". It overflows int64" : "");
     if (timeout < 0) return api_fail_param(c, "query", "context deadline exceeded");
     if (timeout == 0) return api_fail(c, API_TIMEOUT, "query timed out in query execution");
+    q->gone = client_gone;
+    q->gone_ctx = c->req;
     q->step_stats = str_eq_lit(http_param(c->req, STR("stats")), "all");
     q->deadline_mono_ns = clock_mono_ns() + MAX(timeout, 0) * 1000000;
     if (c->req->deadline_mono_ns) q->deadline_mono_ns = MIN(q->deadline_mono_ns, c->req->deadline_mono_ns);

@@ -63,6 +63,7 @@ static const ApiEntry entries[] = {
     {"/api/v1/status/flags", api_flags, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "Flags in effect, under Prometheus' names", ""},
     {"/api/v1/status/config", api_config, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "prometheus.yml in effect", ""},
     {"/api/v1/status/tsdb", api_tsdb, HTTP_GET, ROUTE_QUERY, ROLE_VIEWER, "Cardinality", "limit"},
+    {"/api/v1/status/tsdb/blocks", api_blocks, HTTP_GET, ROUTE_QUERY, ROLE_VIEWER, "Parts of the store on disk", ""},
     {"/api/v1/status/walreplay", api_walreplay, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "Progress of the start", ""},
     {"/api/v1/status/self_metrics", api_self_metrics, HTTP_GET, ROUTE_QUERY, ROLE_VIEWER, "The server's own metrics", "metric_name_pattern"},
     {"/api/v1/features", api_features, HTTP_GET, ROUTE_INSTANT, ROLE_VIEWER, "What this server can do", ""},
