@@ -54,6 +54,9 @@ Str mpart_name(const MPart *p, size_t ordinal);
 
 /* The array from the arena, the strings in the part's mapping. ERR_TOO_LARGE, ERR_CORRUPT. */
 ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret, Err *reterr);
+/* The same as symbols (mpart_symbol), appended to names and values. After mpart_load. */
+typedef VEC(uint32_t) SymbolVec;
+ErrCode mpart_label_symbols(const MPart *p, uint32_t series, SymbolVec *names, SymbolVec *values, Err *reterr);
 /* Whether a block of the series overlaps the range. */
 bool mpart_overlaps(const MPart *p, uint32_t series, int64_t min_t, int64_t max_t);
 

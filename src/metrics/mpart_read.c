@@ -195,6 +195,22 @@ ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret,
     return OK;
 }
 
+ErrCode mpart_label_symbols(const MPart *p, uint32_t series, SymbolVec *names, SymbolVec *values, Err *reterr) {
+    if (series >= p->n_series) return damaged(p, "the index", reterr);
+    Cursor c = series_cursor(p, series);
+    uint64_t shape = cursor_uvarint(&c);
+    if (c.bad || shape >= p->n_shapes) return damaged(p, "a series", reterr);
+    Cursor shape_names = shape_cursor(p, shape);
+    uint64_t n = cursor_uvarint(&shape_names);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t name = cursor_uvarint(&shape_names), value = cursor_uvarint(&c);
+        if (c.bad || value >= mpart_symbol_count(p)) return damaged(p, "a series", reterr);
+        vec_push(names, (uint32_t)name);
+        vec_push(values, (uint32_t)value);
+    }
+    return OK;
+}
+
 /* --- postings --- */
 size_t mpart_name_count(const MPart *p) {
     return ready(writable(p)) ? p->section[MPART_NAMES].n / MPART_NAME_BYTES : 0;

@@ -163,6 +163,13 @@ typedef struct SourceSeries {
 typedef VEC(SourceSeries) SourceSeriesVec;
 /* Every source's series that match and overlap the range, sorted by labels, then source. Heap vector: caller's. */
 ErrCode view_match(View *v, const MetricsSelect *req, SourceSeriesVec *ret, Err *reterr);
+/* One source's series (a part, or head number source - parts.n) that match and overlap the range, ascending: in a part
+ * that is the order of labels, in a head it is none. v: the caller's to mem_free, on errors too. */
+typedef struct IdList {
+    uint32_t *v;
+    size_t n;
+} IdList;
+ErrCode view_match_ids(View *v, size_t source, const MetricsSelect *req, IdList *ret, Err *reterr);
 /* Drops the series of parts of which tombstones leave nothing in the range. */
 ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *all, Err *reterr);
 ErrCode store_select(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
@@ -188,6 +195,14 @@ ErrCode gather_histograms(Gather *g, SeriesColumn *out, Err *reterr);
 size_t source_group_end(const SourceSeriesVec *all, size_t from);
 ErrCode store_visit(
     MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr);
+/* --- store_names.c: what need not look at the labels of every series as strings --- */
+/* The first label sets in order, each once, of at most `limit` (not 0). No tombstones. */
+ErrCode view_series_limited(
+    View *v, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
+/* Calls fn for each name, or each value of the name, that a matching series has; some of them more than once. Strings
+ * live as long as the view. No tombstones. */
+ErrCode view_names(View *v, const MetricsSelect *req, const Str *values_of, void (*fn)(void *ctx, Str s), void *ctx,
+    Err *reterr);
 ErrCode store_series(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
 ErrCode store_label_names(
     MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define LIMIT_MAX 100000 /* of a limit that is worth picking label sets by */
+
 static ErrCode exhausted(Err *reterr) { return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up"); }
 
 ErrCode store_series(
@@ -11,6 +13,7 @@ ErrCode store_series(
     *ret_n = 0;
     View *v = view_open(s, req->arena);
     if (!v) return exhausted(reterr);
+    if (limit && v->tombs->n == 0 && limit <= LIMIT_MAX) return view_series_limited(v, req, limit, ret, ret_n, reterr);
     SourceSeriesVec all = {0};
     ErrCode code = view_match(v, req, &all, reterr);
     if (code == OK && v->tombs->n) code = view_drop_deleted(v, req, &all, reterr);
@@ -35,7 +38,8 @@ typedef struct StrSet {
     VEC(Str) list;
 } StrSet;
 
-static void set_add(StrSet *x, Str s) {
+static void set_add(void *set, Str s) {
+    StrSet *x = set;
     bool is_new;
     (void)map_put(x->seen, s, &is_new);
     if (is_new) vec_push(&x->list, s);
@@ -93,9 +97,10 @@ static void names_of_part(const PartRef *ref, const MetricsSelect *req, const St
 
 /* With matchers: from the series they leave. */
 static ErrCode names_of_matching(View *v, const MetricsSelect *req, const Str *values_of, StrSet *x, Err *reterr) {
+    if (v->tombs->n == 0) return view_names(v, req, values_of, set_add, x, reterr);
     SourceSeriesVec all = {0};
     ErrCode code = view_match(v, req, &all, reterr);
-    if (code == OK && v->tombs->n) code = view_drop_deleted(v, req, &all, reterr);
+    if (code == OK) code = view_drop_deleted(v, req, &all, reterr);
     for (size_t i = 0; i < all.n && code == OK; i++) {
         Labels l = all.v[i].labels;
         for (size_t k = 0; k < l.n; k++) {

@@ -33,11 +33,6 @@ static ErrCode exhausted(Err *reterr) { return err_set(reterr, ERR_TOO_LARGE, "t
 
 static bool is_cancelled(const MetricsSelect *req) { return req->cancel && *req->cancel; }
 
-typedef struct IdList {
-    uint32_t *v;
-    size_t n;
-} IdList;
-
 static ErrCode match_ids(const PostingIndex *x, const MetricsSelect *req, IdList *ret, Err *reterr) {
     roaring_bitmap_t *set;
     ErrCode code = postings_match(x, req->matchers, req->cancel, &set, reterr);
@@ -47,6 +42,30 @@ static ErrCode match_ids(const PostingIndex *x, const MetricsSelect *req, IdList
     roaring_bitmap_to_uint32_array(set, ret->v);
     roaring_bitmap_free(set);
     return OK;
+}
+
+ErrCode view_match_ids(View *v, size_t source, const MetricsSelect *req, IdList *ret, Err *reterr) {
+    *ret = (IdList){0};
+    bool is_part = source < v->parts.n;
+    const PartRef *ref = is_part ? &v->parts.v[source] : NULL;
+    Head *h = is_part ? NULL : v->heads[source - v->parts.n];
+    if (is_part && (ref->info.max_t < req->min_t_ms || ref->info.min_t > req->max_t_ms)) return OK;
+    ErrCode code = is_part ? mpart_load(ref->obj, reterr) : OK;
+    if (code != OK) return code;
+    if (h) head_lock_read(h);
+    PostingIndex x = is_part ? mpart_postings(ref->obj) : head_postings(h);
+    code = match_ids(&x, req, ret, reterr);
+    if (h) head_unlock(h);
+    size_t n = 0;
+    for (size_t i = 0; i < ret->n && code == OK; i++) {
+        if (i % CANCEL_EVERY == 0 && is_cancelled(req)) code = err_set(reterr, ERR_CANCELLED, "query cancelled");
+        uint32_t id = ret->v[i];
+        bool in = is_part ? mpart_overlaps(ref->obj, id, req->min_t_ms, req->max_t_ms)
+                          : head_overlaps(h, id, req->min_t_ms, req->max_t_ms);
+        if (in) ret->v[n++] = id;
+    }
+    ret->n = n;
+    return code;
 }
 
 static ErrCode match_part(View *v, size_t at, const MetricsSelect *req, SourceSeriesVec *out, Err *reterr) {

@@ -427,6 +427,38 @@ static void test_names(void **state) {
     world_free(w);
 }
 
+/* With a limit the label sets are picked by symbols: they must be the first of all; over part, head and both. */
+static void test_first_series(void **state) {
+    (void)state;
+    World *w = world_new(8);
+    for (int stage = 0; stage < 3; stage++) {
+        assert_int_equal(random_append(w, 40 * stage, 40, stage == 1 ? 8 : 400), OK);
+        for (size_t limit = 1; limit <= N_SERIES + 1; limit++) {
+            Arena *arena = arena_create((size_t)16 << 20);
+            const Matcher *m;
+            assert_int_equal(matcher_create(arena, MATCH_RE, STR("job"), STR("j[1-4]"), &m, NULL), OK);
+            MetricsSelect req = {
+                .matchers = {&m, 1}, .min_t_ms = w->base + 10 * w->step, .max_t_ms = INT64_MAX, .arena = arena};
+            Labels *all, *first;
+            Str *values;
+            size_t n, n_first, n_values;
+            assert_int_equal(w->store->ops->series(w->store, &req, 0, &all, &n, NULL), OK);
+            assert_int_equal(w->store->ops->series(w->store, &req, limit, &first, &n_first, NULL), OK);
+            assert_int_equal(n_first, MIN(n, limit));
+            for (size_t i = 0; i < n_first; i++) assert_true(labels_eq(first[i], all[i]));
+            Map *jobs = map_create(MAP_BORROW_KEYS);
+            for (size_t i = 0; i < n; i++) (void)map_put(jobs, labels_get(all[i], STR("job")), NULL);
+            assert_int_equal(w->store->ops->label_values(w->store, &req, STR("job"), 0, &values, &n_values, NULL), OK);
+            assert_int_equal(n_values, map_count(jobs));
+            for (size_t i = 0; i < n_values; i++) assert_non_null(map_get(jobs, values[i]));
+            map_free(jobs);
+            arena_free(arena);
+        }
+        if (stage == 1) flush(w);
+    }
+    world_free(w);
+}
+
 static void test_histograms_and_side(void **state) {
     (void)state;
     World *w = world_new(7);
@@ -557,6 +589,7 @@ int main(void) {
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_histograms_and_side),
         cmocka_unit_test(test_limits),
     };
