@@ -76,6 +76,9 @@ typedef struct Config {
         int64_t interval_ms;
     } rules;
     struct {
+        Str dns_servers;
+    } scrape;
+    struct {
         int64_t interval_ms;
     } self;
 } Config;

@@ -105,6 +105,8 @@ const ConfigKey config_keys[] = {
     {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 
+    {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},
+
     {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
 };
 /* clang-format on */

@@ -96,16 +96,42 @@ static void put_dropped(JsonWriter *w, const ScrapeTargetInfo *t) {
     json_end_object(w);
 }
 
-static void put_dropped_counts(JsonWriter *w, const ScrapeTargetInfo *v, size_t n) {
+static void put_dropped_counts(JsonWriter *w, const ScrapePoolInfo *v, size_t n) {
     json_begin_object(w);
-    for (size_t i = 0; i < n;) {
-        size_t from = i;
-        int64_t dropped = 0;
-        for (; i < n && str_eq(v[i].pool, v[from].pool); i++) dropped += v[i].dropped;
-        json_key(w, v[from].pool);
-        json_i64(w, dropped);
+    for (size_t i = 0; i < n; i++) {
+        json_key(w, v[i].name);
+        json_u64(w, v[i].dropped);
     }
     json_end_object(w);
+}
+
+static void put_source(JsonWriter *w, Str pool, const SdState *s) {
+    json_begin_object(w);
+    json_key_lit(w, "scrapePool");
+    json_str(w, pool);
+    json_key_lit(w, "kind");
+    json_str(w, str_cstr(sd_kind_name(s->kind)));
+    json_key_lit(w, "targets");
+    json_u64(w, s->targets);
+    json_key_lit(w, "known");
+    json_bool(w, s->known);
+    json_key_lit(w, "lastError");
+    json_str(w, str_cstr(s->error));
+    json_key_lit(w, "lastSuccess");
+    put_time(w, s->last_ok_ms);
+    json_key_lit(w, "failures");
+    json_u64(w, s->failures);
+    json_end_object(w);
+}
+
+/* Ours: how the sources of each pool fare. */
+static void put_discovery(JsonWriter *w, const ScrapePoolInfo *v, size_t n, Str pool) {
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < v[i].n_sources; k++)
+            if (pool.n == 0 || str_eq(pool, v[i].name)) put_source(w, v[i].name, &v[i].sources[k]);
+    }
+    json_end_array(w);
 }
 
 static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
@@ -113,7 +139,10 @@ static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
     Arena *arena = arena_create(TARGETS_BUDGET);
     ScrapeTargetInfo *v = NULL;
     size_t n = 0;
+    ScrapePoolInfo *pools = NULL;
+    size_t n_pools = 0;
     if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
+    if (scrape_manager_pools(s->scraper, arena, &pools, &n_pools, NULL) != OK) n_pools = 0;
     bool any = state.n == 0 || str_eq_nocase(state, STR("any"));
     bool active = any || str_eq_nocase(state, STR("active")), dropped = any || str_eq_nocase(state, STR("dropped"));
     json_begin_object(w);
@@ -131,28 +160,28 @@ static void put_targets(void *ctx, Str state, Str pool, JsonWriter *w) {
     json_end_array(w);
     json_key_lit(w, "droppedTargetCounts");
     if (dropped)
-        put_dropped_counts(w, v, n);
+        put_dropped_counts(w, pools, n_pools);
     else
         json_null(w);
+    json_key_lit(w, "discovery");
+    put_discovery(w, pools, n_pools, pool);
     json_end_object(w);
     arena_free(arena);
 }
 
 static int by_pool(const void *a, const void *b) {
-    return str_cmp(((const ScrapeTargetInfo *)a)->pool, ((const ScrapeTargetInfo *)b)->pool);
+    return str_cmp(((const ScrapePoolInfo *)a)->name, ((const ScrapePoolInfo *)b)->name);
 }
 
 static void put_scrape_pools(void *ctx, JsonWriter *w) {
     Server *s = ctx;
     Arena *arena = arena_create(TARGETS_BUDGET);
-    ScrapeTargetInfo *v = NULL;
+    ScrapePoolInfo *v = NULL;
     size_t n = 0;
-    if (scrape_manager_targets(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
+    if (scrape_manager_pools(s->scraper, arena, &v, &n, NULL) != OK) n = 0;
     if (n > 1) qsort(v, n, sizeof *v, by_pool);
     json_begin_array(w);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || !str_eq(v[i].pool, v[i - 1].pool)) json_str(w, v[i].pool);
-    }
+    for (size_t i = 0; i < n; i++) json_str(w, v[i].name);
     json_end_array(w);
     arena_free(arena);
 }
@@ -165,52 +194,20 @@ static void put_config(void *ctx, Buf *yaml) {
 }
 
 /* The configuration in effect, parsed once more: its rules live as long as the arena. */
-static void free_config(void *ctx) { prom_config_free(ctx); }
-
-static const PromScrapeConfig *find_pool(Server *s, Str pool, Arena *arena) {
-    Buf text = {0};
-    DiagList diags;
-    PromConfig *config = NULL;
-    put_config(s, &text);
-    diag_init(&diags, STR("prometheus.yml"), buf_str(&text));
-    bool ok = prom_config_parse(buf_str(&text), STR("."), &config, &diags) == OK;
-    diag_done(&diags);
-    buf_done(&text);
-    if (!ok) return NULL;
-    arena_defer(arena, free_config, config);
-    for (size_t i = 0; i < config->n_scrapes; i++)
-        if (str_eq(config->scrapes[i].job_name, pool)) return &config->scrapes[i];
-    return NULL;
-}
-
 static bool pool_relabel(void *ctx, Str pool, Arena *arena, RelabelRules *ret) {
-    const PromScrapeConfig *c = find_pool(ctx, pool, arena);
-    if (c) *ret = c->relabel;
-    return c != NULL;
+    Server *s = ctx;
+    const PromScrapeConfig *job = scrape_manager_job(s->scraper, pool, arena);
+    if (job) *ret = job->relabel;
+    return job != NULL;
 }
 
-/* The lines of the job in the file: from its entry to the next one. */
 static bool put_pool_config(void *ctx, Str pool, Buf *yaml) {
+    Server *s = ctx;
     Arena *arena = arena_create(TARGETS_BUDGET);
-    const PromScrapeConfig *c = find_pool(ctx, pool, arena);
-    Buf text = {0};
-    put_config(ctx, &text);
-    Str rest = buf_str(&text), line;
-    size_t indent = SIZE_MAX;
-    for (int at = 1; c && rest.p && str_split_next(&rest, '\n', &line); at++) {
-        size_t blank = 0;
-        while (blank < line.n && (line.p[blank] == ' ' || line.p[blank] == '-')) blank++;
-        if (at < c->line) continue;
-        size_t dash = str_find_char(str_slice(line, 0, blank), '-');
-        bool outside = blank < line.n && line.p[blank] != '#' && (dash != SIZE_MAX ? dash : blank) <= indent;
-        if (at > c->line && outside) break;
-        if (at == c->line) indent = dash != SIZE_MAX ? dash : blank ? blank - 1 : 0;
-        if (line.n > indent) buf_put_str(yaml, str_skip(line, MIN(indent, line.n)));
-        buf_put_char(yaml, '\n');
-    }
-    buf_done(&text);
+    const PromScrapeConfig *job = scrape_manager_job(s->scraper, pool, arena);
+    if (job) buf_put_str(yaml, job->yaml);
     arena_free(arena);
-    return c != NULL;
+    return job != NULL;
 }
 
 static ErrCode reload(void *ctx, Err *reterr) { return server_reload(ctx, reterr); }

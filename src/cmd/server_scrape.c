@@ -2,6 +2,7 @@
 #include "cmd/command.h"
 #include "cmd/server_int.h"
 #include "sys/fs.h"
+#include "sys/process.h"
 
 #include <stdio.h>
 
@@ -58,10 +59,26 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
     return r;
 }
 
+static void warn(void *ctx, Str pool, Str url, const char *text) {
+    (void)ctx;
+    char *job = str_dup_cstr(pool), *target = str_dup_cstr(url);
+    log_warn("scrape", "job", job, "target", target, "warning", text, NULL);
+    mem_free(job);
+    mem_free(target);
+}
+
+static ErrCode create_scraper(Server *s, Err *reterr) {
+    char *dns = s->config->scrape.dns_servers.n ? str_dup_cstr(s->config->scrape.dns_servers) : NULL;
+    ScrapeManagerOptions opts = {.user_agent = "Meerkat", .dns_servers = dns, .warn = warn};
+    process_raise_max_fds(1u << 17); /* a connection per target */
+    ErrCode code = scrape_manager_create(s->metrics, &opts, &s->scraper, reterr);
+    mem_free(dns);
+    return code;
+}
+
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr) {
     if (first) {
-        ErrCode r =
-            scrape_manager_create(s->metrics, &(ScrapeManagerOptions){.user_agent = "Meerkat"}, &s->scraper, reterr);
+        ErrCode r = create_scraper(s, reterr);
         if (r != OK) return r;
     }
     if (s->config->files.prometheus.n == 0) {

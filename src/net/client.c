@@ -31,7 +31,10 @@ static bool take_queued(HttpClient *c) {
     c->queued = NULL;
     c->queued_tail = &c->queued;
     bool stop = c->stop;
+    size_t keep = c->keep;
+    c->keep = 0;
     mutex_unlock(&c->lock);
+    if (keep) curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)keep);
     while (list) {
         Transfer *t = list;
         list = t->next;
@@ -103,15 +106,20 @@ HttpClient *http_client_create(const char *user_agent) {
     return c;
 }
 
-HttpClient *http_client_free(HttpClient *c) {
-    if (!c) return NULL;
+void http_client_stop(HttpClient *c) {
     mutex_lock(&c->lock);
     c->stop = true;
     Thread *thread = c->thread;
+    c->thread = NULL;
     mutex_unlock(&c->lock);
     curl_multi_wakeup(c->multi);
     thread_join(thread);
     take_queued(c);
+}
+
+HttpClient *http_client_free(HttpClient *c) {
+    if (!c) return NULL;
+    http_client_stop(c);
     curl_multi_cleanup(c->multi);
     mutex_done(&c->lock);
     mem_free(c->user_agent);
@@ -119,14 +127,25 @@ HttpClient *http_client_free(HttpClient *c) {
     return NULL;
 }
 
+void http_client_keep(HttpClient *c, size_t connections) {
+    mutex_lock(&c->lock);
+    c->keep = MAX(connections, (size_t)CONNECTIONS_KEPT);
+    mutex_unlock(&c->lock);
+}
+
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx) {
     Transfer *t = transfer_create(req, done, ctx);
     t->start_ns = clock_mono_ns();
     mutex_lock(&c->lock);
+    if (c->stop) {
+        mutex_unlock(&c->lock);
+        cancel(t);
+        return;
+    }
     *c->queued_tail = t;
     c->queued_tail = &t->next;
     /* The thread exists from the first request on: a process that never asks anybody has none. */
-    if (!c->thread && !c->stop) c->thread = thread_start("net-client", client_main, c);
+    if (!c->thread) c->thread = thread_start("net-client", client_main, c);
     mutex_unlock(&c->lock);
     curl_multi_wakeup(c->multi);
 }

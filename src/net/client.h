@@ -17,8 +17,18 @@ typedef struct HttpClientRequest {
     size_t max_body_bytes;                          /* of the answer after decoding; 0: 64 MiB */
     const char *username, *password, *bearer_token; /* NULL: none */
     const char *ca_file, *cert_file, *key_file, *server_name, *proxy_url;
+    Str ca_pem, cert_pem, key_pem;           /* instead of the files */
+    uint8_t tls_min_version, tls_max_version; /* 10 to 13; 0: TLS 1.2 and the newest */
+    const char *no_proxy;                    /* hosts, domains, networks: reached without the proxy */
+    bool proxy_from_environment;             /* http_proxy, https_proxy, no_proxy */
+    const char *const *proxy_headers;        /* "Name: value" for CONNECT, NULL-terminated; may be NULL */
+    const char *unix_socket;                 /* path: connect there; the URL's host is only a name */
     bool insecure_skip_verify, no_follow_redirects, accept_gzip;
+    bool http1_only;            /* do not offer HTTP/2 */
     bool http2_prior_knowledge; /* HTTP/2 without TLS: gRPC to a plain port */
+    /* Streams the answer: called with each piece of the body of a 200, on the client's thread; false ends the request
+     * (code ERR_CANCELLED). The body is then not collected and max_body_bytes does not count it. NULL: collect. */
+    bool (*on_data)(void *ctx, Str data);
 } HttpClientRequest;
 
 typedef struct HttpClientResponse {
@@ -36,6 +46,11 @@ typedef void (*HttpClientDone)(void *ctx, const HttpClientResponse *res);
 
 HttpClient *http_client_create(const char *user_agent);
 HttpClient *http_client_free(HttpClient *c); /* pending requests end with ERR_CANCELLED */
+/* Ends all pending requests with ERR_CANCELLED, and from now on every new one at once. Before _free when other threads
+ * may still begin requests. */
+void http_client_stop(HttpClient *c);
+/* How many idle connections may be kept (256 at first); for those who talk to many hosts all the time. */
+void http_client_keep(HttpClient *c, size_t connections);
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
 /* First header or trailer of that name (case-insensitive), trimmed; STR_NULL when absent. */
 Str http_client_header(const HttpClientResponse *res, Str name);

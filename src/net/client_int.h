@@ -3,6 +3,7 @@
 #define MEERKAT_NET_CLIENT_INT_H
 
 #include "net/client.h"
+#include "sys/memfile.h"
 #include "sys/thread.h"
 
 #include <curl/curl.h>
@@ -12,9 +13,11 @@ typedef struct Transfer {
     CURL *easy;
     HttpClientRequest req; /* strings in arena */
     Arena *arena;
-    struct curl_slist *headers, *connect_to;
+    struct curl_slist *headers, *connect_to, *proxy_headers;
+    MemFile pem[3];
+    unsigned n_pem;
     Buf body, head;
-    bool too_large;
+    bool too_large, stopped;
     const char *setup_error;
     char curl_error[CURL_ERROR_SIZE];
     int64_t start_ns;
@@ -29,6 +32,7 @@ struct HttpClient {
     Mutex lock; /* queued, stop, thread */
     Transfer *queued, **queued_tail;
     bool stop;
+    size_t keep; /* 0: as it is */
     Transfer *active; /* the thread's */
 };
 

@@ -27,6 +27,18 @@ Transfer *transfer_create(const HttpClientRequest *req, HttpClientDone done, voi
     r->key_file = copy(a, req->key_file);
     r->server_name = copy(a, req->server_name);
     r->proxy_url = copy(a, req->proxy_url);
+    r->no_proxy = copy(a, req->no_proxy);
+    r->unix_socket = copy(a, req->unix_socket);
+    r->ca_pem = arena_copy(a, req->ca_pem);
+    r->cert_pem = arena_copy(a, req->cert_pem);
+    r->key_pem = arena_copy(a, req->key_pem);
+    r->proxy_headers = NULL;
+    for (const char *const *h = req->proxy_headers; h && *h; h++) {
+        if (strpbrk(*h, "\r\n"))
+            t->setup_error = "a proxy header contains a line break";
+        else
+            t->proxy_headers = curl_slist_append(t->proxy_headers, *h);
+    }
     r->headers = NULL;
     for (const char *const *h = req->headers; h && *h; h++) {
         if (strpbrk(*h, "\r\n"))
@@ -42,6 +54,8 @@ void transfer_free(Transfer *t) {
     if (t->easy) curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     curl_slist_free_all(t->connect_to);
+    curl_slist_free_all(t->proxy_headers);
+    for (unsigned i = 0; i < t->n_pem; i++) memfile_close(&t->pem[i]);
     buf_done(&t->body);
     buf_done(&t->head);
     arena_free(t->arena);
@@ -51,6 +65,11 @@ void transfer_free(Transfer *t) {
 static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
     Transfer *t = ctx;
     size_t bytes = size * n;
+    long status = 0;
+    if (t->req.on_data && curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
+        t->stopped = !t->req.on_data(t->ctx, str_of(p, bytes));
+        return t->stopped ? 0 : bytes;
+    }
     if (t->body.n + bytes > t->req.max_body_bytes) {
         t->too_large = true;
         return 0; /* curl stops with CURLE_WRITE_ERROR */
@@ -131,19 +150,54 @@ static const char *override_server_name(Transfer *t) {
     return result;
 }
 
+/* The file's name, or one for the text. NULL: neither. */
+static const char *pem_file(Transfer *t, const char *file, Str pem) {
+    Err err;
+    if (pem.n == 0) return file;
+    if (memfile_create(pem, &t->pem[t->n_pem], &err) != OK) {
+        t->setup_error = "no memory for a certificate";
+        return NULL;
+    }
+    return t->pem[t->n_pem++].path;
+}
+
+static long tls_versions(const HttpClientRequest *r) {
+    static const long min[] = {CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1, CURL_SSLVERSION_TLSv1_2,
+        CURL_SSLVERSION_TLSv1_3};
+    static const long max[] = {CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1, CURL_SSLVERSION_MAX_TLSv1_2,
+        CURL_SSLVERSION_MAX_TLSv1_3};
+    unsigned lo = r->tls_min_version ? r->tls_min_version : r->tls_max_version ? MIN(r->tls_max_version, 12u) : 12u;
+    long v = min[MIN(MAX(lo, 10u), 13u) - 10];
+    return r->tls_max_version ? v | max[MIN(MAX(r->tls_max_version, (uint8_t)10), (uint8_t)13) - 10] : v;
+}
+
 static void set_tls(Transfer *t) {
     const HttpClientRequest *r = &t->req;
     CURL *e = t->easy;
+    const char *ca = pem_file(t, r->ca_file, r->ca_pem), *cert = pem_file(t, r->cert_file, r->cert_pem),
+               *key = pem_file(t, r->key_file, r->key_pem);
     /* A CA file is the only trust then, as Go's RootCAs. */
-    if (r->ca_file || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    if (r->ca_file || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
-    if (r->cert_file) curl_easy_setopt(e, CURLOPT_SSLCERT, r->cert_file);
-    if (r->key_file) curl_easy_setopt(e, CURLOPT_SSLKEY, r->key_file);
-    curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (ca || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    if (ca || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAINFO, ca);
+    if (cert) curl_easy_setopt(e, CURLOPT_SSLCERT, cert);
+    if (key) curl_easy_setopt(e, CURLOPT_SSLKEY, key);
+    curl_easy_setopt(e, CURLOPT_SSLVERSION, tls_versions(r));
     if (r->insecure_skip_verify) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
     }
+}
+
+/* Without proxy_from_environment the environment says nothing. */
+static void set_proxy(Transfer *t) {
+    const HttpClientRequest *r = &t->req;
+    if (!r->proxy_from_environment) {
+        curl_easy_setopt(t->easy, CURLOPT_PROXY, r->proxy_url ? r->proxy_url : "");
+        curl_easy_setopt(t->easy, CURLOPT_NOPROXY, r->no_proxy ? r->no_proxy : "");
+    }
+    if (!t->proxy_headers) return;
+    curl_easy_setopt(t->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    curl_easy_setopt(t->easy, CURLOPT_PROXYHEADER, t->proxy_headers);
 }
 
 static void set_credentials(Transfer *t) {
@@ -177,7 +231,7 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(e, CURLOPT_PROXY, r->proxy_url ? r->proxy_url : ""); /* never from the environment */
+    if (r->unix_socket) curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
     if (r->accept_gzip) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
@@ -187,7 +241,9 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
         curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     }
+    if (r->http1_only) curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     set_method(t);
+    set_proxy(t);
     set_tls(t);
     set_credentials(t);
     if (r->server_name) url = override_server_name(t);
@@ -215,7 +271,7 @@ void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret) {
     long status = 0;
     char *type = NULL;
     curl_off_t retry_s = 0;
-    ret->code = t->too_large ? ERR_TOO_LARGE : t->setup_error ? ERR_INVALID : code_of(result);
+    ret->code = t->too_large ? ERR_TOO_LARGE : t->stopped ? ERR_CANCELLED : t->setup_error ? ERR_INVALID : code_of(result);
     if (t->too_large) {
         snprintf(ret->error, sizeof(ret->error), "the answer is larger than %zu bytes", t->req.max_body_bytes);
     } else if (ret->code != OK) {

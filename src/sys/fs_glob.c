@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int stop_on_error(const char *path, int error) {
     (void)path;
@@ -34,4 +35,15 @@ ErrCode fs_glob(Str pattern, Arena *arena, Str **ret, size_t *ret_n, Err *reterr
     globfree(&g);
     mem_free(text);
     return code;
+}
+
+uint64_t fs_stamp(const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0) return 0;
+    const uint64_t parts[] = {(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
+        (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
+        (uint64_t)st.st_ctim.tv_nsec};
+    uint64_t h = 1;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) h = (h ^ parts[i]) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    return h | 1;
 }

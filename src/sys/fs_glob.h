@@ -10,5 +10,7 @@
  * ERR_IO: a directory cannot be read. */
 #define GLOB_NAMES_MAX 100000
 ErrCode fs_glob(Str pattern, Arena *arena, Str **ret, size_t *ret_n, Err *reterr);
+/* Changes when the file is written, replaced or removed: device, inode, size and times in one number. 0: not there. */
+uint64_t fs_stamp(const char *path);
 
 #endif

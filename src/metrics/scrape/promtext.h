@@ -33,6 +33,11 @@ typedef struct PromTextSample {
     double t_s;        /* OpenMetrics: as written, in seconds */
     Exemplar exemplar; /* labels in the parser's arena; t_ms 0 with has_exemplar_t false */
     bool has_exemplar_t;
+    /* Protobuf: a native histogram in the place of value, with exemplars that have times. */
+    const Histogram *histogram;
+    const Exemplar *more_exemplars;
+    size_t n_more_exemplars;
+    bool known; /* visitor->known took the series: name and labels are not filled in */
     int line;
 } PromTextSample;
 
@@ -49,6 +54,9 @@ typedef struct PromTextVisitor {
     void *ctx;
     ErrCode (*sample)(void *ctx, const PromTextSample *s, Err *reterr);
     ErrCode (*meta)(void *ctx, const PromTextMeta *m, Err *reterr);
+    /* Is this the raw text of a series that a parse in the same format gave before? Then its labels are not looked at.
+     * (The same bytes up to the closing brace are the same series, wherever they stand.) NULL: never. */
+    bool (*known)(void *ctx, Str raw);
 } PromTextVisitor;
 
 typedef struct PromTextOptions {

@@ -1,43 +1,41 @@
-/* scrape_int.h - targets and the work on one answer. */
+/* scrape_int.h - pools, targets and the work on one answer. */
 #ifndef MEERKAT_METRICS_SCRAPE_SCRAPE_INT_H
 #define MEERKAT_METRICS_SCRAPE_SCRAPE_INT_H
 
+#include "base/heap.h"
 #include "base/map.h"
+#include "metrics/prom_http.h"
 #include "metrics/scrape/promtext.h"
 #include "metrics/scrape/scrape.h"
 #include "sys/thread.h"
 
-/* The configuration is shared by the targets made from it. */
-typedef struct ScrapeConfigRef {
-    _Atomic uint32_t refs;
-    PromConfig *config;
-} ScrapeConfigRef;
-ScrapeConfigRef *scrape_config_ref(ScrapeConfigRef *c);
-void scrape_config_unref(ScrapeConfigRef *c);
-
 /* What a target exposed under one raw text: its final labels, so that parsing it again costs one hash. */
 typedef struct CachedSeries {
-    uint64_t born, seen; /* number of the scrape that had it first, last */
-    bool dropped;        /* by metric_relabel_configs */
-    bool tracked;        /* gets a stale marker when it vanishes */
+    struct CachedSeries *next; /* which came after it in the newest scrape: a guess */
+    uint64_t hash;             /* of the raw text */
+    uint64_t born, seen;       /* number of the scrape that had it first, last */
+    bool dropped;              /* by metric_relabel_configs */
+    bool tracked;              /* gets a stale marker when it vanishes */
+    bool histogram;            /* a native one */
     uint32_t n;
     char bytes[]; /* labels_encode */
 } CachedSeries;
 
 typedef struct ScrapeTarget {
     _Atomic uint32_t refs;
-    Arena *arena; /* of the strings here */
-    Str url, key; /* key: identity over reloads */
-    Labels labels, discovered;
-    bool dropped;
-    bool over_limit; /* target_limit: every scrape fails with that error, unsent */
+    char *url, *unix_socket; /* owned; unix_socket may be NULL */
+    Labels labels;           /* owned, one block */
+    Str discovered;          /* owned; labels_encode */
+    uint64_t id[2];          /* equal ids: the same target, over reloads too */
     uint64_t seed;
     int64_t interval_ms, timeout_ms, offset_ms;
+    bool native, to_nhcb, classic; /* kinds of histograms, after the special labels */
 
     /* manager's lock */
     const PromScrapeConfig *job;
-    ScrapeConfigRef *config;
-    size_t order; /* job's place in the file */
+    PromConfig *config; /* keeps job alive */
+    PromHttp *http;     /* the pool's; a reference */
+    bool over_limit;    /* target_limit: every scrape fails with that error, unsent */
     int64_t due_ms;
     bool in_flight, removed;
     ScrapeHealth health;
@@ -48,13 +46,78 @@ typedef struct ScrapeTarget {
 
     /* whoever has the flight */
     U64Map *cache; /* raw hash -> CachedSeries* */
+    CachedSeries *first;
     uint64_t scrapes;
+    bool warned;
 } ScrapeTarget;
-
-void scrape_target_unref(ScrapeTarget *t);
-/* All targets of a job, dropped ones too, appended to out. Problems (no address) make a target dropped. */
 typedef VEC(ScrapeTarget *) ScrapeTargetVec;
-void scrape_targets_build(const PromScrapeConfig *job, ScrapeConfigRef *config, ScrapeTargetVec *out);
+
+void scrape_target_ref(ScrapeTarget *t);
+void scrape_target_unref(ScrapeTarget *t);
+/* Manager's lock: it is no target any more. Given to ret_gone for its end, unless a flight is out, which then writes it. */
+void scrape_target_retire(ScrapeTarget *t, ScrapeTargetVec *ret_gone);
+/* A discovered label set as a target of the job. NULL: dropped; ret_discovered then is what the rules saw (encoded, on
+ * the heap), *ret_why a reason other than the rules or NULL (a static text). scratch is reset. */
+ScrapeTarget *scrape_target_create(
+    const PromScrapeConfig *job, Labels found, Arena *scratch, Str *ret_discovered, const char **ret_why);
+
+typedef struct DroppedTarget {
+    Str discovered; /* owned, encoded */
+    const char *why;
+} DroppedTarget;
+
+/* A job with what discovery gives it. */
+typedef struct ScrapePool {
+    const PromScrapeConfig *job;
+    PromConfig *config;
+    HttpClient *client;
+    VEC(SdSource *) sources;
+    PromHttp *http;
+    uint64_t seen; /* of what the sources had at the last collection */
+    /* manager's lock */
+    ScrapeTargetVec targets;
+    VEC(DroppedTarget) dropped;
+    size_t n_dropped;
+} ScrapePool;
+ScrapePool *scrape_pool_create(const PromScrapeConfig *job, PromConfig *config, SdManager *sd, HttpClient *client);
+/* Its targets must have been taken off. */
+void scrape_pool_free(ScrapePool *p);
+/* All targets the sources know now: fresh objects, each once. */
+typedef struct ScrapeSync {
+    ScrapeTargetVec targets;
+    VEC(DroppedTarget) dropped;
+    size_t n_dropped;
+    bool partial; /* a source has not answered yet: what is in force stays */
+} ScrapeSync;
+bool scrape_pool_has_news(const ScrapePool *p);
+void scrape_pool_collect(ScrapePool *p, ScrapeSync *ret);
+/* Manager's lock: puts the fresh targets in force. Those that stay keep their object; those that go are in ret_gone. */
+void scrape_pool_exchange(ScrapePool *p, ScrapeSync *fresh, ScrapeTargetVec *old, int64_t now_ms, ScrapeTargetVec *ret_gone);
+void scrape_sync_done(ScrapeSync *s);
+
+typedef struct ScrapeStats {
+    _Atomic uint64_t scrapes, failed, duplicates, out_of_order, limit_hits, body_limit_hits, syncs, reloads, skipped;
+} ScrapeStats;
+
+struct ScrapeManager {
+    ScrapeManagerOptions opts;
+    MetricsStore *store;
+    HttpClient *client;
+    SdManager *sd;
+    Pool *workers;
+    Thread *timer, *syncer;
+    struct ScrapeLog *log;
+    Mutex lock;
+    Cond changed;
+    Mutex apply_lock; /* one configuration or sync at a time */
+    bool stop, dirty;
+    size_t flights;
+    VEC(ScrapePool *) pools;
+    Heap due; /* targets by due_ms */
+    ScrapeStats stats;
+};
+int64_t scrape_next_due(const ScrapeTarget *t, int64_t after_ms);
+void scrape_timer_main(void *manager);
 
 /* One answer. body is the decoded text; code/error say when there was none. */
 typedef struct ScrapeAnswer {
@@ -66,14 +129,28 @@ typedef struct ScrapeAnswer {
     double duration_s;
 } ScrapeAnswer;
 typedef struct ScrapeOutcome {
-    bool up;
-    char error[256];
-    uint64_t scraped, kept, added;
+    bool up, over_body_limit;
+    char error[256], warning[128];
+    uint64_t scraped, kept, added, duplicates, too_old;
 } ScrapeOutcome;
 /* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. */
 void scrape_take(
     ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, const ScrapeAnswer *answer, ScrapeOutcome *ret);
 /* Stale markers for everything the target had, its report series included. */
 void scrape_end(ScrapeTarget *t, MetricsStore *store, int64_t t_ms);
+
+/* "Accept: ..." of the job's protocols. */
+void scrape_put_accept(Buf *b, const PromScrapeShared *s);
+typedef enum ScrapeFormat { FORMAT_TEXT, FORMAT_OPENMETRICS, FORMAT_PROTO } ScrapeFormat;
+/* From the Content-Type; else the fallback; else the body (then *ret_guessed). */
+ScrapeFormat scrape_format(Str content_type, ScrapeProtocol fallback, Str body, bool *ret_guessed);
+
+/* scrape_failure_log_file: one JSON object per failed scrape. */
+typedef struct ScrapeLog ScrapeLog;
+ScrapeLog *scrape_log_create(void);
+ScrapeLog *scrape_log_free(ScrapeLog *l);
+void scrape_log_put(ScrapeLog *l, Str file, Str job, const char *url, const char *error);
+/* The files are opened afresh at the next line (rotation). */
+void scrape_log_reopen(ScrapeLog *l);
 
 #endif

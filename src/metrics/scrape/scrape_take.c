@@ -1,6 +1,10 @@
+/* scrape_take.c - one answer: parsed, relabelled, appended. */
 #include "base/hash.h"
 #include "metrics/record.h"
+#include "metrics/scrape/promproto.h"
+#include "metrics/scrape/scrape_hist.h"
 #include "metrics/scrape/scrape_int.h"
+#include "metrics/scrape/scrape_nhcb.h"
 #include "net/http.h"
 
 #include <stdio.h>
@@ -15,6 +19,9 @@ typedef struct Take {
     MetricsBatch batch;
     int64_t t_ms;
     uint64_t number; /* of this scrape */
+    size_t seen;     /* cached series this scrape had */
+    CachedSeries *last, *hit;
+    uint64_t hash;   /* of the raw text at hand */
     ScrapeOutcome *outcome;
 } Take;
 
@@ -45,21 +52,38 @@ static bool add_target_labels(RelabelSet *s, Labels target, bool honor) {
 }
 
 static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
-    const PromScrapeConfig *j = x->job;
+    const PromScrapeLimits *limits = &x->job->set.limits;
     Str metric = labels_get(l, LABEL_NAME_METRIC);
-    if (j->set.limits.label && l.n > j->set.limits.label)
+    if (limits->label && l.n > limits->label)
         return err_set(reterr, ERR_INVALID,
             "label_limit exceeded (metric: %" STR_FMT ", number of labels: %zu, limit: %llu)", STR_ARG(metric), l.n,
-            (unsigned long long)j->set.limits.label);
+            (unsigned long long)limits->label);
+    if (!limits->label_name_length && !limits->label_value_length) return OK;
     for (size_t i = 0; i < l.n; i++) {
-        if (j->set.limits.label_name_length && l.v[i].name.n > j->set.limits.label_name_length)
+        Str name = l.v[i].name, value = l.v[i].value;
+        if (limits->label_name_length && name.n > limits->label_name_length)
             return err_set(reterr, ERR_INVALID,
-                "label_name_length_limit exceeded (label: %" STR_FMT ", length: %zu, limit: %llu)",
-                STR_ARG(l.v[i].name), l.v[i].name.n, (unsigned long long)j->set.limits.label_name_length);
-        if (j->set.limits.label_value_length && l.v[i].value.n > j->set.limits.label_value_length)
+                "label_name_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT
+                ", length: %zu, limit: %llu)",
+                STR_ARG(metric), STR_ARG(name), name.n, (unsigned long long)limits->label_name_length);
+        if (limits->label_value_length && value.n > limits->label_value_length)
             return err_set(reterr, ERR_INVALID,
-                "label_value_length_limit exceeded (label: %" STR_FMT ", length: %zu, limit: %llu)",
-                STR_ARG(l.v[i].name), l.v[i].value.n, (unsigned long long)j->set.limits.label_value_length);
+                "label_value_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT
+                ", length: %zu, limit: %llu)",
+                STR_ARG(metric), STR_ARG(name), value.n, (unsigned long long)limits->label_value_length);
+    }
+    return OK;
+}
+
+static ErrCode check_names(const Take *x, Labels l, Err *reterr) {
+    if (!labels_get(l, LABEL_NAME_METRIC).n)
+        return err_set(reterr, ERR_INVALID, "missing metric name (__name__ label)");
+    if (!x->job->set.legacy_names) return OK;
+    for (size_t i = 0; i < l.n; i++) {
+        bool metric = str_eq(l.v[i].name, LABEL_NAME_METRIC);
+        if (metric ? !metric_name_is_legacy(l.v[i].value) : !label_name_is_legacy(l.v[i].name))
+            return err_set(reterr, ERR_INVALID, "invalid metric name or label names: %" STR_FMT,
+                STR_ARG(metric ? l.v[i].value : l.v[i].name));
     }
     return OK;
 }
@@ -83,16 +107,16 @@ static ErrCode final_labels(Take *x, const PromTextSample *sample, Labels *ret, 
     if (code != OK) return code;
     *ret = (Labels){s.labels.v, n};
     *ret_dropped = n == 0;
-    if (n && !labels_get(*ret, LABEL_NAME_METRIC).n)
-        return err_set(reterr, ERR_INVALID, "missing metric name (__name__ label)");
-    return check_limits(x, *ret, reterr);
+    if (n == 0) return OK;
+    code = check_names(x, *ret, reterr);
+    return code == OK ? check_limits(x, *ret, reterr) : code;
 }
 
 static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, bool dropped) {
     Buf b = {0};
     if (!dropped) labels_encode(&b, labels);
     CachedSeries *c = mem_alloc(sizeof *c + b.n);
-    *c = (CachedSeries){.dropped = dropped, .n = (uint32_t)b.n};
+    *c = (CachedSeries){.hash = hash, .dropped = dropped, .n = (uint32_t)b.n};
     if (b.n) memcpy(c->bytes, b.p, b.n);
     buf_done(&b);
     *u64map_put(t->cache, hash, NULL) = (uint64_t)(uintptr_t)c;
@@ -105,25 +129,76 @@ static bool cached_labels(const CachedSeries *c, Arena *arena, Labels *ret) {
     return labels_decode(&cur, arena, ret);
 }
 
+/* --- the cache --- */
+/* Targets expose their series in the same order every time: the one after the last is tried first. */
+static CachedSeries *find(Take *x, Str raw) {
+    x->hash = hash_bytes(raw.p, raw.n, x->target->seed);
+    CachedSeries *guess = x->last ? x->last->next : x->target->first;
+    if (guess && guess->hash == x->hash) return guess;
+    uint64_t *known = u64map_get(x->target->cache, x->hash);
+    return known ? (CachedSeries *)(uintptr_t)*known : NULL;
+}
+
+static bool is_known(void *ctx, Str raw) {
+    Take *x = ctx;
+    x->hit = find(x, raw);
+    return x->hit != NULL;
+}
+
+static void link_next(Take *x, CachedSeries *c) {
+    if (x->last)
+        x->last->next = c;
+    else
+        x->target->first = c;
+    x->last = c;
+}
+
 /* --- samples --- */
+static ErrCode add_exemplars(Take *x, BatchSeries *bs, const PromTextSample *s, int64_t t_ms, Err *reterr) {
+    MetricsBatch *b = &x->batch;
+    bs->first_exemplar = (uint32_t)b->exemplars.n;
+    for (size_t i = 0; i < s->n_more_exemplars; i++)
+        if (!avec_push(x->arena, &b->exemplars, s->more_exemplars[i])) return exhausted(reterr);
+    if (s->has_exemplar) {
+        Exemplar e = s->exemplar;
+        if (!s->has_exemplar_t) e.t_ms = t_ms;
+        if (!avec_push(x->arena, &b->exemplars, e)) return exhausted(reterr);
+    }
+    bs->n_exemplars = (uint32_t)b->exemplars.n - bs->first_exemplar;
+    return OK;
+}
+
+static ErrCode add_histogram(Take *x, Labels labels, const Histogram *h, int64_t t_ms, Err *reterr) {
+    MetricsBatch *b = &x->batch;
+    Histogram fitted = *h;
+    ErrCode code = scrape_histogram_fit(
+        &fitted, x->job ? x->job->native_bucket_limit : 0, x->job ? x->job->native_min_bucket_factor : 0, x->arena, reterr);
+    if (code != OK) return code;
+    BatchSeries bs = {.labels = labels, .first_histogram = (uint32_t)b->histograms.n, .n_histograms = 1,
+        .first_sample = (uint32_t)b->t_ms.n};
+    if (!avec_push(x->arena, &b->series, bs) || !avec_push(x->arena, &b->histograms, fitted) ||
+        !avec_push(x->arena, &b->histogram_t_ms, t_ms))
+        return exhausted(reterr);
+    return OK;
+}
+
 static ErrCode add_sample(Take *x, const PromTextSample *s, Labels labels, uint64_t hash, int64_t t_ms, Err *reterr) {
     MetricsBatch *b = &x->batch;
-    if (!metrics_batch_add(b, labels, t_ms, s->value)) return exhausted(reterr);
+    ErrCode code = OK;
+    if (s->histogram)
+        code = add_histogram(x, labels, s->histogram, t_ms, reterr);
+    else if (!metrics_batch_add(b, labels, t_ms, s->value))
+        code = exhausted(reterr);
+    if (code != OK) return code;
     BatchSeries *bs = &b->series.v[b->series.n - 1];
     bs->raw_hash = hash;
-    if (!s->has_exemplar) return OK;
-    Exemplar e = s->exemplar;
-    if (!s->has_exemplar_t) e.t_ms = t_ms;
-    bs->first_exemplar = (uint32_t)b->exemplars.n;
-    bs->n_exemplars = 1;
-    return avec_push(x->arena, &b->exemplars, e) ? OK : exhausted(reterr);
+    return s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, bs, s, t_ms, reterr) : OK;
 }
 
 static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Take *x = ctx;
-    uint64_t hash = hash_bytes(s->raw.p, s->raw.n, x->target->seed);
-    uint64_t *known = u64map_get(x->target->cache, hash);
-    CachedSeries *c = known ? (CachedSeries *)(uintptr_t)*known : NULL;
+    CachedSeries *c = s->known ? x->hit : find(x, s->raw);
+    uint64_t hash = x->hash, limit = x->job->set.limits.sample;
     Labels labels = {0};
     x->outcome->scraped++;
     if (!c) {
@@ -136,13 +211,15 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     } else if (!c->dropped && !cached_labels(c, x->arena, &labels)) {
         return exhausted(reterr);
     }
+    x->seen += c->seen != x->number;
     c->seen = x->number;
+    link_next(x, c);
     if (c->dropped) return OK;
     bool own_time = s->has_t && !x->job->ignore_timestamps;
     c->tracked = !own_time || x->job->track_timestamps_staleness;
+    c->histogram = s->histogram != NULL;
     x->outcome->kept++;
-    if (x->job->set.limits.sample && x->outcome->kept > x->job->set.limits.sample)
-        return OK; /* counted on, reported at the end */
+    if (limit && x->outcome->kept > limit) return OK; /* counted on, reported at the end */
     return add_sample(x, s, labels, hash, own_time ? s->t_ms : x->t_ms, reterr);
 }
 
@@ -151,60 +228,101 @@ static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
     return promtext_merge_meta(&x->batch, m) ? OK : exhausted(reterr);
 }
 
+static ErrCode parse(Take *x, ScrapeFormat format, Str body, const PromTextVisitor *visitor, Err *reterr) {
+    const ScrapeTarget *t = x->target;
+    if (format == FORMAT_PROTO)
+        return promproto_parse(
+            body, &(PromProtoOptions){t->native, t->classic || t->to_nhcb}, visitor, x->arena, reterr);
+    PromTextOptions o = {.format = format == FORMAT_OPENMETRICS ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN};
+    return promtext_parse(body, &o, visitor, x->arena, reterr);
+}
+
 static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
-    bool known;
-    PromTextOptions o = {.format = promtext_format(a->content_type, a->body, &known)};
-    bool om_fallback = x->job->fallback_protocol >= PROTOCOL_OPENMETRICS_001;
-    if (!known && x->job->fallback_protocol != PROTOCOL_NONE) o.format = om_fallback ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN;
-    PromTextVisitor visitor = {x, take_sample, take_meta};
-    ErrCode code = promtext_parse(a->body, &o, &visitor, x->arena, reterr);
-    if (code == OK && x->job->set.limits.sample && x->outcome->kept > x->job->set.limits.sample)
-        return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded");
+    bool guessed;
+    ScrapeFormat format = scrape_format(a->content_type, x->job->fallback_protocol, a->body, &guessed);
+    PromTextVisitor visitor = {x, take_sample, take_meta, is_known};
+    ErrCode code;
+    if (guessed)
+        snprintf(x->outcome->warning, sizeof x->outcome->warning,
+            "unknown Content-Type \"%.*s\": the body was read as %s", (int)MIN(a->content_type.n, 40),
+            a->content_type.p ? a->content_type.p : "",
+            format == FORMAT_PROTO ? "protobuf" : format == FORMAT_OPENMETRICS ? "OpenMetrics" : "text");
+    if (x->target->to_nhcb) {
+        Nhcb *n = nhcb_create(&visitor, x->target->classic, x->arena);
+        PromTextVisitor through = nhcb_visitor(n);
+        code = parse(x, format, a->body, &through, reterr);
+        if (code == OK) code = nhcb_finish(n, reterr);
+        nhcb_free(n);
+    } else {
+        code = parse(x, format, a->body, &visitor, reterr);
+    }
+    uint64_t limit = x->job->set.limits.sample;
+    if (code == OK && limit && x->outcome->kept > limit)
+        return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded (limit: %llu, got: %llu)", (unsigned long long)limit,
+            (unsigned long long)x->outcome->kept);
     return code;
 }
 
 /* --- staleness --- */
-/* Markers for what this scrape did not have; all of it forgotten. */
+static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
+    Labels labels;
+    Cursor copy = cursor_of(arena_copy(x->arena, str_of(c->bytes, c->n))); /* c goes before the batch does */
+    if (!labels_decode(&copy, x->arena, &labels)) return;
+    if (c->histogram) {
+        Histogram h = {.sum = stale_nan()};
+        if (add_histogram(x, labels, &h, x->t_ms, NULL) != OK) return;
+    } else if (!metrics_batch_add(&x->batch, labels, x->t_ms, stale_nan())) {
+        return;
+    }
+    x->batch.series.v[x->batch.series.n - 1].raw_hash = key;
+}
+
+/* Markers for what this scrape did not have; all of it forgotten. Without room for a marker the series ends by the
+ * lookback delta instead. */
 static void drop_unseen(Take *x, bool all) {
+    ScrapeTarget *t = x->target;
+    if (!all && x->seen == u64map_count(t->cache)) return; /* nothing has vanished */
     VEC(uint64_t) gone = {0};
     size_t it = 0;
     uint64_t key, *value;
-    while (u64map_next(x->target->cache, &it, &key, &value)) {
+    while (u64map_next(t->cache, &it, &key, &value)) {
         CachedSeries *c = (CachedSeries *)(uintptr_t)*value;
+        c->next = NULL; /* it may be one of those that go */
         if (!all && c->seen == x->number) continue;
         vec_push(&gone, key);
-        Labels labels;
-        Cursor copy = cursor_of(arena_copy(x->arena, str_of(c->bytes, c->n))); /* c goes before the batch does */
-        /* Without room for the marker the series ends by the lookback delta instead. */
-        if (!c->dropped && c->tracked && c->born < x->number && labels_decode(&copy, x->arena, &labels) &&
-            metrics_batch_add(&x->batch, labels, x->t_ms, stale_nan()))
-            x->batch.series.v[x->batch.series.n - 1].raw_hash = key;
+        if (!c->dropped && c->tracked && c->born < x->number) add_marker(x, c, key);
     }
+    t->first = NULL;
     vec_foreach(uint64_t, k, &gone) {
         uint64_t c = 0;
-        (void)u64map_remove(x->target->cache, *k, &c);
+        (void)u64map_remove(t->cache, *k, &c);
         mem_free((void *)(uintptr_t)c);
     }
     vec_done(&gone);
 }
 
 /* --- report series --- */
-static void add_report(Take *x, Str name, double value) {
+static void add_report(Take *x, Str name, double value, bool end) {
     Labels t = x->target->labels;
     Label *v = ARENA_ARRAY(x->arena, Label, t.n + 1);
     if (!v) return;
     size_t n = 0;
     v[n++] = (Label){LABEL_NAME_METRIC, name};
     for (size_t i = 0; i < t.n; i++) v[n++] = t.v[i];
-    if (labels_normalize(v, &n, NULL) == OK) (void)metrics_batch_add(&x->batch, (Labels){v, n}, x->t_ms, value);
+    if (labels_normalize(v, &n, NULL) == OK)
+        (void)metrics_batch_add(&x->batch, (Labels){v, n}, x->t_ms, end ? stale_nan() : value);
 }
 
-static void add_reports(Take *x, const ScrapeOutcome *o, double duration_s, bool end) {
-    add_report(x, STR("up"), end ? stale_nan() : o->up);
-    add_report(x, STR("scrape_duration_seconds"), end ? stale_nan() : duration_s);
-    add_report(x, STR("scrape_samples_scraped"), end ? stale_nan() : (double)o->scraped);
-    add_report(x, STR("scrape_samples_post_metric_relabeling"), end ? stale_nan() : (double)o->kept);
-    add_report(x, STR("scrape_series_added"), end ? stale_nan() : (double)o->added);
+static void add_reports(Take *x, const ScrapeOutcome *o, double duration_s, size_t body_bytes, bool extra, bool end) {
+    add_report(x, STR("up"), o->up, end);
+    add_report(x, STR("scrape_duration_seconds"), duration_s, end);
+    add_report(x, STR("scrape_samples_scraped"), (double)o->scraped, end);
+    add_report(x, STR("scrape_samples_post_metric_relabeling"), (double)o->kept, end);
+    add_report(x, STR("scrape_series_added"), (double)o->added, end);
+    if (!extra) return;
+    add_report(x, STR("scrape_timeout_seconds"), (double)x->target->timeout_ms / 1000, end);
+    add_report(x, STR("scrape_sample_limit"), x->job ? (double)x->job->set.limits.sample : 0, end);
+    add_report(x, STR("scrape_body_size_bytes"), o->over_body_limit ? -1 : (double)body_bytes, end);
 }
 
 static void begin(
@@ -217,11 +335,32 @@ static void begin(
 }
 
 static void append(Take *x, MetricsStore *store, ScrapeOutcome *out) {
-    MetricsAppendResult result;
+    MetricsAppendResult result = {0};
     Err err = {0};
-    if (store->ops->append(store, &x->batch, &result, &err) == OK) return;
+    ErrCode code = store->ops->append(store, &x->batch, &result, &err);
+    /* As Prometheus: a sample that cannot be stored fails nobody else's; it is counted. */
+    out->duplicates = result.conflicts;
+    out->too_old = result.too_old;
+    if (code == OK) return;
     out->up = false;
     snprintf(out->error, sizeof out->error, "storing the samples: %.200s", err.msg);
+}
+
+static void clear_batch(Take *x) {
+    vec_clear(&x->batch.series);
+    vec_clear(&x->batch.t_ms);
+    vec_clear(&x->batch.value);
+    vec_clear(&x->batch.exemplars);
+    vec_clear(&x->batch.histograms);
+    vec_clear(&x->batch.histogram_t_ms);
+}
+
+/* "3:5 expected value": the place belongs to what a person reads. */
+static void set_error(ScrapeOutcome *o, const Err *err) {
+    if (err->line > 0)
+        snprintf(o->error, sizeof o->error, "line %d, column %d: %.220s", err->line, err->col, err->msg);
+    else
+        snprintf(o->error, sizeof o->error, "%.250s", err->msg);
 }
 
 void scrape_take(
@@ -239,15 +378,12 @@ void scrape_take(
         code = take_body(&x, answer, &err);
     ret->up = code == OK;
     if (code != OK) { /* all or nothing: a half-read exposition would look like vanished series */
-        snprintf(ret->error, sizeof ret->error, "%.250s", err.msg);
-        vec_clear(&x.batch.series);
-        vec_clear(&x.batch.t_ms);
-        vec_clear(&x.batch.value);
-        vec_clear(&x.batch.exemplars);
-        ret->added = 0;
+        set_error(ret, &err);
+        ret->over_body_limit = answer->code == ERR_TOO_LARGE && job->set.limits.body_bytes;
+        clear_batch(&x);
     }
     drop_unseen(&x, code != OK);
-    add_reports(&x, ret, answer->duration_s, false);
+    add_reports(&x, ret, answer->duration_s, answer->body.n, job->set.extra_metrics, false);
     append(&x, store, ret);
     arena_free(x.arena);
 }
@@ -258,7 +394,7 @@ void scrape_end(ScrapeTarget *t, MetricsStore *store, int64_t t_ms) {
     if (t->scrapes == 0) return;
     begin(&x, t, NULL, 0, t_ms, &out);
     drop_unseen(&x, true);
-    add_reports(&x, &out, 0, true);
+    add_reports(&x, &out, 0, 0, t->job->set.extra_metrics, true);
     append(&x, store, &out);
     arena_free(x.arena);
 }

@@ -1,20 +1,13 @@
+/* scrape_target.c - a discovered label set becomes a target: defaults, relabelling, address, identity. */
 #include "base/hash.h"
 #include "base/timefmt.h"
+#include "metrics/record.h"
 #include "metrics/scrape/scrape_int.h"
 #include "net/http.h"
 
 #include <stdlib.h>
 
-ScrapeConfigRef *scrape_config_ref(ScrapeConfigRef *c) {
-    atomic_fetch_add(&c->refs, 1);
-    return c;
-}
-
-void scrape_config_unref(ScrapeConfigRef *c) {
-    if (!c || atomic_fetch_sub(&c->refs, 1) != 1) return;
-    prom_config_free(c->config);
-    mem_free(c);
-}
+void scrape_target_ref(ScrapeTarget *t) { atomic_fetch_add(&t->refs, 1); }
 
 void scrape_target_unref(ScrapeTarget *t) {
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1) return;
@@ -22,50 +15,84 @@ void scrape_target_unref(ScrapeTarget *t) {
     uint64_t key, *value;
     while (u64map_next(t->cache, &it, &key, &value)) mem_free((void *)(uintptr_t)*value);
     u64map_free(t->cache);
-    scrape_config_unref(t->config);
-    arena_free(t->arena);
+    prom_http_free(t->http);
+    prom_config_free(t->config);
+    mem_free((void *)(uintptr_t)t->labels.v);
+    mem_free((void *)(uintptr_t)t->discovered.p);
+    mem_free(t->url);
+    mem_free(t->unix_socket);
     mem_free(t);
 }
 
+void scrape_target_retire(ScrapeTarget *t, ScrapeTargetVec *ret_gone) {
+    t->removed = true;
+    if (t->in_flight)
+        scrape_target_unref(t); /* the flight has its own reference */
+    else
+        vec_push(ret_gone, t);
+}
+
 /* --- labels before relabelling --- */
-static bool set_duration(RelabelSet *s, Str name, int64_t ms) {
+static bool preset(RelabelSet *s, Str name, Str value) { return relabel_get(s, name).n || relabel_set(s, name, value); }
+
+static bool preset_duration(RelabelSet *s, Str name, int64_t ms) {
     Buf b = {0};
     duration_put_prom(&b, ms);
     Str text = arena_copy(s->arena, buf_str(&b));
     buf_done(&b);
-    return relabel_set(s, name, text);
+    return preset(s, name, text);
 }
 
-static bool discovered_labels(RelabelSet *s, const PromScrapeConfig *job, const PromTargetGroup *g, Str address) {
-    bool ok = relabel_set(s, STR("__address__"), address);
-    for (size_t i = 0; i < g->labels.n; i++) ok = ok && relabel_set(s, g->labels.v[i].name, g->labels.v[i].value);
-    if (!relabel_get(s, STR("job")).n) ok = ok && relabel_set(s, STR("job"), job->job_name);
-    if (!relabel_get(s, STR("__scheme__")).n) ok = ok && relabel_set(s, STR("__scheme__"), job->scheme);
-    if (!relabel_get(s, STR("__metrics_path__")).n)
-        ok = ok && relabel_set(s, STR("__metrics_path__"), job->metrics_path);
-    if (!relabel_get(s, STR("__scrape_interval__")).n)
-        ok = ok && set_duration(s, STR("__scrape_interval__"), job->interval_ms);
-    if (!relabel_get(s, STR("__scrape_timeout__")).n)
-        ok = ok && set_duration(s, STR("__scrape_timeout__"), job->timeout_ms);
+static bool preset_flag(RelabelSet *s, Str name, bool on) { return preset(s, name, on ? STR("true") : STR("false")); }
+
+static bool discovered_labels(RelabelSet *s, const PromScrapeConfig *job, Labels found) {
+    bool ok = true;
+    for (size_t i = 0; i < found.n; i++) ok = ok && relabel_set(s, found.v[i].name, found.v[i].value);
+    ok = ok && preset(s, STR("job"), job->job_name) && preset(s, STR("__scheme__"), job->scheme) &&
+         preset(s, STR("__metrics_path__"), job->metrics_path) &&
+         preset_duration(s, STR("__scrape_interval__"), job->interval_ms) &&
+         preset_duration(s, STR("__scrape_timeout__"), job->timeout_ms) &&
+         preset_flag(s, STR("__scrape_native_histograms__"), job->set.native_histograms) &&
+         preset_flag(s, STR("__convert_classic_histograms_to_nhcb__"), job->set.convert_to_nhcb) &&
+         preset_flag(s, STR("__always_scrape_classic_histograms__"), job->set.always_classic);
     for (size_t i = 0; i < job->params.n; i++) {
         if (!job->params.v[i].n) continue;
         Str name = arena_printf(s->arena, "__param_%" STR_FMT, STR_ARG(job->params.v[i].name));
-        if (name.p && !relabel_get(s, name).n) ok = ok && relabel_set(s, name, job->params.v[i].values[0]);
+        ok = ok && name.p && relabel_set(s, name, job->params.v[i].values[0]);
     }
     return ok;
 }
 
 static int by_name(const void *a, const void *b) { return str_cmp(((const Label *)a)->name, ((const Label *)b)->name); }
 
-static Labels sorted_copy(Arena *arena, const RelabelSet *s, bool visible_only) {
-    Label *v = ARENA_ARRAY(arena, Label, s->labels.n);
-    size_t n = 0;
-    ASSERT(v);
+static Str encode_sorted(RelabelSet *s) {
+    Buf b = {0};
+    if (s->labels.n > 1) qsort(s->labels.v, s->labels.n, sizeof *s->labels.v, by_name);
+    labels_encode(&b, (Labels){s->labels.v, s->labels.n});
+    Str out = str_of(mem_alloc(b.n), b.n);
+    memcpy((char *)(uintptr_t)out.p, b.p, b.n);
+    buf_done(&b);
+    return out;
+}
+
+/* The visible ones, sorted, in one block on the heap. */
+static Labels pack_visible(RelabelSet *s) {
+    size_t n = 0, bytes = 0;
     for (size_t i = 0; i < s->labels.n; i++) {
-        if (visible_only && str_starts_with(s->labels.v[i].name, STR("__"))) continue;
-        v[n++] = (Label){arena_copy(arena, s->labels.v[i].name), arena_copy(arena, s->labels.v[i].value)};
+        if (str_starts_with(s->labels.v[i].name, STR("__"))) continue;
+        s->labels.v[n++] = s->labels.v[i];
+        bytes += s->labels.v[n - 1].name.n + s->labels.v[n - 1].value.n;
     }
-    qsort(v, n, sizeof *v, by_name);
+    if (n > 1) qsort(s->labels.v, n, sizeof *s->labels.v, by_name);
+    Label *v = mem_alloc(n * sizeof *v + bytes + 1);
+    char *p = (char *)(v + n);
+    for (size_t i = 0; i < n; i++) {
+        Str name = s->labels.v[i].name, value = s->labels.v[i].value;
+        v[i] = (Label){str_of(p, name.n), str_of(p + name.n, value.n)};
+        memcpy(p, name.p, name.n);
+        memcpy(p + name.n, value.p, value.n);
+        p += name.n + value.n;
+    }
     return (Labels){v, n};
 }
 
@@ -79,20 +106,23 @@ static void put_param(Buf *b, bool *first, Str name, Str value) {
 }
 
 /* The first value of a parameter may have been rewritten as __param_<name>; new ones may have come that way. */
-static void put_params(Buf *b, const PromScrapeConfig *job, const RelabelSet *s) {
+static void put_params(Buf *b, const PromScrapeConfig *job, RelabelSet *s) {
     static const Str prefix = STR_INIT("__param_");
     bool first = true;
+    if (s->labels.n > 1) qsort(s->labels.v, s->labels.n, sizeof *s->labels.v, by_name); /* the same URL every time */
     for (size_t i = 0; i < s->labels.n; i++) {
-        if (str_starts_with(s->labels.v[i].name, prefix))
-            put_param(b, &first, str_skip(s->labels.v[i].name, prefix.n), s->labels.v[i].value);
-    }
-    for (size_t i = 0; i < job->params.n; i++) {
-        for (size_t k = 1; k < job->params.v[i].n; k++)
-            put_param(b, &first, job->params.v[i].name, job->params.v[i].values[k]);
+        Str name = s->labels.v[i].name;
+        if (!str_starts_with(name, prefix)) continue;
+        put_param(b, &first, str_skip(name, prefix.n), s->labels.v[i].value);
+        for (size_t k = 0; k < job->params.n; k++) {
+            const PromParam *p = &job->params.v[k];
+            for (size_t j = 1; str_eq(p->name, str_skip(name, prefix.n)) && j < p->n; j++)
+                put_param(b, &first, p->name, p->values[j]);
+        }
     }
 }
 
-static Str build_url(Arena *arena, const PromScrapeConfig *job, const RelabelSet *s) {
+static char *build_url(const PromScrapeConfig *job, RelabelSet *s) {
     Buf b = {0};
     Str path = relabel_get(s, STR("__metrics_path__"));
     buf_put_str(&b, relabel_get(s, STR("__scheme__")));
@@ -101,82 +131,78 @@ static Str build_url(Arena *arena, const PromScrapeConfig *job, const RelabelSet
     if (path.n == 0 || path.p[0] != '/') buf_put_char(&b, '/');
     buf_put_str(&b, path);
     put_params(&b, job, s);
-    Str url = arena_copy(arena, buf_str(&b));
-    buf_done(&b);
-    return url;
+    buf_put_char(&b, 0);
+    size_t n;
+    return buf_take(&b, &n);
 }
 
-/* --- identity --- */
-/* Everything that makes a target another one when it changes. */
-static Str build_key(const ScrapeTarget *t, const PromScrapeConfig *j) {
+/* --- the target --- */
+static void set_identity(ScrapeTarget *t, const PromScrapeConfig *job) {
     Buf b = {0};
-    buf_put_lenstr(&b, j->fingerprint);
-    buf_put_lenstr(&b, t->url);
+    buf_put_lenstr(&b, job->job_name);
+    buf_put_lenstr(&b, job->fingerprint);
+    buf_put_lenstr(&b, str_cstr(t->url));
+    buf_put_lenstr(&b, str_cstr(t->unix_socket));
     buf_put_uvarint(&b, (uint64_t)t->interval_ms);
     buf_put_uvarint(&b, (uint64_t)t->timeout_ms);
-    for (size_t i = 0; i < t->labels.n; i++) {
-        buf_put_lenstr(&b, t->labels.v[i].name);
-        buf_put_lenstr(&b, t->labels.v[i].value);
-    }
-    Str key = arena_copy(t->arena, buf_str(&b));
+    buf_put_uvarint(&b, t->native + 2u * t->to_nhcb + 4u * t->classic);
+    labels_encode(&b, t->labels);
+    t->id[0] = hash_xx64(buf_str(&b), 0);
+    t->id[1] = hash_xx64(buf_str(&b), t->id[0]);
+    t->seed = hash_bytes(b.p, b.n, hash_process_seed());
     buf_done(&b);
-    return key;
-}
-
-static int64_t duration_of(const RelabelSet *s, Str name, int64_t otherwise) {
-    int64_t ms;
-    return duration_parse_prom(relabel_get(s, name), &ms) && ms > 0 ? ms : otherwise;
-}
-
-static void finish_target(ScrapeTarget *t, const PromScrapeConfig *job, RelabelSet *s) {
-    Str address = relabel_get(s, STR("__address__"));
-    bool ok = !address.n || relabel_get(s, STR("instance")).n || relabel_set(s, STR("instance"), address);
-    ASSERT(ok);
-    t->dropped = !address.n || str_find_char(address, '/') != SIZE_MAX;
-    if (t->dropped) return;
-    t->interval_ms = duration_of(s, STR("__scrape_interval__"), job->interval_ms);
-    t->timeout_ms = MIN(duration_of(s, STR("__scrape_timeout__"), job->timeout_ms), t->interval_ms);
-    t->labels = sorted_copy(t->arena, s, true);
-    t->url = build_url(t->arena, job, s);
-    t->key = build_key(t, job);
     /* The place in the interval depends on labels and address only, so it survives restarts. */
-    uint64_t h = labels_hash(t->labels) ^ hash_xx64(t->url, 0);
+    uint64_t h = labels_hash(t->labels) ^ hash_xx64(str_cstr(t->url), 0);
     t->offset_ms = (int64_t)(h % (uint64_t)t->interval_ms);
-    t->seed = hash_bytes(t->key.p, t->key.n, hash_process_seed());
 }
 
-static ScrapeTarget *new_target(
-    const PromScrapeConfig *job, ScrapeConfigRef *config, const PromTargetGroup *g, Str address) {
+static bool flag_of(const RelabelSet *s, Str name) { return str_eq_lit(relabel_get(s, name), "true"); }
+
+/* NULL: all is well. */
+static const char *check(const RelabelSet *s, int64_t *ret_interval_ms, int64_t *ret_timeout_ms) {
+    Str address = relabel_get(s, STR("__address__"));
+    if (!address.n) return "no address";
+    if (str_find_char(address, '/') != SIZE_MAX) return "the address is not a valid hostname";
+    if (!duration_parse_prom(relabel_get(s, STR("__scrape_interval__")), ret_interval_ms))
+        return "error parsing scrape interval: not a valid duration";
+    if (*ret_interval_ms <= 0) return "scrape interval cannot be 0";
+    if (!duration_parse_prom(relabel_get(s, STR("__scrape_timeout__")), ret_timeout_ms))
+        return "error parsing scrape timeout: not a valid duration";
+    if (*ret_timeout_ms <= 0) return "scrape timeout cannot be 0";
+    if (*ret_timeout_ms > *ret_interval_ms) return "scrape timeout cannot be greater than scrape interval";
+    for (size_t i = 0; i < s->labels.n; i++)
+        if (!str_is_utf8(s->labels.v[i].value)) return "a label value is not valid UTF-8";
+    return NULL;
+}
+
+ScrapeTarget *scrape_target_create(
+    const PromScrapeConfig *job, Labels found, Arena *scratch, Str *ret_discovered, const char **ret_why) {
+    arena_reset(scratch);
+    RelabelSet s = {.arena = scratch};
+    int64_t interval_ms, timeout_ms;
+    *ret_why = NULL;
+    bool ok = discovered_labels(&s, job, found);
+    ASSERT(ok);
+    *ret_discovered = encode_sorted(&s);
+    if (relabel_apply(job->relabel, &s) != RELABEL_KEPT) return NULL;
+    *ret_why = check(&s, &interval_ms, &timeout_ms);
+    if (*ret_why) return NULL;
+    ok = preset(&s, STR("instance"), relabel_get(&s, STR("__address__")));
+    ASSERT(ok);
     ScrapeTarget *t = NEW(ScrapeTarget);
     atomic_init(&t->refs, 1);
-    t->arena = arena_create(ARENA_UNLIMITED);
     t->cache = u64map_create();
-    t->job = job;
-    t->config = scrape_config_ref(config);
-    Arena *scratch = arena_create(ARENA_UNLIMITED);
-    RelabelSet s = {.arena = scratch};
-    bool ok = discovered_labels(&s, job, g, address);
-    ASSERT(ok);
-    t->discovered = sorted_copy(t->arena, &s, false);
-    t->dropped = relabel_apply(job->relabel, &s) != RELABEL_KEPT;
-    if (!t->dropped) finish_target(t, job, &s);
-    arena_free(scratch);
+    t->discovered = *ret_discovered;
+    t->interval_ms = interval_ms;
+    t->timeout_ms = timeout_ms;
+    t->native = flag_of(&s, STR("__scrape_native_histograms__"));
+    t->to_nhcb = flag_of(&s, STR("__convert_classic_histograms_to_nhcb__"));
+    t->classic = flag_of(&s, STR("__always_scrape_classic_histograms__"));
+    t->url = build_url(job, &s);
+    Str socket = relabel_get(&s, STR("__unix_socket__"));
+    t->unix_socket = socket.n ? str_dup_cstr(socket) : NULL;
+    t->labels = pack_visible(&s); /* last: it takes the others off */
+    set_identity(t, job);
+    *ret_discovered = STR_NULL;
     return t;
-}
-
-void scrape_targets_build(const PromScrapeConfig *job, ScrapeConfigRef *config, ScrapeTargetVec *out) {
-    size_t first = out->n, kept = 0;
-    for (size_t d = 0; d < job->sd.n; d++) {
-        for (size_t i = 0; i < job->sd.v[d].groups.n; i++) {
-            const PromTargetGroup *g = &job->sd.v[d].groups.v[i];
-            for (size_t k = 0; k < g->targets.n; k++) {
-                ScrapeTarget *t = new_target(job, config, g, g->targets.v[k]);
-                kept += !t->dropped;
-                vec_push(out, t);
-            }
-        }
-    }
-    if (!job->set.limits.target || kept <= job->set.limits.target) return;
-    /* As Prometheus does: a job over its limit is not scraped at all. */
-    for (size_t i = first; i < out->n; i++) out->v[i]->over_limit = true;
 }

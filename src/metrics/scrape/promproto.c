@@ -1,0 +1,252 @@
+#include "metrics/scrape/promproto.h"
+
+#include "base/vec.h"
+#include "codec/proto.h"
+#include "metrics/scrape/promproto_int.h"
+#include "metrics/scrape/promtext_int.h"
+
+#include <math.h>
+
+ErrCode promproto_fail(ProtoParser *x, const char *what) {
+    return err_set(x->reterr, ERR_INVALID, "malformed protobuf exposition: %s", what);
+}
+
+ErrCode promproto_exhausted(ProtoParser *x) {
+    return err_set(x->reterr, ERR_TOO_LARGE, "the memory budget for parsing is used up");
+}
+
+/* --- labels --- */
+static bool read_label(Str bytes, Str *ret_name, Str *ret_value) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    *ret_name = *ret_value = STR("");
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES) *ret_name = f.bytes;
+        if (f.number == 2 && f.wire == PROTO_BYTES) *ret_value = f.bytes;
+    }
+    return !r.error && str_is_utf8(*ret_name) && str_is_utf8(*ret_value);
+}
+
+static ErrCode add_label(ProtoParser *x, Str bytes) {
+    PromTextLabel l = {0};
+    if (!read_label(bytes, &l.name, &l.value)) return promproto_fail(x, "a label is not valid");
+    if (x->labels.n >= PROMTEXT_LABELS_MAX) return promproto_fail(x, "too many labels");
+    vec_push(&x->labels, l);
+    return OK;
+}
+
+static ErrCode read_timestamp(Str bytes, int64_t *ret_ms, ProtoParser *x) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    int64_t seconds = 0, nanos = 0;
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_VARINT) seconds = proto_i64(&f);
+        if (f.number == 2 && f.wire == PROTO_VARINT) nanos = proto_i64(&f);
+    }
+    if (r.error || seconds > INT64_MAX / 2000 || seconds < INT64_MIN / 2000) return promproto_fail(x, "a time is not valid");
+    *ret_ms = seconds * 1000 + nanos / 1000000;
+    return OK;
+}
+
+ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    AVEC(Label) labels = {0};
+    ErrCode code = OK;
+    *ret = (Exemplar){0};
+    *ret_has_t = false;
+    while (code == OK && proto_next(&r, &f)) {
+        Label l;
+        if (f.number == 1 && f.wire == PROTO_BYTES) {
+            if (!read_label(f.bytes, &l.name, &l.value)) return promproto_fail(x, "a label of an exemplar is not valid");
+            if (!avec_push(x->arena, &labels, l)) return promproto_exhausted(x);
+        } else if (f.number == 2 && f.wire == PROTO_FIXED64) {
+            ret->value = proto_f64(&f);
+        } else if (f.number == 3 && f.wire == PROTO_BYTES) {
+            code = read_timestamp(f.bytes, &ret->t_ms, x);
+            *ret_has_t = true;
+        }
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    if (code == OK && labels_normalize(labels.v, &labels.n, x->reterr) != OK) return ERR_INVALID;
+    ret->labels = (Labels){labels.v, labels.n};
+    return code;
+}
+
+/* --- samples --- */
+/* Name and labels with separators that UTF-8 cannot have: no two series share it. */
+static ErrCode set_raw(ProtoParser *x, PromTextSample *s, char kind) {
+    Buf *b = &x->raw;
+    buf_clear(b);
+    buf_put_char(b, kind);
+    buf_put_str(b, s->name);
+    for (size_t i = 0; i < s->n_labels; i++) {
+        buf_put_char(b, (char)0xff);
+        buf_put_str(b, s->labels[i].name);
+        buf_put_char(b, (char)0xff);
+        buf_put_str(b, s->labels[i].value);
+    }
+    s->raw = buf_str(b);
+    return OK;
+}
+
+ErrCode promproto_emit(ProtoParser *x, PromTextSample *s, const char *suffix) {
+    if (*suffix) {
+        s->name = arena_printf(x->arena, "%" STR_FMT "%s", STR_ARG(x->name), suffix);
+        if (!s->name.p) return promproto_exhausted(x);
+    } else {
+        s->name = x->name;
+    }
+    s->labels = x->labels.v;
+    s->n_labels = x->labels.n;
+    s->type = x->type;
+    s->has_t = x->has_t;
+    s->t_ms = x->t_ms;
+    set_raw(x, s, s->histogram ? 'H' : 'F');
+    return x->visitor->sample ? x->visitor->sample(x->visitor->ctx, s, x->reterr) : OK;
+}
+
+ErrCode promproto_emit_with(ProtoParser *x, PromTextSample *s, const char *suffix, const char *label, double value) {
+    Buf text = {0};
+    promtext_put_float(&text, value);
+    PromTextLabel l = {.name = str_cstr(label), .value = arena_copy(x->arena, buf_str(&text))};
+    buf_done(&text);
+    if (!l.value.p) return promproto_exhausted(x);
+    vec_push(&x->labels, l);
+    ErrCode code = promproto_emit(x, s, suffix);
+    x->labels.n--;
+    return code;
+}
+
+/* Counter, gauge, untyped. */
+static ErrCode emit_simple(ProtoParser *x, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    PromTextSample s = {0};
+    ErrCode code = OK;
+    while (code == OK && proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_FIXED64) s.value = proto_f64(&f);
+        if (f.number == 2 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) {
+            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t);
+            s.has_exemplar = true;
+        }
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    return code == OK ? promproto_emit(x, &s, "") : code;
+}
+
+static ErrCode emit_quantile(ProtoParser *x, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    double quantile = 0;
+    PromTextSample s = {0};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_FIXED64) quantile = proto_f64(&f);
+        if (f.number == 2 && f.wire == PROTO_FIXED64) s.value = proto_f64(&f);
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    return promproto_emit_with(x, &s, "", "quantile", quantile);
+}
+
+static ErrCode emit_summary(ProtoParser *x, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    PromTextSample count = {0}, sum = {0};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_VARINT) count.value = (double)f.u64;
+        if (f.number == 2 && f.wire == PROTO_FIXED64) sum.value = proto_f64(&f);
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    ErrCode code = promproto_emit(x, &count, "_count");
+    if (code == OK) code = promproto_emit(x, &sum, "_sum");
+    r = proto_reader(bytes);
+    while (code == OK && proto_next(&r, &f))
+        if (f.number == 3 && f.wire == PROTO_BYTES) code = emit_quantile(x, f.bytes);
+    return code;
+}
+
+/* --- families --- */
+static ErrCode take_metric(ProtoParser *x, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    Str value = STR_NULL;
+    uint32_t kind = 0;
+    ErrCode code = OK;
+    vec_clear(&x->labels);
+    x->has_t = false;
+    while (code == OK && proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES) {
+            code = add_label(x, f.bytes);
+        } else if (f.number == 6 && f.wire == PROTO_VARINT) {
+            x->t_ms = proto_i64(&f);
+            x->has_t = x->t_ms != 0;
+        } else if (f.number >= 2 && f.number <= 7 && f.wire == PROTO_BYTES) {
+            kind = f.number;
+            value = f.bytes;
+        }
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    if (code != OK) return code;
+    switch (kind) {
+    case 2:
+    case 3:
+    case 5: return emit_simple(x, value);
+    case 4: return emit_summary(x, value);
+    case 7: return promproto_histogram(x, value);
+    default: return promproto_fail(x, "a metric without a value");
+    }
+}
+
+static ErrCode visit_meta(ProtoParser *x, PromTextMetaKind kind, Str text) {
+    PromTextMeta m = {.kind = kind, .metric = x->name, .text = text, .type = x->type};
+    return x->visitor->meta ? x->visitor->meta(x->visitor->ctx, &m, x->reterr) : OK;
+}
+
+static ErrCode take_family(ProtoParser *x, Str bytes) {
+    static const MetricType types[] = {METRIC_COUNTER, METRIC_GAUGE, METRIC_SUMMARY, METRIC_UNKNOWN, METRIC_HISTOGRAM,
+        METRIC_GAUGE_HISTOGRAM};
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    Str help = STR_NULL, unit = STR_NULL;
+    x->name = STR_NULL;
+    x->type = METRIC_COUNTER;
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_BYTES) x->name = f.bytes;
+        if (f.number == 2 && f.wire == PROTO_BYTES) help = f.bytes;
+        if (f.number == 3 && f.wire == PROTO_VARINT) {
+            if (f.u64 >= ARRAY_LEN(types)) return promproto_fail(x, "unknown metric type");
+            x->type = types[f.u64];
+        }
+        if (f.number == 5 && f.wire == PROTO_BYTES) unit = f.bytes;
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    if (!x->name.n || !str_is_utf8(x->name)) return promproto_fail(x, "invalid metric name");
+    ErrCode code = visit_meta(x, PROMTEXT_TYPE, str_cstr(metric_type_name(x->type)));
+    if (code == OK && help.n && !str_is_utf8(help)) return promproto_fail(x, "help text is not valid UTF-8");
+    if (code == OK && help.n) code = visit_meta(x, PROMTEXT_HELP, help);
+    if (code == OK && unit.n && str_is_utf8(unit)) code = visit_meta(x, PROMTEXT_UNIT, unit);
+    r = proto_reader(bytes);
+    while (code == OK && proto_next(&r, &f))
+        if (f.number == 4 && f.wire == PROTO_BYTES) code = take_metric(x, f.bytes);
+    return code;
+}
+
+ErrCode promproto_parse(
+    Str body, const PromProtoOptions *opts, const PromTextVisitor *visitor, Arena *arena, Err *reterr) {
+    ProtoParser x = {.opts = *opts, .visitor = visitor, .arena = arena, .reterr = reterr};
+    ProtoReader r = proto_reader(body);
+    ErrCode code = OK;
+    while (code == OK && r.p < r.end) {
+        uint64_t n;
+        if (!proto_packed_varint(&r, &n) || n > (uint64_t)(r.end - r.p)) {
+            code = promproto_fail(&x, r.error ? r.error : "length beyond the end of the body");
+            break;
+        }
+        Str family = str_of((const char *)r.p, (size_t)n);
+        r.p += n;
+        code = take_family(&x, family);
+    }
+    vec_done(&x.labels);
+    buf_done(&x.raw);
+    return code;
+}

@@ -1,0 +1,180 @@
+/* promproto_histogram.c - histograms of the protobuf exposition: native ones, and their classic buckets. */
+#include "codec/proto.h"
+#include "metrics/scrape/promproto_int.h"
+
+#include <math.h>
+
+#define BUCKETS_MAX 100000
+
+typedef struct Side {
+    AVEC(HistogramSpan) spans;
+    AVEC(int64_t) deltas;
+    AVEC(double) counts;
+} Side;
+
+typedef struct Wire {
+    double count, sum, zero_threshold, zero_count;
+    bool is_float, native;
+    int64_t schema;
+    Side pos, neg;
+    AVEC(Exemplar) exemplars;
+    size_t n_buckets; /* classic */
+} Wire;
+
+static ErrCode add_span(ProtoParser *x, Side *side, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    HistogramSpan s = {0};
+    while (proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_VARINT) s.offset = (int32_t)proto_s64(&f);
+        if (f.number == 2 && f.wire == PROTO_VARINT) s.length = (uint32_t)f.u64;
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    return avec_push(x->arena, &side->spans, s) ? OK : promproto_exhausted(x);
+}
+
+/* Packed or not. */
+static ErrCode add_deltas(ProtoParser *x, Side *side, const ProtoField *f) {
+    if (f->wire == PROTO_VARINT) return avec_push(x->arena, &side->deltas, proto_s64(f)) ? OK : promproto_exhausted(x);
+    ProtoReader r = proto_reader(f->bytes);
+    uint64_t u = 0;
+    while (proto_packed_varint(&r, &u)) {
+        int64_t v = (int64_t)(u >> 1) ^ -(int64_t)(u & 1);
+        if (!avec_push(x->arena, &side->deltas, v)) return promproto_exhausted(x);
+    }
+    return r.error ? promproto_fail(x, r.error) : OK;
+}
+
+static ErrCode add_counts(ProtoParser *x, Side *side, const ProtoField *f) {
+    if (f->wire == PROTO_FIXED64) return avec_push(x->arena, &side->counts, proto_f64(f)) ? OK : promproto_exhausted(x);
+    ProtoReader r = proto_reader(f->bytes);
+    uint64_t bits = 0;
+    while (proto_packed_fixed64(&r, &bits)) {
+        double v;
+        memcpy(&v, &bits, 8);
+        if (!avec_push(x->arena, &side->counts, v)) return promproto_exhausted(x);
+    }
+    return r.error ? promproto_fail(x, r.error) : OK;
+}
+
+static ErrCode add_exemplar(ProtoParser *x, Wire *w, Str bytes) {
+    Exemplar e;
+    bool has_t;
+    ErrCode code = promproto_exemplar(x, bytes, &e, &has_t);
+    if (code != OK || !has_t) return code; /* without a time it cannot be placed */
+    return avec_push(x->arena, &w->exemplars, e) ? OK : promproto_exhausted(x);
+}
+
+static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
+    switch (f->number) {
+    case 1: w->count = w->is_float ? w->count : (double)f->u64; return OK;
+    case 2: w->sum = proto_f64(f); return OK;
+    case 3: w->n_buckets++; return OK;
+    case 4:
+        if (proto_f64(f) > 0) w->count = proto_f64(f), w->is_float = true;
+        return OK;
+    case 5: w->schema = proto_s64(f); return OK;
+    case 6: w->zero_threshold = proto_f64(f); return OK;
+    case 7: w->zero_count = w->is_float ? w->zero_count : (double)f->u64; return OK;
+    case 8:
+        if (proto_f64(f) > 0) w->zero_count = proto_f64(f), w->is_float = true;
+        return OK;
+    case 9: return add_span(x, &w->neg, f->bytes);
+    case 10: return add_deltas(x, &w->neg, f);
+    case 11: return add_counts(x, &w->neg, f);
+    case 12: return add_span(x, &w->pos, f->bytes);
+    case 13: return add_deltas(x, &w->pos, f);
+    case 14: return add_counts(x, &w->pos, f);
+    case 16: return add_exemplar(x, w, f->bytes);
+    default: return OK;
+    }
+}
+
+/* Absolute counts, as many as the spans say. */
+static ErrCode finish_side(ProtoParser *x, const Side *side, bool is_float, const double **ret, uint32_t *ret_n) {
+    uint64_t want = 0;
+    for (size_t i = 0; i < side->spans.n; i++) {
+        want += side->spans.v[i].length;
+        if (i > 0 && side->spans.v[i].offset < 0) return promproto_fail(x, "a span with a negative offset");
+    }
+    size_t have = is_float ? side->counts.n : side->deltas.n;
+    if (want != have || want > BUCKETS_MAX) return promproto_fail(x, "spans and buckets do not match");
+    double *v = ARENA_ARRAY(x->arena, double, have);
+    if (!v) return promproto_exhausted(x);
+    int64_t sum = 0;
+    for (size_t i = 0; i < have; i++) {
+        if (!is_float && __builtin_add_overflow(sum, side->deltas.v[i], &sum))
+            return promproto_fail(x, "a bucket's count is out of range");
+        v[i] = is_float ? side->counts.v[i] : (double)sum;
+        if (!(v[i] >= 0)) return promproto_fail(x, "a bucket's count is negative");
+    }
+    *ret = v;
+    *ret_n = (uint32_t)have;
+    return OK;
+}
+
+static ErrCode emit_native(ProtoParser *x, const Wire *w) {
+    Histogram h = {.schema = (int8_t)w->schema, .is_float = w->is_float, .count = w->count, .sum = w->sum,
+        .zero_threshold = w->zero_threshold, .zero_count = w->zero_count,
+        .reset = x->type == METRIC_GAUGE_HISTOGRAM ? HISTOGRAM_RESET_GAUGE : HISTOGRAM_RESET_UNKNOWN};
+    if (w->schema < HISTOGRAM_SCHEMA_MIN || w->schema > HISTOGRAM_SCHEMA_MAX)
+        return promproto_fail(x, "a native histogram's schema is not between -4 and 8");
+    ErrCode code = finish_side(x, &w->pos, w->is_float, &h.pos, &h.n_pos);
+    if (code == OK) code = finish_side(x, &w->neg, w->is_float, &h.neg, &h.n_neg);
+    if (code != OK) return code;
+    h.pos_spans = w->pos.spans.v;
+    h.n_pos_spans = (uint32_t)w->pos.spans.n;
+    h.neg_spans = w->neg.spans.v;
+    h.n_neg_spans = (uint32_t)w->neg.spans.n;
+    PromTextSample s = {.histogram = &h, .more_exemplars = w->exemplars.v, .n_more_exemplars = w->exemplars.n};
+    return promproto_emit(x, &s, "");
+}
+
+/* --- classic buckets --- */
+static ErrCode emit_bucket(ProtoParser *x, Str bytes, bool *inf) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    PromTextSample s = {0};
+    double bound = 0;
+    ErrCode code = OK;
+    while (code == OK && proto_next(&r, &f)) {
+        if (f.number == 1 && f.wire == PROTO_VARINT && s.value == 0) s.value = (double)f.u64;
+        if (f.number == 2 && f.wire == PROTO_FIXED64) bound = proto_f64(&f);
+        if (f.number == 4 && f.wire == PROTO_FIXED64 && proto_f64(&f) > 0) s.value = proto_f64(&f);
+        if (f.number == 3 && f.wire == PROTO_BYTES) {
+            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t);
+            s.has_exemplar = true;
+        }
+    }
+    if (r.error) return promproto_fail(x, r.error);
+    *inf = *inf || (isinf(bound) && bound > 0);
+    return code == OK ? promproto_emit_with(x, &s, "_bucket", "le", bound) : code;
+}
+
+static ErrCode emit_classic(ProtoParser *x, Str bytes, const Wire *w) {
+    PromTextSample count = {.value = w->count}, sum = {.value = w->sum};
+    bool inf = false;
+    ErrCode code = promproto_emit(x, &count, "_count");
+    if (code == OK) code = promproto_emit(x, &sum, "_sum");
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    while (code == OK && proto_next(&r, &f))
+        if (f.number == 3 && f.wire == PROTO_BYTES) code = emit_bucket(x, f.bytes, &inf);
+    PromTextSample all = {.value = w->count};
+    return code == OK && !inf ? promproto_emit_with(x, &all, "_bucket", "le", INFINITY) : code;
+}
+
+ErrCode promproto_histogram(ProtoParser *x, Str bytes) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    Wire w = {0};
+    ErrCode code = OK;
+    while (code == OK && proto_next(&r, &f)) code = take_field(x, &w, &f);
+    if (r.error) return promproto_fail(x, r.error);
+    if (code != OK) return code;
+    w.native = w.pos.spans.n || w.neg.spans.n || w.zero_threshold > 0 || w.zero_count > 0;
+    bool native = w.native && x->opts.native;
+    if (native) code = emit_native(x, &w);
+    if (code == OK && (!native || (x->opts.always_classic && w.n_buckets))) code = emit_classic(x, bytes, &w);
+    return code;
+}

@@ -1,0 +1,28 @@
+/* promproto_int.h - the parser's state, and its half for histograms. */
+#ifndef MEERKAT_METRICS_SCRAPE_PROMPROTO_INT_H
+#define MEERKAT_METRICS_SCRAPE_PROMPROTO_INT_H
+
+#include "metrics/scrape/promproto.h"
+
+typedef struct ProtoParser {
+    PromProtoOptions opts;
+    const PromTextVisitor *visitor;
+    Arena *arena;
+    Err *reterr;
+    Str name; /* of the family */
+    MetricType type;
+    VEC(PromTextLabel) labels; /* of the metric */
+    bool has_t;
+    int64_t t_ms;
+    Buf raw;
+} ProtoParser;
+
+ErrCode promproto_fail(ProtoParser *x, const char *what);
+ErrCode promproto_exhausted(ProtoParser *x);
+ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t);
+/* The metric's series name + suffix, with one more label in canonical float form in the second. */
+ErrCode promproto_emit(ProtoParser *x, PromTextSample *s, const char *suffix);
+ErrCode promproto_emit_with(ProtoParser *x, PromTextSample *s, const char *suffix, const char *label, double value);
+ErrCode promproto_histogram(ProtoParser *x, Str bytes);
+
+#endif

@@ -1,0 +1,192 @@
+/* scrape_flight.c - the timer that sends requests, and what becomes of their answers. */
+#include "base/num.h"
+#include "metrics/scrape/scrape_int.h"
+#include "net/client.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+
+#define TOLERANCE_MS 2
+#define IDLE_WAIT_MS 60000
+
+/* One request and the work on its answer. */
+typedef struct Flight {
+    ScrapeManager *manager;
+    ScrapeTarget *target;
+    const PromScrapeConfig *job;
+    PromConfig *config; /* keeps job alive over a reload */
+    PromHttp *http;
+    bool over_limit;
+    ScrapeAnswer answer;
+    Buf body, content_type;
+    int64_t started_ms, started_mono_ns;
+} Flight;
+
+/* --- end of a flight --- */
+static void flight_free(Flight *f) {
+    ScrapeManager *m = f->manager;
+    scrape_target_unref(f->target);
+    prom_http_free(f->http);
+    prom_config_free(f->config);
+    buf_done(&f->body);
+    buf_done(&f->content_type);
+    mem_free(f);
+    mutex_lock(&m->lock); /* last: the manager may be freed as soon as no flight is left */
+    m->flights--;
+    cond_broadcast(&m->changed);
+    mutex_unlock(&m->lock);
+}
+
+static void count(ScrapeStats *s, const ScrapeOutcome *o) {
+    atomic_fetch_add(&s->scrapes, 1);
+    atomic_fetch_add(&s->failed, !o->up);
+    atomic_fetch_add(&s->duplicates, o->duplicates);
+    atomic_fetch_add(&s->out_of_order, o->too_old);
+    atomic_fetch_add(&s->body_limit_hits, o->over_body_limit);
+    atomic_fetch_add(&s->limit_hits, str_starts_with(str_cstr(o->error), STR("sample limit")));
+}
+
+static void tell(Flight *f, const ScrapeOutcome *o) {
+    const ScrapeManagerOptions *opts = &f->manager->opts;
+    Str file = f->job->set.failure_log_file;
+    if (!o->up && file.n) scrape_log_put(f->manager->log, file, f->job->job_name, f->target->url, o->error);
+    if (!o->warning[0] || f->target->warned) return;
+    f->target->warned = true;
+    if (opts->warn) opts->warn(opts->ctx, f->job->job_name, str_cstr(f->target->url), o->warning);
+}
+
+static void record(Flight *f, const ScrapeOutcome *o) {
+    ScrapeTarget *t = f->target;
+    count(&f->manager->stats, o);
+    tell(f, o);
+    mutex_lock(&f->manager->lock);
+    t->health = o->up ? SCRAPE_UP : SCRAPE_DOWN;
+    snprintf(t->last_error, sizeof t->last_error, "%s", o->error);
+    t->last_scrape_ms = f->started_ms;
+    t->last_duration_s = f->answer.duration_s;
+    t->last_samples = o->kept;
+    bool removed = t->removed;
+    t->in_flight = removed; /* nobody else may have it any more */
+    mutex_unlock(&f->manager->lock);
+    if (removed) scrape_end(t, f->manager->store, clock_now_ms());
+}
+
+static void work(void *ctx) {
+    Flight *f = ctx;
+    ScrapeOutcome outcome;
+    f->answer.body = buf_str(&f->body);
+    f->answer.content_type = buf_str(&f->content_type);
+    scrape_take(f->target, f->job, f->manager->store, &f->answer, &outcome);
+    record(f, &outcome);
+    flight_free(f);
+}
+
+/* When the pool's queue is full the answer is lost, which is a failed scrape without samples of its own. */
+static void hand_over(Flight *f) {
+    if (pool_submit(f->manager->workers, work, f) == OK) return;
+    ScrapeOutcome outcome = {.error = "too many answers are waiting to be parsed"};
+    record(f, &outcome);
+    flight_free(f);
+}
+
+static void answered(void *ctx, const HttpClientResponse *res) {
+    Flight *f = ctx;
+    ScrapeAnswer *a = &f->answer;
+    a->code = res->code;
+    a->status = res->status;
+    a->duration_s = (double)(clock_mono_ns() - f->started_mono_ns) / 1e9;
+    if (res->code == ERR_TOO_LARGE)
+        snprintf(a->error, sizeof a->error, "body size limit exceeded");
+    else
+        snprintf(a->error, sizeof a->error, "%s", res->error);
+    if (res->code == OK) {
+        buf_put_str(&f->body, res->body);
+        buf_put_str(&f->content_type, res->content_type);
+    }
+    hand_over(f);
+}
+
+/* --- begin of a flight --- */
+static void send_request(Flight *f) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    Buf accept = {0}, seconds = {0};
+    scrape_put_accept(&accept, &f->job->set);
+    num_put_f64_prom(&seconds, (double)f->target->timeout_ms / 1000);
+    const char *const headers[] = {buf_cstr(&accept),
+        arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p, NULL};
+    HttpClientRequest req = {.url = f->target->url, .unix_socket = f->target->unix_socket, .headers = headers,
+        .timeout_ms = f->target->timeout_ms, .max_body_bytes = f->job->set.limits.body_bytes,
+        .accept_gzip = !f->job->no_compression};
+    prom_http_start(f->http, &req, answered, f);
+    buf_done(&accept);
+    buf_done(&seconds);
+    arena_free(arena);
+}
+
+static void launch(Flight *f) {
+    f->started_mono_ns = clock_mono_ns();
+    if (!f->over_limit) {
+        send_request(f);
+        return;
+    }
+    f->answer.code = ERR_TOO_LARGE; /* unsent: fails as a scrape that ran and found nothing */
+    snprintf(f->answer.error, sizeof f->answer.error, "target_limit exceeded (number of targets is over the limit: %llu)",
+        (unsigned long long)f->job->set.limits.target);
+    hand_over(f);
+}
+
+/* --- timer --- */
+int64_t scrape_next_due(const ScrapeTarget *t, int64_t after_ms) {
+    int64_t base = after_ms - after_ms % t->interval_ms + t->offset_ms;
+    return base > after_ms ? base : base + t->interval_ms;
+}
+
+/* Lock held. NULL when the target's last scrape still runs (then this one is left out, as Prometheus does). */
+static Flight *begin_flight(ScrapeManager *m, ScrapeTarget *t, int64_t now_ms) {
+    int64_t planned_ms = t->due_ms;
+    t->due_ms = scrape_next_due(t, MAX(planned_ms, now_ms));
+    if (t->in_flight) {
+        atomic_fetch_add(&m->stats.skipped, 1);
+        return NULL;
+    }
+    Flight *f = NEW(Flight);
+    f->manager = m;
+    f->target = t;
+    scrape_target_ref(t);
+    f->job = t->job;
+    f->config = prom_config_ref(t->config);
+    f->http = prom_http_ref(t->http);
+    f->over_limit = t->over_limit;
+    f->started_ms = now_ms;
+    int64_t tolerance = MIN(TOLERANCE_MS, t->interval_ms / 100);
+    f->answer.t_ms = now_ms - planned_ms <= tolerance ? planned_ms : now_ms;
+    t->in_flight = true;
+    m->flights++;
+    return f;
+}
+
+void scrape_timer_main(void *ctx) {
+    ScrapeManager *m = ctx;
+    mutex_lock(&m->lock);
+    while (!m->stop) {
+        ScrapeTarget *t = heap_peek(&m->due);
+        int64_t now = clock_now_ms();
+        int64_t wait = t ? t->due_ms - now : IDLE_WAIT_MS;
+        if (t && wait > t->interval_ms) { /* the clock was set back */
+            t->due_ms = scrape_next_due(t, now);
+            heap_fix_top(&m->due);
+            continue;
+        }
+        if (wait > 0) {
+            (void)cond_wait_ms(&m->changed, &m->lock, MIN(wait, IDLE_WAIT_MS));
+            continue;
+        }
+        Flight *f = begin_flight(m, t, now);
+        heap_fix_top(&m->due);
+        if (!f) continue;
+        mutex_unlock(&m->lock);
+        launch(f);
+        mutex_lock(&m->lock);
+    }
+    mutex_unlock(&m->lock);
+}
