@@ -21,11 +21,14 @@ bool labels_eq(Labels a, Labels b) {
     return true;
 }
 
+/* Interned strings that are equal often are the same. */
+static inline int cmp_interned(Str a, Str b) { return a.p == b.p && a.n == b.n ? 0 : str_cmp(a, b); }
+
 int labels_cmp(Labels a, Labels b) {
     size_t n = MIN(a.n, b.n);
     for (size_t i = 0; i < n; i++) {
-        int c = str_cmp(a.v[i].name, b.v[i].name);
-        if (c == 0) c = str_cmp(a.v[i].value, b.v[i].value);
+        int c = cmp_interned(a.v[i].name, b.v[i].name);
+        if (c == 0) c = cmp_interned(a.v[i].value, b.v[i].value);
         if (c != 0) return c;
     }
     return a.n < b.n ? -1 : a.n > b.n;

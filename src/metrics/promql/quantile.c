@@ -3,20 +3,59 @@
 
 #include <stdlib.h>
 
-static int cmp_nan_first(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
-    return (x > y) - (x < y);
+static void swap(double *a, double *b) {
+    double t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* NaN to the front; their number. */
+static size_t nans_first(double *v, size_t n) {
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++)
+        if (isnan(v[i])) swap(&v[i], &v[k++]);
+    return k;
+}
+
+/* The k-th smallest of v[0..n), at its place, with none greater before and none smaller behind it (Hoare's selection;
+ * the median of three as the pivot). No NaN. */
+static void select_kth(double *v, size_t n, size_t k) {
+    size_t lo = 0, hi = n - 1;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2, i = lo, j = hi;
+        if (v[mid] < v[lo]) swap(&v[mid], &v[lo]);
+        if (v[hi] < v[lo]) swap(&v[hi], &v[lo]);
+        if (v[hi] < v[mid]) swap(&v[hi], &v[mid]);
+        double pivot = v[mid];
+        for (;;) {
+            while (v[i] < pivot) i++;
+            while (pivot < v[j]) j--;
+            if (i >= j) break;
+            swap(&v[i++], &v[j--]);
+        }
+        /* v[lo..j] <= pivot <= v[j+1..hi] */
+        if (k <= j)
+            hi = j;
+        else
+            lo = j + 1;
+    }
 }
 
 double quantile_of(double q, double *v, size_t n) {
     if (n == 0 || isnan(q)) return NAN;
     if (q < 0) return -INFINITY;
     if (q > 1) return INFINITY;
-    qsort(v, n, sizeof *v, cmp_nan_first);
     double rank = q * ((double)n - 1), lower = fmax(0, floor(rank)), upper = fmin((double)n - 1, lower + 1);
     double weight = rank - floor(rank);
-    return v[(size_t)lower] * (1 - weight) + v[(size_t)upper] * weight;
+    size_t k = (size_t)lower, nans = nans_first(v, n);
+    if (k >= nans) select_kth(v + nans, n - nans, k - nans);
+    double low = k < nans ? NAN : v[k], high = low;
+    if (upper > lower) {
+        size_t from = MAX(k + 1, nans);
+        high = k + 1 < nans ? NAN : v[from];
+        for (size_t i = from; k + 1 >= nans && i < n; i++) high = v[i] < high ? v[i] : high;
+    }
+    return low * (1 - weight) + high * weight;
 }
 
 static int cmp_upper(const void *a, const void *b) {

@@ -61,7 +61,7 @@ void steps_instants(Steps *s, const Grid *g, const PqlShift *shift, int64_t look
         int64_t ref = (shift->at != PQL_AT_NONE ? shift->at_ms : grid_t(g, i)) - shift->offset.ms;
         while (to < n && t[to] <= ref) to++;
         bool found = to > 0 && t[to - 1] > ref - lookback_ms;
-        s->to[i] = found ? (uint32_t)to : 0;
+        s->from[i] = found ? (uint32_t)to - 1 : 0;
         if (!found) continue;
         bit_set(s->present, i);
         s->total++;

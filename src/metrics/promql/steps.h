@@ -13,7 +13,7 @@ typedef struct Stretch {
 typedef struct Steps {
     uint64_t times_id; /* of the column they were worked out for; 0: none */
     size_t cap;
-    /* Of a window: samples [from, to). Of an instant: to is the newest sample's index + 1, or 0 without one. */
+    /* Of a window: samples [from, to). Of an instant: from is the newest sample, or 0 where there is none. */
     uint32_t *from, *to;
     uint64_t *present; /* where there is at least one (rates: two) */
     Stretch *stretch;  /* rates only */

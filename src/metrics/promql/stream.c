@@ -231,15 +231,18 @@ static bool selector_from_store(Stream *s, Part *p, SeriesColumn *c) {
     p->steps.times_id = c->times_id;
     PqlSeries *row = &p->row;
     memcpy(row->present, p->steps.present, bitmap_words(s->g->n) * sizeof *row->present);
-    const uint32_t *to = p->steps.to;
     uint64_t points = p->steps.total;
-    bool stale = has_stale(c);
-    FOR_PRESENT(i, row, s->g->n) {
-        double v = c->value[to[i] - 1];
-        row->v[i] = s->timestamps ? (double)c->t_ms[to[i] - 1] / 1000 : v;
-        if (!stale || !is_stale_nan(v)) continue;
-        bit_clear(row->present, i);
-        points--;
+    const uint32_t *pick = p->steps.from;
+    if (s->timestamps)
+        for (size_t i = 0; i < s->g->n; i++) row->v[i] = (double)c->t_ms[pick[i]] / 1000;
+    else
+        for (size_t i = 0; i < s->g->n; i++) row->v[i] = c->value[pick[i]];
+    if (has_stale(c)) {
+        FOR_PRESENT(i, row, s->g->n) {
+            if (!is_stale_nan(c->value[pick[i]])) continue;
+            bit_clear(row->present, i);
+            points--;
+        }
     }
     p->ev.samples_total += points;
     p->ev.samples_read += points;
