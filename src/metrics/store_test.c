@@ -1,3 +1,4 @@
+#include "metrics/series_set.h"
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 #include "sys/random.h"
@@ -158,9 +159,41 @@ static size_t model_count(const World *w, int series, int t_from, int t_to) {
     return n;
 }
 
+/* Read series by series, in any order, the columns are the same; equal ids mean equal times. */
+static void check_set(World *w, Arena *arena, const MetricsSelect *req, const SeriesColumns *cols) {
+    SeriesSet *set;
+    Err err = {0};
+    if (metrics_store_open_set(w->store, req, &set, &err) != OK) fail_msg("open: %s", err.msg);
+    SeriesReader *r = series_reader_create(set, arena);
+    size_t k = 0;
+    uint64_t last_id = 0;
+    int64_t first_t = 0, last_t = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        SeriesColumn c;
+        if (series_read(r, i, &c, &err) != OK) fail_msg("read: %s", err.msg);
+        if (c.n + c.n_histograms == 0) continue;
+        assert_true(k < cols->n && labels_eq(c.labels, cols->v[k].labels));
+        assert_int_equal(c.n, cols->v[k].n);
+        assert_memory_equal(c.t_ms, cols->v[k].t_ms, c.n * sizeof *c.t_ms);
+        assert_memory_equal(c.value, cols->v[k].value, c.n * sizeof *c.value);
+        if (last_id && c.times_id == last_id) assert_true(c.t_ms[0] == first_t && c.t_ms[c.n - 1] == last_t);
+        last_id = c.times_id;
+        first_t = c.t_ms[0];
+        last_t = c.t_ms[c.n - 1];
+        k++;
+    }
+    assert_int_equal(k, cols->n);
+    series_reader_free(r);
+}
+
 static void check_range(World *w, int t_from, int t_to, const Matcher *m) {
     Arena *arena = arena_create((size_t)256 << 20);
     SeriesColumns cols = select_all(w, arena, t_from, t_to, m);
+    const Matcher *ms[1] = {m};
+    MetricsSelect req = {.matchers = {ms, m ? 1 : 0}, .arena = arena};
+    req.min_t_ms = w->base + t_from * w->step;
+    req.max_t_ms = w->base + t_to * w->step;
+    check_set(w, arena, &req, &cols);
     bool seen[N_SERIES] = {false};
     for (size_t i = 0; i < cols.n; i++) {
         const SeriesColumn *c = &cols.v[i];

@@ -36,7 +36,7 @@ static bool client_is_gone(Ev *ev, int64_t now) {
 static void check_limits(Ev *ev) {
     const PromqlQuery *q = ev->query;
     int64_t now = clock_mono_ns();
-    size_t bytes = ev->beside_bytes + arena_used_bytes(ev->arena) * MAX(ev->of_parts, 1);
+    size_t bytes = ev->parts_bytes ? ev->beside_bytes + *ev->parts_bytes : arena_used_bytes(ev->arena);
     ErrCode told = q->ticket ? promql_ticket_update(q->ticket, ev->samples_read, bytes) : OK;
     if (told == ERR_CANCELLED || client_is_gone(ev, now))
         ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");

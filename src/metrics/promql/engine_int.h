@@ -52,7 +52,8 @@ typedef struct Ev {
     /* One that works for another Ev, beside others: */
     _Atomic bool *stop;            /* NULL: it does not; true: one of them wants all to end */
     bool stopped;                  /* ended for this reason */
-    size_t beside_bytes, of_parts; /* memory of the other Ev; how many work for it */
+    size_t beside_bytes; /* memory of the other Ev */
+    const _Atomic size_t *parts_bytes; /* of all that work for it */
     int64_t prepare_ns;
 } Ev;
 

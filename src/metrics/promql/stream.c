@@ -340,7 +340,7 @@ static bool part_init(Stream *s, Part *p) {
     ev->stop = &s->stop;
     ev->explain = NULL;
     ev->beside_bytes = arena_used_bytes(s->ev->arena);
-    ev->of_parts = s->n_parts;
+    ev->parts_bytes = &s->used_bytes;
     p->row.v = arena_alloc_zero(ev->arena, s->g->n * sizeof *p->row.v);
     p->row.present = arena_alloc_zero(ev->arena, bitmap_words(s->g->n) * sizeof *p->row.present);
     if (s->set) p->reader = series_reader_create(s->set, ev->arena);
@@ -417,11 +417,27 @@ static bool fixes_name(const Stream *s) {
     return false;
 }
 
+/* Whether two series have the same labels but for those that go with the name. */
+static bool has_twins(const Stream *s) {
+    static const Str metadata[] = {{"__type__", 8}, {"__unit__", 8}};
+    U64Map *seen = u64map_create();
+    bool twins = false;
+    for (size_t i = 0; !twins && i < s->n_series; i++) {
+        bool is_new;
+        (void)u64map_put(seen, labels_hash_for(s->set->labels[i], metadata, ARRAY_LEN(metadata), false), &is_new);
+        twins = !is_new;
+    }
+    u64map_free(seen);
+    return twins;
+}
+
 /* Labels beside the name that go with it. */
 static bool has_metadata_labels(const Stream *s) {
-    for (size_t i = 0; i < s->n_series; i++)
-        if (labels_get(s->set->labels[i], STR("__type__")).n || labels_get(s->set->labels[i], STR("__unit__")).n)
-            return true;
+    for (size_t i = 0; i < s->n_series; i++) {
+        Labels l = s->set->labels[i];
+        for (size_t k = 0; k < l.n && l.v[k].name.n > 2 && l.v[k].name.p[0] <= '_'; k++)
+            if (str_eq_lit(l.v[k].name, "__type__") || str_eq_lit(l.v[k].name, "__unit__")) return true;
+    }
     return false;
 }
 
@@ -429,7 +445,8 @@ static bool may_clash(const Stream *s) {
     bool drops = (s->kind == SOURCE_WINDOW || s->kind == SOURCE_COLUMNS) && !keeps_name(s);
     for (size_t i = 0; i < s->n_ops; i++) drops |= row_drops_name(s->ops[i].n);
     if (!drops || s->ev->opts.delayed_name_removal || s->n_series < 2) return false;
-    return !s->set || !fixes_name(s) || has_metadata_labels(s);
+    if (s->set && fixes_name(s) && !has_metadata_labels(s)) return false;
+    return !s->set || has_twins(s);
 }
 
 static void plan_done(Stream *s) {
