@@ -4,7 +4,6 @@
 #include "net/net_int.h"
 #include "sys/clock.h"
 
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -33,17 +32,8 @@ Exchange *exchange_create(NetServer *s, const Listener *l, const char *peer, boo
     x->req.impl = x;
     x->res.impl = x;
     atomic_init(&x->gone, false);
-    x->fd = -1;
     atomic_fetch_add(&s->exchanges, 1);
     return x;
-}
-
-bool http_client_gone(const HttpRequest *req) {
-    const Exchange *x = req->impl;
-    if (!x) return false; /* made by hand */
-    if (atomic_load(&x->gone)) return true;
-    struct pollfd p = {.fd = x->fd, .events = POLLRDHUP};
-    return x->fd >= 0 && poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
 bool exchange_add_header(Exchange *x, Str name, Str value) {

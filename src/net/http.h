@@ -100,10 +100,6 @@ bool http_client_gone(const HttpRequest *req);
 /* Media type of Content-Type without parameters, lower case. */
 Str http_media_type(const HttpRequest *req);
 
-/* Whether the client has closed its connection (or HTTP/2 stream), or will not send any more: nobody waits for the answer.
- * A system call; any thread, while the handler runs. */
-bool http_client_gone(const HttpRequest *req);
-
 /* --- answering --- */
 void http_set_header(HttpResponse *res, Str name, Str value); /* replaces one of the same name */
 void http_add_header(HttpResponse *res, Str name, Str value); /* repeats it (Set-Cookie); at most 24 in all */

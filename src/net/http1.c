@@ -25,7 +25,6 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     r->conn = conn;
     r->x = exchange_create(h->server, conn->listener, conn->peer, conn->tls, false);
     r->x->engine = r;
-    r->x->fd = conn->fd;
     r->x->on_done = request1_done;
     r->x->resume_stream = request1_resume;
     r->target = arena_copy(r->x->head, str_cstr(uri));

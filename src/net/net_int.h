@@ -75,7 +75,6 @@ typedef struct Exchange {
     int64_t start_mono_ns;
     bool grpc, answered, finished, needs_slow_auth, running;
     atomic_bool gone; /* the client has left; a stream should end */
-    int fd;           /* of a connection that nobody reads while the handler runs; -1: gone tells */
     size_t bytes_out;
     size_t answer_bytes;  /* counted in the server's */
     size_t decoded_bytes; /* counted in the server's body_bytes */

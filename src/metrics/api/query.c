@@ -242,8 +242,6 @@ static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size
     return true;
 }
 
-static bool client_gone(void *ctx) { return http_client_gone(ctx); }
-
 static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     Arena *arena = arena_create(c->api->opts.query_arena_bytes);
     Str text = http_param(c->req, STR("query"));
@@ -251,8 +249,6 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     PromqlOptions engine = api_engine_options(c->api);
     Err err = {0};
     int64_t begin = clock_mono_ns();
-    q->gone = client_gone;
-    q->gone_ctx = c->req;
     ErrCode rc = api_query_begin(c, text, "api", q, &err);
     bool ok = false;
     if (rc == OK) {
