@@ -283,7 +283,9 @@ static bool is_due(EmbeddedStore *s, const StoreRules *r, const PartRef *ref, in
 
 void rules_rewritten(EmbeddedStore *s, uint64_t old_id, uint64_t new_id) {
     uint64_t *seen = u64map_get(s->rules_checked, old_id);
-    if (seen) *u64map_put(s->rules_checked, new_id, NULL) = *seen;
+    if (!seen) return;
+    uint64_t when = *seen; /* the slot moves when the map grows */
+    *u64map_put(s->rules_checked, new_id, NULL) = when;
 }
 
 bool rules_pick(EmbeddedStore *s, int64_t now, uint64_t *ret_id) {
