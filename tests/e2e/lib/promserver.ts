@@ -26,16 +26,17 @@ const freePort = () =>
 
 export class Prometheus {
   log = "";
-  private constructor(readonly child: ChildProcess, readonly dir: string, readonly base: string) {
+  private constructor(readonly child: ChildProcess, readonly dir: string, readonly base: string, private readonly keep: boolean) {
     child.stderr!.on("data", (chunk) => (this.log += chunk));
   }
 
-  static async start(config = "{}\n"): Promise<Prometheus> {
-    const dir = mkdtempSync(join(tmpdir(), "prometheus-e2e-")), port = await freePort();
+  /** dir: where "data" is or will be; it stays when it is given. */
+  static async start(config = "{}\n", options: { dir?: string; args?: string[] } = {}): Promise<Prometheus> {
+    const dir = options.dir ?? mkdtempSync(join(tmpdir(), "prometheus-e2e-")), port = await freePort();
     writeFileSync(join(dir, "prometheus.yml"), config);
     const child = spawn("prometheus", [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`, `--web.listen-address=127.0.0.1:${port}`,
-      "--web.enable-remote-write-receiver", "--web.enable-lifecycle", "--log.level=warn"], { stdio: ["ignore", "ignore", "pipe"] });
-    const prometheus = new Prometheus(child, dir, `http://127.0.0.1:${port}`);
+      "--web.enable-remote-write-receiver", "--web.enable-lifecycle", "--log.level=warn", ...(options.args ?? [])], { stdio: ["ignore", "ignore", "pipe"] });
+    const prometheus = new Prometheus(child, dir, `http://127.0.0.1:${port}`, options.dir !== undefined);
     for (let i = 0; i < 600; i++) {
       if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}:\n${prometheus.log}`);
       if (await fetch(prometheus.url("/-/ready")).then((r) => r.ok, () => false)) return prometheus;
@@ -52,12 +53,19 @@ export class Prometheus {
     if (!response.ok) throw new Error(await response.text());
   }
 
+  /** As an operator would: everything is written to its files. */
+  async stopGently(): Promise<void> {
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.child.kill("SIGTERM");
+    await ended;
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
-    if (this.child.exitCode === null) {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill("SIGKILL");
       await ended;
     }
-    rmSync(this.dir, { recursive: true, force: true });
+    if (!this.keep) rmSync(this.dir, { recursive: true, force: true });
   }
 }
