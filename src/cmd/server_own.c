@@ -21,6 +21,8 @@ static void gather_stores(const Server *s, MetricsBatch *b, int64_t t) {
     own_metrics_add(b, t, G, "meerkat_metrics_active_series", (double)m.series_active, NULL);
     own_metrics_add(b, t, C, "meerkat_metrics_samples_total", (double)m.samples_total, NULL);
     own_metrics_add(b, t, C, "meerkat_metrics_out_of_order_samples_total", (double)m.out_of_order, NULL);
+    own_metrics_add(b, t, C, "meerkat_metrics_rules_parts_rewritten_total", (double)m.rules_parts_rewritten, NULL);
+    own_metrics_add(b, t, C, "meerkat_metrics_rules_samples_dropped_total", (double)m.rules_samples_dropped, NULL);
     LogStoreStats l;
     s->logs->ops->stats(s->logs, &l);
     gather_store(b, t, "logs", (double)l.bytes_on_disk, (double)l.wal_bytes, (double)l.memory_bytes, (double)l.parts,

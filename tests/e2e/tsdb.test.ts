@@ -18,7 +18,7 @@ const base = Math.floor(Date.now() / 600_000) * 600_000 - 100 * 60_000;
 const at = (minutes: number) => String((base + minutes * 60_000 + 11_250) / 1000);
 const fill = (text: string) => text.replaceAll("%T", at(33)).replaceAll("%A", at(0)).replaceAll("%B", at(MINUTES + 1));
 const params = (object: Record<string, string>) => new URLSearchParams(object).toString();
-const histogramQueries = ["histogram_count(native)", "histogram_sum(rate(native[5m]))", "histogram_quantile(0.9, rate(native[5m]))", "histogram_count(native_gauge)"];
+const histogramQueries = ["histogram_count(native)", "histogram_sum(rate(native[5m]))", "histogram_count(increase(native[10m]))", "histogram_count(native_gauge)"];
 const path = (query: string) => `/api/v1/query_range?${params({ query: fill(query), start: at(2), end: at(MINUTES + 6), step: "73.5" })}`;
 const queries = [...byHand, ...histogramQueries].map(path);
 const prom = join(dir, "prometheus"), data = join(dir, "data");
