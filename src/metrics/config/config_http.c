@@ -246,3 +246,16 @@ void config_check_http(ConfigReader *r, const YamlNode *mapping, PromHttpConfig 
             r, mapping, auth ? "authorization" : "oauth2", "at most one of basic_auth, oauth2 & authorization must be configured");
     check_proxy(r, mapping, &h->proxy);
 }
+
+void prom_http_config_read(const YamlNode *node, Str base_dir, Arena *arena, PromHttpConfig *ret, DiagList *diags) {
+    ConfigReader r = {.arena = arena, .diags = diags, .base_dir = base_dir};
+    *ret = (PromHttpConfig){0};
+    if (!config_mapping(&r, node, STR("http_config"), config_http_keys, config_http_keys_n, ret)) return;
+    config_check_http(&r, node, ret);
+}
+
+void prom_tls_config_read(const YamlNode *node, Str base_dir, Arena *arena, PromTlsConfig *ret, DiagList *diags) {
+    ConfigReader r = {.arena = arena, .diags = diags, .base_dir = base_dir};
+    *ret = (PromTlsConfig){0};
+    read_tls(&r, node, ret);
+}

@@ -5,8 +5,10 @@
 #ifndef MEERKAT_METRICS_CONFIG_HTTP_CONFIG_H
 #define MEERKAT_METRICS_CONFIG_HTTP_CONFIG_H
 
+#include "base/diag.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "codec/yaml.h"
 
 typedef struct PromStrings {
     const Str *v;
@@ -60,5 +62,9 @@ typedef struct PromHttpConfig {
     const PromHttpHeader *headers;
     size_t n_headers;
 } PromHttpConfig;
+
+/* Reads such a mapping where it stands alone (Alertmanager's http_config and tls_config). Problems go into diags. */
+void prom_http_config_read(const YamlNode *node, Str base_dir, Arena *arena, PromHttpConfig *ret, DiagList *diags);
+void prom_tls_config_read(const YamlNode *node, Str base_dir, Arena *arena, PromTlsConfig *ret, DiagList *diags);
 
 #endif

@@ -1,0 +1,255 @@
+/* notify_http.c - http_config as a request, and what an answer means. */
+#include "alert/notify_int.h"
+#include "base/json.h"
+#include "sys/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define USER_AGENT "User-Agent: Alertmanager/0.34.0"
+#define ANSWER_MAX (1u << 20)
+#define HEADERS_MAX 40
+
+const int notify_retry_429[] = {429, 0};
+
+const char *notify_reason_of(int status) {
+    if (status == 401 || status == 403) return "authError";
+    if (status == 429) return "rateLimited";
+    return status / 100 == 4 ? "clientError" : status / 100 == 5 ? "serverError" : "other";
+}
+
+typedef struct Outgoing {
+    HttpClientRequest req;
+    const char *headers[HEADERS_MAX + 1];
+    size_t n_headers;
+} Outgoing;
+
+static void add_header(Outgoing *o, const char *line) {
+    if (o->n_headers < HEADERS_MAX) o->headers[o->n_headers++] = line;
+}
+
+static const char *opt(Notify *n, Str s) { return s.n ? notify_cstr(n, "", s) : NULL; }
+
+/* --- waiting --- */
+
+typedef struct Wait {
+    Mutex lock;
+    Cond done;
+    bool ready;
+    Notify *n;
+    ErrCode code;
+    NotifyAnswer answer;
+    char error[256];
+} Wait;
+
+static void on_answer(void *ctx, const HttpClientResponse *res) {
+    Wait *w = ctx;
+    mutex_lock(&w->lock);
+    w->code = res->code;
+    snprintf(w->error, sizeof w->error, "%s", res->error);
+    w->answer.status = res->status;
+    w->answer.body = arena_copy(w->n->arena, res->body); /* whose owner waits */
+    w->answer.content_type = arena_copy(w->n->arena, res->content_type);
+    w->ready = true;
+    cond_signal(&w->done);
+    mutex_unlock(&w->lock);
+}
+
+static void fetch(Notify *n, const HttpClientRequest *req, Wait *w) {
+    *w = (Wait){.n = n};
+    mutex_init(&w->lock);
+    cond_init(&w->done);
+    http_client_start(n->client, req, on_answer, w);
+    mutex_lock(&w->lock);
+    while (!w->ready) cond_wait(&w->done, &w->lock);
+    mutex_unlock(&w->lock);
+    mutex_done(&w->lock);
+    cond_done(&w->done);
+}
+
+/* --- http_config --- */
+
+static bool text_or_file(Notify *n, Str text, Str file, Str *ret) {
+    *ret = text;
+    return text.n || !file.n || notify_read_file(n, file, ret);
+}
+
+static void remember(Notify *n, Str s) {
+    if (s.n >= 4 && n->n_secrets < ARRAY_LEN(n->secrets)) n->secrets[n->n_secrets++] = s;
+}
+
+static void set_tls(Notify *n, const PromTlsConfig *t, HttpClientRequest *r) {
+    r->ca_file = opt(n, t->ca_file);
+    r->cert_file = opt(n, t->cert_file);
+    r->key_file = opt(n, t->key_file);
+    r->server_name = opt(n, t->server_name);
+    r->insecure_skip_verify = t->insecure_skip_verify;
+}
+
+static void form_pair(Buf *b, const char *name, Str value) {
+    if (b->n) buf_put_char(b, '&');
+    buf_put(b, name, strlen(name));
+    buf_put_char(b, '=');
+    http_url_encode(b, value);
+}
+
+/* The client-credentials grant (RFC 6749, 4.4); a token of its own for every notification. */
+static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret) {
+    Str secret;
+    if (!text_or_file(n, o->client_secret, o->client_secret_file, &secret)) return false;
+    remember(n, secret);
+    Buf form = {0};
+    form_pair(&form, "grant_type", STR("client_credentials"));
+    Buf scopes = {0};
+    for (size_t i = 0; i < o->scopes.n; i++) buf_printf(&scopes, "%s%" STR_FMT, i ? " " : "", STR_ARG(o->scopes.v[i]));
+    if (scopes.n) form_pair(&form, "scope", buf_str(&scopes));
+    buf_done(&scopes);
+    for (size_t i = 0; i < o->endpoint_params.n; i++)
+        if (o->endpoint_params.v[i].n)
+            form_pair(&form, notify_cstr(n, "", o->endpoint_params.v[i].name), o->endpoint_params.v[i].values[0]);
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", USER_AGENT, NULL};
+    HttpClientRequest req = {.method = "POST", .url = opt(n, o->token_url), .headers = headers, .body = notify_copy_buf(n, &form),
+        .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = opt(n, o->client_id),
+        .password = notify_cstr(n, "", secret), .proxy_url = opt(n, o->proxy.url)};
+    set_tls(n, &o->tls, &req);
+    Wait w;
+    fetch(n, &req, &w);
+    JsonValue *json = NULL;
+    if (w.code || w.answer.status / 100 != 2)
+        return notify_fail(n, "authError", true, "oauth2: cannot fetch token: %s (status %d)", w.error, w.answer.status);
+    if (json_parse(w.answer.body, n->arena, &json, NULL) == OK) *ret = json_get_str(json, STR("access_token"));
+    if (!ret->n) return notify_fail(n, "authError", false, "oauth2: server response missing access_token");
+    remember(n, *ret);
+    return true;
+}
+
+static bool set_credentials(Notify *n, const PromHttpConfig *h, Outgoing *o) {
+    Str user, secret = STR_NULL;
+    if (h->username.n || h->username_file.n || h->password.n || h->password_file.n) {
+        if (!text_or_file(n, h->username, h->username_file, &user) ||
+            !text_or_file(n, h->password, h->password_file, &secret))
+            return false;
+        o->req.username = notify_cstr(n, "", user);
+        o->req.password = notify_cstr(n, "", secret);
+    } else if (h->oauth2) {
+        if (!oauth2_token(n, h->oauth2, &secret)) return false;
+        o->req.bearer_token = notify_cstr(n, "", secret);
+    } else if (h->auth_type.n) {
+        if (!text_or_file(n, h->credentials, h->credentials_file, &secret)) return false;
+        Str line = arena_printf(n->arena, "Authorization: %" STR_FMT " %" STR_FMT, STR_ARG(h->auth_type), STR_ARG(secret));
+        if (str_eq_lit(h->auth_type, "Bearer"))
+            o->req.bearer_token = notify_cstr(n, "", secret);
+        else
+            add_header(o, line.p ? line.p : "");
+    }
+    remember(n, secret);
+    return true;
+}
+
+static bool set_headers(Notify *n, const PromHttpConfig *h, Outgoing *o) {
+    for (size_t i = 0; i < h->n_headers; i++) {
+        const PromHttpHeader *x = &h->headers[i];
+        const char *name = arena_printf(n->arena, "%" STR_FMT ": ", STR_ARG(x->name)).p;
+        if (!name) return false;
+        for (size_t k = 0; k < x->values.n; k++) add_header(o, notify_cstr(n, name, x->values.v[k]));
+        for (size_t k = 0; k < x->secrets.n; k++) {
+            remember(n, x->secrets.v[k]);
+            add_header(o, notify_cstr(n, name, x->secrets.v[k]));
+        }
+        for (size_t k = 0; k < x->files.n; k++) {
+            Str text;
+            if (!notify_read_file(n, x->files.v[k], &text)) return false;
+            remember(n, text);
+            add_header(o, notify_cstr(n, name, text));
+        }
+    }
+    return true;
+}
+
+/* Hosts and domains of no_proxy; "*" is all. */
+static bool bypasses_proxy(Str no_proxy, Str url) {
+    size_t scheme = str_find(url, STR("://"));
+    Str host = scheme == SIZE_MAX ? url : str_skip(url, scheme + 3), part;
+    host = str_slice(host, 0, MIN(MIN(str_find_char(host, '/'), str_find_char(host, ':')), host.n));
+    while (no_proxy.n && str_split_next(&no_proxy, ',', &part)) {
+        part = str_trim(part);
+        if (str_eq_lit(part, "*") || (part.n && str_eq_nocase(part, host))) return true;
+        if (part.n && part.p[0] == '.') part = str_skip(part, 1);
+        if (part.n && host.n > part.n && host.p[host.n - part.n - 1] == '.' && str_eq_nocase(str_skip(host, host.n - part.n), part))
+            return true;
+    }
+    return false;
+}
+
+static void set_proxy(Notify *n, const PromProxyConfig *p, Str url, HttpClientRequest *r) {
+    if (p->url.n && !bypasses_proxy(p->no_proxy, url)) r->proxy_url = opt(n, p->url);
+    if (!p->from_environment) return;
+    const char *proxy = getenv(str_starts_with(url, STR("https:")) ? "https_proxy" : "http_proxy"), *no = getenv("no_proxy");
+    if (proxy && *proxy && !bypasses_proxy(str_cstr(no), url)) r->proxy_url = notify_cstr(n, "", str_cstr(proxy));
+}
+
+/* --- sending --- */
+
+static bool preview(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
+    if (n->preview.n) buf_put_char(&n->preview, '\n');
+    Str url = h->url_is_public ? h->url : STR("<secret>");
+    buf_printf(&n->preview, "%s %" STR_FMT "\n", h->method ? h->method : "POST", STR_ARG(url));
+    buf_printf(&n->preview, "Content-Type: %s\n\n", h->content_type ? h->content_type : "application/json");
+    buf_put_str(&n->preview, h->body);
+    if (h->body.n && h->body.p[h->body.n - 1] != '\n') buf_put_char(&n->preview, '\n');
+    *ret = (NotifyAnswer){.status = 200};
+    return true;
+}
+
+static bool judge(Notify *n, const NotifyHttp *h, const Wait *w) {
+    const char *context = h->context ? h->context : "", *colon = h->context ? ": " : "";
+    const char *method = h->method ? h->method : "POST";
+    n->res->status = w->answer.status;
+    if (w->code) {
+        const char *reason = w->code == ERR_TIMEOUT     ? "contextDeadlineExceeded"
+                             : w->code == ERR_CANCELLED ? "contextCanceled"
+                                                        : "other";
+        return notify_fail(n, reason, true, "%s%s%s \"<redacted>\": %s", context, colon, method, w->error);
+    }
+    int status = w->answer.status;
+    if (status / 100 == 2) return true;
+    bool retry = status / 100 == 5;
+    for (const int *code = h->retry_codes; code && *code; code++) retry = retry || *code == status;
+    Buf details = {0};
+    if (h->details)
+        h->details(status, w->answer.body, &details);
+    else
+        buf_put_str(&details, w->answer.body);
+    notify_fail(n, notify_reason_of(status), retry, "%s%sunexpected status code %d%s%.400s", context, colon, status,
+        details.n ? ": " : "", buf_cstr(&details));
+    buf_done(&details);
+    return false;
+}
+
+bool notify_http(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
+    *ret = (NotifyAnswer){0};
+    if (n->failed) return false;
+    if (notify_dry(n)) return preview(n, h, ret);
+    if (notify_left_ms(n) == 0) return notify_fail(n, "contextDeadlineExceeded", true, "context deadline exceeded");
+    const PromHttpConfig *config = &n->config->http;
+    Outgoing o = {.req = {.method = h->method ? h->method : "POST", .url = notify_cstr(n, "", h->url), .body = h->body,
+                      .timeout_ms = notify_left_ms(n), .max_body_bytes = ANSWER_MAX,
+                      .no_follow_redirects = config->no_follow_redirects}};
+    add_header(&o, USER_AGENT);
+    add_header(&o, notify_cstr(n, "Content-Type: ", str_cstr(h->content_type ? h->content_type : "application/json")));
+    for (size_t i = 0; i < ARRAY_LEN(h->headers) && h->headers[i]; i++) add_header(&o, h->headers[i]);
+    if (!set_credentials(n, config, &o) || !set_headers(n, config, &o)) return false;
+    set_tls(n, &config->tls, &o.req);
+    set_proxy(n, &config->proxy, h->url, &o.req);
+    o.req.headers = o.headers;
+    Wait w;
+    fetch(n, &o.req, &w);
+    *ret = w.answer;
+    return judge(n, h, &w);
+}
+
+bool notify_post(Notify *n, Str url, Buf *body, const int *retry_codes) {
+    NotifyAnswer ignored;
+    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, body), .retry_codes = retry_codes};
+    return notify_http(n, &h, &ignored);
+}
