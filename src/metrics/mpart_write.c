@@ -4,15 +4,16 @@
 
 #include <stdlib.h>
 
-/* The index of a small part is much of it and compresses to a third; read, it takes memory then. A large part's stays as
- * it is, in the mapping. */
+/* The index of a small part is much of it and compresses to a third; read, it takes memory then. A large part's stays
+ * as it is, in the mapping. */
 #define SECTION_ZSTD_MAX ((size_t)2 << 20)
 #define SECTION_ZSTD_LEVEL 3
 
+/* Series numbers ascend: kept as varint distances, a byte or two each, beside the last one. */
 typedef struct Posting {
     uint64_t key; /* name symbol << 32 | value symbol */
-    uint32_t n, cap, single;
-    uint32_t *list;
+    uint32_t n, last, bytes_n, bytes_cap;
+    uint8_t *bytes; /* all but the first while there is only one */
 } Posting;
 
 typedef struct Group {
@@ -81,7 +82,7 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
     u64map_free(w->time_ids);
     vec_done(&w->time_entries);
     u64map_free(w->posting_ids);
-    vec_foreach(Posting, p, &w->postings) mem_free(p->list);
+    vec_foreach(Posting, p, &w->postings) mem_free(p->bytes);
     vec_done(&w->postings);
     vec_done(&w->last_names);
     vec_done(&w->last_values);
@@ -174,14 +175,19 @@ static size_t posting_of(MPartWriter *w, uint32_t name, uint32_t value) {
     return (size_t)*slot;
 }
 
-static void posting_add(Posting *p, uint32_t series) {
-    if (p->n == 0) p->single = series;
-    if (p->n > 0 && p->n >= p->cap) {
-        p->cap = p->cap ? p->cap * 2 : 4;
-        p->list = mem_realloc_array(p->list, p->cap, sizeof *p->list);
-        if (p->n == 1) p->list[0] = p->single;
+static void posting_push(Posting *p, uint32_t distance) {
+    if (p->bytes_cap - p->bytes_n < 5) {
+        p->bytes_cap = MAX(8, p->bytes_cap + p->bytes_cap / 2);
+        p->bytes = mem_realloc_array(p->bytes, p->bytes_cap, 1);
     }
-    if (p->n > 0) p->list[p->n] = series;
+    for (; distance >= 0x80; distance >>= 7) p->bytes[p->bytes_n++] = (uint8_t)(distance | 0x80);
+    p->bytes[p->bytes_n++] = (uint8_t)distance;
+}
+
+static void posting_add(Posting *p, uint32_t series) {
+    if (p->n == 1) posting_push(p, p->last);
+    if (p->n > 0) posting_push(p, series - p->last);
+    p->last = series;
     p->n++;
 }
 
@@ -384,7 +390,16 @@ static ErrCode write_times(MPartWriter *w, BlockRef *refs, Err *reterr) {
 }
 
 static void put_posting(Buf *out, const Posting *p) {
-    roaring_bitmap_t *set = p->n == 1 ? roaring_bitmap_of_ptr(1, &p->single) : roaring_bitmap_of_ptr(p->n, p->list);
+    roaring_bitmap_t *set = roaring_bitmap_create();
+    Cursor c = cursor_of(str_of((const char *)p->bytes, p->bytes_n));
+    uint32_t series[256], at = 0;
+    if (p->n == 1) roaring_bitmap_add(set, p->last);
+    while (cursor_left(&c)) {
+        size_t n = 0;
+        while (n < ARRAY_LEN(series) && cursor_left(&c)) series[n++] = at += (uint32_t)cursor_uvarint(&c);
+        roaring_bitmap_add_many(set, n, series);
+    }
+    DASSERT(roaring_bitmap_get_cardinality(set) == p->n);
     roaring_bitmap_run_optimize(set);
     postings_encode(out, set);
     roaring_bitmap_free(set);

@@ -1,22 +1,111 @@
+/* store_replay.c - reading the log at the start: three stages that run side by side, a record at a time.
+ *
+ *   the caller    scans the segments: checksums, decompression
+ *   "…-index"     decodes a record, makes its series, exemplars and metadata; what is left are samples by id
+ *   "…-samples"   puts these into the head, and the head into parts when it becomes too large
+ *
+ * The lanes between them hold a few records each, so memory stays bounded however long the log is. */
 #include "metrics/record.h"
 #include "metrics/store_int.h"
 
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
-
 #define UNKNOWN UINT32_MAX
 #define WILD_MAX (UINT32_C(1) << 24) /* ids are dense; one that is so far ahead cannot be ours */
+#define LANE_RECORDS 16
+#define LANE_BYTES ((size_t)16 << 20) /* of records; a larger one goes alone */
+
+typedef struct Put {
+    int64_t t;
+    double v;
+    uint32_t id;
+} Put;
+
+typedef struct HistogramPut {
+    int64_t t;
+    uint32_t id;
+    Histogram h; /* in the arena */
+} HistogramPut;
+
+/* A record on its way. */
+typedef struct Replayed {
+    Arena *arena;
+    Str payload;
+    VEC(Put) puts;
+    VEC(HistogramPut) histograms;
+} Replayed;
+
+typedef struct Lane {
+    Mutex lock;
+    Cond changed;
+    Replayed *slots[LANE_RECORDS];
+    size_t first, n, bytes;
+    bool closed;
+} Lane;
 
 /* Ids and symbols of the log mean something within their epoch only; heads that are written out on the way share an
  * index, so what they became stays good. */
 typedef struct Replay {
     EmbeddedStore *store;
-    Arena *arena; /* one record */
+    Head *head; /* the first one, for its index; its samples belong to the last stage */
     uint64_t epoch, epoch_max;
     VEC(uint32_t) ids, symbols; /* of the log -> of the index, UNKNOWN: not told */
     VEC(uint32_t) scratch;
     int64_t min_t;
+    Lane to_index, to_samples;
+    _Atomic int failed; /* ErrCode of the first stage that failed; the others drain */
+    Err err;            /* of the last stage */
 } Replay;
 
+/* --- lanes --- */
+static void lane_init(Lane *l) {
+    mutex_init(&l->lock);
+    cond_init(&l->changed);
+}
+
+static void lane_done(Lane *l) {
+    ASSERT(l->n == 0);
+    cond_done(&l->changed);
+    mutex_done(&l->lock);
+}
+
+static void lane_put(Lane *l, Replayed *x) {
+    mutex_lock(&l->lock);
+    while (l->n == LANE_RECORDS || (l->n && l->bytes + x->payload.n > LANE_BYTES)) cond_wait(&l->changed, &l->lock);
+    l->bytes += x->payload.n;
+    l->slots[(l->first + l->n++) % LANE_RECORDS] = x;
+    cond_signal(&l->changed);
+    mutex_unlock(&l->lock);
+}
+
+/* NULL: closed and empty. */
+static Replayed *lane_take(Lane *l) {
+    mutex_lock(&l->lock);
+    while (l->n == 0 && !l->closed) cond_wait(&l->changed, &l->lock);
+    Replayed *x = l->n ? l->slots[l->first] : NULL;
+    if (x) {
+        l->first = (l->first + 1) % LANE_RECORDS;
+        l->n--;
+        l->bytes -= x->payload.n;
+        cond_signal(&l->changed);
+    }
+    mutex_unlock(&l->lock);
+    return x;
+}
+
+static void lane_close(Lane *l) {
+    mutex_lock(&l->lock);
+    l->closed = true;
+    cond_broadcast(&l->changed);
+    mutex_unlock(&l->lock);
+}
+
+static void replayed_free(Replayed *x) {
+    vec_done(&x->puts);
+    vec_done(&x->histograms);
+    arena_free(x->arena); /* x and its bytes are in it */
+}
+
+/* --- series --- */
 static void begin_epoch(Replay *r, uint64_t epoch) {
     r->epoch = epoch;
     r->epoch_max = MAX(r->epoch_max, epoch);
@@ -36,7 +125,7 @@ static uint32_t *place_for(void *vec_, uint32_t at) {
 
 static void learn_symbol(Replay *r, const RecordItem *it) {
     uint32_t *place = place_for(&r->symbols, it->id);
-    if (place && *place == UNKNOWN) *place = head_intern(r->store->active, it->symbol);
+    if (place && *place == UNKNOWN) *place = head_intern(r->head, it->symbol);
 }
 
 static void learn_series(Replay *r, const RecordItem *it) {
@@ -49,24 +138,24 @@ static void learn_series(Replay *r, const RecordItem *it) {
         vec_push(&r->scratch, r->symbols.v[symbol]);
     }
     *place = head_get_or_create_interned(
-        r->store->active, (SeriesSymbols){.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n});
+        r->head, (SeriesSymbols){.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n});
 }
 
 static void learn_series_in_full(Replay *r, const RecordItem *it) {
     uint32_t *place = place_for(&r->ids, it->id);
     bool created;
-    if (place && *place == UNKNOWN) *place = head_get_or_create(r->store->active, it->labels, 0, &created);
+    if (place && *place == UNKNOWN) *place = head_get_or_create(r->head, it->labels, 0, &created);
 }
 
-static void replay_exemplar(Replay *r, uint32_t id, const Exemplar *e) {
-    Labels labels = head_labels(r->store->active, id, r->arena);
+static void learn_exemplar(Replay *r, uint32_t id, const Exemplar *e, Arena *arena) {
+    Labels labels = head_labels(r->head, id, arena);
     if (labels.v) side_add_exemplar(&r->store->side, labels, e);
 }
 
-static void replay_item(Replay *r, const RecordItem *it) {
-    EmbeddedStore *s = r->store;
+/* --- the stage of the index --- */
+static void index_item(Replay *r, Replayed *x, const RecordItem *it) {
     switch (it->kind) {
-    case RECORD_METADATA: side_add_metadata(&s->side, &it->metadata); return;
+    case RECORD_METADATA: side_add_metadata(&r->store->side, &it->metadata); return;
     case RECORD_SYMBOL: learn_symbol(r, it); return;
     case RECORD_SERIES: learn_series(r, it); return;
     case RECORD_SERIES_IN_FULL: learn_series_in_full(r, it); return;
@@ -77,24 +166,50 @@ static void replay_item(Replay *r, const RecordItem *it) {
     switch (it->kind) {
     case RECORD_SAMPLES:
         for (size_t i = 0; i < it->n; i++)
-            if (it->t_ms[i] >= r->min_t) (void)head_put(s->active, id, it->t_ms[i], it->v[i]);
+            if (it->t_ms[i] >= r->min_t) vec_push(&x->puts, (Put){it->t_ms[i], it->v[i], id});
         break;
     case RECORD_HISTOGRAM:
-        if (it->t >= r->min_t) (void)head_put_histogram(s->active, id, it->t, &it->histogram);
+        if (it->t >= r->min_t) vec_push(&x->histograms, (HistogramPut){it->t, id, it->histogram});
         break;
-    case RECORD_EXEMPLAR: replay_exemplar(r, id, &it->exemplar); break;
+    case RECORD_EXEMPLAR: learn_exemplar(r, id, &it->exemplar, x->arena); break;
     default: UNREACHABLE();
     }
 }
 
+static ErrCode index_record(Replay *r, Replayed *x) {
+    RecordReader reader;
+    RecordItem item;
+    int more = -1;
+    if (!record_reader_init(&reader, x->payload, x->arena)) return ERR_CORRUPT; /* written by a newer version */
+    if (reader.epoch != r->epoch) begin_epoch(r, reader.epoch);
+    head_lock_write(r->head); /* the last stage may be writing a head out, whose labels it reads */
+    while ((more = record_next(&reader, &item)) > 0) index_item(r, x, &item);
+    head_unlock(r->head);
+    return more < 0 ? ERR_CORRUPT : OK;
+}
+
+static void index_main(void *ctx) {
+    Replay *r = ctx;
+    for (Replayed *x; (x = lane_take(&r->to_index));) {
+        ErrCode code = r->failed ? OK : index_record(r, x);
+        if (code != OK) r->failed = (int)code;
+        if (r->failed)
+            replayed_free(x);
+        else
+            lane_put(&r->to_samples, x);
+    }
+    lane_close(&r->to_samples);
+}
+
+/* --- the stage of the samples --- */
 /* A log larger than the head may be: what was read so far goes into parts, the floor stays, so that a crash now
  * only means reading it again (duplicates have equal bits). */
-static ErrCode spill(Replay *r, Err *reterr) {
+static ErrCode spill(Replay *r) {
     EmbeddedStore *s = r->store;
     HeadStats stats;
     head_stats(s->active, &stats);
     if (!store_head_is_large(s, &stats, 1)) return OK;
-    ErrCode code = store_write_head(s, s->active, 0, reterr);
+    ErrCode code = store_write_head(s, s->active, 0, &r->err);
     if (code != OK) return code;
     Head *next = head_create_after(s->active, true);
     head_unref(s->active);
@@ -102,31 +217,66 @@ static ErrCode spill(Replay *r, Err *reterr) {
     return OK;
 }
 
-static ErrCode replay_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
+static void samples_main(void *ctx) {
     Replay *r = ctx;
-    RecordReader reader;
-    RecordItem item;
-    int more = -1;
+    for (Replayed *x; (x = lane_take(&r->to_samples)); replayed_free(x)) {
+        if (r->failed) continue;
+        Head *h = r->store->active;
+        head_write_begin(h);
+        vec_foreach(const Put, p, &x->puts)(void) head_put(h, p->id, p->t, p->v);
+        vec_foreach(const HistogramPut, p, &x->histograms)(void) head_put_histogram(h, p->id, p->t, &p->h);
+        head_write_end(h);
+        ErrCode code = spill(r);
+        if (code != OK) r->failed = (int)code;
+    }
+}
+
+/* --- the stage of the log --- */
+static ErrCode scan_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
+    Replay *r = ctx;
     (void)pos;
-    arena_reset(r->arena);
-    if (type != RECORD_METRICS || !record_reader_init(&reader, payload, r->arena))
-        return ERR_CORRUPT; /* the frame's checksum held: written by a newer version */
-    if (reader.epoch != r->epoch) begin_epoch(r, reader.epoch);
-    head_write_begin(r->store->active);
-    while ((more = record_next(&reader, &item)) > 0) replay_item(r, &item);
-    head_write_end(r->store->active);
-    return more < 0 ? ERR_CORRUPT : spill(r, NULL);
+    if (r->failed) return (ErrCode)r->failed;
+    if (type != RECORD_METRICS) return ERR_CORRUPT; /* the frame's checksum held: written by a newer version */
+    Arena *arena = arena_create(REPLAY_ARENA_BYTES);
+    Replayed *x = ARENA_NEW(arena, Replayed);
+    ASSERT(x);
+    x->arena = arena;
+    x->payload = arena_copy(arena, payload);
+    if (!x->payload.p) {
+        arena_free(arena);
+        return ERR_TOO_LARGE;
+    }
+    lane_put(&r->to_index, x);
+    return OK;
+}
+
+static ErrCode run_stages(Replay *r, const char *path, Err *reterr) {
+    EmbeddedStore *s = r->store;
+    Thread *index = thread_start("metrics-index", index_main, r);
+    Thread *samples = thread_start("metrics-samples", samples_main, r);
+    ErrCode code = OK;
+    if (index && samples)
+        code =
+            wal_open(s->fs, path, NULL, partset_wal_floor(s->parts), scan_record, r, &s->wal_report, &s->wal, reterr);
+    else
+        code = err_set(reterr, ERR_UNAVAILABLE, "metrics store: the system refuses another thread");
+    lane_close(&r->to_index);
+    thread_join(index);
+    if (!index) lane_close(&r->to_samples);
+    thread_join(samples);
+    if (r->failed && r->err.code == (ErrCode)r->failed && reterr) *reterr = r->err;
+    return r->failed ? (ErrCode)r->failed : code;
 }
 
 ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
     char path[FS_PATH_MAX];
     fs_path_join(path, s->dir, "wal");
-    Replay r = {.store = s, .arena = arena_create(REPLAY_ARENA_BYTES)};
-    r.min_t = store_retention_floor(s);
     ErrCode code = s->fs->ops->make_dir(s->fs, path, reterr);
-    if (code == OK)
-        code = wal_open(
-            s->fs, path, NULL, partset_wal_floor(s->parts), replay_record, &r, &s->wal_report, &s->wal, reterr);
+    if (code != OK) return code;
+    Replay r = {.store = s, .head = head_ref(s->active), .min_t = store_retention_floor(s)};
+    lane_init(&r.to_index);
+    lane_init(&r.to_samples);
+    code = run_stages(&r, path, reterr);
     if (code == OK) {
         /* New records get an epoch of their own: their ids are this head's, not the log's. */
         Head *replayed = s->active;
@@ -135,9 +285,11 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
         head_stats(replayed, &stats);
         s->samples_total += stats.samples + stats.histograms;
     }
+    lane_done(&r.to_index);
+    lane_done(&r.to_samples);
+    head_unref(r.head);
     vec_done(&r.ids);
     vec_done(&r.symbols);
     vec_done(&r.scratch);
-    arena_free(r.arena);
     return code;
 }
