@@ -3,6 +3,7 @@
  * Series are walked metric by metric, each in memory that is used again, so that a million of them fit. */
 #include "metrics/api/api_int.h"
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "base/num.h"
 #include "sys/clock.h"
@@ -100,11 +101,30 @@ static int by_count(const void *a, const void *b) {
     return str_cmp(x->name, y->name);
 }
 
-static void sorted_counts(const Map *map, Counts *out) {
+/* The heap's first is the one that leaves next. */
+static int worst_first(const void *a, const void *b, void *ctx) {
+    (void)ctx;
+    return by_count(b, a);
+}
+
+/* The largest ones, at most limit of them, in order. */
+static void top_counts(const Map *map, size_t limit, Counts *out) {
+    Heap heap = {.cmp = worst_first};
     size_t it = 0;
     Str name;
     uint64_t *n;
-    while (map_next(map, &it, &name, &n)) vec_push(out, (Count){name, *n});
+    vec_reserve(out, MIN(limit, map_count(map)) + 1); /* never moves: the heap points into it */
+    while (map_next(map, &it, &name, &n)) {
+        Count c = {name, *n};
+        if (out->n < limit) {
+            vec_push(out, c);
+            heap_push(&heap, vec_last(out));
+        } else if (by_count(&c, heap_peek(&heap)) < 0) {
+            *(Count *)heap_peek(&heap) = c;
+            heap_fix_top(&heap);
+        }
+    }
+    heap_done(&heap);
     if (out->n > 1) qsort(out->v, out->n, sizeof *out->v, by_count);
 }
 
@@ -120,7 +140,7 @@ static void put_count(JsonWriter *w, const char *key, uint64_t v) {
 
 static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit) {
     Counts all = {0};
-    sorted_counts(map, &all);
+    top_counts(map, limit, &all);
     json_key(w, str_cstr(key));
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
@@ -136,7 +156,7 @@ static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit
 /* --- /status/tsdb --- */
 
 static void put_status(JsonWriter *w, const Cardinality *k, const MetricsStoreStats *s, size_t limit) {
-    uint64_t series = s->series_active ? s->series_active : k->series;
+    uint64_t series = k->series; /* of the same two hours as the lists below */
     json_begin_object(w);
     json_key_lit(w, "headStats");
     json_begin_object(w);
@@ -195,7 +215,7 @@ static uint64_t count_of(const Map *map, Str name) {
 /* [{"name":..,"series":..,"before":..}], most series first. */
 static void put_grown(JsonWriter *w, const char *key, const Map *now, const Map *before, size_t limit) {
     Counts all = {0};
-    sorted_counts(now, &all);
+    top_counts(now, limit, &all);
     json_key(w, str_cstr(key));
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
@@ -212,7 +232,7 @@ static void put_grown(JsonWriter *w, const char *key, const Map *now, const Map 
 /* By the number of values: a label with many of them is what makes series many. */
 static void put_labels(JsonWriter *w, const Cardinality *now, const Cardinality *before, size_t limit) {
     Counts all = {0};
-    sorted_counts(now->values, &all);
+    top_counts(now->values, limit, &all);
     json_key_lit(w, "labels");
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
