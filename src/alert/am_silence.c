@@ -82,7 +82,9 @@ AmSilence *am_silence_decode(Str payload) {
     s->updated_ns = cursor_svarint(&c);
     s->created_by = arena_copy(s->arena, cursor_lenstr(&c));
     s->comment = arena_copy(s->arena, cursor_lenstr(&c));
-    bool good = id.n == 36 && am_take_labels(&c, s->arena, &s->annotations);
+    bool good = id.n == 36;
+    for (size_t i = 0; good && i < id.n; i++) good = id.p[i] && strchr("0123456789abcdefABCDEF-", id.p[i]);
+    good = good && am_take_labels(&c, s->arena, &s->annotations);
     Str recurrence = cursor_lenstr(&c);
     uint64_t n = cursor_uvarint(&c);
     good = good && !c.bad && n > 0 && n <= cursor_left(&c);

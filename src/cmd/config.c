@@ -301,6 +301,7 @@ static void check_ports(const Config *c, DiagList *diags) {
 static void check_whole(Config *c, DiagList *diags) {
     read_secret(c, c->auth.admin_password_file, &c->auth.admin_password, diags);
     read_secret(c, c->auth.api_token_file, &c->auth.api_token, diags);
+    read_secret(c, c->alerting.peer_secret_file, &c->alerting.peer_secret, diags);
     if ((c->server.tls_cert_file.n > 0) != (c->server.tls_key_file.n > 0)) {
         diag_add(diags, DIAG_ERROR, 0, 0, 1, NULL, "server.tls needs both cert_file and key_file");
     }

@@ -72,6 +72,12 @@ typedef struct Config {
         Str external_url;
     } web;
     struct {
+        Str external_url, matchers, peer_name, peer_secret, peer_secret_file;
+        int64_t retention_ms, silences_max, silence_matches_max, silence_max_ms, peer_timeout_ms;
+        bool silence_comment_required;
+        ConfigList peers, heartbeats;
+    } alerting;
+    struct {
         ConfigList files, packs;
         int64_t interval_ms;
     } rules;

@@ -106,6 +106,19 @@ const ConfigKey config_keys[] = {
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 
     {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},
+    {"alerting.external_url", CONFIG_STR, AT(alerting.external_url), "", .flag = "alertmanager.external-url", .needs_restart = true, .doc = "Address under which people reach the Alertmanager: links in notifications begin with it. Empty: this machine's port."},
+    {"alerting.retention", CONFIG_DURATION, AT(alerting.retention_ms), "120h", 3600000, 3650 * DAY, .needs_restart = true, .doc = "How long expired silences, the notification log and the history of alerts are kept."},
+    {"alerting.matchers", CONFIG_ENUM, AT(alerting.matchers), "fallback", .choices = "fallback|utf8-strict-mode|classic-mode", .needs_restart = true, .doc = "Syntax of matchers. fallback: UTF-8, and the classic one where that fails."},
+    {"alerting.max_silences", CONFIG_INT, AT(alerting.silences_max), "0", 0, 10000000, .needs_restart = true, .doc = "Most silences, expired ones too. 0: no limit."},
+    {"alerting.silence_guard.max_matches", CONFIG_INT, AT(alerting.silence_matches_max), "1000", 0, 100000000, .needs_restart = true, .doc = "A new silence that would silence more alerts than this must be forced. 0: no limit. Guard rails hold for the UI and the command line, not for API v2."},
+    {"alerting.silence_guard.max_duration", CONFIG_DURATION, AT(alerting.silence_max_ms), "0", 0, 3650 * DAY, .needs_restart = true, .doc = "A new silence that lasts longer must be forced. 0: no limit."},
+    {"alerting.silence_guard.comment_required", CONFIG_BOOL, AT(alerting.silence_comment_required), "true", .needs_restart = true, .doc = "A new silence needs a comment."},
+    {"alerting.heartbeats", CONFIG_LIST, AT(alerting.heartbeats), "", .flag = "alertmanager.heartbeat", .needs_restart = true, .doc = "Dead man's switches: \"ping URL every 1m\" calls an outside watcher while this server is healthy; \"expect NAME within 5m\" fires an alert when neither a call of heartbeats/NAME nor an alert of that name came."},
+    {"alerting.peers", CONFIG_LIST, AT(alerting.peers), "", .flag = "cluster.peer", .needs_restart = true, .doc = "Alertmanager addresses (http://host:9093) of the other servers of a cluster: together they notify once."},
+    {"alerting.peer_name", CONFIG_STR, AT(alerting.peer_name), "", .flag = "cluster.peer-name", .needs_restart = true, .doc = "Name of this server among them, unique. Empty: the host's name and port."},
+    {"alerting.peer_secret", CONFIG_SECRET, AT(alerting.peer_secret), "", .needs_restart = true, .doc = "Secret that all servers of the cluster share."},
+    {"alerting.peer_secret_file", CONFIG_STR, AT(alerting.peer_secret_file), "", .needs_restart = true, .doc = "File that holds it instead."},
+    {"alerting.peer_timeout", CONFIG_DURATION, AT(alerting.peer_timeout_ms), "15s", 100, 600000, .flag = "cluster.peer-timeout", .needs_restart = true, .doc = "How long each server waits for those before it to notify."},
 
     {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
 };

@@ -89,6 +89,34 @@ const Command command_table[] = {
         "  --ignore-unknown-fields  keys that nobody knows are no errors\n\n"
         "Examples:\n  meerkat test rules tests/rules/*.yml\n  meerkat test rules --run latency --diff tests.yml\n",
         cmd_test_rules},
+    {"check alertmanager", "FILE...", "check an alertmanager.yml",
+        "What amtool check-config prints, and every problem with file, line and column.\n\n"
+        "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
+        cmd_check_alertmanager},
+    {"alert", "query|add|routes|why|ack|history|test-receiver ...", "alerts of a running server, as amtool does",
+        "  meerkat alert [query] [-i] [-s] [-a] [-u] [-r RECEIVER] [MATCHER...]\n"
+        "  meerkat alert add [--annotation N=V] [--generator-url U] [--start T] [--end T] NAME=VALUE...\n"
+        "  meerkat alert routes [show|test] [--config.file F] [--tree] [--verify.receivers R] [NAME=VALUE...]\n"
+        "  meerkat alert why FINGERPRINT                why it was sent, or was not\n"
+        "  meerkat alert ack [-c COMMENT] [-d 2h] [--owner O] FINGERPRINT|MATCHER...\n"
+        "  meerkat alert unack FINGERPRINT...\n"
+        "  meerkat alert history [--within 24h] [--kind K] [--limit N] [MATCHER...]\n"
+        "  meerkat alert test-receiver [--resolved] [--annotation N=V] RECEIVER [NAME=VALUE...]\n"
+        "  meerkat alert config|cluster                 as amtool config show, amtool cluster show\n\n"
+        "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n\n"
+        "Examples:\n  meerkat alert severity=critical\n  meerkat alert routes test --tree severity=critical service=db\n"
+        "  meerkat alert ack -d 2h -c 'on it' alertname=HighErrorRate\n",
+        cmd_alert},
+    {"silence", "query|add|update|expire|import ...", "silences of a running server, as amtool does",
+        "  meerkat silence [query] [--expired] [-q] [--created-by U] [--id ID] [--within D] [MATCHER...]\n"
+        "  meerkat silence add -c COMMENT [-a AUTHOR] [-d 1h] [--start T] [--end T] [--annotation N=V] [--force] MATCHER...\n"
+        "  meerkat silence update [-q] [-d D] [--start T] [--end T] [-c COMMENT] ID...\n"
+        "  meerkat silence expire ID...\n"
+        "  meerkat silence import [-f] [FILE]\n\n"
+        "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n"
+        "Too broad or too long a silence is refused (alerting.silence_guard); --force (-f) makes it all the same.\n\n"
+        "Examples:\n  meerkat silence add -c 'planned work' -d 2h instance=~'db-.*'\n  meerkat silence expire $(meerkat silence -q)\n",
+        cmd_silence},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo},
     {"completion", "bash|zsh|fish", "print completion for a shell",

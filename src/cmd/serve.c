@@ -105,6 +105,9 @@ static ErrCode reload(Server *s, Err *reterr) {
     ErrCode r = server_metrics_rules(fresh, arena, &rules, reterr);
     if (r == OK) r = s->metrics->ops->set_rules(s->metrics, &rules, reterr);
     if (r == OK) r = server_load_scrape(s, false, reterr);
+    Err alerts = {0};
+    ErrCode r2 = server_load_alerts(s, r == OK ? reterr : &alerts);
+    if (r == OK) r = r2;
     if (r == OK) r = net_server_reload_tls(s->net, reterr);
     if (r != OK) log_error("the reload was only partly done", "error", reterr->msg, NULL);
     return r;
@@ -146,6 +149,7 @@ static ErrCode open_all(Server *s, Err *reterr) {
     r = server_open_auth(s, reterr);
     if (r == OK) r = server_open_apis(s, reterr);
     if (r == OK) r = server_open_ports(s, reterr);
+    if (r == OK) r = server_load_alerts(s, reterr);
     if (r == OK) r = server_load_scrape(s, true, reterr);
     return r;
 }

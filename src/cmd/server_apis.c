@@ -98,11 +98,13 @@ ErrCode server_open_apis(Server *s, Err *reterr) {
     s->jaeger_api = jaeger_api_create(&(JaegerApiOptions){.store = s->traces, .decode_otlp_json = decode_otlp_json});
     s->sampling = jaeger_sampling_create(NULL);
     open_dash(s);
-    return server_open_rules(s, reterr);
+    ErrCode r = server_open_alerts(s, reterr);
+    return r == OK ? server_open_rules(s, reterr) : r;
 }
 
 void server_close_apis(Server *s) {
     server_close_rules(s);
+    server_close_alerts(s);
     s->dash = dash_free(s->dash);
     s->sampling = jaeger_sampling_free(s->sampling);
     s->jaeger_api = jaeger_api_free(s->jaeger_api);

@@ -3,6 +3,7 @@
 #define MEERKAT_CMD_SERVER_INT_H
 
 #include "alert/rules.h"
+#include "alert/alertmanager.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "cmd/ports.h"
@@ -51,6 +52,7 @@ typedef struct Server {
     MetaDb *meta;
     Dash *dash;
     ScrapeManager *scraper;
+    Alertmanager *alertmanager;
     RuleManager *rules;
     PromConfig *rules_config; /* what the rules borrow from */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
@@ -90,6 +92,13 @@ void server_close_ports(Server *s);
 ErrCode server_reload(Server *s, Err *reterr);
 /* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr);
+ErrCode server_open_alerts(Server *s, Err *reterr);
+void server_close_alerts(Server *s);
+/* alertmanager.yml; problems are printed, a bad file leaves what is in effect. */
+ErrCode server_load_alerts(Server *s, Err *reterr);
+void server_alert_port(Server *s, Router *r);
+Str server_alert_url(const Server *s, char buf[128]); /* where the Alertmanager is reached, without a slash at the end */
+void server_put_alertmanagers(void *ctx, JsonWriter *w); /* /api/v1/alertmanagers */
 ErrCode server_open_rules(Server *s, Err *reterr);
 void server_close_rules(Server *s);
 /* Rule files and packs into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */

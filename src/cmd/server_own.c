@@ -58,6 +58,7 @@ void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
     if (s->net) gather_net(s, b, t);
     if (s->scraper) scrape_manager_gather(s->scraper, b, t);
     if (s->prom_api) prom_api_gather(s->prom_api, b, t);
+    if (s->alertmanager) alertmanager_gather(s->alertmanager, b, t);
     if (s->rules) rule_manager_gather(s->rules, b, t);
     own_metrics_add(b, t, G, "prometheus_build_info", 1, "version", "3.14.0", "revision", s->version, "branch", "",
         "goversion", "", "goos", "linux", "goarch", "", NULL);

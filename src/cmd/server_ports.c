@@ -106,12 +106,16 @@ static void otlp_ports(Server *s) {
 
 /* Ports whose APIs are not there yet answer their probes and 404 to the rest. */
 static void probe_only_ports(Server *s) {
-    Router *tempo = own_port(s, "tempo"), *zipkin = own_port(s, "zipkin"), *alertmanager = own_port(s, "alertmanager");
+    Router *tempo = own_port(s, "tempo"), *zipkin = own_port(s, "zipkin");
     add_get(s, tempo, "/ready", handle_ready);
     add_get(s, tempo, "/api/echo", handle_echo);
     add_get(s, zipkin, "/health", handle_ready);
-    probe_routes(s, alertmanager);
-    dash_redirect_routes(s->dash, alertmanager, "/", NULL, 0); /* /#/alerts keeps its fragment */
+}
+
+static void alertmanager_port(Server *s) {
+    Router *r = own_port(s, "alertmanager");
+    server_alert_port(s, r);
+    add_metrics(s, r);
 }
 
 static void ui_port(Server *s) {
@@ -125,6 +129,7 @@ static void ui_port(Server *s) {
     jaeger_api_routes(s->jaeger_api, s->all);
     collector_otlp_routes(s->collector, s->all);
     services_api_routes(s->traces, s->all);
+    alertmanager_routes(s->alertmanager, s->all);
     add_metrics(s, s->all);
     dash_ui_routes(s->dash, r);
     router_set_fallback(r, s->all);
@@ -185,6 +190,7 @@ ErrCode server_open_ports(Server *s, Err *reterr) {
     jaeger_ports(s);
     otlp_ports(s);
     probe_only_ports(s);
+    alertmanager_port(s);
     ui_port(s);
     NetServerOptions o = {.auth = s->auth,
         .on_access = note_access,

@@ -324,6 +324,7 @@ void server_open_prom_api(Server *s) {
         .put_scrape_pools = put_scrape_pools,
         .put_rules = put_rules,
         .put_alerts = put_alerts,
+        .put_alertmanagers = server_put_alertmanagers,
         .put_config = put_config,
         .put_flags = put_flags,
         .put_server_config = put_server_config,

@@ -17,9 +17,10 @@ static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, cons
 
 static void send_alerts(void *ctx, const Alert *alerts, size_t n) {
     Server *s = ctx;
-    (void)s;
-    (void)alerts;
-    (void)n;
+    Err err = {0};
+    if (alertmanager_receive(s->alertmanager, alerts, n, &err) != OK) {
+        log_error("alerts of rules were refused", "error", err.msg, NULL);
+    }
 }
 
 ErrCode server_open_rules(Server *s, Err *reterr) {

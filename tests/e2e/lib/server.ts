@@ -26,7 +26,7 @@ const isFree = (port: number) =>
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 
-async function freeOffset(): Promise<number> {
+export async function freeOffset(): Promise<number> {
   for (let i = 0; i < 50; i++) {
     const offset = 10_000 + Math.floor(Math.random() * 15_000);
     const all = [...Object.values(ports), 14268, 14269, 9411].map((p) => isFree(p + offset));
