@@ -75,14 +75,21 @@ static ErrCode decode_floats(Str data, Arena *arena, ChunkSamples *out, Err *ret
     return OK;
 }
 
+size_t chunk_count(uint8_t encoding, Str data) {
+    if (data.n < 2) return 0;
+    size_t n = (size_t)((uint8_t)data.p[0] << 8 | (uint8_t)data.p[1]);
+    bool start = encoding == CHUNK_HISTOGRAM_START || encoding == CHUNK_FLOAT_HISTOGRAM_START;
+    return start ? n & 0x3fff : n; /* there the two high bits are the counter reset header */
+}
+
 ErrCode chunk_decode(uint8_t encoding, Str data, Arena *arena, ChunkSamples *out, Err *reterr) {
     switch (encoding) {
     case CHUNK_XOR: return decode_floats(data, arena, out, reterr);
-    case CHUNK_HISTOGRAM: return chunk_decode_histograms(false, data, arena, out, reterr);
-    case CHUNK_FLOAT_HISTOGRAM: return chunk_decode_histograms(true, data, arena, out, reterr);
-    case 4:
-    case 5:
-    case 6: return err_set(reterr, ERR_UNSUPPORTED, "chunk encoding %d (with start times) is not supported", encoding);
+    case CHUNK_HISTOGRAM: return chunk_decode_histograms(false, false, data, arena, out, reterr);
+    case CHUNK_FLOAT_HISTOGRAM: return chunk_decode_histograms(true, false, data, arena, out, reterr);
+    case CHUNK_XOR2: return chunk_decode_xor2(data, arena, out, reterr);
+    case CHUNK_HISTOGRAM_START: return chunk_decode_histograms(false, true, data, arena, out, reterr);
+    case CHUNK_FLOAT_HISTOGRAM_START: return chunk_decode_histograms(true, true, data, arena, out, reterr);
     default: return err_set(reterr, ERR_CORRUPT, "unknown chunk encoding %d", encoding);
     }
 }

@@ -7,8 +7,16 @@
 #include "base/vec.h"
 #include "model/metrics_batch.h"
 
-/* As in files; 4 to 6 are newer ones that carry start times. */
-typedef enum ChunkEncoding { CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM = 3 } ChunkEncoding;
+/* As in files. Those from XOR2 on are of Prometheus 3.x; they may carry start times, which are passed over. They are
+ * read, but not written: older programs do not know them. */
+typedef enum ChunkEncoding {
+    CHUNK_XOR = 1,
+    CHUNK_HISTOGRAM = 2,
+    CHUNK_FLOAT_HISTOGRAM = 3,
+    CHUNK_XOR2 = 4,
+    CHUNK_HISTOGRAM_START = 5,
+    CHUNK_FLOAT_HISTOGRAM_START = 6,
+} ChunkEncoding;
 
 #define CHUNK_SAMPLES 120 /* what Prometheus aims at */
 
@@ -20,8 +28,7 @@ typedef struct ChunkSamples {
     AVEC(Histogram) histograms;
 } ChunkSamples;
 
-/* Appends what the chunk holds. ERR_CORRUPT, ERR_UNSUPPORTED (an encoding of a newer Prometheus), ERR_TOO_LARGE (the
- * arena). */
+/* Appends what the chunk holds. ERR_CORRUPT (also an encoding nobody knows), ERR_TOO_LARGE (the arena). */
 ErrCode chunk_decode(uint8_t encoding, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
 
 /* Puts the first samples (at most CHUNK_SAMPLES) into one chunk; gives how many. n > 0. */
@@ -30,7 +37,14 @@ size_t chunk_encode_floats(Buf *out, const int64_t *t, const double *v, size_t n
 size_t chunk_encode_histograms(
     Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding);
 
-/* chunk_histogram.c; private */
-ErrCode chunk_decode_histograms(bool is_float, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
+/* How many samples a chunk says it has. */
+size_t chunk_count(uint8_t encoding, Str data);
+
+/* --- private to chunk*.c --- */
+ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
+ErrCode chunk_decode_xor2(Str data, Arena *arena, ChunkSamples *out, Err *reterr);
+struct BitReader;
+/* Passes over the start time behind sample i; header: the byte that says which samples have one. */
+void chunk_skip_start(struct BitReader *r, uint8_t header, size_t i);
 
 #endif

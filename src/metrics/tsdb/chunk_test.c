@@ -193,7 +193,7 @@ static void test_foreign(void **state) {
         size_t n;
         ErrCode want;
     } cases[] = {{1, "", 0, ERR_CORRUPT}, {1, "\0\0", 2, OK}, {1, "\0\1", 2, ERR_CORRUPT}, {2, "\0\0\0", 3, OK},
-        {2, "\0\1\0", 3, ERR_CORRUPT}, {3, "\0\1\0\0", 4, ERR_CORRUPT}, {4, "\0\1", 2, ERR_UNSUPPORTED},
+        {2, "\0\1\0", 3, ERR_CORRUPT}, {3, "\0\1\0\0", 4, ERR_CORRUPT}, {4, "\0\1", 2, ERR_CORRUPT}, {4, "\0\0\0", 3, OK}, {5, "\x40\0\0", 3, OK},
         {9, "\0\1", 2, ERR_CORRUPT}, {2, "\xff\xff\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 15, ERR_CORRUPT}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Arena *arena = arena_create(1 << 20);

@@ -205,7 +205,7 @@ static bool chunk_sizes(const TsdbBlock *b, Arena *arena, const ChunkMeta *chunk
         uint8_t encoding;
         Str data = STR_NULL;
         bool ok = find_chunk(b, chunks[i].ref, &encoding, &data) && data.n >= 2;
-        samples[i] = ok ? (uint32_t)((uint8_t)data.p[0] << 8 | (uint8_t)data.p[1]) : 0;
+        samples[i] = ok ? (uint32_t)chunk_count(encoding, data) : 0;
         bytes[i] = (uint32_t)data.n;
         s->samples += samples[i];
     }
