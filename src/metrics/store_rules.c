@@ -136,7 +136,8 @@ static void thin_floats(SampleBuf *b, int64_t cutoff, int64_t len, bool counter)
         double v = b->v[i];
         bool stale = is_stale_nan(v);
         bool stays = t >= cutoff || interval != next_interval;
-        if (counter && !stale) stays = stays || (has_next && next_v < v) || value_before(b, i) > v;
+        /* The first one of the part: what stands before it in another part may be higher. */
+        if (counter && !stale) stays = stays || i == 0 || (has_next && next_v < v) || value_before(b, i) > v;
         if (!stale) {
             next_v = v;
             has_next = true;
@@ -165,7 +166,7 @@ static void thin_histograms(HistogramRefs *h, int64_t cutoff, int64_t len) {
     bool after_reset = false;
     for (size_t i = 0; i < h->n; i++) {
         HistogramRef x = h->v[i];
-        bool stays = x.t >= cutoff || i + 1 == h->n || interval_of(x.t, len) != interval_of(h->v[i + 1].t, len);
+        bool stays = x.t >= cutoff || i == 0 || i + 1 == h->n || interval_of(x.t, len) != interval_of(h->v[i + 1].t, len);
         bool before_reset = i + 1 < h->n && x.t < cutoff && is_reset(scratch, x.bytes, h->v[i + 1].bytes);
         if (stays || before_reset || after_reset) h->v[n++] = x;
         after_reset = before_reset;
@@ -215,7 +216,7 @@ static bool any_dense(const MPart *p, const roaring_bitmap_t *set, int64_t len) 
     for (roaring_init_iterator(set, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
         Blocks b = {0, INT64_MAX, INT64_MIN};
         if (mpart_blocks(p, it.current_value, count_block, &b, NULL) != OK) continue;
-        if (b.n > 2 && b.n > (uint64_t)((b.max_t - b.min_t) / len) + 2) return true;
+        if (b.n > 3 && b.n > (uint64_t)((b.max_t - b.min_t) / len) + 3) return true; /* first and last, and one each */
     }
     return false;
 }
