@@ -16,20 +16,20 @@ static void print_diags(const DiagList *diags) {
     buf_done(&out);
 }
 
-static void want_file(DiagList *diags, int line, const char *what, Str path) {
+static void want_file(DiagList *diags, DiagLevel level, int line, const char *what, Str path) {
     if (path.n == 0) return;
     char *name = str_dup_cstr(path);
     if (!fs_real()->ops->exists(fs_real(), name))
-        diag_add(diags, DIAG_ERROR, line, 1, 1, NULL, "error checking %s file \"%s\": no such file", what, name);
+        diag_add(diags, level, line, 1, 1, NULL, "error checking %s file \"%s\": no such file", what, name);
     mem_free(name);
 }
 
 static void want_http_files(DiagList *diags, int line, const PromHttpConfig *h) {
-    want_file(diags, line, "authorization credentials or bearer token", h->credentials_file);
-    want_file(diags, line, "password", h->password_file);
-    want_file(diags, line, "TLS certificate", h->tls.cert_file);
-    want_file(diags, line, "TLS key", h->tls.key_file);
-    want_file(diags, line, "TLS CA", h->tls.ca_file);
+    want_file(diags, DIAG_ERROR, line, "authorization credentials or bearer token", h->credentials_file);
+    want_file(diags, DIAG_ERROR, line, "password", h->password_file);
+    want_file(diags, DIAG_ERROR, line, "TLS certificate", h->tls.cert_file);
+    want_file(diags, DIAG_ERROR, line, "TLS key", h->tls.key_file);
+    want_file(diags, DIAG_WARNING, line, "TLS CA", h->tls.ca_file);
 }
 
 static bool has_wildcard(Str s) {
@@ -54,7 +54,7 @@ static void check_sd(DiagList *diags, Arena *arena, const PromSdConfigs *sd) {
     for (size_t i = 0; i < sd->n; i++) {
         const PromSdConfig *c = &sd->v[i];
         want_http_files(diags, c->line, &c->http);
-        want_file(diags, c->line, "kubeconfig", c->kubernetes.kubeconfig_file);
+        want_file(diags, DIAG_ERROR, c->line, "kubeconfig", c->kubernetes.kubeconfig_file);
         for (size_t k = 0; k < c->files.n; k++) {
             if (has_wildcard(c->files.v[k])) want_pattern(diags, arena, c->line, "the pattern", c->files.v[k]);
             else if (!fs_real()->ops->exists(fs_real(), arena_copy(arena, c->files.v[k]).p))

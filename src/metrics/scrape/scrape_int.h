@@ -17,8 +17,8 @@ typedef struct CachedSeries {
     bool dropped;              /* by metric_relabel_configs */
     bool tracked;              /* gets a stale marker when it vanishes */
     bool histogram;            /* a native one */
-    uint32_t n;
-    char bytes[]; /* labels_encode */
+    uint16_t n_labels;
+    uint32_t lengths[]; /* of name, value, name, ...; then their bytes */
 } CachedSeries;
 
 typedef struct ScrapeTarget {

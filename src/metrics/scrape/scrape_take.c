@@ -1,6 +1,5 @@
 /* scrape_take.c - one answer: parsed, relabelled, appended. */
 #include "base/hash.h"
-#include "metrics/record.h"
 #include "metrics/scrape/promproto.h"
 #include "metrics/scrape/scrape_hist.h"
 #include "metrics/scrape/scrape_int.h"
@@ -113,20 +112,36 @@ static ErrCode final_labels(Take *x, const PromTextSample *sample, Labels *ret, 
 }
 
 static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, bool dropped) {
-    Buf b = {0};
-    if (!dropped) labels_encode(&b, labels);
-    CachedSeries *c = mem_alloc(sizeof *c + b.n);
-    *c = (CachedSeries){.hash = hash, .dropped = dropped, .n = (uint32_t)b.n};
-    if (b.n) memcpy(c->bytes, b.p, b.n);
-    buf_done(&b);
+    size_t n = dropped ? 0 : labels.n, bytes = 2 * n * sizeof(uint32_t);
+    ASSERT(n <= UINT16_MAX);
+    for (size_t i = 0; i < n; i++) bytes += labels.v[i].name.n + labels.v[i].value.n;
+    CachedSeries *c = mem_alloc(sizeof *c + bytes);
+    *c = (CachedSeries){.hash = hash, .dropped = dropped, .n_labels = (uint16_t)n};
+    char *p = (char *)(c->lengths + 2 * n);
+    for (size_t i = 0; i < n; i++) {
+        const Str parts[2] = {labels.v[i].name, labels.v[i].value};
+        for (size_t k = 0; k < 2; k++) {
+            c->lengths[2 * i + k] = (uint32_t)parts[k].n;
+            if (parts[k].n) memcpy(p, parts[k].p, parts[k].n);
+            p += parts[k].n;
+        }
+    }
     *u64map_put(t->cache, hash, NULL) = (uint64_t)(uintptr_t)c;
     return c;
 }
 
 /* Strings point into c. */
 static bool cached_labels(const CachedSeries *c, Arena *arena, Labels *ret) {
-    Cursor cur = cursor_of(str_of(c->bytes, c->n));
-    return labels_decode(&cur, arena, ret);
+    Label *v = ARENA_ARRAY(arena, Label, c->n_labels);
+    const char *p = (const char *)(c->lengths + 2 * (size_t)c->n_labels);
+    if (!v) return false;
+    for (size_t i = 0; i < c->n_labels; i++) {
+        uint32_t name = c->lengths[2 * i], value = c->lengths[2 * i + 1];
+        v[i] = (Label){str_of(p, name), str_of(p + name, value)};
+        p += name + value;
+    }
+    *ret = (Labels){v, c->n_labels};
+    return true;
 }
 
 /* --- the cache --- */
@@ -266,8 +281,9 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
 /* --- staleness --- */
 static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
     Labels labels;
-    Cursor copy = cursor_of(arena_copy(x->arena, str_of(c->bytes, c->n))); /* c goes before the batch does */
-    if (!labels_decode(&copy, x->arena, &labels)) return;
+    if (!cached_labels(c, x->arena, &labels)) return;
+    labels = labels_copy(x->arena, labels); /* c goes before the batch does */
+    if (!labels.v) return;
     if (c->histogram) {
         Histogram h = {.sum = stale_nan()};
         if (add_histogram(x, labels, &h, x->t_ms, NULL) != OK) return;
