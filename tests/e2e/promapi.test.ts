@@ -83,7 +83,7 @@ it("shows what relabelling does", async () => {
   const { json } = await get(`/api/v1/targets/relabel_steps?scrapePool=app&labels=${labels}`);
   assert.deepEqual(json.data.steps.map((s: any) => [s.keep, s.output.host]), [[true, "h"], [false, undefined]]);
   assert.equal(json.data.steps[1].rule.action, "drop");
-  assert.match((await get("/api/v1/scrape_pools/config?scrapePool=app")).json.data.yaml, /^- job_name: app\n/);
+  assert.match((await get("/api/v1/scrape_pools/config?scrapePool=app")).json.data.yaml, /^job_name: app\n/);
 });
 
 it("reloads on request, says when that failed, and tells listeners", async () => {
