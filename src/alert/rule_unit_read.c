@@ -1,5 +1,5 @@
 /* rule_unit_read.c - the YAML of unit test files. */
-#include "alert/rule_unit_int.h"
+#include "alert/rule_unit_read.h"
 #include "base/num.h"
 #include "codec/yaml.h"
 
