@@ -338,8 +338,10 @@ static void put_urls(JsonWriter *w, const char *key, char *const *v, size_t n) {
     json_end_array(w);
 }
 
-void rule_notifier_put_alertmanagers(RuleNotifier *n, JsonWriter *w) {
+void rule_notifier_put_alertmanagers(RuleNotifier *n, Str own, JsonWriter *w) {
     VEC(char *) active = {0};
+    char *first = own.n ? str_dup_cstr(own) : NULL;
+    if (first) vec_push(&active, first);
     mutex_lock(&n->mutex);
     renew_peers(n);
     for (size_t i = 0; i < n->peers.n; i++)
@@ -350,6 +352,7 @@ void rule_notifier_put_alertmanagers(RuleNotifier *n, JsonWriter *w) {
     json_end_object(w);
     mutex_unlock(&n->mutex);
     vec_done(&active);
+    mem_free(first);
 }
 
 static void put(MetricsBatch *b, int64_t t_ms, MetricType type, Str name, const char *url, double value) {

@@ -1,8 +1,8 @@
 /* rule_notifier.h - sends alerts to other Alertmanagers: alerting.alertmanagers of prometheus.yml.
  *
- * Every Alertmanager has a queue of its own and at most one request under way, so that a slow one holds nobody up. Alerts
- * that fire are sent again every minute by the rules; what cannot be delivered is dropped and counted.
- * Source: Prometheus' configuration documentation, <alertmanager_config>; Alertmanager's API v2. */
+ * Every Alertmanager has a queue of its own and at most one request under way, so that a slow one holds nobody up.
+ * Alerts that fire are sent again every minute by the rules; what cannot be delivered is dropped and counted. Source:
+ * Prometheus' configuration documentation, <alertmanager_config>; Alertmanager's API v2. */
 #ifndef MEERKAT_ALERT_RULE_NOTIFIER_H
 #define MEERKAT_ALERT_RULE_NOTIFIER_H
 
@@ -24,8 +24,8 @@ RuleNotifier *rule_notifier_free(RuleNotifier *n); /* NULL is fine */
 void rule_notifier_apply(RuleNotifier *n, PromConfig *config);
 /* Never waits; copies. */
 void rule_notifier_send(RuleNotifier *n, const Alert *alerts, size_t n_alerts);
-/* {"activeAlertmanagers":[{"url":..}],"droppedAlertmanagers":[..]} */
-void rule_notifier_put_alertmanagers(RuleNotifier *n, JsonWriter *w);
+/* {"activeAlertmanagers":[{"url":..}],"droppedAlertmanagers":[..]}; own: of one that is in this process, or empty. */
+void rule_notifier_put_alertmanagers(RuleNotifier *n, Str own, JsonWriter *w);
 void rule_notifier_gather(RuleNotifier *n, MetricsBatch *b, int64_t t_ms); /* prometheus_notifications_* */
 
 #endif

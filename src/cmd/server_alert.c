@@ -154,23 +154,13 @@ void server_alert_port(Server *s, Router *r) {
     dash_redirect_routes(s->dash, r, "/", pages, ARRAY_LEN(pages)); /* /#/alerts keeps its fragment */
 }
 
+/* The one in this process is the first. */
 void server_put_alertmanagers(void *ctx, JsonWriter *w) {
     Server *s = ctx;
     char buf[128];
     Buf url = {0};
     buf_put_str(&url, server_alert_url(s, buf));
     buf_put_lit(&url, "/api/v2/alerts");
-    json_begin_object(w);
-    json_key_lit(w, "activeAlertmanagers");
-    json_begin_array(w);
-    json_begin_object(w);
-    json_key_lit(w, "url");
-    json_str(w, buf_str(&url));
-    json_end_object(w);
-    json_end_array(w);
-    json_key_lit(w, "droppedAlertmanagers");
-    json_begin_array(w);
-    json_end_array(w);
-    json_end_object(w);
+    rule_notifier_put_alertmanagers(s->notifier, buf_str(&url), w);
     buf_done(&url);
 }

@@ -2,6 +2,7 @@
 #ifndef MEERKAT_CMD_SERVER_INT_H
 #define MEERKAT_CMD_SERVER_INT_H
 
+#include "alert/rule_notifier.h"
 #include "alert/rules.h"
 #include "alert/alertmanager.h"
 #include "base/log.h"
@@ -54,6 +55,7 @@ typedef struct Server {
     ScrapeManager *scraper;
     Alertmanager *alertmanager;
     RuleManager *rules;
+    RuleNotifier *notifier;  /* to other Alertmanagers */
     PromConfig *rules_config; /* what the rules borrow from */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */

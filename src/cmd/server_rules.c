@@ -23,7 +23,14 @@ static void send_alerts(void *ctx, const Alert *alerts, size_t n) {
     }
 }
 
+static void send_everywhere(void *ctx, const Alert *alerts, size_t n) {
+    Server *s = ctx;
+    send_alerts(s, alerts, n);
+    rule_notifier_send(s->notifier, alerts, n);
+}
+
 ErrCode server_open_rules(Server *s, Err *reterr) {
+    s->notifier = rule_notifier_create(s->client);
     char dir[1024], url[256];
     snprintf(
         dir, sizeof dir, "%.*s/rules", (int)MIN(s->config->storage.data_dir.n, 1000), s->config->storage.data_dir.p);
@@ -43,13 +50,14 @@ ErrCode server_open_rules(Server *s, Err *reterr) {
                                    .external_url = external,
                                    .query = run_query,
                                    .check = rule_query_check,
-                                   .send = send_alerts,
+                                   .send = send_everywhere,
                                    .ctx = s},
         &s->rules, reterr);
 }
 
 void server_close_rules(Server *s) {
     s->rules = rule_manager_free(s->rules);
+    s->notifier = rule_notifier_free(s->notifier);
     s->rules_config = prom_config_free(s->rules_config);
 }
 
@@ -96,6 +104,7 @@ ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr) {
         PromConfig *old = s->rules_config;
         s->rules_config = config ? prom_config_ref(config) : NULL;
         prom_config_free(old);
+        rule_notifier_apply(s->notifier, config);
     }
     mem_free(files);
     buf_done(&out);

@@ -14,7 +14,7 @@ import { binary, eventually, Server, sleep } from "./lib/server";
 const skip = prometheusVersion() ? false : "prometheus is not installed";
 const dir = mkdtempSync(join(tmpdir(), "meerkat-rules-"));
 const values: Record<string, number> = { 'app_up{zone="a"}': 1, 'app_up{zone="b"}': 1, "app_requests_total": 100, "app_queue": 3 };
-let target: HttpServer, server: Server, prometheus: Prometheus | undefined, port: number;
+let target: HttpServer, alertmanager: HttpServer, alertmanagerPort: number, server: Server, prometheus: Prometheus | undefined, port: number;
 
 const rules = `groups:
 - name: app
@@ -46,23 +46,38 @@ const rules = `groups:
   - record: app:zones
     expr: count(app_up)
 `;
-const scrape = () => `global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: c1}}
+const scrape = (who: string) => `global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: c1}}
 rule_files: ["${dir}/rules.yml"]
+alerting:
+  alert_relabel_configs: [{source_labels: [zone], target_label: area}]
+  alertmanagers: [{path_prefix: /${who}, static_configs: [{targets: ["127.0.0.1:${alertmanagerPort}"]}]}]
 scrape_configs: [{job_name: app, static_configs: [{targets: ["127.0.0.1:${port}"]}]}]
 `;
 const args = () => ["--prometheus.config", join(dir, "prometheus.yml"), "--web.enable-lifecycle"];
+
+const received: Record<string, any[]> = {}; // by path, what Alertmanagers got
 
 before(async () => {
   target = createServer((_, res) => res.setHeader("Content-Type", "text/plain; version=0.0.4")
     .end(Object.entries(values).map(([k, v]) => `${k} ${v}\n`).join("")));
   await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
   port = (target.address() as AddressInfo).port;
+  alertmanager = createServer((req, res) => {
+    let body = "";
+    req.on("data", (chunk) => (body += chunk)).on("end", () => {
+      for (const alert of JSON.parse(body)) (received[req.url!] ??= []).push(alert);
+      res.end();
+    });
+  });
+  await new Promise<void>((resolve) => alertmanager.listen(0, "127.0.0.1", resolve));
+  alertmanagerPort = (alertmanager.address() as AddressInfo).port;
   writeFileSync(join(dir, "rules.yml"), rules);
-  writeFileSync(join(dir, "prometheus.yml"), scrape());
-  [server, prometheus] = await Promise.all([Server.start({ args: args(), dataDir: join(dir, "data") }), skip ? undefined : Prometheus.start(scrape())]);
+  writeFileSync(join(dir, "prometheus.yml"), scrape("ours"));
+  [server, prometheus] = await Promise.all([Server.start({ args: args(), dataDir: join(dir, "data") }), skip ? undefined : Prometheus.start(scrape("theirs"))]);
 });
 after(async () => {
   target?.close();
+  alertmanager?.close();
   await prometheus?.stop();
   await server?.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -139,6 +154,17 @@ it("resolves and leaves no series behind", { skip }, async () => {
   values.app_queue = 3;
   await sameRules("both are at rest again", (a) => ["AppDown", "QueueLong", "Keeps"].every((n) => stateOf(a, n) === "inactive"));
   await eventually("ALERTS is empty", async () => (await ours("/api/v1/query?query=ALERTS")).data.result.length === 0);
+});
+
+it("sends the same alerts to other Alertmanagers", { skip }, async () => {
+  const resolved = (a: any) => a.endsAt <= new Date().toISOString();
+  const got = (who: string) => (received[`/${who}/api/v2/alerts`] ?? []).filter((a) => a.labels.alertname === "AppDown");
+  await eventually("both have told of firing and resolved", async () => ["ours", "theirs"].every((who) => got(who).some((a) => !resolved(a)) && got(who).some(resolved)));
+  const shape = (a: any) => ({ ...a, startsAt: typeof a.startsAt, endsAt: typeof a.endsAt, generatorURL: new URL(a.generatorURL).search });
+  assert.deepEqual(shape(got("ours")[0]), shape(got("theirs")[0]));
+  assert.equal(got("ours")[0].labels.area, "b");
+  const list = await ours("/api/v1/alertmanagers");
+  assert.deepEqual(list.data, { activeAlertmanagers: [{ url: server.url("alertmanager", "/api/v2/alerts") }, { url: `http://127.0.0.1:${alertmanagerPort}/ours/api/v2/alerts` }], droppedAlertmanagers: [] });
 });
 
 it("answers the parameters of /api/v1/rules", async () => {
