@@ -242,6 +242,14 @@ static bool finish_query(ApiCall *c, PromqlResult *r, const PromqlQuery *q, size
     return true;
 }
 
+/* The answer counts as the query's memory: what has room for the points may not have it for their text. */
+static ErrCode check_answer_size(const Arena *arena, const PromqlResult *r, Err *reterr) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < r->n; i++) bytes += 256 + r->series[i].n * 32;
+    if (bytes <= arena_left_bytes(arena)) return OK;
+    return err_set(reterr, ERR_TOO_LARGE, "query's answer needs more memory than it may use");
+}
+
 static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     Arena *arena = arena_create(c->api->opts.query_arena_bytes);
     Str text = http_param(c->req, STR("query"));
@@ -253,6 +261,7 @@ static bool run_query(ApiCall *c, PromqlQuery *q, size_t limit) {
     bool ok = false;
     if (rc == OK) {
         rc = promql_exec(c->api->opts.store, &engine, q, text, arena, &r, &err);
+        if (rc == OK) rc = check_answer_size(arena, &r, &err);
         api_query_end(c, text, q, begin, &r.stats, rc, &err);
     }
     if (rc == OK)

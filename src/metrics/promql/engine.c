@@ -267,8 +267,20 @@ bool ev_scalar_arg(Ev *ev, const Grid *g, PqlNode *n, const double **ret) {
 
 /* --- results --- */
 
-static bool series_result(Ev *ev, const Grid *g, const PqlSeries *s, PromqlSeries *out) {
+/* A series with a float at every step: its column is the result, its times are those of all such series. */
+static bool full_result(Ev *ev, const Grid *g, const PqlSeries *s, const int64_t **times, PromqlSeries *out) {
+    if (!*times) {
+        int64_t *t = ARENA_ARRAY(ev->arena, int64_t, g->n);
+        for (size_t i = 0; t && i < g->n; i++) t[i] = grid_t(g, i);
+        *times = t;
+    }
+    *out = (PromqlSeries){s->labels, g->n, *times, s->v, NULL};
+    return *times || ev_no_memory(ev);
+}
+
+static bool series_result(Ev *ev, const Grid *g, const PqlSeries *s, const int64_t **times, PromqlSeries *out) {
     size_t n = bitmap_count(s->present, g->n), k = 0;
+    if (n == g->n && !s->h) return full_result(ev, g, s, times, out);
     int64_t *t = ARENA_ARRAY(ev->arena, int64_t, n);
     double *v = ARENA_ARRAY(ev->arena, double, n);
     const Histogram **h = s->h ? ARENA_ARRAY(ev->arena, const Histogram *, n) : NULL;
@@ -310,8 +322,9 @@ static bool matrix_to_result(Ev *ev, const Grid *g, PqlMatrix *m, bool sorted, P
     ret->stats.sort_ns = clock_mono_ns() - begin;
     ret->series = ARENA_ARRAY(ev->arena, PromqlSeries, m->n);
     if (!ret->series) return ev_no_memory(ev);
+    const int64_t *times = NULL;
     for (size_t i = 0; i < m->n; i++)
-        if (!series_result(ev, g, &m->v[i], &ret->series[i])) return false;
+        if (!series_result(ev, g, &m->v[i], &times, &ret->series[i])) return false;
     ret->n = m->n;
     return true;
 }
