@@ -23,12 +23,21 @@ typedef struct MetricsAppendResult {
     char first_error[256];   /* of the refused ones, with the series; empty when none */
 } MetricsAppendResult;
 
+/* What a series_set reader may give in place of all samples of a block: one of them, at the time of the last, when no cut
+ * lies among them. Cuts are first[k] + i * step for i below n: a cut parts samples up to it from later ones. */
+typedef struct MetricsDigest {
+    enum { DIGEST_NONE, DIGEST_MIN, DIGEST_MAX, DIGEST_FIRST, DIGEST_LAST } kind;
+    int64_t first_ms[2], step_ms;
+    size_t n;
+} MetricsDigest;
+
 typedef struct MetricsSelect {
     Matchers matchers;
     int64_t min_t_ms, max_t_ms;  /* inclusive */
     Arena *arena;                /* results live here; its budget bounds the query: ERR_TOO_LARGE */
     uint64_t samples_max;        /* 0: no limit; beyond it ERR_UNPROCESSABLE with Prometheus' text */
     const _Atomic bool *cancel;  /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
+    MetricsDigest digest;        /* for open only */
 } MetricsSelect;
 
 /* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */

@@ -94,7 +94,7 @@ ErrCode mpart_read(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, 
 
 /* The same without a copy in between; the runs are RUN_NAMED, of source p. *ret_tangled: the series has histograms, or
  * blocks that overlap what is in out, and is for mpart_read; what was added to out is of no use then. */
-ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, ReadScratch *out,
+ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, const MetricsSelect *req, ReadScratch *out,
     SeriesReadStats *stats, bool *ret_tangled, Err *reterr);
 bool mpart_run_times(MPart *p, MPartCache *cache, const TimeRun *run, int64_t *out);
 

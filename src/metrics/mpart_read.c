@@ -483,7 +483,7 @@ ErrCode mpart_read(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, 
 typedef struct ReadRuns {
     MPart *part;
     MPartCache *cache;
-    int64_t min_t, max_t;
+    const MetricsSelect *req;
     ReadScratch *out;
     SeriesReadStats *stats;
     bool tangled;
@@ -491,29 +491,61 @@ typedef struct ReadRuns {
     Err *reterr;
 } ReadRuns;
 
+static bool is_cut(const MetricsDigest *d, const MBlock *b) {
+    for (int k = 0; k < 2; k++) {
+        int64_t from = b->min_t - d->first_ms[k], i = from > 0 ? (from + d->step_ms - 1) / d->step_ms : 0;
+        if ((uint64_t)i < d->n && d->first_ms[k] + i * d->step_ms < b->max_t) return true;
+    }
+    return false;
+}
+
+/* One sample for all of the block. false: they have to be read. */
+static bool digest_run(ReadRuns *r, const MBlock *b, double **to) {
+    const MetricsDigest *d = &r->req->digest;
+    if (d->kind == DIGEST_NONE || !b->has_stats || is_cut(d, b)) return false;
+    const MBlockStats *s = &b->stats;
+    /* Nothing but stale markers leaves them like this, too. */
+    if (s->min == 0 && s->max == 0 && s->first == 0 && s->last == 0) return false;
+    TimeRun run = {.first = b->max_t, .last = b->max_t, .n = 1, .kind = RUN_REGULAR};
+    *to = read_scratch_add(r->out, &run);
+    if (*to)
+        **to = d->kind == DIGEST_MIN    ? s->min
+               : d->kind == DIGEST_MAX  ? s->max
+               : d->kind == DIGEST_LAST ? s->last
+                                        : s->first;
+    r->stats->blocks_skipped++;
+    return true;
+}
+
 static bool read_run(void *ctx, const MBlock *b) {
     ReadRuns *r = ctx;
     r->stats->blocks++;
-    if (b->max_t < r->min_t || b->min_t > r->max_t) {
+    if (b->max_t < r->req->min_t_ms || b->min_t > r->req->max_t_ms) {
         r->stats->blocks_skipped++;
         return true;
     }
+    double *to = NULL;
+    if (!b->is_histogram && digest_run(r, b, &to)) {
+        r->tangled = !to;
+        return !r->tangled;
+    }
     TimeRun run = {.first = b->min_t, .last = b->max_t, .n = b->n, .kind = RUN_NAMED, .source = r->part};
     run.id = b->time_column;
-    double *to = b->is_histogram ? NULL : read_scratch_add(r->out, &run);
+    to = b->is_histogram ? NULL : read_scratch_add(r->out, &run);
     r->tangled = !to;
     if (r->tangled) return false;
     Str bytes = b->in_place;
     if (!bytes.p) r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
     if (r->code == OK && !column_decode_f64(bytes, to, b->n)) r->code = damaged(r->part, "a value column", r->reterr);
     r->stats->blocks_decoded++;
+    r->stats->samples += b->n;
     return r->code == OK;
 }
 
-ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, int64_t min_t, int64_t max_t, ReadScratch *out,
+ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, const MetricsSelect *req, ReadScratch *out,
     SeriesReadStats *stats, bool *ret_tangled, Err *reterr) {
     cache_init(cache);
-    ReadRuns r = {p, cache, min_t, max_t, out, stats, false, OK, reterr};
+    ReadRuns r = {p, cache, req, out, stats, false, OK, reterr};
     ErrCode code = mpart_blocks(p, series, read_run, &r, reterr);
     *ret_tangled = r.tangled;
     return r.code != OK ? r.code : code;

@@ -52,8 +52,8 @@ static bool read_source(EmbeddedReader *r, const SourceSeries *s) {
     const PartRef *ref = &v->parts.v[s->source];
     bool tangled = false;
     if (v->tombs->n && tombs_touch(v->tombs, ref->info.id, s->labels)) return false;
-    ErrCode code = mpart_read_runs(ref->obj, &r->gather.caches[s->source], s->id, req->min_t_ms, req->max_t_ms,
-        &r->scratch, &r->base.stats, &tangled, NULL);
+    ErrCode code = mpart_read_runs(
+        ref->obj, &r->gather.caches[s->source], s->id, req, &r->scratch, &r->base.stats, &tangled, NULL);
     return code == OK && !tangled;
 }
 
@@ -66,7 +66,6 @@ static bool read_quick(EmbeddedReader *r, const SourceSeries *group, size_t n, S
         x->times_id = 0; /* what is left of it is of no use */
         return false;
     }
-    r->base.stats.samples += x->n;
     ret->n = x->to - x->from;
     ret->t_ms = x->t + x->from;
     ret->value = x->v + x->from;

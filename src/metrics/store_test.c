@@ -538,6 +538,79 @@ static void test_histograms_and_side(void **state) {
     world_free(w);
 }
 
+/* --- digests: blocks answered by their statistics --- */
+
+/* What a function of a window gives over samples in (min_t, max_t]; false: none. */
+static bool window_value(
+    int kind, const int64_t *t, const double *v, size_t n, int64_t min_t, int64_t max_t, double *ret) {
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (t[i] <= min_t || t[i] > max_t || is_stale_nan(v[i])) continue;
+        bool take = !any || kind == DIGEST_LAST;
+        if (any && kind == DIGEST_MIN) take = v[i] < *ret || *ret != *ret;
+        if (any && kind == DIGEST_MAX) take = v[i] > *ret || *ret != *ret;
+        if (take) *ret = v[i];
+        any = true;
+    }
+    return any;
+}
+
+static size_t compare_digest(
+    const MetricsSelect *req, const SeriesColumn *all, const SeriesColumn *some, int64_t range) {
+    const MetricsDigest *d = &req->digest;
+    for (size_t i = 0; i < d->n; i++) {
+        int64_t max_t = d->first_ms[1] + (int64_t)i * d->step_ms;
+        double a = 0, b = 0;
+        bool has_a = window_value(d->kind, all->t_ms, all->value, all->n, max_t - range, max_t, &a);
+        bool has_b = window_value(d->kind, some->t_ms, some->value, some->n, max_t - range, max_t, &b);
+        assert_int_equal(has_a, has_b);
+        if (has_a) assert_true(bits_of(a) == bits_of(b) || a == b);
+    }
+    return all->n - some->n;
+}
+
+static size_t check_digest(World *w, int kind, int64_t range, int64_t step, size_t n) {
+    Arena *arena = arena_create((size_t)256 << 20);
+    MetricsSelect req = {.arena = arena, .digest = {.kind = kind, .step_ms = step, .n = n}};
+    req.digest.first_ms[1] = w->base + (int64_t)(rng_u64(&w->rng) % (2 * N_TIMES)) * w->step;
+    req.digest.first_ms[0] = req.digest.first_ms[1] - range;
+    req.min_t_ms = req.digest.first_ms[0] + 1;
+    req.max_t_ms = req.digest.first_ms[1] + (int64_t)(n - 1) * step;
+    SeriesColumns cols;
+    SeriesSet *set;
+    size_t left_out = 0, k = 0;
+    assert_int_equal(w->store->ops->select(w->store, &req, &cols, NULL), OK);
+    assert_int_equal(metrics_store_open_set(w->store, &req, &set, NULL), OK);
+    SeriesReader *r = series_reader_create(set, arena);
+    for (size_t i = 0; i < set->n; i++) {
+        SeriesColumn c;
+        assert_int_equal(series_read(r, i, &c, NULL), OK);
+        if (c.n) left_out += compare_digest(&req, &cols.v[k++], &c, range);
+    }
+    assert_int_equal(k, cols.n);
+    series_reader_free(r);
+    arena_free(arena);
+    return left_out;
+}
+
+static void test_digests(void **state) {
+    (void)state;
+    World *w = world_new(17);
+    w->store->ops->close(w->store);
+    w->opts.partition_ms = (int64_t)60 * 86400000;
+    open_store(w);
+    for (int i = 0; i < 12; i++) assert_int_equal(random_append(w, 0, N_TIMES, 6000), OK);
+    assert_int_equal(w->store->ops->flush(w->store, NULL), OK);
+    size_t left_out = 0;
+    for (int i = 0; i < 60; i++) {
+        int64_t range = (int64_t)(1 + rng_u64(&w->rng) % (N_TIMES * 2)) * w->step / (1 + i % 3);
+        int64_t step = (int64_t)(1 + rng_u64(&w->rng) % 4000) * w->step / 2;
+        left_out += check_digest(w, 1 + i % 4, range, step, 1 + rng_u64(&w->rng) % 9);
+    }
+    assert_true(left_out > 10000); /* there is something to it */
+    world_free(w);
+}
+
 static void test_limits(void **state) {
     (void)state;
     World *w = world_new(8);
@@ -624,6 +697,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_histograms_and_side),
+        cmocka_unit_test(test_digests),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

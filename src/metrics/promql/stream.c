@@ -98,6 +98,24 @@ static bool find_bottom(Stream *s, PqlNode *n) {
     return true;
 }
 
+/* What a function needs of a block that lies whole in every window it is in. Not with statistics per step, which tell
+ * how many samples there are. */
+static MetricsDigest window_digest(const Stream *s) {
+    static const struct {
+        PqlFn id;
+        int kind;
+    } kinds[] = {{FN_MIN_OVER_TIME, DIGEST_MIN}, {FN_MAX_OVER_TIME, DIGEST_MAX}, {FN_FIRST_OVER_TIME, DIGEST_FIRST},
+        {FN_LAST_OVER_TIME, DIGEST_LAST}, {FN_PRESENT_OVER_TIME, DIGEST_LAST}};
+    MetricsDigest d = {.step_ms = s->g->step_ms, .n = s->g->n};
+    if (s->kind != SOURCE_WINDOW || s->spec.anchored || s->spec.smoothed || s->ev->query->step_stats) return d;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (kinds[i].id == s->call.function->id) d.kind = kinds[i].kind;
+    if (s->spec.fixed) d.n = 1;
+    d.first_ms[1] = (s->spec.fixed ? s->spec.fixed_ms : grid_t(s->g, 0)) - s->spec.offset_ms;
+    d.first_ms[0] = d.first_ms[1] - s->spec.range_ms;
+    return d;
+}
+
 /* Samples in (first, last]. */
 static bool open_set(Stream *s, int64_t first, int64_t last) {
     Ev *ev = s->ev;
@@ -106,7 +124,8 @@ static bool open_set(Stream *s, int64_t first, int64_t last) {
         .max_t_ms = last,
         .arena = ev->arena,
         .samples_max = ev->opts.samples_max,
-        .cancel = ev->query->cancel};
+        .cancel = ev->query->cancel,
+        .digest = window_digest(s)};
     static SeriesSet nothing;
     s->set = &nothing;
     if (req.min_t_ms > req.max_t_ms) return true;
