@@ -150,6 +150,10 @@ const Command command_table[] = {
         "duration back from now instead.\n\n"
         "Examples:\n  meerkat tsdb dump --match 'up{job=\"node\"}' --start 1h ./meerkat-data\n",
         cmd_tsdb_dump},
+    {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]", "print samples as OpenMetrics text",
+        "What `promtool tsdb create-blocks-from openmetrics` reads. Native histograms have no such form and are left out.\n\n"
+        "Examples:\n  meerkat tsdb dump-openmetrics --start 7d ./meerkat-data > samples.om\n",
+        cmd_tsdb_dump_openmetrics},
     {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR", "take over a Prometheus data directory",
         "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and adds\n"
         "their samples to a data directory whose server is stopped, or sends them to a running server. Doing it again\n"

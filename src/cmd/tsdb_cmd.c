@@ -141,16 +141,20 @@ static bool print(Buf *out) {
     return ok;
 }
 
+static void put_pair(Buf *out, Label l) {
+    if (label_name_is_legacy(l.name))
+        buf_put_str(out, l.name);
+    else
+        lang_put_quoted(out, l.name);
+    buf_put_char(out, '=');
+    lang_put_quoted(out, l.value);
+}
+
 void tsdb_put_labels(Buf *out, Labels l) {
     buf_put_char(out, '{');
     for (size_t i = 0; i < l.n; i++) {
         if (i) buf_put_lit(out, ", ");
-        if (label_name_is_legacy(l.v[i].name))
-            buf_put_str(out, l.v[i].name);
-        else
-            lang_put_quoted(out, l.v[i].name);
-        buf_put_char(out, '=');
-        lang_put_quoted(out, l.v[i].value);
+        put_pair(out, l.v[i]);
     }
     buf_put_char(out, '}');
 }
@@ -325,29 +329,48 @@ int cmd_tsdb_analyze(int argc, char **argv) {
 /* --- dump --- */
 typedef struct Dump {
     Buf labels, out;
+    bool openmetrics;
     bool broken; /* nobody reads any more */
 } Dump;
 
-static void put_line_end(Buf *out, int64_t t) {
+static void put_line_end(const Dump *d, Buf *out, int64_t t) {
     buf_put_char(out, ' ');
-    num_put_i64(out, t);
+    if (d->openmetrics)
+        buf_printf(out, "%.3f", (double)t / 1000);
+    else
+        num_put_i64(out, t);
     buf_put_char(out, '\n');
+}
+
+/* name{labels}: the form of exposition texts, which have no native histograms. */
+static void put_openmetrics_labels(Buf *out, Labels l) {
+    size_t n = 0;
+    buf_put_str(out, labels_get(l, LABEL_NAME_METRIC));
+    for (size_t i = 0; i < l.n; i++) {
+        if (str_eq(l.v[i].name, LABEL_NAME_METRIC)) continue;
+        buf_put_char(out, n++ ? ',' : '{');
+        put_pair(out, l.v[i]);
+    }
+    if (n) buf_put_char(out, '}');
 }
 
 static bool dump_series(void *ctx, const SeriesColumn *s) {
     Dump *d = ctx;
     buf_clear(&d->labels);
-    tsdb_put_labels(&d->labels, s->labels);
-    for (size_t i = 0, k = 0; i < s->n || k < s->n_histograms;) {
+    if (d->openmetrics)
+        put_openmetrics_labels(&d->labels, s->labels);
+    else
+        tsdb_put_labels(&d->labels, s->labels);
+    for (size_t i = 0, k = d->openmetrics ? s->n_histograms : 0; i < s->n || k < s->n_histograms;) {
         bool is_float = i < s->n && (k == s->n_histograms || s->t_ms[i] <= s->histogram_t_ms[k]);
         buf_put_str(&d->out, buf_str(&d->labels));
         buf_put_char(&d->out, ' ');
         if (is_float) {
             num_put_f64_go_g(&d->out, s->value[i]);
-            put_line_end(&d->out, s->t_ms[i++]);
+            put_line_end(d, &d->out, s->t_ms[i++]);
         } else {
             promql_put_histogram_text(&d->out, &s->histograms[k]);
-            put_line_end(&d->out, s->histogram_t_ms[k++]);
+            put_line_end(d, &d->out, s->histogram_t_ms[k++]);
         }
         if (d->out.n > (1u << 16) && !print(&d->out)) d->broken = true;
         if (d->broken) return false;
@@ -356,10 +379,11 @@ static bool dump_series(void *ctx, const SeriesColumn *s) {
 }
 
 static ErrCode dump_store(MetricsStore *store, const TsdbArgs *a, const _Atomic bool *cancel, Err *reterr) {
-    Dump d = {0};
+    Dump d = {.openmetrics = a->openmetrics};
     MetricsSelect req = {.matchers = a->matchers, .min_t_ms = a->min_t, .max_t_ms = a->max_t, .cancel = cancel};
     req.arena = arena_create(ARENA_UNLIMITED);
     ErrCode code = store->ops->visit(store, &req, false, dump_series, &d, reterr);
+    if (code == OK && d.openmetrics) buf_put_lit(&d.out, "# EOF\n");
     if (code == OK && !d.broken) (void)print(&d.out);
     arena_free(req.arena);
     buf_done(&d.labels);
@@ -398,11 +422,12 @@ static ErrCode dump_prometheus(const char *dir, const TsdbArgs *a, const _Atomic
     return code;
 }
 
-int cmd_tsdb_dump(int argc, char **argv) {
+static int run_dump(const char *name, bool openmetrics, int argc, char **argv) {
     TsdbArgs a;
     Err err = {0};
     Buf out = {0};
-    int usage = tsdb_args_parse(&a, "dump", argc, argv);
+    int usage = tsdb_args_parse(&a, name, argc, argv);
+    a.openmetrics = openmetrics;
     if (usage) return tsdb_args_done(&a), usage;
     const char *dir = dir_of(&a);
     TsdbKind kind = tsdb_kind(dir);
@@ -418,3 +443,6 @@ int cmd_tsdb_dump(int argc, char **argv) {
     progress_unwatch_signals();
     return finish(&a, code, &err, &out);
 }
+
+int cmd_tsdb_dump(int argc, char **argv) { return run_dump("dump", false, argc, argv); }
+int cmd_tsdb_dump_openmetrics(int argc, char **argv) { return run_dump("dump-openmetrics", true, argc, argv); }

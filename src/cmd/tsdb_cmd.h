@@ -11,7 +11,7 @@ typedef struct TsdbArgs {
     const char *data_dir, *server, *output, *match;
     const char *min_time, *max_time; /* also --start, --end */
     const char *limit;
-    bool human_readable, extended;
+    bool human_readable, extended, openmetrics;
     const char *args[2]; /* DIR, block */
     int n_args;
     /* parsed */

@@ -104,6 +104,7 @@ typedef struct EmbeddedStore {
     Thread *flusher, *merger;
     _Atomic uint64_t samples_total, late_total, corrupt_blocks;
     _Atomic uint64_t rules_rewritten, rules_dropped;
+    _Atomic bool rules_changed; /* what is known of parts is about other rules */
 } EmbeddedStore;
 
 /* --- store_append.c --- */

@@ -75,13 +75,11 @@ ErrCode store_set_rules(MetricsStore *base, const MetricsRules *rules, Err *rete
     StoreRules *fresh;
     ErrCode code = rules_create(rules, &fresh, reterr);
     if (code != OK) return code;
-    mutex_lock(&s->merge_lock);
     mutex_lock(&s->view_lock);
     StoreRules *old = s->rules;
     s->rules = fresh;
     mutex_unlock(&s->view_lock);
-    u64map_clear(s->rules_checked);
-    mutex_unlock(&s->merge_lock);
+    s->rules_changed = true; /* a merge may be running for a while: nobody waits for it here */
     rules_unref(old);
     store_wake(s, false, true);
     return OK;
@@ -290,6 +288,7 @@ void rules_rewritten(EmbeddedStore *s, uint64_t old_id, uint64_t new_id) {
 }
 
 bool rules_pick(EmbeddedStore *s, int64_t now, uint64_t *ret_id) {
+    if (atomic_exchange(&s->rules_changed, false)) u64map_clear(s->rules_checked);
     StoreRules *r = store_rules(s);
     bool found = false;
     PartSnapshot snap;

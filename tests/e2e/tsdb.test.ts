@@ -178,6 +178,10 @@ it("export by selector and time, with damage on the way back", { skip }, async (
   const lines = promtoolDump(out), all = sorted(ok(binary, "tsdb", "dump", "--match", '{job="api"}', "--start", from, data));
   assert.ok(lines.length > 1000);
   sameLines(lines, all);
+  const text = join(dir, "samples.om"), blocks = join(dir, "from-text");
+  writeFileSync(text, ok(binary, "tsdb", "dump-openmetrics", "--match", '{job="db",__name__!~".*_info|flapping"}', data));
+  ok("promtool", "tsdb", "create-blocks-from", "openmetrics", text, blocks);
+  sameLines(promtoolDump(blocks), sorted(ok(binary, "tsdb", "dump", "--match", '{job="db",__name__!~".*_info|flapping"}', data)));
   const busy = await Server.start({ dataDir: data });
   const locked = run(binary, "tsdb", "dump", data);
   await busy.stop();
