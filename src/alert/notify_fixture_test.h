@@ -14,13 +14,13 @@ typedef struct Catcher {
     const char *body, *type;
 } Catcher;
 
-static void put_seen_header(Catcher *c, HttpRequest *req, const char *name) {
+static inline void put_seen_header(Catcher *c, HttpRequest *req, const char *name) {
     Str v = http_header(req, str_cstr(name));
     if (v.n && !str_starts_with(v, STR("AWS4"))) buf_printf(&c->seen, "%s: %" STR_FMT "\n", name, STR_ARG(v));
 }
 
 /* What each product says when all is well. */
-static void answer(Catcher *c, HttpRequest *req, HttpResponse *res) {
+static inline void answer(Catcher *c, HttpRequest *req, HttpResponse *res) {
     Str path = req->path, json = STR("application/json");
     if (c->status || c->body)
         http_reply(res, c->status ? c->status : 200, c->type ? str_cstr(c->type) : json, str_cstr(c->body));
@@ -36,7 +36,7 @@ static void answer(Catcher *c, HttpRequest *req, HttpResponse *res) {
         http_reply(res, 200, json, STR("{\"success\":true}"));
 }
 
-static void catch_request(void *ctx, HttpRequest *req, HttpResponse *res) {
+static inline void catch_request(void *ctx, HttpRequest *req, HttpResponse *res) {
     Catcher *c = ctx;
     mutex_lock(&c->lock);
     if (req->method != HTTP_GET) {
@@ -52,14 +52,14 @@ static void catch_request(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_unlock(&c->lock);
 }
 
-static void catcher_start(Catcher *c) {
+static inline void catcher_start(Catcher *c) {
     *c = (Catcher){.f.router = router_create()};
     mutex_init(&c->lock);
     router_add(c->f.router, &(Route){.methods = HTTP_GET | HTTP_POST | HTTP_PUT, .pattern = "/{rest...}", .handler = catch_request, .ctx = c});
     fixture_start(&c->f, NULL, NULL);
 }
 
-static void catcher_stop(Catcher *c) {
+static inline void catcher_stop(Catcher *c) {
     fixture_stop(&c->f);
     buf_done(&c->seen);
     mutex_done(&c->lock);
@@ -68,7 +68,7 @@ static void catcher_stop(Catcher *c) {
 /* --- receivers --- */
 
 /* What a person wrote, with CATCHER replaced. */
-static Str with_address(Arena *arena, Str text, const char *address) {
+static inline Str with_address(Arena *arena, Str text, const char *address) {
     Buf b = {0};
     size_t at;
     while ((at = str_find(text, STR("CATCHER"))) != SIZE_MAX) {
@@ -82,7 +82,7 @@ static Str with_address(Arena *arena, Str text, const char *address) {
     return copy;
 }
 
-static ErrCode parse_receivers(Arena *arena, Str global, Str lists, ReceiverList *ret, Buf *problems) {
+static inline ErrCode parse_receivers(Arena *arena, Str global, Str lists, ReceiverList *ret, Buf *problems) {
     Buf text = {0};
     buf_printf(&text, "global:\n%" STR_FMT "receivers:\n- name: team-x\n", STR_ARG(global));
     Str line;
@@ -111,7 +111,7 @@ static const Label fx_notes[2][2] = {
     {{STR_INIT("desc"), STR_INIT("on a:9")}, {STR_INIT("summary"), STR_INIT("p95 <high> & \"é\"")}},
     {{STR_INIT("desc"), STR_INIT("on b:9")}, {STR_INIT("summary"), STR_INIT("p95 <high> & \"é\"")}}};
 
-static NotifyRequest fx_request(const Integration *integration, bool resolved, Alert alerts[2]) {
+static inline NotifyRequest fx_request(const Integration *integration, bool resolved, Alert alerts[2]) {
     static const Label group[] = {{STR_INIT("alertname"), STR_INIT("HighLatency")}};
     for (size_t i = 0; i < 2; i++)
         alerts[i] = (Alert){.labels = {fx_labels[i], 4}, .annotations = {fx_notes[i], 2}, .starts_ns = INT64_C(1795866209366566850),

@@ -105,6 +105,7 @@ static void form(Buf *b, const char *key, Str value) {
 static void form_attributes(Notify *n, Buf *b, bool truncated) {
     const YamlNode *own = settings_get(n->s, "attributes")->node;
     int i = 1;
+    if (!(own && own->n) && !truncated) form(b, "MessageAttributes", STR("")); /* as AWS' library writes none */
     for (const YamlNode *it = own ? own->first : NULL; it || truncated; i++) {
         char key[64];
         snprintf(key, sizeof key, "MessageAttributes.entry.%d.Name", i);

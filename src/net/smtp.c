@@ -2,9 +2,9 @@
 
 #include "base/base.h"
 #include "base/buf.h"
+#include "sys/thread.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static void curl_begin(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
