@@ -2,6 +2,10 @@
 
 #include "base/num.h"
 #include "metrics/md5.h"
+#include "sys/thread.h"
+
+#include <locale.h>
+#include <wctype.h>
 
 #define GROUPS_MAX 32
 
@@ -94,14 +98,59 @@ static RelabelResult hashmod(const RelabelRule *r, RelabelSet *s, Str value) {
     return text.p && relabel_set(s, r->target_label, text) ? RELABEL_KEPT : RELABEL_EXHAUSTED;
 }
 
-static RelabelResult change_case(const RelabelRule *r, RelabelSet *s, Str value, char from, char to) {
-    char *p = arena_alloc(s->arena, value.n + 1);
-    if (!p) return RELABEL_EXHAUSTED;
-    for (size_t i = 0; i < value.n; i++) {
-        char c = value.p[i];
-        p[i] = c >= from && c < from + 26 ? (char)(c - from + to) : c; /* ASCII, as label values of targets are */
+/* --- case --- */
+static pthread_once_t case_once = PTHREAD_ONCE_INIT;
+static locale_t case_locale; /* Unicode's mappings, whatever the process' locale is */
+static void case_begin(void) { case_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0); }
+
+static uint32_t decode(Str s, size_t n) {
+    const unsigned char *p = (const unsigned char *)s.p;
+    switch (n) {
+    case 2: return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+    case 3: return (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    case 4: return (p[0] & 0x07u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
+    default: return p[0];
     }
-    return relabel_set(s, r->target_label, str_of(p, value.n)) ? RELABEL_KEPT : RELABEL_EXHAUSTED;
+}
+
+static void put_rune(Buf *b, uint32_t r) {
+    if (r < 0x80) {
+        buf_put_char(b, (char)r);
+        return;
+    }
+    if (r < 0x800) {
+        buf_put_char(b, (char)(0xc0 | r >> 6));
+    } else {
+        if (r < 0x10000) {
+            buf_put_char(b, (char)(0xe0 | r >> 12));
+        } else {
+            buf_put_char(b, (char)(0xf0 | r >> 18));
+            buf_put_char(b, (char)(0x80 | (r >> 12 & 0x3f)));
+        }
+        buf_put_char(b, (char)(0x80 | (r >> 6 & 0x3f)));
+    }
+    buf_put_char(b, (char)(0x80 | (r & 0x3f)));
+}
+
+/* Character by character, as Go's strings.ToLower and ToUpper. */
+static RelabelResult change_case(const RelabelRule *r, RelabelSet *s, Str value, bool upper) {
+    Buf b = {0};
+    pthread_once(&case_once, case_begin);
+    for (Str rest = value; rest.n;) {
+        size_t n = str_utf8_step(rest);
+        uint32_t c = decode(rest, n);
+        if (c < 0x80 || n == 0 || !case_locale) {
+            char from = upper ? 'a' : 'A';
+            buf_put_char(&b, rest.p[0] >= from && rest.p[0] < from + 26 ? (char)(rest.p[0] ^ 0x20) : rest.p[0]);
+            n = 1;
+        } else {
+            put_rune(&b, (uint32_t)(upper ? towupper_l((wint_t)c, case_locale) : towlower_l((wint_t)c, case_locale)));
+        }
+        rest = str_skip(rest, n);
+    }
+    Str text = arena_copy(s->arena, buf_str(&b));
+    buf_done(&b);
+    return text.p && relabel_set(s, r->target_label, text) ? RELABEL_KEPT : RELABEL_EXHAUSTED;
 }
 
 static RelabelResult labelmap(const RelabelRule *r, RelabelSet *s) {
@@ -139,8 +188,8 @@ static RelabelResult apply_one(const RelabelRule *r, RelabelSet *s) {
     case RELABEL_LABELMAP: return labelmap(r, s);
     case RELABEL_LABELDROP: filter_names(r, s, false); return RELABEL_KEPT;
     case RELABEL_LABELKEEP: filter_names(r, s, true); return RELABEL_KEPT;
-    case RELABEL_LOWERCASE: return change_case(r, s, value, 'A', 'a');
-    case RELABEL_UPPERCASE: return change_case(r, s, value, 'a', 'A');
+    case RELABEL_LOWERCASE: return change_case(r, s, value, false);
+    case RELABEL_UPPERCASE: return change_case(r, s, value, true);
     }
     UNREACHABLE();
 }

@@ -5,7 +5,7 @@
 #include "sys/clock.h"
 
 #define PARSE_QUEUE_MAX 16384
-#define PARSE_THREADS 8
+#define PARSE_THREADS 32 /* they mostly wait for a commit, which they share */
 #define SYNC_GAP_MS 500
 #define SYNC_SHARE 10 /* at most a tenth of the time is spent on making targets */
 #define SPARE_CONNECTIONS 64
