@@ -8,6 +8,9 @@
 
 #define RETENTION_DEFAULT_MS INT64_C(432000000)
 #define IDLE_MAX_MS 1000
+#define INTAKE_BATCH 512
+#define TIMERS_BATCH 512
+#define ALERTS_MAX 1000000
 
 static const char builtin[] = "route:\n  receiver: default\nreceivers:\n  - name: default\n";
 
@@ -48,7 +51,8 @@ static void timer_run(Alertmanager *am, const AmTimer *t, int64_t now_ns) {
 int64_t am_step(Alertmanager *am, int64_t now_ns) {
     if (!am->running) return INT64_MAX;
     AmTimer *t;
-    while ((t = heap_peek(&am->timers)) && t->due_ns <= now_ns) {
+    size_t budget = TIMERS_BATCH;
+    while ((t = heap_peek(&am->timers)) && t->due_ns <= now_ns && budget--) {
         heap_pop(&am->timers);
         timer_run(am, t, now_ns);
         mem_free(t);
@@ -66,7 +70,14 @@ static void timer_thread(void *ctx) {
     while (!am->stopping) {
         int64_t now = clock_now_ns(), next = am_step(am, now);
         int64_t wait_ms = next == INT64_MAX ? IDLE_MAX_MS : (next - clock_now_ns() + NS_PER_MS - 1) / NS_PER_MS;
-        if (wait_ms > 0 && !am->stopping) cond_wait_ms(&am->wake, &am->mutex, MIN(wait_ms, IDLE_MAX_MS));
+        if (am->stopping) break;
+        if (wait_ms > 0) {
+            cond_wait_ms(&am->wake, &am->mutex, MIN(wait_ms, IDLE_MAX_MS));
+        } else { /* more is due: let others in between */
+            mutex_unlock(&am->mutex);
+            clock_sleep_ms(1);
+            mutex_lock(&am->mutex);
+        }
     }
     mutex_unlock(&am->mutex);
 }
@@ -104,6 +115,7 @@ Alertmanager *am_new(const AlertmanagerOptions *o) {
     am->started_ns = clock_now_ns();
     am->mode = o->match_mode;
     am->silences_max = o->silences_max;
+    am->alerts_max = o->alerts_max ? o->alerts_max : ALERTS_MAX;
     am->guards = o->guards;
     am->alerts = u64map_create();
     am->groups = u64map_create();
@@ -262,7 +274,15 @@ ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Er
     for (size_t i = 0; i < n; i++) {
         Alert a = alerts[i];
         Err err = {0};
+        if (i && i % INTAKE_BATCH == 0) { /* others want to get in */
+            mutex_unlock(&am->mutex);
+            mutex_lock(&am->mutex);
+        }
         ErrCode one = am_alert_prepare(am, &a, now, &err);
+        if (one == OK && u64map_count(am->alerts) >= am->alerts_max && !am_alert_find(am, alert_fingerprint(a.labels))) {
+            am->counters.limited++;
+            one = err_set(&err, ERR_OVERLOADED, "too many alerts: %zu are held (alerting.max_alerts)", am->alerts_max);
+        }
         if (one == OK) {
             int64_t began = clock_mono_ns();
             am_put_alert(am, &a, now);
@@ -270,8 +290,8 @@ ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Er
             am->counters.processing_sum += (double)(clock_mono_ns() - began) / 1e9;
             continue;
         }
-        am->counters.invalid++;
-        rc = one;
+        am->counters.invalid += one == ERR_INVALID;
+        rc = rc == OK || one != ERR_INVALID ? one : rc;
         if (problems.n && problems.n < 400) buf_put_char(&problems, '\n');
         if (problems.n < 400) buf_put_str(&problems, str_cstr(err.msg));
     }

@@ -49,6 +49,7 @@ typedef struct AlertmanagerOptions {
     int64_t retention_ms;     /* of expired silences, log entries and history; 0: 120 h */
     AmMatchMode match_mode;
     size_t silences_max;      /* 0: no limit */
+    size_t alerts_max;        /* 0: 1,000,000; new ones beyond it are refused */
     AlertmanagerGuards guards;
     AlertmanagerPeers peers;
     const AlertmanagerHeartbeat *heartbeats;
@@ -64,7 +65,7 @@ Alertmanager *alertmanager_free(Alertmanager *am);
  * the diagnostics say why. text empty: the built-in one. */
 ErrCode alertmanager_load(Alertmanager *am, Str file, Str text, DiagList *diags);
 /* Takes alerts in as POST /api/v2/alerts does; copies. The invalid ones are left out and counted; their problems, one a
- * line, are the result (ERR_INVALID). Returns when they are on disk. */
+ * line, are the result (ERR_INVALID; ERR_OVERLOADED: too many are held). Returns when they are on disk. */
 ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Err *reterr);
 /* Adds /api/v2/... and the extensions under /api/meerkat/v1/alerting/...; am outlives the router. */
 void alertmanager_routes(Alertmanager *am, Router *router);

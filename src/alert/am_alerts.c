@@ -93,6 +93,9 @@ ErrCode am_alert_prepare(Alertmanager *am, Alert *a, int64_t now_ns, Err *reterr
     else am->counters.received_resolved++;
     if (a->ends_ns < a->starts_ns) return err_set(reterr, ERR_INVALID, "start time must be before end time");
     if (!a->labels.n) return err_set(reterr, ERR_INVALID, "at least one label pair required");
+    if (labels_bytes(a->labels) + labels_bytes(a->annotations) > AM_TEXT_MAX) {
+        return err_set(reterr, ERR_INVALID, "labels and annotations of more than %d bytes", AM_TEXT_MAX);
+    }
     if (a->labels.n > AM_LABELS_MAX) return err_set(reterr, ERR_INVALID, "more than %d labels", AM_LABELS_MAX);
     for (int k = 0; k < 2; k++) {
         Labels l = k ? a->annotations : a->labels;
@@ -172,6 +175,7 @@ void am_put_alert(Alertmanager *am, const Alert *given, int64_t now_ns) {
 
 /* Alerts that ended by themselves get into the history; those that are over are forgotten. */
 void am_gc(Alertmanager *am, int64_t now_ns) {
+    int64_t began = clock_mono_ns();
     VEC(AmAlert *) old = {0};
     size_t it = 0;
     uint64_t fp, *v;
@@ -206,4 +210,6 @@ void am_gc(Alertmanager *am, int64_t now_ns) {
     am_log(am, AM_REC_ALIVE, &alive);
     buf_done(&alive);
     am_history_gc(am->history, now_ns);
+    am->counters.gcs++;
+    am->counters.gc_sum += (double)(clock_mono_ns() - began) / 1e9;
 }

@@ -2,6 +2,7 @@
 #include "alert/am_api_int.h"
 
 #include "codec/regex.h"
+#include "sys/clock.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -134,6 +135,10 @@ bool am_api_filter(Alertmanager *am, HttpRequest *req, HttpResponse *res, const 
     Str texts[128];
     size_t n = http_params(req, str_cstr(name), texts, ARRAY_LEN(texts));
     const Matcher **v = ARENA_ARRAY(req->arena, const Matcher *, n);
+    if (n == ARRAY_LEN(texts)) {
+        am_api_text_error(res, 400, "%smore than %zu matchers", prefix, n - 1);
+        return false;
+    }
     for (size_t i = 0; v && i < n; i++) {
         Err err = {0};
         if (ammatch_parse_one(texts[i], am->mode, req->arena, &v[i], &err) == OK) continue;
@@ -351,9 +356,48 @@ static void handle_v1(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 #define ALL_METHODS (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_DELETE | HTTP_PATCH)
 
-static void add(Router *r, unsigned methods, const char *pattern, HttpHandler fn, void *ctx, Role role) {
+const double am_http_bounds[AM_HTTP_BUCKETS - 1] = {0.05, 0.1, 0.25, 0.5, 0.75, 1};
+const double am_size_bounds[AM_HTTP_BUCKETS - 1] = {100, 1000, 10000, 100000, 1000000, 10000000};
+
+static size_t bucket_of(const double *bounds, double v) {
+    size_t i = 0;
+    while (i < AM_HTTP_BUCKETS - 1 && v > bounds[i]) i++;
+    return i;
+}
+
+static void measured(void *ctx, HttpRequest *req, HttpResponse *res) {
+    AmEndpoint *e = ctx;
+    int64_t began = clock_mono_ns();
+    atomic_fetch_add(&e->in_flight, 1);
+    e->fn(e->am, req, res);
+    atomic_fetch_sub(&e->in_flight, 1);
+    int64_t took = clock_mono_ns() - began;
+    atomic_fetch_add(&e->count, 1);
+    atomic_fetch_add(&e->took_us, (uint64_t)(took / 1000));
+    atomic_fetch_add(&e->bytes, res->body.n);
+    atomic_fetch_add(&e->bucket[bucket_of(am_http_bounds, (double)took / 1e9)], 1);
+    atomic_fetch_add(&e->size_bucket[bucket_of(am_size_bounds, (double)res->body.n)], 1);
+}
+
+/* Of one endpoint there is one count, on however many ports it answers. */
+static AmEndpoint *endpoint(Alertmanager *am, const char *pattern, const char *method, HttpHandler fn) {
+    for (size_t i = 0; i < am->n_endpoints; i++) {
+        AmEndpoint *e = &am->endpoints[i];
+        if (strcmp(e->path, pattern) == 0 && strcmp(e->method, method) == 0) return e;
+    }
+    ASSERT(am->n_endpoints < AM_ENDPOINTS_MAX);
+    AmEndpoint *e = &am->endpoints[am->n_endpoints++];
+    e->am = am;
+    e->fn = fn;
+    e->path = pattern;
+    e->method = method;
+    return e;
+}
+
+static void add(Router *r, unsigned methods, const char *pattern, HttpHandler fn, Alertmanager *am, Role role) {
     bool write = methods & (HTTP_POST | HTTP_DELETE);
-    router_add(r, &(Route){.methods = methods, .pattern = pattern, .handler = fn, .ctx = ctx,
+    AmEndpoint *ctx = endpoint(am, pattern, methods & HTTP_GET ? "get" : methods & HTTP_POST ? "post" : "delete", fn);
+    router_add(r, &(Route){.methods = methods, .pattern = pattern, .handler = measured, .ctx = ctx,
                       .cls = write ? ROUTE_INGEST : ROUTE_QUERY, .max_body_bytes = write ? AM_BODY_MAX : 0, .role = role,
                       .arena_bytes = (size_t)512 << 20});
 }

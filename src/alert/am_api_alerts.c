@@ -104,7 +104,7 @@ void am_api_post_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     Err err = {0};
     ErrCode rc = alertmanager_receive(am, v, n, &err);
-    if (rc) am_api_text_error(res, rc == ERR_INVALID ? 400 : 500, "%s", err.msg);
+    if (rc) am_api_text_error(res, rc == ERR_INVALID ? 400 : rc == ERR_OVERLOADED ? 429 : 500, "%s", err.msg);
     else http_set_header(res, STR("Cache-Control"), STR("no-store"));
 }
 
@@ -261,8 +261,17 @@ void am_api_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 /* --- groups --- */
 
+typedef struct ShownGroup {
+    AmText *labels; /* reference held */
+    const AmRoute *route;
+    Shown *alerts;
+    size_t n;
+    Str *muted;
+    size_t n_muted;
+} ShownGroup;
+
 static int by_labels(const void *a, const void *b) {
-    const AmGroup *x = *(AmGroup *const *)a, *y = *(AmGroup *const *)b;
+    const ShownGroup *x = a, *y = b;
     int c = amlabel_cmp_set(x->labels->labels, y->labels->labels);
     return c ? c : str_cmp(x->route->receiver->name, y->route->receiver->name);
 }
@@ -286,58 +295,75 @@ static void group_receivers(const AmAlert *a, const Wanted *w, Arena *arena, Sho
     s->n_receivers = n;
 }
 
-static void put_group(Alertmanager *am, JsonWriter *out, const AmGroup *g, const Wanted *w, int64_t now, Arena *arena) {
-    Shown *v = mem_alloc_array(g->alerts.n + 1, sizeof *v);
-    size_t n = 0;
-    for (size_t i = 0; i < g->alerts.n; i++) {
-        if (!show(am, g->alerts.v[i], w, now, arena, &v[n])) continue;
-        group_receivers(g->alerts.v[i], w, arena, &v[n]);
-        n++;
-    }
+/* Whether the group is wanted; then *out is filled. The mutex is held. */
+static bool show_group(Alertmanager *am, const AmGroup *g, const Wanted *w, int64_t now, Arena *arena, ShownGroup *out) {
     Str muted[64];
     bool by_active;
-    size_t n_muted = am_route_muted(g->route, now, muted, ARRAY_LEN(muted), &by_active);
-    if (n && (w->muted || !n_muted)) {
-        qsort(v, n, sizeof *v, by_alert_order);
-        json_begin_object(out);
-        json_key_lit(out, "alerts");
-        json_begin_array(out);
-        for (size_t i = 0; i < n; i++) put_alert(out, &v[i], muted, n_muted);
-        json_end_array(out);
-        json_key_lit(out, "labels");
-        am_put_label_object(out, g->labels->labels);
-        json_key_lit(out, "receiver");
-        json_begin_object(out);
-        json_key_lit(out, "name");
-        json_str(out, g->route->receiver->name);
-        json_end_object(out);
-        json_key_lit(out, "routeLabels");
-        am_put_label_object(out, g->route->labels);
-        json_end_object(out);
+    *out = (ShownGroup){.route = g->route, .n_muted = am_route_muted(g->route, now, muted, ARRAY_LEN(muted), &by_active)};
+    if (out->n_muted && !w->muted) return false;
+    out->alerts = mem_alloc_array(g->alerts.n + 1, sizeof *out->alerts);
+    for (size_t i = 0; i < g->alerts.n; i++) {
+        if (!show(am, g->alerts.v[i], w, now, arena, &out->alerts[out->n])) continue;
+        group_receivers(g->alerts.v[i], w, arena, &out->alerts[out->n]);
+        out->n++;
     }
-    for (size_t i = 0; i < n; i++) am_text_unref(v[i].text);
-    mem_free(v);
+    out->muted = ARENA_ARRAY(arena, Str, out->n_muted);
+    if (!out->muted) out->n_muted = 0;
+    for (size_t i = 0; i < out->n_muted; i++) out->muted[i] = muted[i];
+    out->labels = am_text_ref(g->labels);
+    if (out->n) return true;
+    am_text_unref(out->labels);
+    mem_free(out->alerts);
+    return false;
 }
 
+static void put_group(JsonWriter *out, ShownGroup *g) {
+    qsort(g->alerts, g->n, sizeof *g->alerts, by_alert_order);
+    json_begin_object(out);
+    json_key_lit(out, "alerts");
+    json_begin_array(out);
+    for (size_t i = 0; i < g->n; i++) {
+        put_alert(out, &g->alerts[i], g->muted, g->n_muted);
+        am_text_unref(g->alerts[i].text);
+    }
+    json_end_array(out);
+    json_key_lit(out, "labels");
+    am_put_label_object(out, g->labels->labels);
+    json_key_lit(out, "receiver");
+    json_begin_object(out);
+    json_key_lit(out, "name");
+    json_str(out, g->route->receiver->name);
+    json_end_object(out);
+    json_key_lit(out, "routeLabels");
+    am_put_label_object(out, g->route->labels);
+    json_end_object(out);
+    am_text_unref(g->labels);
+    mem_free(g->alerts);
+}
+
+/* Names in what is shown belong to the configuration, which is kept until it is written. */
 void am_api_groups(void *ctx, HttpRequest *req, HttpResponse *res) {
     Alertmanager *am = ctx;
     Wanted w;
     if (!read_wanted(am, req, res, &w)) return;
-    VEC(AmGroup *) groups = {0};
+    VEC(ShownGroup) groups = {0};
     int64_t now = clock_now_ns();
     size_t it = 0;
     uint64_t id, *v;
+    mutex_lock(&am->mutex);
+    AmConfig *config = amconfig_ref(am->config);
+    while (u64map_next(am->groups, &it, &id, &v)) {
+        const AmGroup *g = (const AmGroup *)(uintptr_t)*v;
+        ShownGroup s;
+        if (receiver_wanted(g->route->receiver, &w, req->arena) && show_group(am, g, &w, now, req->arena, &s)) vec_push(&groups, s);
+    }
+    mutex_unlock(&am->mutex);
+    if (groups.n) qsort(groups.v, groups.n, sizeof *groups.v, by_labels);
     JsonWriter out = json_writer(&res->body);
     json_begin_array(&out);
-    mutex_lock(&am->mutex);
-    while (u64map_next(am->groups, &it, &id, &v)) {
-        AmGroup *g = (AmGroup *)(uintptr_t)*v;
-        if (receiver_wanted(g->route->receiver, &w, req->arena)) vec_push(&groups, g);
-    }
-    if (groups.n) qsort(groups.v, groups.n, sizeof *groups.v, by_labels);
-    vec_foreach(AmGroup *, g, &groups) put_group(am, &out, *g, &w, now, req->arena);
-    mutex_unlock(&am->mutex);
+    vec_foreach(ShownGroup, g, &groups) put_group(&out, g);
     json_end_array(&out);
     vec_done(&groups);
+    amconfig_unref(config);
     am_api_json(res, 200);
 }

@@ -4,6 +4,8 @@
  * the notification log. */
 #include "alert/am_int.h"
 
+#include "sys/clock.h"
+
 #include <stdlib.h>
 
 typedef struct Entry {
@@ -52,10 +54,13 @@ static size_t mute(Alertmanager *am, const AmRoute *r, Entry *v, size_t n, int64
     }
     n = left;
     left = 0;
+    int64_t began = clock_mono_ns();
+    am->counters.silence_queries += n;
     for (size_t i = 0; i < n; i++) {
         if (am_silenced(am, v[i].alert, now_ns)) am->counters.suppressed[0]++;
         else v[left++] = v[i];
     }
+    am->counters.silence_query_sum += (double)(clock_mono_ns() - began) / 1e9;
     if (!left) *ret_outcome = "silenced";
     return left;
 }
@@ -184,8 +189,11 @@ void am_flush_dedup(Alertmanager *am, AmFlush *f, int64_t now_ns) {
         if (!lane) continue;
         AmNote *note = am_note_find(am, f->key, r->name, &r->integrations[i], true);
         AmJob *job = job_create(am, f, lane, note);
+        int64_t began = clock_mono_ns();
         job->reason = am_note_reason(note, job->firing, job->n_firing, job->resolved, job->n_resolved,
             r->integrations[i].send_resolved, f->all_acked, f->route->repeat_interval_ms * NS_PER_MS, f->now_ns);
+        am->counters.nflog_queries++;
+        am->counters.nflog_query_sum += (double)(clock_mono_ns() - began) / 1e9;
         note->decided_ns = now_ns;
         note->decision = job->reason ? job->reason : f->all_acked && job->n_firing ? "acknowledged" : "none";
         if (!job->reason) {

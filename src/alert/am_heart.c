@@ -48,7 +48,9 @@ static void ping(Alertmanager *am, Beat *b) {
     Buf body = {0};
     Err err = {0};
     bool good = http_client_fetch(am->client, &req, &status, &body, &err) == OK && status / 100 == 2;
-    if (!good && !b->failing) log_warn("the heartbeat's watcher does not answer", "error", err.msg, NULL);
+    char answer[16];
+    snprintf(answer, sizeof answer, "%d", status);
+    if (!good && !b->failing) log_warn("the heartbeat's watcher does not answer", "status", answer, "error", err.msg, NULL);
     if (good && b->failing) log_info("the heartbeat's watcher answers again", NULL);
     mutex_lock(&am->mutex);
     b->failing = !good;

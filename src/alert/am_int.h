@@ -22,6 +22,8 @@
 #include <stdio.h>
 
 #define AM_LABELS_MAX 256             /* per alert */
+#define AM_TEXT_MAX (1 << 20)         /* bytes of labels and annotations */
+#define AM_SILENCE_MATCHERS_MAX 256
 #define AM_GC_INTERVAL_NS (60 * NS_PER_S)
 #define AM_ALERT_KEEP_NS (30 * 60 * NS_PER_S) /* resolved ones, as the original's gc-interval */
 #define AM_NOTIFY_THREADS 128
@@ -197,7 +199,7 @@ typedef struct AmTimer {
 } AmTimer;
 
 typedef struct AmCounters {
-    uint64_t received_firing, received_resolved, invalid;
+    uint64_t received_firing, received_resolved, invalid, limited;
     uint64_t suppressed[4]; /* silence, inhibition, mute, active */
     uint64_t notifications[INTEGRATION_MAX], requests[INTEGRATION_MAX], requests_failed[INTEGRATION_MAX];
     uint64_t failed[INTEGRATION_MAX][7]; /* by am_failure_reasons */
@@ -206,9 +208,22 @@ typedef struct AmCounters {
     uint64_t reloads, reloads_failed, processed;
     double processing_sum;
     uint64_t silences_expired_gc;
+    uint64_t nflog_queries, silence_queries, gcs;
+    double nflog_query_sum, silence_query_sum, gc_sum; /* seconds */
 } AmCounters;
 
 extern const char *const am_failure_reasons[7];
+
+/* What is measured of one endpoint of API v2. */
+#define AM_ENDPOINTS_MAX 16
+#define AM_HTTP_BUCKETS 7
+typedef struct AmEndpoint {
+    Alertmanager *am;
+    HttpHandler fn;
+    const char *path, *method;
+    _Atomic uint64_t count, in_flight, took_us, bytes, bucket[AM_HTTP_BUCKETS], size_bucket[AM_HTTP_BUCKETS];
+} AmEndpoint;
+extern const double am_http_bounds[AM_HTTP_BUCKETS - 1], am_size_bounds[AM_HTTP_BUCKETS - 1];
 
 typedef struct AmInhibitIndex AmInhibitIndex;
 typedef struct AmHistory AmHistory;
@@ -234,7 +249,7 @@ struct Alertmanager {
     Map *silences;           /* id -> AmSilence */
     VEC(AmSilence *) silence_order; /* by version */
     uint64_t silence_version, silence_epoch;
-    size_t silences_max, silence_bytes_max;
+    size_t silences_max, alerts_max;
     AlertmanagerGuards guards;
     Map *notes;
     AmInhibitIndex *inhibit; /* one per rule of the configuration */
@@ -250,6 +265,8 @@ struct Alertmanager {
     AmCluster *cluster;
     AmHeart *heart;
     AmCounters counters;
+    AmEndpoint endpoints[AM_ENDPOINTS_MAX];
+    size_t n_endpoints;
     int64_t gc_ns, reload_ns, alive_ns;
     bool reload_ok;
     Thread *thread;

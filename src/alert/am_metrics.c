@@ -80,15 +80,77 @@ static void put_journal(Alertmanager *am, MetricsBatch *b, int64_t t) {
     VALUE(METRIC_COUNTER, "alertmanager_nflog_maintenance_errors_total", s.failures);
     VALUE(METRIC_COUNTER, "alertmanager_silences_maintenance_total", s.snapshots);
     VALUE(METRIC_COUNTER, "alertmanager_silences_maintenance_errors_total", s.failures);
+    VALUE(METRIC_SUMMARY, "alertmanager_nflog_snapshot_duration_seconds_sum", (double)s.snapshot_sum_ns / 1e9);
+    VALUE(METRIC_SUMMARY, "alertmanager_nflog_snapshot_duration_seconds_count", s.snapshots);
+    VALUE(METRIC_SUMMARY, "alertmanager_silences_snapshot_duration_seconds_sum", (double)s.snapshot_sum_ns / 1e9);
+    VALUE(METRIC_SUMMARY, "alertmanager_silences_snapshot_duration_seconds_count", s.snapshots);
     VALUE(METRIC_COUNTER, "meerkat_alerting_state_records_total", s.records);
     VALUE(METRIC_COUNTER, "meerkat_alerting_state_bytes_total", s.bytes);
     VALUE(METRIC_COUNTER, "meerkat_alerting_state_syncs_total", s.syncs);
     VALUE(METRIC_COUNTER, "meerkat_alerting_state_write_failures_total", s.failures);
 }
 
+/* One summary-like pair under both names the original has them by. */
+static void put_queries(const AmCounters *c, MetricsBatch *b, int64_t t) {
+    VALUE(METRIC_COUNTER, "alertmanager_nflog_queries_total", c->nflog_queries);
+    VALUE(METRIC_COUNTER, "alertmanager_nflog_query_errors_total", 0);
+    VALUE(METRIC_HISTOGRAM, "alertmanager_nflog_query_duration_seconds_sum", c->nflog_query_sum);
+    VALUE(METRIC_HISTOGRAM, "alertmanager_nflog_query_duration_seconds_count", c->nflog_queries);
+    VALUE(METRIC_COUNTER, "alertmanager_nflog_gossip_messages_propagated_total", 0); /* every server tells every other one itself */
+    VALUE(METRIC_COUNTER, "alertmanager_silences_gossip_messages_propagated_total", 0);
+    VALUE(METRIC_COUNTER, "alertmanager_silences_queries_total", c->silence_queries);
+    VALUE(METRIC_COUNTER, "alertmanager_silences_query_errors_total", 0);
+    VALUE(METRIC_HISTOGRAM, "alertmanager_silences_query_duration_seconds_sum", c->silence_query_sum);
+    VALUE(METRIC_HISTOGRAM, "alertmanager_silences_query_duration_seconds_count", c->silence_queries);
+    VALUE(METRIC_SUMMARY, "alertmanager_nflog_gc_duration_seconds_sum", c->gc_sum);
+    VALUE(METRIC_SUMMARY, "alertmanager_nflog_gc_duration_seconds_count", c->gcs);
+    VALUE(METRIC_SUMMARY, "alertmanager_silences_gc_duration_seconds_sum", c->gc_sum);
+    VALUE(METRIC_SUMMARY, "alertmanager_silences_gc_duration_seconds_count", c->gcs);
+}
+
+static void put_endpoint_histogram(AmEndpoint *e, MetricsBatch *b, int64_t t, bool sizes) {
+    static const char *const time_bounds[] = {"0.05", "0.1", "0.25", "0.5", "0.75", "1", "+Inf"};
+    static const char *const size_bounds[] = {"100", "1000", "10000", "100000", "1e+06", "1e+07", "+Inf"};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < AM_HTTP_BUCKETS; i++) {
+        sum += atomic_load(sizes ? &e->size_bucket[i] : &e->bucket[i]);
+        own_metrics_add(b, t, METRIC_HISTOGRAM,
+            sizes ? "alertmanager_http_response_size_bytes_bucket" : "alertmanager_http_request_duration_seconds_bucket", (double)sum,
+            "handler", e->path, "le", sizes ? size_bounds[i] : time_bounds[i], "method", e->method, NULL);
+    }
+    own_metrics_add(b, t, METRIC_HISTOGRAM, sizes ? "alertmanager_http_response_size_bytes_sum" : "alertmanager_http_request_duration_seconds_sum",
+        sizes ? (double)atomic_load(&e->bytes) : (double)atomic_load(&e->took_us) / 1e6, "handler", e->path, "method", e->method, NULL);
+    own_metrics_add(b, t, METRIC_HISTOGRAM,
+        sizes ? "alertmanager_http_response_size_bytes_count" : "alertmanager_http_request_duration_seconds_count", (double)sum, "handler",
+        e->path, "method", e->method, NULL);
+}
+
+static void put_http(Alertmanager *am, MetricsBatch *b, int64_t t) {
+    uint64_t in_flight = 0;
+    for (size_t i = 0; i < am->n_endpoints; i++) {
+        put_endpoint_histogram(&am->endpoints[i], b, t, false);
+        put_endpoint_histogram(&am->endpoints[i], b, t, true);
+        in_flight += atomic_load(&am->endpoints[i].in_flight);
+    }
+    LABELLED(METRIC_GAUGE, "alertmanager_http_requests_in_flight", in_flight, "method", "get");
+    LABELLED(METRIC_COUNTER, "alertmanager_http_concurrency_limit_exceeded_total", 0, "method", "get");
+}
+
+/* The parts of histograms and summaries belong to one family. */
+static void name_families(MetricsBatch *b, size_t first) {
+    static const Str suffixes[] = {STR_INIT("_bucket"), STR_INIT("_count"), STR_INIT("_sum")};
+    for (size_t i = first; i < b->metadata.n; i++) {
+        MetricMetadata *m = &b->metadata.v[i];
+        for (size_t k = 0; (m->type == METRIC_HISTOGRAM || m->type == METRIC_SUMMARY) && k < ARRAY_LEN(suffixes); k++) {
+            if (str_ends_with(m->metric, suffixes[k])) m->metric = str_slice(m->metric, 0, m->metric.n - suffixes[k].n);
+        }
+    }
+}
+
 void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     static const char *const suppressed[] = {"silence", "inhibition", "mute_time_interval", "active_time_interval"};
     Str kept = arena_copy(b->arena, am->version);
+    size_t first_metadata = b->metadata.n;
     mutex_lock(&am->mutex);
     const AmCounters *c = &am->counters;
     put_alerts(am, b, t, clock_now_ns());
@@ -97,6 +159,7 @@ void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_alerts_received_total", (double)c->received_resolved, "status", "resolved",
         "version", "v2", NULL);
     own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_alerts_invalid_total", (double)c->invalid, "version", "v2", NULL);
+    VALUE(METRIC_COUNTER, "alertmanager_alerts_limited_total", c->limited);
     for (size_t i = 0; i < ARRAY_LEN(suppressed); i++) {
         LABELLED(METRIC_COUNTER, "alertmanager_notifications_suppressed_total", c->suppressed[i], "reason", suppressed[i]);
     }
@@ -105,7 +168,10 @@ void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     put_config(am, b, t);
     put_notifications(c, b, t);
     put_journal(am, b, t);
+    put_queries(c, b, t);
+    put_http(am, b, t);
     am_cluster_gather(am, b, t);
     mutex_unlock(&am->mutex);
+    name_families(b, first_metadata);
     if (kept.p) LABELLED(METRIC_GAUGE, "alertmanager_build_info", 1, "version", kept.p);
 }

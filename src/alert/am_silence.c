@@ -145,6 +145,9 @@ bool am_silence_merge(Alertmanager *am, AmSilence *s) {
 
 static ErrCode check_input(Alertmanager *am, const AmSilenceInput *in, Err *reterr) {
     if (!in->n_matchers) return err_set(reterr, ERR_INVALID, "invalid silence: matcher set 0 is empty");
+    if (in->n_matchers > AM_SILENCE_MATCHERS_MAX) {
+        return err_set(reterr, ERR_INVALID, "invalid silence: more than %d matchers", AM_SILENCE_MATCHERS_MAX);
+    }
     for (size_t i = 0; i < in->n_matchers; i++) {
         Str name = in->matchers[i].name;
         if (ammatch_label_name_ok(name, am->mode)) continue;

@@ -193,6 +193,7 @@ static void snapshot(AmJournal *j) {
     buf_done(&state);
     mutex_lock(&j->mutex);
     j->stats.snapshot_ns = clock_mono_ns() - began;
+    j->stats.snapshot_sum_ns += j->stats.snapshot_ns;
     mutex_unlock(&j->mutex);
 }
 

@@ -36,7 +36,7 @@ ErrCode amjournal_wait(AmJournal *j, uint64_t number, Err *reterr);
 void amjournal_mark(AmJournal *j);
 typedef struct AmJournalStats {
     uint64_t records, bytes, syncs, snapshots, failures, snapshot_bytes, log_bytes;
-    int64_t snapshot_ns;
+    int64_t snapshot_ns, snapshot_sum_ns; /* the last one, all of them */
     bool failing; /* the disk refused the last write */
 } AmJournalStats;
 void amjournal_stats(AmJournal *j, AmJournalStats *ret);

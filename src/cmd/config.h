@@ -73,7 +73,7 @@ typedef struct Config {
     } web;
     struct {
         Str external_url, matchers, peer_name, peer_secret, peer_secret_file;
-        int64_t retention_ms, silences_max, silence_matches_max, silence_max_ms, peer_timeout_ms;
+        int64_t retention_ms, alerts_max, silences_max, silence_matches_max, silence_max_ms, peer_timeout_ms;
         bool silence_comment_required;
         ConfigList peers, heartbeats;
     } alerting;

@@ -77,6 +77,7 @@ ErrCode server_open_alerts(Server *s, Err *reterr) {
         .version = STR("0.34.0"), /* whose API this is; clients look at it */
         .retention_ms = c->alerting.retention_ms,
         .match_mode = match_mode(c),
+        .alerts_max = (size_t)c->alerting.alerts_max,
         .silences_max = (size_t)c->alerting.silences_max,
         .guards = {.silence_matches_max = (size_t)c->alerting.silence_matches_max,
             .silence_max_ms = c->alerting.silence_max_ms,
@@ -91,7 +92,10 @@ ErrCode server_open_alerts(Server *s, Err *reterr) {
     return alertmanager_create(&o, &s->alertmanager, reterr);
 }
 
-void server_close_alerts(Server *s) { s->alertmanager = alertmanager_free(s->alertmanager); }
+void server_close_alerts(Server *s) {
+    if (s->client) http_client_stop(s->client); /* a receiver that hangs does not hold up the end */
+    s->alertmanager = alertmanager_free(s->alertmanager);
+}
 
 static ErrCode load_text(Server *s, const char *path, Str text, Err *reterr) {
     DiagList diags;
