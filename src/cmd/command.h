@@ -44,6 +44,7 @@ int cmd_tsdb_list(int argc, char **argv);
 int cmd_tsdb_analyze(int argc, char **argv);
 int cmd_tsdb_dump(int argc, char **argv);
 int cmd_tsdb_dump_openmetrics(int argc, char **argv);
+int cmd_tsdb_create_blocks(int argc, char **argv);
 int cmd_tsdb_import(int argc, char **argv);
 int cmd_tsdb_export(int argc, char **argv);
 int cmd_debug_dump_wal(int argc, char **argv);

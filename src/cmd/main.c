@@ -154,6 +154,11 @@ const Command command_table[] = {
         "What `promtool tsdb create-blocks-from openmetrics` reads. Native histograms have no such form and are left out.\n\n"
         "Examples:\n  meerkat tsdb dump-openmetrics --start 7d ./meerkat-data > samples.om\n",
         cmd_tsdb_dump_openmetrics},
+    {"tsdb create-blocks-from openmetrics", "FILE [DIR]", "make Prometheus blocks from OpenMetrics text",
+        "Every sample needs a timestamp. The blocks go to DIR (default ./data) and do not cross multiples of two hours;\n"
+        "Prometheus takes them in its data directory, `meerkat tsdb import` reads them.\n\n"
+        "Examples:\n  meerkat tsdb create-blocks-from openmetrics samples.om ./blocks\n",
+        cmd_tsdb_create_blocks},
     {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR", "take over a Prometheus data directory",
         "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and adds\n"
         "their samples to a data directory whose server is stopped, or sends them to a running server. Doing it again\n"

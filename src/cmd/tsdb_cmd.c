@@ -209,7 +209,7 @@ void tsdb_put_table(Buf *out, Str rows) {
 static ErrCode no_dir(Err *reterr, Buf *out ATTR_UNUSED, const char *dir) { return tsdb_kind_error(dir, reterr); }
 
 /* --- list --- */
-static ErrCode list_blocks(const char *dir, bool human_readable, Buf *out, Err *reterr) {
+ErrCode tsdb_blocks_list(const char *dir, bool human_readable, Buf *out, Err *reterr) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     TsdbBlockInfo *v;
     size_t n;
@@ -257,7 +257,7 @@ int cmd_tsdb_list(int argc, char **argv) {
     const char *dir = dir_of(&a);
     TsdbKind kind = tsdb_kind(dir);
     ErrCode code = kind == TSDB_MEERKAT      ? tsdb_parts_list(dir, a.human_readable, &out, &err)
-                   : kind == TSDB_PROMETHEUS ? list_blocks(dir, a.human_readable, &out, &err)
+                   : kind == TSDB_PROMETHEUS ? tsdb_blocks_list(dir, a.human_readable, &out, &err)
                                              : no_dir(&err, &out, dir);
     return finish(&a, code, &err, &out);
 }
@@ -391,34 +391,45 @@ static ErrCode dump_store(MetricsStore *store, const TsdbArgs *a, const _Atomic 
     return code;
 }
 
-static ErrCode take_batch(void *ctx, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
-    MetricsStore *s = ctx;
+/* --- temporary stores --- */
+ErrCode tsdb_append(void *store, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
+    MetricsStore *s = store;
     ErrCode code;
     while ((code = s->ops->append(s, b, ret, reterr)) == ERR_OVERLOADED) clock_sleep_ms(50);
     return code;
 }
 
+ErrCode tsdb_temp_open(TsdbTemp *ret, Err *reterr) {
+    const char *tmp = getenv("TMPDIR");
+    if (!tmp || !*tmp || strlen(tmp) > 256) tmp = "/tmp";
+    *ret = (TsdbTemp){0};
+    snprintf(ret->path, sizeof ret->path, "%s/meerkat-tsdb-XXXXXX", tmp);
+    if (!mkdtemp(ret->path)) return err_set(reterr, ERR_IO, "no temporary directory can be made below %s", tmp);
+    MetricsStoreOptions o = {.retention_ms = INT64_MAX / 2, .no_maintenance = true};
+    ErrCode code = metrics_store_open(fs_real(), ret->path, &o, &ret->store, reterr);
+    if (code != OK) tsdb_temp_close(ret);
+    return code;
+}
+
+void tsdb_temp_close(TsdbTemp *t) {
+    if (t->store) t->store->ops->close(t->store);
+    t->store = NULL;
+    (void)fs_remove_tree(fs_real(), t->path, NULL);
+}
+
 /* Blocks overlap, and the newest samples are in the log only: everything is gathered in a store of its own first. */
 static ErrCode dump_prometheus(const char *dir, const TsdbArgs *a, const _Atomic bool *cancel, Err *reterr) {
-    const char *tmp = getenv("TMPDIR");
-    char path[FS_PATH_MAX];
-    MetricsStore *store;
+    TsdbTemp t;
     TsdbImportResult r = {0};
-    if (!tmp || !*tmp || strlen(tmp) > 256) tmp = "/tmp";
-    snprintf(path, sizeof path, "%s/meerkat-dump-XXXXXX", tmp);
-    if (!mkdtemp(path)) return err_set(reterr, ERR_IO, "no temporary directory can be made below %s", tmp);
-    MetricsStoreOptions o = {.retention_ms = INT64_MAX / 2, .no_maintenance = true};
-    ErrCode code = metrics_store_open(fs_real(), path, &o, &store, reterr);
-    if (code == OK) {
-        TsdbImport im = {.fs = fs_real(), .dir = dir, .min_t = a->min_t, .max_t = a->max_t, .append = take_batch};
-        im.ctx = store;
-        im.cancel = cancel;
-        code = tsdb_import(&im, &r, reterr);
-        if (code == OK && r.problems.first[0]) fprintf(stderr, "meerkat: damaged data left out: %s\n", r.problems.first);
-        if (code == OK) code = dump_store(store, a, cancel, reterr);
-        store->ops->close(store);
-    }
-    (void)fs_remove_tree(fs_real(), path, NULL);
+    ErrCode code = tsdb_temp_open(&t, reterr);
+    if (code != OK) return code;
+    TsdbImport im = {.fs = fs_real(), .dir = dir, .min_t = a->min_t, .max_t = a->max_t, .append = tsdb_append};
+    im.ctx = t.store;
+    im.cancel = cancel;
+    code = tsdb_import(&im, &r, reterr);
+    if (code == OK && r.problems.first[0]) fprintf(stderr, "meerkat: damaged data left out: %s\n", r.problems.first);
+    if (code == OK) code = dump_store(t.store, a, cancel, reterr);
+    tsdb_temp_close(&t);
     return code;
 }
 

@@ -38,6 +38,18 @@ typedef struct TsdbStore {
 ErrCode tsdb_store_open(const char *data_dir, bool merge, TsdbStore *ret, Err *reterr);
 void tsdb_store_close(TsdbStore *s);
 
+/* An empty store below TMPDIR that goes with its closing; for what must be gathered before it can be written. */
+typedef struct TsdbTemp {
+    MetricsStore *store;
+    char path[FS_PATH_MAX];
+} TsdbTemp;
+ErrCode tsdb_temp_open(TsdbTemp *ret, Err *reterr);
+void tsdb_temp_close(TsdbTemp *t);
+/* Appends, waiting while the store is overloaded; for TsdbImport.append (ctx: the store). */
+ErrCode tsdb_append(void *store, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr);
+/* Prints the table of a Prometheus directory's blocks. */
+ErrCode tsdb_blocks_list(const char *dir, bool human_readable, Buf *out, Err *reterr);
+
 /* {__name__="up", job="x"}: as Go prints labels. */
 void tsdb_put_labels(Buf *out, Labels l);
 

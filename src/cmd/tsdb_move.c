@@ -24,12 +24,6 @@ typedef struct Target {
     char refused[256]; /* the server's first reason */
 } Target;
 
-static ErrCode append_local(Target *t, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
-    ErrCode code;
-    while ((code = t->store->ops->append(t->store, b, ret, reterr)) == ERR_OVERLOADED) clock_sleep_ms(50);
-    return code;
-}
-
 /* --- remote write --- */
 static void put_exemplars(Buf *out, const MetricsBatch *b, const BatchSeries *s) {
     size_t series = proto_begin(out, 1);
@@ -121,7 +115,7 @@ static ErrCode append_remote(Target *t, const MetricsBatch *b, MetricsAppendResu
 
 static ErrCode append(void *ctx, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
     Target *t = ctx;
-    return t->store ? append_local(t, b, ret, reterr) : append_remote(t, b, ret, reterr);
+    return t->store ? tsdb_append(t->store, b, ret, reterr) : append_remote(t, b, ret, reterr);
 }
 
 static void show(void *ctx, const char *what, uint64_t done, uint64_t total) {

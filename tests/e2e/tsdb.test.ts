@@ -182,6 +182,8 @@ it("export by selector and time, with damage on the way back", { skip }, async (
   writeFileSync(text, ok(binary, "tsdb", "dump-openmetrics", "--match", '{job="db",__name__!~".*_info|flapping"}', data));
   ok("promtool", "tsdb", "create-blocks-from", "openmetrics", text, blocks);
   sameLines(promtoolDump(blocks), sorted(ok(binary, "tsdb", "dump", "--match", '{job="db",__name__!~".*_info|flapping"}', data)));
+  assert.equal(sorted(ok(binary, "tsdb", "create-blocks-from", "openmetrics", text, join(dir, "own-blocks"))).length, readdirSync(blocks).filter((f) => f.length === 26).length + 1);
+  sameLines(promtoolDump(join(dir, "own-blocks")), promtoolDump(blocks));
   const busy = await Server.start({ dataDir: data });
   const locked = run(binary, "tsdb", "dump", data);
   await busy.stop();
