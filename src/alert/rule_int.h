@@ -79,6 +79,7 @@ typedef struct RuleGroup {
     size_t n_rules;
     _Atomic bool cancel;
     _Atomic unsigned refs;
+    _Atomic uint64_t missed; /* iterations */
     /* --- guarded by the manager's mutex --- */
     int64_t next_ns; /* the evaluation that comes next */
     bool running, removed;
@@ -86,7 +87,7 @@ typedef struct RuleGroup {
     Mutex mutex;
     VEC(Labels) orphans; /* series of rules that are gone: stale at the next evaluation */
     int64_t evaluated_ns, took_ns;
-    uint64_t iterations, missed, samples, evaluations, failures;
+    uint64_t iterations, samples, evaluations, failures;
     int64_t total_ns; /* of all evaluations */
 } RuleGroup;
 

@@ -55,7 +55,7 @@ static void run_task(void *ctx) {
 static int64_t take_turn(RuleGroup *g, int64_t now_ns) {
     int64_t missed = (now_ns - g->next_ns) / g->interval_ns;
     if (missed > 0) {
-        g->missed += (uint64_t)missed;
+        atomic_fetch_add(&g->missed, (uint64_t)missed);
         g->next_ns += missed * g->interval_ns;
     }
     int64_t t = g->next_ns;
@@ -72,7 +72,7 @@ static void start_group(RuleManager *m, RuleGroup *g, int64_t now_ns) {
     if (pool_submit(m->pool, run_task, t) == OK) return;
     g->running = false;
     m->n_running--;
-    g->missed++;
+    atomic_fetch_add(&g->missed, 1);
     mem_free(t);
     rule_group_unref(g);
 }

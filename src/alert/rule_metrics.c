@@ -4,7 +4,9 @@
 typedef struct Gather {
     MetricsBatch *b;
     int64_t t_ms;
-    Str group; /* "file;name" */
+    Str group;      /* "file;name" */
+    double seconds; /* of all groups */
+    uint64_t iterations;
 } Gather;
 
 static void put(const Gather *g, MetricType type, Str name, double value) {
@@ -19,8 +21,11 @@ static void put(const Gather *g, MetricType type, Str name, double value) {
 
 static void gather_group(Gather *g, RuleGroup *r) {
     mutex_lock(&r->mutex);
-    uint64_t iterations = r->iterations, missed = r->missed, evaluations = r->evaluations, failures = r->failures;
+    uint64_t iterations = r->iterations, missed = atomic_load(&r->missed), evaluations = r->evaluations,
+             failures = r->failures;
     int64_t evaluated = r->evaluated_ns, took = r->took_ns, samples = (int64_t)r->samples;
+    g->seconds += (double)r->total_ns / 1e9;
+    g->iterations += r->iterations;
     mutex_unlock(&r->mutex);
     put(g, METRIC_COUNTER, STR("prometheus_rule_evaluations_total"), (double)evaluations);
     put(g, METRIC_COUNTER, STR("prometheus_rule_evaluation_failures_total"), (double)failures);
@@ -36,19 +41,15 @@ static void gather_group(Gather *g, RuleGroup *r) {
 void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms) {
     RuleGroup **groups;
     Gather g = {.b = batch, .t_ms = t_ms};
-    double seconds = 0;
-    uint64_t iterations = 0;
     size_t n = rule_manager_snapshot(m, &groups);
     for (size_t i = 0; i < n; i++) {
         g.group =
             arena_printf(batch->arena, "%" STR_FMT ";%" STR_FMT, STR_ARG(groups[i]->file), STR_ARG(groups[i]->name));
         if (!g.group.p) break;
         gather_group(&g, groups[i]);
-        seconds += (double)groups[i]->total_ns / 1e9;
-        iterations += groups[i]->iterations;
     }
     g.group = STR_NULL;
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_sum"), seconds);
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_count"), (double)iterations);
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_sum"), g.seconds);
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_count"), (double)g.iterations);
     rule_manager_release(groups, n);
 }

@@ -10,7 +10,7 @@
 #define RULE_FILE_MAX (64u << 20)
 
 typedef struct CheckRules {
-    bool duplicates, traps, fatal;
+    bool duplicates, traps, fatal, ignore_unknown;
     bool failed, lint;
     Str datasource;
 } CheckRules;
@@ -23,7 +23,8 @@ static void check_text(CheckRules *c, const char *name, Str text) {
     DiagList diags;
     Buf out = {0}, twice = {0};
     diag_init(&diags, str_cstr(name), text);
-    RuleFileOptions opts = {.datasource = c->datasource, .check = rule_query_check};
+    RuleFileOptions opts = {
+        .datasource = c->datasource, .check = rule_query_check, .ignore_unknown = c->ignore_unknown};
     ErrCode code = rule_file_parse(&opts, arena, &file, &diags);
     size_t n = code == OK && c->duplicates ? rule_file_duplicates(&file, &twice) : 0;
     if (code != OK || n > 0)
@@ -91,6 +92,8 @@ int cmd_check_rules(int argc, char **argv) {
         if (command_option(argc, argv, &i, "--lint", &value)) {
             int code = set_lint(&c, value);
             if (code) return code;
+        } else if (strcmp(argv[i], "--ignore-unknown-fields") == 0) {
+            c.ignore_unknown = true;
         } else if (strcmp(argv[i], "--packs") == 0) {
             return list_packs();
         } else if (strcmp(argv[i], "--lint-fatal") == 0) {

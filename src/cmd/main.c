@@ -73,7 +73,7 @@ const Command command_table[] = {
         "Exit codes: 0 fine, 1 it cannot be read, 3 something is against the conventions.\n\n"
         "Examples:\n  curl -s localhost:8080/metrics | meerkat check metrics\n",
         cmd_check_metrics},
-    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] FILE...", "check rule files",
+    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] FILE...", "check rule files",
         "Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
         "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
         "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
