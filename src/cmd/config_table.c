@@ -76,9 +76,10 @@ const ConfigKey config_keys[] = {
     {"query.memory", CONFIG_SIZE, AT(query.memory_bytes), "1GiB", 16 * MIB, 1024 * GIB, .doc = "Memory of one query; one that needs more is refused."},
     {"query.lookback", CONFIG_DURATION, AT(query.lookback_ms), "5m", 1000, DAY, .doc = "How far an instant selector looks back for a sample."},
     {"query.concurrency", CONFIG_INT, AT(query.concurrency), "20", 1, 10000, .flag = "query.max-concurrency", .needs_restart = true, .doc = "PromQL queries that run at once; further ones wait."},
-    {"query.total_memory", CONFIG_SIZE, AT(query.total_memory_bytes), "0", 0, 1024 * GIB, .needs_restart = true, .doc = "Memory of all running PromQL queries together; beyond it the largest one is ended. 0: no limit."},
+    {"query.total_memory", CONFIG_SIZE, AT(query.total_memory_bytes), "4GiB", 0, 1024 * GIB, .needs_restart = true, .doc = "Memory of all running PromQL queries together; beyond it the largest one is ended. 0: no limit."},
     {"query.slow_threshold", CONFIG_DURATION, AT(query.slow_ms), "1s", 1, DAY, .needs_restart = true, .doc = "PromQL queries that take at least this long are logged and kept under /api/meerkat/v1/queries/slow."},
     {"query.slow_log_size", CONFIG_INT, AT(query.slow_max), "200", 1, 100000, .needs_restart = true, .doc = "How many slow queries are kept, the newest."},
+    {"query.delayed_name_removal", CONFIG_BOOL, AT(query.delayed_name_removal), "false", .needs_restart = true, .doc = "Keep metric names until a query's end, as Prometheus with promql-delayed-name-removal."},
 
     {"auth.admin_user", CONFIG_STR, AT(auth.admin_user), "admin", .env = "GRAFANA_ADMIN_USER", .doc = "Name of the administrator."},
     {"auth.admin_password", CONFIG_SECRET, AT(auth.admin_password), "", .env = "GRAFANA_ADMIN_PASSWORD", .doc = "Password of the administrator. Empty: the one kept in the data directory, at first \"admin\"."},
