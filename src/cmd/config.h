@@ -86,6 +86,11 @@ typedef struct Config {
         Str dns_servers;
     } scrape;
     struct {
+        bool metrics, cgroups;
+        int64_t interval_ms;
+        Str procfs, sysfs, rootfs;
+    } host;
+    struct {
         int64_t interval_ms;
     } self;
 } Config;

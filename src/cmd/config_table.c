@@ -122,6 +122,13 @@ const ConfigKey config_keys[] = {
     {"alerting.peer_secret_file", CONFIG_STR, AT(alerting.peer_secret_file), "", .needs_restart = true, .doc = "File that holds it instead."},
     {"alerting.peer_timeout", CONFIG_DURATION, AT(alerting.peer_timeout_ms), "15s", 100, 600000, .flag = "cluster.peer-timeout", .needs_restart = true, .doc = "How long each server waits for those before it to notify."},
 
+    {"host.metrics", CONFIG_BOOL, AT(host.metrics), "false", .flag = "host.metrics", .needs_restart = true, .doc = "Keep this machine's metrics (processors, memory, disks, file systems, network, load, pressure) under node_exporter's names with job=\"node\": no agent needed."},
+    {"host.cgroups", CONFIG_BOOL, AT(host.cgroups), "false", .flag = "host.cgroups", .needs_restart = true, .doc = "Keep the metrics of control groups, containers among them, under cAdvisor's names with job=\"cadvisor\"."},
+    {"host.interval", CONFIG_DURATION, AT(host.interval_ms), "15s", 1000, 3600000, .needs_restart = true, .doc = "How often."},
+    {"host.procfs", CONFIG_STR, AT(host.procfs), "/proc", .needs_restart = true, .doc = "Where the host's procfs is mounted (in a container: elsewhere)."},
+    {"host.sysfs", CONFIG_STR, AT(host.sysfs), "/sys", .needs_restart = true, .doc = "Where its sysfs is mounted."},
+    {"host.rootfs", CONFIG_STR, AT(host.rootfs), "", .needs_restart = true, .doc = "What stands in front of its mount points, such as /host."},
+
     {"self.interval", CONFIG_DURATION, AT(self.interval_ms), "15s", 1000, 3600000, .doc = "How often the server's own metrics are kept under job=\"meerkat\"."},
 };
 /* clang-format on */

@@ -159,6 +159,7 @@ static void close_all(Server *s) {
     if (s->collector) collector_set_ready(s->collector, false);
     if (s->prom_api) prom_api_end_streams(s->prom_api);
     if (s->net) net_server_drain(s->net, s->config->server.drain_timeout_ms);
+    s->host = host_collector_stop(s->host);
     s->own_metrics = own_metrics_stop(s->own_metrics);
     s->scraper = scrape_manager_free(s->scraper);
     server_close_ports(s);
@@ -186,6 +187,7 @@ static int run(Server *s) {
     snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(s->config->server.listen.n, 100),
         s->config->server.listen.p, (long long)(s->config->server.own_metrics + s->config->server.port_offset));
     s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own, s);
+    server_open_host(s);
     collector_set_ready(s->collector, true);
     note_config(s, true);
     atomic_store(&s->ready, true);

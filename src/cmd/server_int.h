@@ -13,6 +13,7 @@
 #include "logs/log_store.h"
 #include "logs/loki_api.h"
 #include "metrics/api/prom_api.h"
+#include "metrics/host/host.h"
 #include "metrics/metrics_store.h"
 #include "metrics/scrape/scrape.h"
 #include "net/auth.h"
@@ -64,6 +65,7 @@ typedef struct Server {
     Router *prom_core;                /* Prometheus' API, behind its own port and all */
     NetServer *net;
     OwnMetrics *own_metrics;
+    HostCollector *host; /* NULL: not asked for */
     OwnLogs *own_logs;
     uint64_t damage[3];               /* what server_report_damage has said already */
     _Atomic bool ready;
@@ -105,6 +107,8 @@ ErrCode server_open_rules(Server *s, Err *reterr);
 void server_close_rules(Server *s);
 /* Rule files and packs into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */
 ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr);
+
+void server_open_host(Server *s);
 
 /* Gathers every own metric (ctx is the Server). */
 void server_gather(void *ctx, MetricsBatch *b, int64_t t_ms);

@@ -1,5 +1,7 @@
 #include "model/metrics_batch.h"
 
+#include <stdarg.h>
+
 const char *metric_type_name(MetricType t) {
     static const char *const names[] = {
         "unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset"};
@@ -11,4 +13,32 @@ bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double valu
     BatchSeries s = {.labels = labels, .first_sample = (uint32_t)b->value.n, .n_samples = 1};
     return avec_push(b->arena, &b->t_ms, t_ms) && avec_push(b->arena, &b->value, value) &&
            avec_push(b->arena, &b->series, s);
+}
+
+#define EMIT_LABELS_MAX 12
+
+static void describe(MetricsBatch *b, Str name, MetricType type) {
+    for (size_t i = b->metadata.n; i-- > 0;)
+        if (str_eq(b->metadata.v[i].metric, name)) return;
+    (void)avec_push(b->arena, &b->metadata, (MetricMetadata){.metric = name, .type = type});
+}
+
+void metrics_batch_emit(MetricsBatch *b, int64_t t_ms, MetricType type, const char *name, double value, ...) {
+    Label v[EMIT_LABELS_MAX];
+    size_t n = 0;
+    v[n++] = (Label){LABEL_NAME_METRIC, str_cstr(name)};
+    va_list args;
+    va_start(args, value);
+    for (const char *key = va_arg(args, const char *); key; key = va_arg(args, const char *)) {
+        ASSERT(n < EMIT_LABELS_MAX);
+        v[n++] = (Label){str_cstr(key), str_cstr(va_arg(args, const char *))};
+    }
+    va_end(args);
+    ErrCode r = labels_normalize(v, &n, NULL);
+    ASSERT(r == OK);
+    Label *own = ARENA_ARRAY(b->arena, Label, n);
+    if (!own) return;
+    memcpy(own, v, n * sizeof *v);
+    describe(b, str_cstr(name), type);
+    (void)metrics_batch_add(b, (Labels){own, n}, t_ms, value);
 }

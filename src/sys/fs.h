@@ -17,7 +17,11 @@ typedef struct File File;
 typedef enum FileMode { FILE_READ, FILE_CREATE_NEW, FILE_APPEND /* creates */, FILE_WRITE /* existing, random access */ } FileMode;
 
 typedef struct FileView { Str bytes; void *impl; } FileView; /* a mapping or a heap copy */
-typedef struct FsUsage { uint64_t total_bytes, free_bytes; } FsUsage;
+typedef struct FsUsage {
+    uint64_t total_bytes, free_bytes; /* free: for us */
+    uint64_t unused_bytes;            /* with what is reserved for root */
+    uint64_t files, files_free;       /* inodes; 0: this file system has no such limit */
+} FsUsage;
 typedef bool (*FsListFn)(void *ctx, Str name, bool is_dir, uint64_t size_bytes); /* false stops */
 
 typedef struct FsOps {

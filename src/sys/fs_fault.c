@@ -414,7 +414,8 @@ static ErrCode fault_usage(Fs *fs, const char *path ATTR_UNUSED, FsUsage *ret, E
     FaultFs *f = fault_of(fs);
     mutex_lock(&f->mutex);
     uint64_t total = f->capacity ? f->capacity : UINT64_C(1) << 40;
-    *ret = (FsUsage){total, total > f->used ? total - f->used : 0};
+    uint64_t left = total > f->used ? total - f->used : 0;
+    *ret = (FsUsage){.total_bytes = total, .free_bytes = left, .unused_bytes = left};
     mutex_unlock(&f->mutex);
     return OK;
 }

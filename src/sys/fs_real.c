@@ -260,7 +260,11 @@ static ErrCode real_usage(Fs *fs ATTR_UNUSED, const char *path, FsUsage *ret, Er
     do r = statvfs(path, &v);
     while (r < 0 && errno == EINTR);
     if (r < 0) return fail(reterr, errno, "disk usage of", path);
-    *ret = (FsUsage){(uint64_t)v.f_blocks * v.f_frsize, (uint64_t)v.f_bavail * v.f_frsize};
+    *ret = (FsUsage){.total_bytes = (uint64_t)v.f_blocks * v.f_frsize,
+        .free_bytes = (uint64_t)v.f_bavail * v.f_frsize,
+        .unused_bytes = (uint64_t)v.f_bfree * v.f_frsize,
+        .files = v.f_files,
+        .files_free = v.f_ffree};
     return OK;
 }
 
