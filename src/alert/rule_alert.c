@@ -45,7 +45,8 @@ static bool write_active(RuleEval *e, const Rule *r, RuleAlert *a) {
 
 static ErrCode template_query(void *ctx, Str expr, int64_t t_ms, Arena *arena, PromqlResult *ret, Err *reterr) {
     RuleEval *e = ctx;
-    PromqlQuery q = {.start_ms = t_ms, .end_ms = t_ms, .cancel = &e->g->cancel};
+    PromqlQuery q = {
+        .start_ms = t_ms, .end_ms = t_ms, .cancel = &e->g->cancel, .deadline_mono_ns = rule_deadline(e->m)};
     return promql_exec(e->m->opts.metrics, &e->m->opts.engine, &q, expr, arena, ret, reterr);
 }
 

@@ -157,7 +157,7 @@ typedef struct Filter {
     size_t n_rules, n_groups, n_files;
     Matchers matchers[16];
     size_t n_matchers;
-    bool alerting, recording, with_alerts;
+    bool alerting, recording, with_alerts, logs_only;
     int64_t group_limit; /* 0: none */
     Str next_token;
 } Filter;
@@ -236,6 +236,7 @@ static bool listed(const Str *v, size_t n, Str s) {
 }
 
 static bool wanted(const Filter *f, const Rule *r) {
+    if (f->logs_only && !str_eq_lit(r->def.datasource, "loki")) return false;
     if (!(r->def.alerting ? f->alerting : f->recording) || !listed(f->rules, f->n_rules, r->def.name)) return false;
     for (size_t i = 0; i < f->n_matchers; i++) {
         Matchers ms = f->matchers[i];
@@ -323,9 +324,10 @@ static void put_groups(JsonWriter *w, RuleGroup **groups, size_t from, size_t n,
     json_end_object(w);
 }
 
-ErrCode rule_manager_put_rules(RuleManager *m, HttpRequest *req, JsonWriter *w, Err *reterr) {
+ErrCode rule_put_rules(RuleManager *m, HttpRequest *req, bool logs_only, JsonWriter *w, Err *reterr) {
     Filter *f = ARENA_NEW(req->arena, Filter);
     if (!f) return err_set(reterr, ERR_TOO_LARGE, "no memory for the request");
+    f->logs_only = logs_only;
     ErrCode r = parse_filter(req, f, reterr);
     if (r != OK) return r;
     RuleGroup **groups;
@@ -339,7 +341,11 @@ ErrCode rule_manager_put_rules(RuleManager *m, HttpRequest *req, JsonWriter *w, 
     return r;
 }
 
-void rule_manager_put_alerts(RuleManager *m, JsonWriter *w) {
+ErrCode rule_manager_put_rules(RuleManager *m, HttpRequest *req, JsonWriter *w, Err *reterr) {
+    return rule_put_rules(m, req, false, w, reterr);
+}
+
+void rule_put_alerts(RuleManager *m, bool logs_only, JsonWriter *w) {
     RuleGroup **groups;
     size_t n = rule_manager_snapshot(m, &groups);
     json_begin_object(w);
@@ -348,10 +354,13 @@ void rule_manager_put_alerts(RuleManager *m, JsonWriter *w) {
     for (size_t i = 0; i < n; i++) {
         mutex_lock(&groups[i]->mutex);
         for (size_t k = 0; k < groups[i]->n_rules; k++)
-            if (groups[i]->rules[k].alerts) put_active(w, &groups[i]->rules[k]);
+            if (groups[i]->rules[k].alerts && (!logs_only || str_eq_lit(groups[i]->rules[k].def.datasource, "loki")))
+                put_active(w, &groups[i]->rules[k]);
         mutex_unlock(&groups[i]->mutex);
     }
     json_end_array(w);
     json_end_object(w);
     rule_manager_release(groups, n);
 }
+
+void rule_manager_put_alerts(RuleManager *m, JsonWriter *w) { rule_put_alerts(m, false, w); }

@@ -286,11 +286,11 @@ static void loki_ruler(void *ctx, HttpRequest *req, HttpResponse *res) { answer(
 
 /* --- listings in Prometheus' envelope, under the prefixes of Mimir and Loki --- */
 
-static void list_rules(void *ctx, HttpRequest *req, HttpResponse *res) {
+static void put_rule_list(RuleManager *m, bool logs_only, HttpRequest *req, HttpResponse *res) {
     Buf data = {0};
     Err err = {0};
     JsonWriter w = json_writer(&data), out = json_writer(&res->body);
-    ErrCode r = rule_manager_put_rules(ctx, req, &w, &err);
+    ErrCode r = rule_put_rules(m, req, logs_only, &w, &err);
     json_begin_object(&out);
     json_key_lit(&out, "status");
     json_str(&out, r == OK ? STR("success") : STR("error"));
@@ -309,16 +309,26 @@ static void list_rules(void *ctx, HttpRequest *req, HttpResponse *res) {
     buf_done(&data);
 }
 
-static void list_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
+static void put_alert_list(RuleManager *m, bool logs_only, HttpResponse *res) {
     JsonWriter w = json_writer(&res->body);
-    (void)req;
     json_begin_object(&w);
     json_key_lit(&w, "status");
     json_str(&w, STR("success"));
     json_key_lit(&w, "data");
-    rule_manager_put_alerts(ctx, &w);
+    rule_put_alerts(m, logs_only, &w);
     json_end_object(&w);
     res->content_type = STR("application/json");
+}
+
+static void list_rules(void *ctx, HttpRequest *req, HttpResponse *res) { put_rule_list(ctx, false, req, res); }
+static void list_log_rules(void *ctx, HttpRequest *req, HttpResponse *res) { put_rule_list(ctx, true, req, res); }
+static void list_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
+    (void)req;
+    put_alert_list(ctx, false, res);
+}
+static void list_log_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
+    (void)req;
+    put_alert_list(ctx, true, res);
 }
 
 static void add_ruler(RuleManager *m, Router *router, const char *const patterns[3], HttpHandler handler) {
@@ -354,12 +364,13 @@ void rule_manager_routes(RuleManager *m, Router *router, RuleRoutes kind) {
     add_ruler(m, router, bare, prometheus_ruler);
 }
 
-void rule_manager_list_routes(RuleManager *m, Router *router) {
+void rule_manager_list_routes(RuleManager *m, Router *router, RuleRoutes kind) {
     static const struct {
         const char *pattern;
         HttpHandler handler;
-    } lists[] = {{"/prometheus/api/v1/rules", list_rules}, {"/prometheus/api/v1/alerts", list_alerts}};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+    } lists[] = {{"/prometheus/api/v1/rules", list_rules}, {"/prometheus/api/v1/alerts", list_alerts},
+        {"/prometheus/api/v1/rules", list_log_rules}, {"/prometheus/api/v1/alerts", list_log_alerts}};
+    for (size_t i = kind == RULE_ROUTES_LOKI ? 2 : 0, end = i + 2; i < end; i++)
         router_add(router, &(Route){.methods = HTTP_GET,
                                .pattern = lists[i].pattern,
                                .handler = lists[i].handler,

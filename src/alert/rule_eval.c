@@ -14,7 +14,7 @@
 
 /* --- queries --- */
 
-static int64_t deadline(const RuleManager *m) {
+int64_t rule_deadline(const RuleManager *m) {
     return clock_mono_ns() + (m->opts.query_timeout_ms ? m->opts.query_timeout_ms * NS_PER_MS : QUERY_TIMEOUT_NS);
 }
 
@@ -30,7 +30,7 @@ ErrCode rule_query(RuleEval *e, Rule *r, PromqlResult *ret, Err *reterr) {
     PromqlOptions engine = m->opts.engine;
     if (!engine.subquery_step_ms) engine.subquery_step_ms = m->interval_ns / NS_PER_MS;
     PromqlQuery q = {
-        .start_ms = e->query_ms, .end_ms = e->query_ms, .cancel = &e->g->cancel, .deadline_mono_ns = deadline(m)};
+        .start_ms = e->query_ms, .end_ms = e->query_ms, .cancel = &e->g->cancel, .deadline_mono_ns = rule_deadline(m)};
     return promql_eval(e->store, &engine, &q, r->root, r->def.expr, e->arena, ret, reterr);
 }
 
@@ -217,6 +217,7 @@ static void eval_rule(RuleEval *e, Rule *r) {
     r->evaluated_ns = e->t_ns;
     r->took_ns = clock_mono_ns() - begin;
     e->g->evaluations++;
+    e->rules_ns += r->took_ns;
     e->g->failures += rc != OK;
     mutex_unlock(&e->g->mutex);
     if (rc == OK) note_written(e, r);
@@ -276,6 +277,8 @@ void rule_group_eval(RuleManager *m, RuleGroup *g, int64_t t_ns) {
     g->evaluated_ns = t_ns;
     g->took_ns = clock_mono_ns() - begin;
     g->total_ns += g->took_ns;
+    g->rules_ns += e.rules_ns;
+    g->last_rules_ns = e.rules_ns;
     g->samples = e.samples;
     g->iterations++;
     mutex_unlock(&g->mutex);

@@ -88,7 +88,8 @@ typedef struct RuleGroup {
     VEC(Labels) orphans; /* series of rules that are gone: stale at the next evaluation */
     int64_t evaluated_ns, took_ns;
     uint64_t iterations, samples, evaluations, failures;
-    int64_t total_ns; /* of all evaluations */
+    int64_t total_ns, rules_ns; /* of all evaluations, of all rules in them */
+    int64_t last_rules_ns;
 } RuleGroup;
 
 typedef struct RuleState RuleState;
@@ -147,10 +148,12 @@ typedef struct RuleEval {
     Arena *arena; /* of one rule */
     Buf state;    /* changes for the disk */
     uint64_t samples;
+    int64_t rules_ns;
 } RuleEval;
 
 /* One evaluation of all rules of the group, for the time t. */
 void rule_group_eval(RuleManager *m, RuleGroup *g, int64_t t_ns);
+int64_t rule_deadline(const RuleManager *m); /* of a query that begins now; monotonic */
 ErrCode rule_query(RuleEval *e, Rule *r, PromqlResult *ret, Err *reterr);
 bool rule_add_sample(RuleEval *e, Labels labels, double value);
 
@@ -164,6 +167,11 @@ void rule_alert_send(RuleEval *e, Rule *r);
 Labels rule_alert_series(Arena *arena, const Rule *r, Labels labels, RuleAlertState state);
 Labels rule_alert_for_series(Arena *arena, const Rule *r, Labels labels);
 const char *rule_state_name(unsigned state);
+
+/* --- rule_api.c --- */
+/* As the public ones; logs_only: of rules over logs. */
+ErrCode rule_put_rules(RuleManager *m, HttpRequest *req, bool logs_only, JsonWriter *w, Err *reterr);
+void rule_put_alerts(RuleManager *m, bool logs_only, JsonWriter *w);
 
 /* --- rule_store.c --- */
 MetricsStore *rule_store_create(MetricsStore *inner, size_t budget_bytes);

@@ -4,9 +4,9 @@
 typedef struct Gather {
     MetricsBatch *b;
     int64_t t_ms;
-    Str group;      /* "file;name" */
-    double seconds; /* of all groups */
-    uint64_t iterations;
+    Str group;                    /* "file;name" */
+    double seconds, rule_seconds; /* of all groups */
+    uint64_t iterations, evaluations;
 } Gather;
 
 static void put(const Gather *g, MetricType type, Str name, double value) {
@@ -26,6 +26,9 @@ static void gather_group(Gather *g, RuleGroup *r) {
     int64_t evaluated = r->evaluated_ns, took = r->took_ns, samples = (int64_t)r->samples;
     g->seconds += (double)r->total_ns / 1e9;
     g->iterations += r->iterations;
+    g->rule_seconds += (double)r->rules_ns / 1e9;
+    g->evaluations += r->evaluations;
+    double last_rules = (double)r->last_rules_ns / 1e9;
     mutex_unlock(&r->mutex);
     put(g, METRIC_COUNTER, STR("prometheus_rule_evaluations_total"), (double)evaluations);
     put(g, METRIC_COUNTER, STR("prometheus_rule_evaluation_failures_total"), (double)failures);
@@ -35,6 +38,7 @@ static void gather_group(Gather *g, RuleGroup *r) {
     put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_duration_seconds"), (double)took / 1e9);
     put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_timestamp_seconds"), (double)evaluated / 1e9);
     put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_samples"), (double)samples);
+    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_rule_duration_sum_seconds"), last_rules);
     put(g, METRIC_GAUGE, STR("prometheus_rule_group_rules"), (double)r->n_rules);
 }
 
@@ -51,5 +55,7 @@ void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms) {
     g.group = STR_NULL;
     put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_sum"), g.seconds);
     put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_count"), (double)g.iterations);
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_evaluation_duration_seconds_sum"), g.rule_seconds);
+    put(&g, METRIC_SUMMARY, STR("prometheus_rule_evaluation_duration_seconds_count"), (double)g.evaluations);
     rule_manager_release(groups, n);
 }

@@ -68,8 +68,9 @@ typedef enum RuleRoutes { RULE_ROUTES_PROMETHEUS, RULE_ROUTES_LOKI } RuleRoutes;
 /* The ruler API: rules are read, made and removed by namespace and group, PromQL under Mimir's paths or LogQL under
  * Loki's. m outlives the router. */
 void rule_manager_routes(RuleManager *m, Router *router, RuleRoutes kind);
-/* /prometheus/api/v1/rules and alerts: the listings where Mimir's and Loki's clients look for them. */
-void rule_manager_list_routes(RuleManager *m, Router *router);
+/* /prometheus/api/v1/rules and alerts: the listings where Mimir's and Loki's clients look for them; on Loki's port only
+ * those over logs. */
+void rule_manager_list_routes(RuleManager *m, Router *router, RuleRoutes kind);
 void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms); /* prometheus_rule_* metrics */
 
 /* With manual: evaluates every group that is due at now, each at its own times; sets the next time that one is due. */

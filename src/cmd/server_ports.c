@@ -62,7 +62,7 @@ static void prometheus_port(Server *s) {
     s->prom_core = router_create(); /* shared with the UI's port */
     prom_api_routes(s->prom_api, s->prom_core);
     rule_manager_routes(s->rules, s->prom_core, RULE_ROUTES_PROMETHEUS);
-    rule_manager_list_routes(s->rules, s->prom_core);
+    rule_manager_list_routes(s->rules, s->prom_core, RULE_ROUTES_PROMETHEUS);
     server_backup_routes(s, s->prom_core);
     router_set_fallback(r, s->prom_core);
     collector_prometheus_routes(s->collector, r);
@@ -74,7 +74,7 @@ static void loki_port(Server *s) {
     Router *r = own_port(s, "loki");
     loki_api_routes(s->loki_api, r);
     rule_manager_routes(s->rules, r, RULE_ROUTES_LOKI);
-    rule_manager_list_routes(s->rules, r);
+    rule_manager_list_routes(s->rules, r, RULE_ROUTES_LOKI);
     collector_loki_routes(s->collector, r);
     add_metrics(s, r);
 }

@@ -244,6 +244,8 @@ it("evaluates LogQL, made over Loki's ruler API", async () => {
   assert.equal(made.status, 202, await made.text());
   const alert = await eventually("it fires", async () => (await server.json("loki", "/prometheus/api/v1/alerts")).data.alerts.find((a: any) => a.labels.alertname === "ShopErrors"));
   assert.deepEqual([alert.labels, alert.annotations], [{ alertname: "ShopErrors", app: "shop" }, { summary: "1 in shop" }]);
+  const listed = await server.json("loki", "/prometheus/api/v1/rules"); // on Loki's port only those over logs
+  assert.deepEqual(listed.data.groups.map((g: any) => [g.name, g.file]), [["logs", "ruler:loki/shop"]]);
   const lines = await fetch(server.url("loki", "/loki/api/v1/rules/shop"), { method: "POST", body: group.replace(/expr: .*/, 'expr: \'{app="shop"}\'') });
   assert.equal(lines.status, 400);
   assert.equal((await fetch(server.url("loki", "/loki/api/v1/rules/shop"), { method: "DELETE" })).status, 202);
