@@ -81,7 +81,7 @@ static void take_alerts(AmFlush *f, const Entry *v, size_t n) {
     f->alerts = mem_alloc_array(n + 1, sizeof *f->alerts);
     f->fps = mem_alloc_array(n + 1, sizeof *f->fps);
     f->texts = mem_alloc_array(n + 1, sizeof *f->texts);
-    f->all_acked = true;
+    size_t firing = 0, acked = 0;
     for (size_t i = 0; i < n; i++) {
         const AmAlert *a = v[i].alert;
         f->texts[i] = am_text_ref(a->text);
@@ -89,8 +89,10 @@ static void take_alerts(AmFlush *f, const Entry *v, size_t n) {
         f->alerts[i] = (Alert){.labels = a->text->labels, .annotations = a->text->annotations, .starts_ns = a->starts_ns,
             .ends_ns = v[i].resolved ? a->ends_ns : 0, .updated_ns = a->updated_ns,
             .generator_url = a->text->generator_url};
-        if (!v[i].resolved && !am_acked(a, f->now_ns)) f->all_acked = false;
+        firing += !v[i].resolved;
+        acked += !v[i].resolved && am_acked(a, f->now_ns);
     }
+    f->all_acked = firing > 0 && firing == acked;
     f->n_alerts = f->n_texts = n;
 }
 

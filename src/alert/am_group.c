@@ -65,7 +65,8 @@ static void group_begin(Alertmanager *am, AmGroup *g, const AmAlert *first, int6
         AmSavedGroup *s = (AmSavedGroup *)(uintptr_t)old;
         g->created_ns = s->created_ns;
         g->flushed_ns = s->flushed_ns;
-        due = MIN(MAX(s->next_ns, now_ns), now_ns + MAX(g->route->group_interval_ms, g->route->group_wait_ms) * NS_PER_MS);
+        /* The end may have come between a flush and its notifications: one more look at the log costs nothing. */
+        due = s->flushed_ns ? now_ns : MIN(MAX(s->next_ns, now_ns), now_ns + g->route->group_wait_ms * NS_PER_MS);
         mem_free(s);
     }
     am_group_schedule(am, g, due);

@@ -185,6 +185,7 @@ describe("beside Debian's Alertmanager", { skip: alertmanagerVersion() ? false :
       own(url, "silence", "expire", id);
       assert.equal(own(url, "silence", "--expired"), amtool(url, "silence", "query", "--expired"));
     }
+    assert.match(execFileSync(binary, ["check", "alertmanager", "examples/alertmanager.yml"], { encoding: "utf8" }), /SUCCESS/);
     assert.equal(execFileSync(binary, ["check", "alertmanager", file()], { encoding: "utf8" }), execFileSync("amtool", ["check-config", file()], { encoding: "utf8" }));
   });
 });
