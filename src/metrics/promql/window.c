@@ -29,6 +29,8 @@ static bool anchor(Window *w) {
     return true;
 }
 
+#define CHECK_EVERY 32 /* windows; each may hold very many samples */
+
 bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, PqlSeries *out) {
     const WindowSpec *spec = call->spec;
     Window window = {.ev = ev, .arg = call->matrix, .col = c, .p1_span = call->p1_span}, *w = &window;
@@ -44,6 +46,7 @@ bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, Pql
         int64_t far = w->max_t + (spec->smoothed ? wide : 0);
         slide(c->t, c->n, w->min_t - wide, far, &from, &to);
         slide(c->t_h, c->n_h, w->min_t - wide, far, &h_from, &h_to);
+        if (i % CHECK_EVERY == CHECK_EVERY - 1 && !ev_alive(ev)) return false;
         if (from == to && h_from == h_to) continue;
         uint64_t fresh = to - MAX(from, seen) + h_to - MAX(h_from, h_seen);
         ev_note_samples(ev, i, to - from + h_to - h_from, stored ? fresh : 0);

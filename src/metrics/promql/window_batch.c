@@ -191,20 +191,6 @@ static void counts(const Batch *b, bool one) {
     FOR_WINDOWS(i, b) b->out->v[i] = one ? 1 : (double)(b->s->to[i] - b->s->from[i]);
 }
 
-static void deviations(const Batch *b, bool root) {
-    FOR_WINDOWS(i, b) {
-        double mean = 0, c_mean = 0, aux = 0, c_aux = 0;
-        size_t from = b->s->from[i], n = b->s->to[i] - from;
-        for (size_t k = 0; k < n; k++) {
-            double x = b->v[from + k], delta = x - (mean + c_mean);
-            kahan_add(delta / (double)(k + 1), &mean, &c_mean);
-            kahan_add(delta * (x - (mean + c_mean)), &aux, &c_aux);
-        }
-        double variance = (aux + c_aux) / (double)n;
-        b->out->v[i] = root ? sqrt(variance) : variance;
-    }
-}
-
 size_t window_batch_least(PqlFn id) {
     switch (id) {
     case FN_RATE:
@@ -221,9 +207,7 @@ size_t window_batch_least(PqlFn id) {
     case FN_FIRST_OVER_TIME:
     case FN_LAST_OVER_TIME:
     case FN_COUNT_OVER_TIME:
-    case FN_PRESENT_OVER_TIME:
-    case FN_STDDEV_OVER_TIME:
-    case FN_STDVAR_OVER_TIME: return 1;
+    case FN_PRESENT_OVER_TIME: return 1;
     default: return 0;
     }
 }
@@ -246,8 +230,6 @@ static bool run(const Batch *b, PqlFn id) {
     case FN_LAST_OVER_TIME: picks(b, true); return true;
     case FN_COUNT_OVER_TIME: counts(b, false); return true;
     case FN_PRESENT_OVER_TIME: counts(b, true); return true;
-    case FN_STDDEV_OVER_TIME: deviations(b, true); return true;
-    case FN_STDVAR_OVER_TIME: deviations(b, false); return true;
     default: UNREACHABLE();
     }
 }
