@@ -4,7 +4,6 @@
 #include "sys/thread.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define USER_AGENT "User-Agent: Alertmanager/0.34.0"
 #define ANSWER_MAX (1u << 20)
@@ -83,7 +82,32 @@ static void set_tls(Notify *n, const PromTlsConfig *t, HttpClientRequest *r) {
     r->cert_file = opt(n, t->cert_file);
     r->key_file = opt(n, t->key_file);
     r->server_name = opt(n, t->server_name);
+    r->ca_pem = t->ca;
+    r->cert_pem = t->cert;
+    r->key_pem = t->key;
+    r->tls_min_version = t->min_version;
+    r->tls_max_version = t->max_version;
     r->insecure_skip_verify = t->insecure_skip_verify;
+}
+
+/* "Name: value" lines for CONNECT, NULL-terminated. */
+static const char *const *connect_headers(Notify *n, const PromParams *p) {
+    size_t count = 0, k = 0;
+    for (size_t i = 0; i < p->n; i++) count += p->v[i].n;
+    const char **v = count ? ARENA_ARRAY(n->arena, const char *, count + 1) : NULL;
+    for (size_t i = 0; v && i < p->n; i++) {
+        const char *name = arena_printf(n->arena, "%" STR_FMT ": ", STR_ARG(p->v[i].name)).p;
+        for (size_t j = 0; j < p->v[i].n; j++) v[k++] = notify_cstr(n, name ? name : "", p->v[i].values[j]);
+    }
+    if (v) v[k] = NULL;
+    return v;
+}
+
+static void set_proxy(Notify *n, const PromProxyConfig *p, HttpClientRequest *r) {
+    r->proxy_url = opt(n, p->url);
+    r->no_proxy = opt(n, p->no_proxy);
+    r->proxy_from_environment = p->from_environment;
+    r->proxy_headers = connect_headers(n, &p->connect_headers);
 }
 
 static void form_pair(Buf *b, const char *name, Str value) {
@@ -110,7 +134,8 @@ static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret) {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", USER_AGENT, NULL};
     HttpClientRequest req = {.method = "POST", .url = opt(n, o->token_url), .headers = headers, .body = notify_copy_buf(n, &form),
         .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = opt(n, o->client_id),
-        .password = notify_cstr(n, "", secret), .proxy_url = opt(n, o->proxy.url)};
+        .password = notify_cstr(n, "", secret)};
+    set_proxy(n, &o->proxy, &req);
     set_tls(n, &o->tls, &req);
     Wait w;
     fetch(n, &req, &w);
@@ -166,28 +191,6 @@ static bool set_headers(Notify *n, const PromHttpConfig *h, Outgoing *o) {
     return true;
 }
 
-/* Hosts and domains of no_proxy; "*" is all. */
-static bool bypasses_proxy(Str no_proxy, Str url) {
-    size_t scheme = str_find(url, STR("://"));
-    Str host = scheme == SIZE_MAX ? url : str_skip(url, scheme + 3), part;
-    host = str_slice(host, 0, MIN(MIN(str_find_char(host, '/'), str_find_char(host, ':')), host.n));
-    while (no_proxy.n && str_split_next(&no_proxy, ',', &part)) {
-        part = str_trim(part);
-        if (str_eq_lit(part, "*") || (part.n && str_eq_nocase(part, host))) return true;
-        if (part.n && part.p[0] == '.') part = str_skip(part, 1);
-        if (part.n && host.n > part.n && host.p[host.n - part.n - 1] == '.' && str_eq_nocase(str_skip(host, host.n - part.n), part))
-            return true;
-    }
-    return false;
-}
-
-static void set_proxy(Notify *n, const PromProxyConfig *p, Str url, HttpClientRequest *r) {
-    if (p->url.n && !bypasses_proxy(p->no_proxy, url)) r->proxy_url = opt(n, p->url);
-    if (!p->from_environment) return;
-    const char *proxy = getenv(str_starts_with(url, STR("https:")) ? "https_proxy" : "http_proxy"), *no = getenv("no_proxy");
-    if (proxy && *proxy && !bypasses_proxy(str_cstr(no), url)) r->proxy_url = notify_cstr(n, "", str_cstr(proxy));
-}
-
 /* --- sending --- */
 
 static bool preview(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
@@ -240,7 +243,8 @@ bool notify_http(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
     for (size_t i = 0; i < ARRAY_LEN(h->headers) && h->headers[i]; i++) add_header(&o, h->headers[i]);
     if (!set_credentials(n, config, &o) || !set_headers(n, config, &o)) return false;
     set_tls(n, &config->tls, &o.req);
-    set_proxy(n, &config->proxy, h->url, &o.req);
+    set_proxy(n, &config->proxy, &o.req);
+    o.req.http1_only = config->no_http2;
     o.req.headers = o.headers;
     Wait w;
     fetch(n, &o.req, &w);

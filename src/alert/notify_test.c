@@ -55,6 +55,34 @@ static void bodies_are_the_originals(void **state) {
     buf_done(&file);
 }
 
+/* tests/alert/templates.txt: what Alertmanager 0.34's own template package makes of texts. */
+static void templates_are_the_originals(void **state) {
+    (void)state;
+    Buf file = {0};
+    Alert alerts[2];
+    NotifyRequest req = fx_request(NULL, false, alerts);
+    assert_int_equal(fs_read_file(fs_real(), "tests/alert/templates.txt", 1u << 20, &file, NULL), OK);
+    Str rest = buf_str(&file);
+    size_t n = 0, wrong = 0;
+    for (; rest.n; n++) {
+        Arena *arena = arena_create(32u << 20);
+        bool html = str_contains(part(&rest, STR("\n")), STR("html"));
+        Str text = part(&rest, STR("\n-- ")), kind = part(&rest, STR("\n")), want = part(&rest, STR("\n==")), got;
+        if (!rest.n && want.n) want.n--; /* the file ends in a newline */
+        Err err = {0};
+        ErrCode code = notify_expand(&req, text, html, arena, &got, &err);
+        if (code) got = str_cstr(err.msg);
+        if (str_eq_lit(kind, "ok") != (code == OK) || !str_eq(got, want)) {
+            wrong++;
+            print_error("%" STR_FMT "\n--- want\n%" STR_FMT "\n--- got\n%" STR_FMT "\n", STR_ARG(text), STR_ARG(want), STR_ARG(got));
+        }
+        arena_free(arena);
+    }
+    assert_true(n > 35);
+    assert_int_equal(wrong, 0);
+    buf_done(&file);
+}
+
 /* One integration of one receiver, sent once. */
 static void send_one(Catcher *c, HttpClient *client, Arena *arena, const char *yaml, NotifyRequest *with, NotifyResult *ret) {
     ReceiverList list;
@@ -220,7 +248,8 @@ static void broken_templates_are_sent(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_are_the_originals), cmocka_unit_test(verdicts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_are_the_originals),
+        cmocka_unit_test(templates_are_the_originals), cmocka_unit_test(verdicts),
         cmocka_unit_test(slack_keeps_its_message), cmocka_unit_test(previews), cmocka_unit_test(broken_templates_are_sent)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
