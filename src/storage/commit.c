@@ -15,7 +15,8 @@
 #define WINDOW_US_DEFAULT 2000
 #define PENDING_BYTES_DEFAULT ((size_t)64 << 20)
 
-/* Lives on the submitter's stack until it is done. */
+/* Lives on the submitter's stack until it is done. It has a lock of its own, so that one who is woken need not wait at
+ * once for the queue's, which the writer holds while it wakes the others. */
 typedef struct Submission {
     struct Submission *next;
     uint8_t type;
@@ -24,6 +25,7 @@ typedef struct Submission {
     WalPos pos;
     ErrCode result;
     Err err;
+    Mutex lock; /* of done */
     bool done;
     Cond cond;
 } Submission;
@@ -124,8 +126,7 @@ static void write_batch(CommitQueue *q, Submission *batch) {
 static void finish_batch(CommitQueue *q, Submission *batch, size_t n) {
     mutex_lock(&q->mutex);
     q->stats.commits++;
-    for (Submission *s = batch; s;) {
-        Submission *next = s->next; /* s is gone once its owner sees done */
+    for (Submission *s = batch; s; s = s->next) {
         q->pending_bytes -= s->payload.n;
         if (s->result == OK) {
             q->stats.records++;
@@ -133,12 +134,17 @@ static void finish_batch(CommitQueue *q, Submission *batch, size_t n) {
         } else {
             q->stats.failed++;
         }
-        s->done = true;
-        cond_signal(&s->cond);
-        s = next;
     }
     q->expected = n + q->queued;
     mutex_unlock(&q->mutex);
+    for (Submission *s = batch; s;) {
+        Submission *next = s->next; /* s is gone once its owner sees done */
+        mutex_lock(&s->lock);
+        s->done = true;
+        cond_signal(&s->cond);
+        mutex_unlock(&s->lock);
+        s = next;
+    }
 }
 
 static void commit_batch(CommitQueue *q, Submission *batch, size_t n) {
@@ -215,8 +221,8 @@ CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn ap
     return NULL;
 }
 
-/* Queues s, or says why not. Called with the lock held. */
-static ErrCode enqueue(CommitQueue *q, Submission *s, Err *reterr) {
+/* Queues s, or says why not; *ret_wake: the writer is to be woken. Called with the lock held. */
+static ErrCode enqueue(CommitQueue *q, Submission *s, bool *ret_wake, Err *reterr) {
     if (q->stopping) return err_set(reterr, ERR_UNAVAILABLE, "the store is shutting down");
     if (q->pending_bytes > 0 && s->payload.n > q->pending_bytes_max - MIN(q->pending_bytes, q->pending_bytes_max)) {
         q->stats.rejected++;
@@ -226,22 +232,28 @@ static ErrCode enqueue(CommitQueue *q, Submission *s, Err *reterr) {
     q->last = &s->next;
     q->queued++;
     q->pending_bytes += s->payload.n;
-    if (q->queued == 1 || q->queued >= q->wait_for) cond_signal(&q->work);
+    *ret_wake = q->queued == 1 || q->queued >= q->wait_for;
     return OK;
 }
 
 ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr) {
     ASSERT(writer_of != q); /* the writer would wait for itself */
     Submission s = {.type = type, .payload = payload, .item = item};
+    bool wake = false;
     cond_init(&s.cond);
+    mutex_init(&s.lock);
     mutex_lock(&q->mutex);
-    ErrCode rc = enqueue(q, &s, reterr);
+    ErrCode rc = enqueue(q, &s, &wake, reterr);
+    mutex_unlock(&q->mutex);
     if (rc == OK) {
-        while (!s.done) cond_wait(&s.cond, &q->mutex);
+        if (wake) cond_signal(&q->work);
+        mutex_lock(&s.lock);
+        while (!s.done) cond_wait(&s.cond, &s.lock);
+        mutex_unlock(&s.lock);
         rc = s.result;
         if (rc != OK && reterr) *reterr = s.err;
     }
-    mutex_unlock(&q->mutex);
+    mutex_done(&s.lock);
     cond_done(&s.cond);
     return rc;
 }
