@@ -2,7 +2,7 @@
 // rules over logs; reload; unit tests of rules with promtool's verdicts.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -281,6 +281,7 @@ const unitFiles: Record<string, string> = {
   unexpected: `alert_rule_test: [{eval_time: 14m, alertname: Down}, {eval_time: 20m, alertname: Down}]`,
   values: `promql_expr_test: [{expr: job:up, eval_time: 1m, exp_samples: [{labels: 'job:up{job="a"}', value: 0}]}, {expr: 'vector(1e-7)', eval_time: 0, exp_samples: [{labels: '{}', value: 1e-7}]}]`,
   wrongValues: `promql_expr_test: [{expr: job:up, eval_time: 2m, exp_samples: [{labels: 'job:up{job="a"}', value: 1}, {labels: '{b="c"}', value: 1234567}]}, {expr: nope, eval_time: 90s, exp_samples: [{labels: nope, value: 1}]}]`,
+  withoutLabels: `promql_expr_test: [{expr: 'time()', eval_time: 1m, exp_samples: [{value: 60}]}, {expr: job:up, eval_time: 1m, exp_samples: [{labels: '', value: 3}]}]`,
   badExpression: `promql_expr_test: [{expr: 'sum(', eval_time: 1m}]`,
 };
 
@@ -294,6 +295,36 @@ it("gives promtool's verdicts in promtool's words", { skip }, () => {
       assert.deepEqual(tool(exe, ["test", "rules", file], dir), tool("promtool", ["test", "rules", file], dir), name);
     }
   }
+});
+
+const newer = `evaluation_interval: 1m
+fuzzy_compare: true
+tests:
+- name: histograms
+  input_series:
+  - {series: h, values: '{{schema:1 sum:-0.3 count:32.1 z_bucket:7.1 z_bucket_w:0.05 buckets:[5.1 10 7] offset:-3 n_buckets:[4.1 5] n_offset:-5}}'}
+  - {series: inc, values: '{{sum:3 count:2 buckets:[2]}}+{{sum:1.3 count:1 buckets:[1]}}x2'}
+  promql_expr_test:
+  - {expr: h, eval_time: 1m, exp_samples: [{labels: h, histogram: "{{schema:1 sum:-0.3 count:32.1 z_bucket:7.1 z_bucket_w:0.05 buckets:[5.1 10 7] offset:-3 n_buckets:[4.1 5] n_offset:-5}}"}]}
+  - {expr: inc, eval_time: 2m, exp_samples: [{labels: inc, histogram: "{{count:4 sum:5.6 counter_reset_hint:not_reset buckets:[4]}}"}]}
+- name: start
+  start_timestamp: 2025-01-01T00:00:00Z
+  promql_expr_test:
+  - {expr: time(), eval_time: 1m, exp_samples: [{value: 1735689660}]}
+  - {expr: vector(0.1 + 0.2), eval_time: 0, exp_samples: [{labels: '{}', value: 0.3}]}
+- name: wrong
+  promql_expr_test:
+  - {expr: vector(1), eval_time: 0, exp_samples: [{labels: '{}', value: 2}]}
+`;
+
+it("reads what newer unit test files have", () => {
+  const exe = binary.startsWith("/") ? binary : join(process.cwd(), binary);
+  writeFileSync(join(dir, "newer.yml"), newer);
+  const some = tool(exe, ["test", "rules", "--run", "hist", "--run", "^start$", "newer.yml"], dir);
+  assert.deepEqual(some, { code: 0, out: "Unit Testing:  newer.yml\n  SUCCESS\n\n", err: "" });
+  const all = tool(exe, ["test", "rules", "--junit", "junit.xml", "newer.yml"], dir);
+  assert.deepEqual([all.code, all.err], [1, '  FAILED:\n    expr: "vector(1)", time: 0s,\n        exp: {} 2E+00\n        got: {} 1E+00\n']);
+  assert.match(readFileSync(join(dir, "junit.xml"), "utf8"), /^<testsuites><testsuite name="newer\.yml" tests="3" failures="1" errors="0"><testcase name="histograms"><\/testcase>/);
 });
 
 const checkFiles: Record<string, string> = {
