@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <yaml.h>
 
-#define NODES_MAX 100000
+#define NODES_MIN 100000 /* of the budget: a document without aliases has fewer nodes than bytes */
 #define DEPTH_MAX 64
 #define ERRORS_MAX 50
 #define SMALL_MAPPING 16 /* up to here duplicates are looked for by eye, above with a map */
@@ -20,7 +20,7 @@ typedef struct Loader {
     Arena *arena;
     DiagList *diags;
     Map *anchors;
-    size_t nodes, errors;
+    size_t nodes, nodes_max, errors;
     ErrCode code; /* the first error's */
 } Loader;
 
@@ -99,7 +99,7 @@ static bool next_event(Loader *l) {
 }
 
 static YamlNode *new_node(Loader *l, YamlKind kind) {
-    YamlNode *node = l->nodes < NODES_MAX ? ARENA_NEW(l->arena, YamlNode) : NULL;
+    YamlNode *node = l->nodes < l->nodes_max ? ARENA_NEW(l->arena, YamlNode) : NULL;
     l->nodes++;
     if (node) {
         node->kind = kind;
@@ -108,7 +108,7 @@ static YamlNode *new_node(Loader *l, YamlKind kind) {
     }
     YamlNode where = {0};
     set_place(l, &where, &l->event.start_mark, &l->event.end_mark);
-    fail(l, ERR_TOO_LARGE, &where, NULL, 1, "the document has more than %d nodes with its aliases resolved", NODES_MAX);
+    fail(l, ERR_TOO_LARGE, &where, NULL, 1, "the document has more than %zu nodes with its aliases resolved", l->nodes_max);
     return NULL;
 }
 
@@ -359,6 +359,7 @@ static ErrCode load(Str text, Arena *arena, bool all, YamlNode **ret, DiagList *
     *ret = NULL;
     if (str_starts_with(text, STR("\xef\xbb\xbf"))) text = str_skip(text, 3);
     l.text = text;
+    l.nodes_max = MAX(text.n, (size_t)NODES_MIN);
     for (size_t i = 0; i < text.n && l.ascii; i++) l.ascii = (unsigned char)text.p[i] < 0x80;
     if (!yaml_parser_initialize(&l.parser)) return ERR_TOO_LARGE;
     l.anchors = map_create(MAP_BORROW_KEYS);
