@@ -114,7 +114,16 @@ static inline void bit_clear(uint64_t *b, size_t i) { b[i / 64] &= ~(UINT64_C(1)
 bool bitmap_any(const uint64_t *b, size_t n);
 size_t bitmap_count(const uint64_t *b, size_t n);
 /* Next set bit at or after i, or n. */
-size_t bitmap_next(const uint64_t *b, size_t i, size_t n);
+static inline size_t bitmap_next(const uint64_t *b, size_t i, size_t n) {
+    if (i >= n) return n;
+    size_t w = i / 64;
+    uint64_t bits = b[w] >> (i % 64) << (i % 64);
+    while (!bits) {
+        if (++w >= bitmap_words(n)) return n;
+        bits = b[w];
+    }
+    return w * 64 + (size_t)__builtin_ctzll(bits);
+}
 #define FOR_PRESENT(i, series, n)                                                                                      \
     for (size_t i = bitmap_next((series)->present, 0, (n)); i < (n); i = bitmap_next((series)->present, i + 1, (n)))
 

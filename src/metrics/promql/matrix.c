@@ -17,17 +17,6 @@ size_t bitmap_count(const uint64_t *b, size_t n) {
     return count;
 }
 
-size_t bitmap_next(const uint64_t *b, size_t i, size_t n) {
-    if (i >= n) return n;
-    size_t w = i / 64;
-    uint64_t bits = b[w] >> (i % 64) << (i % 64);
-    while (!bits) {
-        if (++w >= bitmap_words(n)) return n;
-        bits = b[w];
-    }
-    return w * 64 + (size_t)__builtin_ctzll(bits);
-}
-
 PqlSeries *matrix_add(Ev *ev, PqlMatrix *m, const Grid *g, Labels labels) {
     PqlSeries s = {.labels = labels};
     s.v = ARENA_ARRAY(ev->arena, double, g->n);
