@@ -10,12 +10,18 @@ import { loadSession } from './lib/api';
 import { interceptLinks, place, session } from './lib/store';
 import { Empty, PageHead, Spinner } from './ui/basics';
 import { Shell } from './ui/shell';
+import { AlertGroups } from './pages/alert-groups';
+import { AlertHistory } from './pages/alert-history';
+import { Alerts } from './pages/alerts';
 import { Discovery } from './pages/discovery';
 import { Home } from './pages/home';
 import { Login } from './pages/login';
 import { Logs } from './pages/logs';
 import { Metrics } from './pages/metrics';
+import { Receivers } from './pages/receivers';
+import { Routing } from './pages/routing';
 import { ServerPage } from './pages/server';
+import { NewSilence, Silences } from './pages/silences';
 import { Targets } from './pages/targets';
 import { TracePage } from './pages/trace';
 import { Traces } from './pages/traces';
@@ -44,8 +50,6 @@ function Missing({ title, what, children }: { title: string; what: string; child
 
 const missing: [RegExp, string, string][] = [
   [/^\/d\//, 'Dashboards', 'This version does not show dashboards'],
-  [/^\/alerts/, 'Alerts', 'This version does not evaluate alerting rules'],
-  [/^\/silences/, 'Silences', 'This version does not keep silences'],
 ];
 
 function view(path: string) {
@@ -62,6 +66,13 @@ function view(path: string) {
     case '/logs': return { title: 'Logs', body: <Logs /> };
     case '/traces': return { title: 'Traces', body: <Traces /> };
     case '/targets': return { title: 'Targets', body: <Targets /> };
+    case '/alerts': return { title: 'Alerts', body: <Alerts /> };
+    case '/silences': return { title: 'Silences', body: <Silences /> };
+    case '/silences/new': return { title: 'New silence', body: <NewSilence key={place.value.query.toString()} /> };
+    case '/alerting/groups': return { title: 'Alert groups', body: <AlertGroups /> };
+    case '/alerting/routes': return { title: 'Routing', body: <Routing /> };
+    case '/alerting/receivers': return { title: 'Receivers', body: <Receivers /> };
+    case '/alerting/history': return { title: 'Alert history', body: <AlertHistory /> };
     case '/service-discovery': return { title: 'Service discovery', body: <Discovery /> };
     case '/server': return { title: 'Server', body: <ServerPage /> };
     default: return { title: 'Nothing here', body: <NotFound /> };

@@ -47,8 +47,13 @@ function search(q: URLSearchParams): string {
 /** The address that stands for an old one, or null when the address is ours. */
 export function mapOldAddress(path: string, query: string, hash: string): string | null {
   const q = new URLSearchParams(query);
-  const fragment = /^#\/(alerts|silences|status)/.exec(hash);
-  if (fragment) return fragment[1] === 'silences' ? '/silences' : '/alerts';
+  // Alertmanager's pages: /#/alerts?filter={...}, /#/silences/new?filter={...}, /#/status
+  const fragment = /^#\/(alerts|silences\/new|silences|status)(?:\/[^?]*)?(?:\?(.*))?$/.exec(hash);
+  if (fragment) {
+    const filter = new URLSearchParams(fragment[2] ?? '').get('filter');
+    if (fragment[1] === 'silences/new') return `/silences/new${filter ? `?matchers=${encodeURIComponent(filter)}` : ''}`;
+    return fragment[1] === 'status' ? '/alerting/routes' : `/${fragment[1]}`;
+  }
   switch (path.length > 1 ? path.replace(/\/+$/, '') : path) {
     case '/graph':
     case '/query':

@@ -32,6 +32,7 @@ interface Props {
   stacked?: boolean;
   log?: boolean;
   marks?: Mark[];
+  threshold?: number; // a line across, always within the scale
   label: string;
 }
 
@@ -158,6 +159,32 @@ function marksPlugin(marks: () => Mark[]): uPlot.Plugin {
   };
 }
 
+function thresholdPlugin(value: number): uPlot.Plugin {
+  return {
+    hooks: {
+      draw: (u) => {
+        const y = u.valToPos(value, 'y', true);
+        u.ctx.save();
+        u.ctx.strokeStyle = cssVar('--bad');
+        u.ctx.lineWidth = 1.5 * devicePixelRatio;
+        u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+        u.ctx.beginPath();
+        u.ctx.moveTo(u.bbox.left, y);
+        u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+        u.ctx.stroke();
+        u.ctx.restore();
+      },
+    },
+  };
+}
+
+/** The scale's ends; a threshold is part of what must be seen. */
+function ends(p: Props, min: number | null, max: number | null): [number, number] {
+  const t = p.threshold;
+  const low = t === undefined ? min : Math.min(min ?? t, t), high = t === undefined ? max : Math.max(max ?? t, t);
+  return (p.log ? spreadLog : spread)(low, high);
+}
+
 function options(p: Props, width: number, format: () => (v: number) => string, now: () => Props): uPlot.Options {
   const many = p.series.length > 12;
   return {
@@ -165,14 +192,15 @@ function options(p: Props, width: number, format: () => (v: number) => string, n
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: many ? 24 : -1 } },
     focus: { alpha: 0.35 },
-    scales: { x: { time: true }, y: { distr: p.log ? 3 : 1, range: (_u, min, max) => (p.log ? spreadLog : spread)(min, max) } },
+    scales: { x: { time: true }, y: { distr: p.log ? 3 : 1, range: (_u, min, max) => ends(p, min, max) } },
     bands: p.stacked ? p.series.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as uPlot.Band.Bounds, fill: `${p.series[i + 1].color}40` })) : undefined,
     axes: axes((v) => format()(v)),
     series: [{}, ...p.series.map((s, i) => ({
       label: s.label, stroke: s.color, tint: s.color, width: 1.5, spanGaps: false,
       fill: p.stacked && i === 0 ? `${s.color}40` : !p.stacked && !p.log && (p.area || p.series.length === 1) ? `${s.color}1f` : undefined, points: { show: undefined, size: 4 },
     }))],
-    plugins: [tooltip(format, () => now().series), ...(p.marks ? [marksPlugin(() => now().marks ?? [])] : [])],
+    plugins: [tooltip(format, () => now().series), ...(p.marks ? [marksPlugin(() => now().marks ?? [])] : []),
+      ...(p.threshold !== undefined ? [thresholdPlugin(p.threshold)] : [])],
     hooks: {
       setSelect: [(u) => {
         if (u.select.width < 6) return;
@@ -218,7 +246,7 @@ export function Chart(props: Props) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [names, props.height, props.stacked, props.log, Boolean(props.marks), theme.value, utc.value]);
+  }, [names, props.height, props.stacked, props.log, Boolean(props.marks), props.threshold, theme.value, utc.value]);
   useEffect(() => {
     plot.current?.setData(plotted(props, hidden.current));
   }, [props.xs, props.series, props.marks]);

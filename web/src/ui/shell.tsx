@@ -11,6 +11,8 @@ export const pages: { path: string; name: string; icon: IconName; key: string; a
   { path: '/explore/metrics', name: 'Metrics', icon: 'metrics', key: 'm' },
   { path: '/logs', name: 'Logs', icon: 'logs', key: 'l' },
   { path: '/traces', name: 'Traces', icon: 'traces', key: 't', also: /^\/trace\// },
+  { path: '/alerts', name: 'Alerts', icon: 'bell', key: 'a', also: /^\/alerting\// },
+  { path: '/silences', name: 'Silences', icon: 'mute', key: 'x', also: /^\/silences\// },
   { path: '/targets', name: 'Targets', icon: 'targets', key: 'g', also: /^\/service-discovery/ },
   { path: '/server', name: 'Server', icon: 'server', key: 's' },
 ];

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { labelMatchers, matchersText, parseLabels, parseMatchers, thresholdOf } from '../src/lib/matchers';
+import { mapOldAddress } from '../src/lib/addresses';
+import { positive, spread, spreadLog, stack } from '../src/lib/plot';
+
+test('matchers: read and written back', () => {
+  const cases: [string, string][] = [
+    ['alertname="X"', 'alertname="X"'], ['{a="b", c=~"d|e",}', 'a="b", c=~"d|e"'], ['a!=b, c!~"x{1,2}"', 'a!="b", c!~"x{1,2}"'],
+    ['a="say \\"hi\\", you"', 'a="say \\"hi\\", you"'], ['"my label"="ü"', '"my label"="ü"'], ['a=', 'a=""'], ['', ''],
+  ];
+  for (const [text, printed] of cases) {
+    const { matchers, error } = parseMatchers(text);
+    assert.equal(error, undefined, text);
+    assert.equal(matchersText(matchers), printed);
+  }
+  for (const text of ['alertname', 'a==b', '="x"', 'a="b" c="d"', 'a="b']) assert.ok(parseMatchers(text).error, text);
+});
+
+test('labels', () => {
+  assert.deepEqual(parseLabels('a="b", c=d'), { a: 'b', c: 'd' });
+  assert.equal(parseLabels('a=~"b"'), null);
+  assert.equal(labelMatchers({ alertname: 'X', path: '/a"b' }), 'alertname="X", path="/a\\"b"');
+});
+
+test('the threshold of an alert', () => {
+  const cases: [string, string | null, number?][] = [
+    ['up == 0', 'up', 0], ['rate(x[5m]) / rate(y[5m]) > 0.05', 'rate(x[5m]) / rate(y[5m])', 0.05], ['(a{b=">"} > 1)', null], ['x > -1e3', 'x', -1000],
+    ['a > 1 and b > 2', null], ['absent(up)', null], ['x > bool 3', 'x', 3], ['sum(x > 1)', null], ['a >= y', null],
+  ];
+  for (const [expr, left, threshold] of cases) assert.deepEqual(thresholdOf(expr), left === null ? null : { expr: left, threshold }, expr);
+});
+
+test("Alertmanager's old addresses", () => {
+  assert.equal(mapOldAddress('/', '', '#/alerts'), '/alerts');
+  assert.equal(mapOldAddress('/', '', '#/alerts?receiver=pd'), '/alerts');
+  assert.equal(mapOldAddress('/', '', '#/silences'), '/silences');
+  assert.equal(mapOldAddress('/', '', '#/silences/0a1b-2c'), '/silences');
+  assert.equal(mapOldAddress('/', '', '#/silences/new?filter=%7Ba%3D%22b%22%7D'), '/silences/new?matchers=%7Ba%3D%22b%22%7D');
+});
+
+test('stacks and scales', () => {
+  assert.deepEqual(stack([[1, null, 3], [2, null, null], [5, null, 1]], [false, false, false]), [[1, null, 3], [3, null, 3], [8, null, 4]]);
+  assert.deepEqual(stack([[1], [2]], [true, false]), [[null], [2]]);
+  assert.deepEqual(positive([1, 0, -2, null]), [1, null, null, null]);
+  assert.deepEqual(spread(0, 0), [0, 1]);
+  assert.deepEqual(spreadLog(0.02, 300), [0.01, 1000]);
+});
