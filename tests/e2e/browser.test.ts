@@ -35,9 +35,27 @@ describe("web UI", { skip: noBrowser }, () => {
   };
 
   before(async () => {
-    const config = join(dir, "prometheus.yml");
-    writeFileSync(config, `scrape_configs:\n  - job_name: gone\n    scrape_interval: 1s\n    scrape_timeout: 900ms\n    static_configs: [{targets: ["127.0.0.1:1"]}]\n`);
-    server = await Server.start({ args: ["--prometheus.config", config] });
+    const config = join(dir, "prometheus.yml"), rules = join(dir, "rules.yml"), alertmanager = join(dir, "alertmanager.yml");
+    writeFileSync(rules, `groups:
+- name: browser
+  interval: 1s
+  rules:
+  - {alert: AlwaysOn, expr: "vector(7) > 5", labels: {severity: critical, team: web}, annotations: {summary: "value {{ $value }}"}}
+  - {alert: NotYet, expr: "vector(1) > 0", for: 1h, labels: {severity: warning}}
+  - {alert: Never, expr: "vector(0) > 1"}
+`);
+    writeFileSync(alertmanager, `route:
+  receiver: quiet
+  group_by: [alertname]
+  group_wait: 1s
+  routes:
+  - {receiver: pager, matchers: ['severity="critical"']}
+receivers:
+- {name: quiet}
+- {name: pager, webhook_configs: [{url: "http://127.0.0.1:1/hook"}]}
+`);
+    writeFileSync(config, `rule_files: [${rules}]\nscrape_configs:\n  - job_name: gone\n    scrape_interval: 1s\n    scrape_timeout: 900ms\n    static_configs: [{targets: ["127.0.0.1:1"]}]\n`);
+    server = await Server.start({ args: ["--prometheus.config", config, "--alertmanager.config", alertmanager] });
     await Promise.all([
       promisify(execFile)(binary, ["demo", "--once", "--scenario", "llm-latency", "--endpoint", server.url("http")]),
       launch().then((b) => (browser = b)),
@@ -224,6 +242,64 @@ describe("web UI", { skip: noBrowser }, () => {
     await page.getByText(/connect to/i).first().waitFor();
   });
 
+  const rule = (name: string) => testid("alert-rule").filter({ has: page.getByText(name, { exact: true }) });
+
+  it("alerts: rules by state; one opened shows query, labels, value and a chart", async () => {
+    await go("/alerts");
+    for (const [name, state] of [["AlwaysOn", "firing"], ["NotYet", "pending"], ["Never", "inactive"]])
+      await eventually(`${name} is ${state}`, async () => (await page.reload(), await rule(name).waitFor(), await rule(name).getAttribute("data-state")) === state, 10_000);
+    const head = rule("AlwaysOn").locator("[aria-expanded]");
+    await head.click();
+    assert.equal(await head.getAttribute("aria-expanded"), "true");
+    await rule("AlwaysOn").getByText("vector(7) > 5", { exact: true }).waitFor();
+    await rule("AlwaysOn").getByText('team="web"').first().waitFor();
+    await rule("AlwaysOn").getByRole("cell", { name: "7", exact: true }).waitFor();
+    await rule("AlwaysOn").locator("canvas").waitFor();
+    await rule("AlwaysOn").getByRole("button", { name: "Acknowledge" }).click();
+    await rule("AlwaysOn").getByText("acknowledged by admin").waitFor();
+    await rule("AlwaysOn").getByRole("button", { name: "Why?" }).click();
+    await page.getByRole("dialog").getByText("To pager").waitFor();
+    await page.keyboard.press("Escape");
+  });
+
+  it("silences: made from an alert with a preview, expired, made again", async () => {
+    await go("/alerts");
+    await rule("AlwaysOn").locator("[aria-expanded]").click();
+    await rule("AlwaysOn").getByRole("link", { name: "Silence" }).click();
+    assert.match(await textbox("Matchers").inputValue(), /alertname="AlwaysOn".*team="web"/);
+    await page.getByText("1 alert", { exact: true }).waitFor();
+    await textbox("Duration").fill("1h");
+    await textbox("Created by").fill("ann");
+    await textbox("Comment").fill("browser test");
+    await button("Create").click();
+    const row = testid("silence-row").filter({ hasText: "browser test" });
+    await row.waitFor();
+    assert.equal(await row.getAttribute("data-state"), "active");
+    await row.getByRole("button", { name: "Expire" }).click();
+    await row.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: /^expired/ }).click();
+    assert.equal(await row.getAttribute("data-state"), "expired");
+    await row.getByRole("link", { name: "Recreate" }).click();
+    assert.match(await textbox("Matchers").inputValue(), /alertname="AlwaysOn"/);
+    assert.equal(await textbox("Comment").inputValue(), "browser test");
+    await page.getByRole("link", { name: "Silences", exact: true }).first().click();
+    await page.getByRole("link", { name: "New silence" }).click();
+    await button("Create").click();
+    await page.getByRole("alert").waitFor();
+  });
+
+  it("routing: where labels would go; receivers: a test that fails says why", async () => {
+    await go("/alerting/routes");
+    await textbox("Labels").fill('severity="critical"');
+    await button("Ask").click();
+    assert.equal(await page.getByRole("status").filter({ hasText: "To " }).innerText(), "To pager");
+    await go("/alerting/receivers");
+    await button("Send a test").click();
+    await page.getByText("failed", { exact: true }).waitFor();
+    await go("/alerting/history");
+    await page.getByRole("cell", { name: "firing" }).first().waitFor();
+  });
+
   it("time range: a choice stands in the address and goes along", async () => {
     await go("/logs");
     await button(/^Time range/).click();
@@ -264,6 +340,8 @@ describe("web UI", { skip: noBrowser }, () => {
     ["9090 /tsdb-status", () => server.url("prometheus", "/tsdb-status"), () => page.getByRole("heading", { level: 2, name: "Metrics with most series" }).waitFor()],
     ["9090 /config", () => server.url("prometheus", "/config"), () => page.getByRole("heading", { level: 2, name: "prometheus.yml in effect" }).waitFor()],
     ["9090 /service-discovery", () => server.url("prometheus", "/service-discovery"), () => page.getByRole("heading", { level: 1, name: "Service discovery" }).waitFor()],
+    ["9093 /#/alerts", () => server.url("alertmanager", "/#/alerts"), () => page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor()],
+    ["9093 /#/silences", () => server.url("alertmanager", "/#/silences"), () => page.getByRole("heading", { level: 1, name: "Silences" }).waitFor()],
     ["16686 /search", () => server.url("jaeger", `/search?service=${service}&minDuration=2s`), async () => {
       await testid("trace-row").first().waitFor();
       assert.equal(await page.getByRole("combobox", { name: "Service" }).inputValue(), service);
@@ -292,6 +370,13 @@ describe("web UI", { skip: noBrowser }, () => {
     ["traces", () => `/traces?service=${service}`, () => testid("trace-row").first().waitFor()],
     ["trace", () => `/trace/${traceId}`, async () => { await testid("span-row").nth(1).click(); await testid("span-detail").waitFor(); }],
     ["targets", () => "/targets", () => page.getByRole("table").first().waitFor()],
+    ["alerts", () => "/alerts", async () => { await rule("AlwaysOn").locator("[aria-expanded]").click(); await rule("AlwaysOn").locator("canvas").waitFor(); }],
+    ["silences", () => "/silences?state=expired", () => testid("silence-row").first().waitFor()],
+    ["new silence", () => "/silences/new", () => textbox("Matchers").waitFor()],
+    ["groups", () => "/alerting/groups", () => page.getByRole("table").first().waitFor()],
+    ["routing", () => "/alerting/routes", () => page.getByText("everything").waitFor()],
+    ["receivers", () => "/alerting/receivers", () => page.getByRole("table").first().waitFor()],
+    ["history", () => "/alerting/history", () => page.getByRole("table").first().waitFor()],
     ["service discovery", () => "/service-discovery", () => page.getByRole("table").first().waitFor()],
     ["cardinality", () => "/server", () => page.getByRole("table").first().waitFor()],
     ["queries", () => "/server?tab=queries", () => page.getByRole("heading", { name: "Slow queries" }).waitFor()],

@@ -37,10 +37,8 @@ async function evaluate(exprs: string[], tab: Tab, exemplars: boolean, signal: A
   const step = niceStep(r.to - r.from, 240);
   const from = Math.floor(r.from / 1000 / step) * step * 1000;
   const answers = await Promise.all(exprs.map(async (expr): Promise<Answer> => {
-    const [answer, found] = await Promise.all([
-      tab === 'graph' ? promRange(expr, from, r.to, step, signal) : promInstant(expr, r.to, signal),
-      tab === 'graph' && exemplars ? promExemplars(expr, from, r.to, signal) : [],
-    ]);
+    const answer = tab === 'graph' ? await promRange(expr, from, r.to, step, signal) : await promInstant(expr, r.to, signal);
+    const found = tab === 'graph' && exemplars ? await promExemplars(expr, from, r.to, signal) : [];
     return { expr, result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], exemplars: found, from, to: r.to, step };
   }));
   return { answers, ms: performance.now() - begun };
