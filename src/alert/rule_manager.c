@@ -91,16 +91,23 @@ static int64_t start_due(RuleManager *m) {
     return MAX(next - now, 0);
 }
 
+/* Counts as something that runs: while alerts change hands at a reload, the log must not be written anew. */
+static void beat(RuleManager *m) {
+    m->n_running++;
+    mutex_unlock(&m->mutex);
+    rule_state_beat(m->state, m, clock_now_ns());
+    mutex_lock(&m->mutex);
+    m->n_running--;
+    cond_broadcast(&m->cond);
+}
+
 static void schedule(void *ctx) {
     RuleManager *m = ctx;
     mutex_lock(&m->mutex);
     while (!m->stopping) {
         int64_t wait_ns = start_due(m);
         (void)cond_wait_ms(&m->cond, &m->mutex, (wait_ns + NS_PER_MS - 1) / NS_PER_MS);
-        if (!m->state) continue;
-        mutex_unlock(&m->mutex);
-        rule_state_beat(m->state, m, clock_now_ns());
-        mutex_lock(&m->mutex);
+        if (m->state && m->paused == 0) beat(m);
     }
     mutex_unlock(&m->mutex);
 }
