@@ -245,7 +245,6 @@ void am_api_silences(void *ctx, HttpRequest *req, HttpResponse *res) {
     Matchers filter;
     if (!am_api_filter(am, req, res, "filter", "", &filter)) return;
     bool want[] = {am_api_bool(req, "active", true), am_api_bool(req, "pending", true), am_api_bool(req, "expired", true)};
-    if (!want[0] && !want[1] && !want[2]) want[0] = want[1] = want[2] = true; /* no state asked for: as the original's query */
     VEC(Row) rows = {0};
     int64_t now = clock_now_ns();
     JsonWriter w = json_writer(&res->body);
