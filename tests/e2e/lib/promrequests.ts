@@ -52,7 +52,7 @@ export const rightRequests: string[] = [
   "query_range?query=time()&start=1970-01-01T00:00:00Z&end=1970-01-01T00:01:00.5Z&step=20s", "query_range?query=time()&start=5&end=5&step=1",
   "query_range?query=1&start=0&end=11000&step=1",
   "query_range?query=time()&start=0&end=0.01&step=0.0014", "query_range?query=nothing&start=0&end=10&step=1",
-  "query_range?query=vector(1)&start=-10&end=10&step=5", "alerts", "rules", "alertmanagers",
+  "query_range?query=vector(1)&start=-10&end=10&step=5", "alerts", "rules",
 ];
 
 /** What Grafana 11 asks a data source of this kind. */
