@@ -43,7 +43,9 @@ static void timer_run(Alertmanager *am, const AmTimer *t, int64_t now_ns) {
     case AM_TIMER_DEDUP: am_flush_dedup(am, t->what, now_ns); break;
     case AM_TIMER_RETRY: am_job_retry(am, t->what, now_ns); break;
     case AM_TIMER_EXPIRE:
-        if (g) am_group_expire(am, g, now_ns);
+        if (!g) break;
+        g->expiry_armed = false;
+        am_group_expire(am, g, now_ns);
         break;
     }
 }

@@ -243,6 +243,7 @@ void am_flush_end(Alertmanager *am, AmFlush *f, int64_t now_ns) {
         if (f->failed) g->outcome = "a notification failed";
         if (!g->alerts.n) am_group_done(am, g);
         else if (g->flush_again) am_group_schedule(am, g, now_ns);
+        else if (!f->failed) am_group_expire(am, g, now_ns); /* the last ones may have resolved meanwhile */
     }
     flush_free(f);
 }

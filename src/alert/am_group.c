@@ -120,8 +120,10 @@ static bool all_resolved(AmGroup *g, int64_t now_ns) {
 /* resolve_immediately: looks again when the last of the group's alerts would time out. */
 static void arm_expiry(Alertmanager *am, AmGroup *g, int64_t now_ns) {
     int64_t latest = 0;
+    if (g->expiry_armed) return;
     vec_foreach(AmAlert *, a, &g->alerts) latest = MAX(latest, (*a)->ends_ns);
-    if (latest > now_ns) am_timer_add(am, &(AmTimer){.due_ns = latest, .kind = AM_TIMER_EXPIRE, .group = g->id});
+    g->expiry_armed = latest > now_ns;
+    if (g->expiry_armed) am_timer_add(am, &(AmTimer){.due_ns = latest, .kind = AM_TIMER_EXPIRE, .group = g->id});
 }
 
 void am_group_expire(Alertmanager *am, AmGroup *g, int64_t now_ns) {

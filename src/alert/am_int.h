@@ -132,7 +132,7 @@ struct AmGroup {
     int64_t created_ns, next_ns, flushed_ns;
     uint64_t timer; /* generation: older timers are void */
     AmFlush *flush; /* under way */
-    bool flush_again;
+    bool flush_again, expiry_armed; /* expiry_armed: its AM_TIMER_EXPIRE is in the heap */
     const char *outcome;  /* of the last flush */
 };
 

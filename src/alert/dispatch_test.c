@@ -315,6 +315,29 @@ static void tells_at_once_when_all_is_resolved(void **state) {
     rig_free(r);
 }
 
+static void tells_at_once_what_resolved_during_a_flush(void **state) {
+    (void)state;
+    Rig *r = rig_create("global: {resolve_timeout: 100s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 60s, repeat_interval: 1h, resolve_immediately: true}\n" WEBHOOK);
+    r->hold = true;
+    post(r, "{alertname=\"a\"}", 0, 3600);
+    go(r, 2);
+    r->hold = false;
+    post(r, "{alertname=\"a\"}", 0, 2);
+    go(r, 5);
+    expect(r, "1.0 first notification f=1 r=0\n");
+    answer(r, r->jobs[0]);
+    go(r, 6);
+    expect(r, "5.0 all alerts resolved f=0 r=1\n");
+    /* And one that nobody reports any more, with one timer for it however often it was reported. */
+    for (int i = 0; i < 20; i++) post(r, "{alertname=\"b\"}", 6, 0);
+    go(r, 8);
+    expect(r, "7.0 first notification f=1 r=0\n");
+    assert_true(r->am->timers.n < 10); /* void ones of the group before are there as well */
+    go(r, 110);
+    expect(r, "106.0 all alerts resolved f=0 r=1\n");
+    rig_free(r);
+}
+
 static void mute_times(void **state) {
     (void)state; /* T0 is 2023-11-14 22:13:20, a Tuesday */
     Rig *r = rig_create("time_intervals:\n- name: now\n  time_intervals: [{times: [{start_time: '22:13', end_time: '22:15'}]}]\n"
@@ -365,6 +388,7 @@ int main(void) {
         cmocka_unit_test(silences),
         cmocka_unit_test(acknowledged_is_not_repeated),
         cmocka_unit_test(tells_at_once_when_all_is_resolved),
+        cmocka_unit_test(tells_at_once_what_resolved_during_a_flush),
         cmocka_unit_test(mute_times),
         cmocka_unit_test(reload_begins_anew),
     };
