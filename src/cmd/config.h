@@ -91,6 +91,9 @@ typedef struct Config {
         Str procfs, sysfs, rootfs;
     } host;
     struct {
+        int64_t queue_bytes;
+    } remote_write;
+    struct {
         int64_t interval_ms;
     } self;
 } Config;

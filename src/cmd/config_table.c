@@ -107,6 +107,7 @@ const ConfigKey config_keys[] = {
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 
     {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},
+    {"remote_write.queue_size", CONFIG_SIZE, AT(remote_write.queue_bytes), "4GiB", MIB, 1024 * GIB, .doc = "How far an endpoint of prometheus.yml's remote_write may lie behind before the oldest samples for it are dropped. On disk, under remote/ of the data directory."},
     {"alerting.external_url", CONFIG_STR, AT(alerting.external_url), "", .flag = "alertmanager.external-url", .needs_restart = true, .doc = "Address under which people reach the Alertmanager: links in notifications begin with it. Empty: this machine's port."},
     {"alerting.retention", CONFIG_DURATION, AT(alerting.retention_ms), "120h", 3600000, 3650 * DAY, .needs_restart = true, .doc = "How long expired silences, the notification log and the history of alerts are kept."},
     {"alerting.matchers", CONFIG_ENUM, AT(alerting.matchers), "fallback", .choices = "fallback|utf8-strict-mode|classic-mode", .needs_restart = true, .doc = "Syntax of matchers. fallback: UTF-8, and the classic one where that fails."},

@@ -146,7 +146,8 @@ static ErrCode open_all(Server *s, Err *reterr) {
     char *dir = str_dup_cstr(s->config->storage.data_dir);
     crash_set_dir(dir);
     mem_free(dir);
-    r = server_open_auth(s, reterr);
+    r = server_open_remote(s, reterr);
+    if (r == OK) r = server_open_auth(s, reterr);
     if (r == OK) r = server_open_apis(s, reterr);
     if (r == OK) r = server_open_ports(s, reterr);
     if (r == OK) r = server_load_alerts(s, reterr);
@@ -164,6 +165,7 @@ static void close_all(Server *s) {
     s->scraper = scrape_manager_free(s->scraper);
     server_close_ports(s);
     server_close_apis(s);
+    s->remote = remote_out_free(s->remote);
     server_close_stores(s);
 }
 

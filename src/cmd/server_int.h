@@ -15,6 +15,7 @@
 #include "metrics/api/prom_api.h"
 #include "metrics/host/host.h"
 #include "metrics/metrics_store.h"
+#include "metrics/remote/remote_out.h"
 #include "metrics/scrape/scrape.h"
 #include "net/auth.h"
 #include "net/client.h"
@@ -57,6 +58,7 @@ typedef struct Server {
     Alertmanager *alertmanager;
     RuleManager *rules;
     RuleNotifier *notifier;  /* to other Alertmanagers */
+    RemoteOut *remote;       /* remote write to others */
     PromConfig *rules_config; /* what the rules borrow from */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */
@@ -103,6 +105,9 @@ ErrCode server_load_alerts(Server *s, Err *reterr);
 void server_alert_port(Server *s, Router *r);
 Str server_alert_url(const Server *s, char buf[128]); /* where the Alertmanager is reached, without a slash at the end */
 void server_put_alertmanagers(void *ctx, JsonWriter *w); /* /api/v1/alertmanagers */
+ErrCode server_open_remote(Server *s, Err *reterr); /* before the first append */
+/* remote_write of prometheus.yml; config NULL: there is none. */
+ErrCode server_load_remote(Server *s, PromConfig *config, Err *reterr);
 ErrCode server_open_rules(Server *s, Err *reterr);
 void server_close_rules(Server *s);
 /* Rule files and packs into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */

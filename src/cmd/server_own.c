@@ -61,6 +61,7 @@ void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
     if (s->alertmanager) alertmanager_gather(s->alertmanager, b, t);
     if (s->rules) rule_manager_gather(s->rules, b, t);
     if (s->notifier) rule_notifier_gather(s->notifier, b, t);
+    if (s->remote) remote_out_gather(s->remote, b, t);
     own_metrics_add(b, t, G, "prometheus_build_info", 1, "version", "3.14.0", "revision", s->version, "branch", "",
         "goversion", "", "goos", "linux", "goarch", "", NULL);
     collector_metrics(s->collector, b, t);

@@ -40,6 +40,15 @@ static void keep_text(Server *s, Str text) {
     mutex_unlock(&s->scrape_mutex);
 }
 
+/* Rules can be refused, endpoints hardly; at the start these come first, so that they miss nothing. */
+static ErrCode load_rest(Server *s, PromConfig *config, Err *reterr) {
+    bool first = !atomic_load(&s->ready);
+    ErrCode r = first ? server_load_remote(s, config, reterr) : OK;
+    if (r == OK) r = server_load_rules(s, config, reterr);
+    if (r == OK && !first) r = server_load_remote(s, config, reterr);
+    return r;
+}
+
 static ErrCode load_file(Server *s, const char *path, Err *reterr) {
     Buf text = {0};
     ErrCode r = fs_read_file(fs_real(), path, PROM_CONFIG_MAX, &text, reterr);
@@ -47,7 +56,7 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
         PromConfig *config = parse_file(path, buf_str(&text), reterr);
         if (!config) {
             r = ERR_INVALID;
-        } else if ((r = server_load_rules(s, config, reterr)) == OK) {
+        } else if ((r = load_rest(s, config, reterr)) == OK) {
             prom_api_set_config(s->prom_api, config->external_labels, config->evaluation_interval_ms);
             scrape_manager_apply(s->scraper, config);
             keep_text(s, buf_str(&text));
@@ -82,7 +91,7 @@ ErrCode server_load_scrape(Server *s, bool first, Err *reterr) {
         if (r != OK) return r;
     }
     if (s->config->files.prometheus.n == 0) {
-        ErrCode r = server_load_rules(s, NULL, reterr);
+        ErrCode r = load_rest(s, NULL, reterr);
         if (r == OK && !first) scrape_manager_apply(s->scraper, NULL);
         return r;
     }

@@ -6,6 +6,7 @@
 #ifndef MEERKAT_METRICS_METRICS_STORE_H
 #define MEERKAT_METRICS_METRICS_STORE_H
 
+#include "base/map.h"
 #include "model/metrics_batch.h"
 #include "sys/fs.h"
 
@@ -53,6 +54,20 @@ typedef struct SeriesColumn {
 } SeriesColumn;
 
 typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
+
+/* What an append has taken, for those who pass samples on. */
+typedef struct MetricsTaken {
+    const MetricsBatch *batch;
+    const uint32_t *series;   /* per series of the batch; METRICS_NOT_TAKEN: refused as a whole */
+    int64_t min_t_ms;         /* samples before it are not taken */
+    const U64Map *conflicts;  /* indices of samples, and of histograms with METRICS_CONFLICT_HISTOGRAM set, that are not
+                               * taken; NULL: all are */
+} MetricsTaken;
+#define METRICS_NOT_TAKEN UINT32_MAX
+#define METRICS_CONFLICT_HISTOGRAM (UINT64_C(1) << 32)
+/* Called by the thread that appends, after the samples are durable and before append returns; another code than OK
+ * becomes that of the append, whose sender will then repeat it. Repeated samples are handed out again. */
+typedef ErrCode (*MetricsTapFn)(void *ctx, const MetricsTaken *taken, Err *reterr);
 
 /* Why new series are refused. */
 typedef enum MetricsRefusal {
@@ -144,6 +159,8 @@ typedef struct MetricsStoreOps {
     /* select in two steps (series_set.h): the series now, sorted by labels, samples later, one series at a time and
      * from several threads. Series without samples in the range may be among them. NULL: made out of select. */
     ErrCode (*open)(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
+    /* Sets who is told of appends; before the first of them, or with fn NULL after the last. May be NULL. */
+    void (*set_tap)(MetricsStore *s, MetricsTapFn fn, void *ctx);
 } MetricsStoreOps;
 
 struct MetricsStore { const MetricsStoreOps *ops; };

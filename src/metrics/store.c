@@ -129,6 +129,7 @@ static void store_close(MetricsStore *base) {
 
 static const MetricsStoreOps embedded_ops = {
     .takes_wire_labels = true,
+    .set_tap = store_set_tap,
     .append = store_append,
     .select = store_select,
     .series = store_series,

@@ -15,6 +15,7 @@ typedef struct AppendJob {
     size_t n_missing;
     VEC(uint32_t) told; /* symbols the record defines */
     int64_t min_t;      /* older is refused */
+    U64Map *conflicts; /* for the tap; NULL: none yet */
     MetricsAppendResult *result;
 } AppendJob;
 
@@ -201,11 +202,17 @@ static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
 }
 
 /* --- applying, on the writer thread --- */
-static void count_put(AppendJob *job, HeadPut put, uint32_t id, int64_t t, uint64_t *stored, uint64_t *late) {
+/* at: index in the batch, as MetricsTaken counts. */
+static void count_put(
+    AppendJob *job, HeadPut put, uint32_t id, int64_t t, uint64_t at, uint64_t *stored, uint64_t *late) {
     if (put == HEAD_PUT_DUPLICATE) {
         job->result->duplicates++;
     } else if (put == HEAD_PUT_CONFLICT) {
         job->result->conflicts++;
+        if (job->store->tap) {
+            if (!job->conflicts) job->conflicts = u64map_create();
+            (void)u64map_put(job->conflicts, at, NULL);
+        }
         note_error(job, "duplicate sample for timestamp", t, id);
     } else {
         (*stored)++;
@@ -224,7 +231,7 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             continue;
         }
         HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k]);
-        count_put(job, put, id, t, &job->result->samples, late);
+        count_put(job, put, id, t, bs->first_sample + k, &job->result->samples, late);
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
         int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
@@ -233,7 +240,7 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             continue;
         }
         HeadPut put = head_put_histogram(job->head, id, t, &b->histograms.v[bs->first_histogram + k]);
-        count_put(job, put, id, t, &job->result->histograms, late);
+        count_put(job, put, id, t, (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
@@ -276,6 +283,18 @@ static ErrCode refuse_when_full(EmbeddedStore *s, Err *reterr) {
     return full ? err_set(reterr, ERR_OVERLOADED, "the metrics head is full, parts are being written") : OK;
 }
 
+static ErrCode tell_tap(EmbeddedStore *s, AppendJob *job, Err *reterr) {
+    MetricsTaken taken = {
+        .batch = job->batch, .series = job->series, .min_t_ms = job->min_t, .conflicts = job->conflicts};
+    return s->tap(s->tap_ctx, &taken, reterr);
+}
+
+void store_set_tap(MetricsStore *base, MetricsTapFn fn, void *ctx) {
+    EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
+    s->tap_ctx = ctx;
+    s->tap = fn;
+}
+
 static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     size_t n = job->batch->series.n;
     Buf payload = {0};
@@ -287,10 +306,12 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
         encode(job, &payload);
         encode_metadata(s, job->batch, &payload);
         code = commit_submit(s->commit, RECORD_METRICS, buf_str(&payload), job, reterr);
+        if (code == OK && s->tap) code = tell_tap(s, job, reterr);
     }
     buf_done(&payload);
     mem_free(job->series);
     mem_free(job->missing);
+    u64map_free(job->conflicts);
     vec_done(&job->told);
     return code;
 }

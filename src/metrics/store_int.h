@@ -105,10 +105,13 @@ typedef struct EmbeddedStore {
     _Atomic uint64_t samples_total, late_total, corrupt_blocks;
     _Atomic uint64_t rules_rewritten, rules_dropped;
     _Atomic bool rules_changed; /* what is known of parts is about other rules */
+    MetricsTapFn tap; /* NULL: none */
+    void *tap_ctx;
 } EmbeddedStore;
 
 /* --- store_append.c --- */
 ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
+void store_set_tap(MetricsStore *s, MetricsTapFn fn, void *ctx);
 void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
 int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is kept */
 /* Whether the active head holds more than `times` what it should before it is written out. */

@@ -112,7 +112,7 @@ void remote_read_put_labels(Buf *out, Labels l, Labels external) {
 
 static bool is_zero(double v) { return v == 0 && !signbit(v); }
 
-static void put_sample(Buf *out, int64_t t_ms, double v) {
+void remote_read_put_sample(Buf *out, int64_t t_ms, double v) {
     size_t mark = proto_begin(out, 2);
     if (!is_zero(v)) proto_put_f64(out, 1, v);
     if (t_ms) proto_put_varint(out, 2, (uint64_t)t_ms);
@@ -150,8 +150,8 @@ static void put_spans(Buf *out, uint32_t number, const HistogramSpan *v, size_t 
     }
 }
 
-static void put_histogram(Buf *out, int64_t t_ms, const Histogram *h) {
-    size_t mark = proto_begin(out, 4);
+void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Histogram *h) {
+    size_t mark = proto_begin(out, number);
     if (h->is_float)
         proto_put_f64(out, 2, h->count);
     else
@@ -182,7 +182,8 @@ static void put_histogram(Buf *out, int64_t t_ms, const Histogram *h) {
 void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external) {
     size_t series = proto_begin(out, 1);
     remote_read_put_labels(out, c->labels, external);
-    for (size_t k = 0; k < c->n; k++) put_sample(out, c->t_ms[k], c->value[k]);
-    for (size_t k = 0; k < c->n_histograms; k++) put_histogram(out, c->histogram_t_ms[k], &c->histograms[k]);
+    for (size_t k = 0; k < c->n; k++) remote_read_put_sample(out, c->t_ms[k], c->value[k]);
+    for (size_t k = 0; k < c->n_histograms; k++)
+        remote_read_put_histogram(out, 4, c->histogram_t_ms[k], &c->histograms[k]);
     proto_end(out, series);
 }

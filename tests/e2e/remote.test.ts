@@ -1,0 +1,166 @@
+// Remote write out: to Prometheus, to Meerkat by both versions; outages, kill -9, refusals, relabelling, reload.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, it } from "node:test";
+import { Prometheus, prometheusVersion } from "./lib/promserver";
+import { eventually, freeOffset, Server } from "./lib/server";
+
+const skip = prometheusVersion() ? false : "prometheus is not installed";
+const dir = mkdtempSync(join(tmpdir(), "meerkat-remote-"));
+const queue = "queue_config: {batch_send_deadline: 100ms, min_backoff: 50ms, max_backoff: 200ms}";
+let sender: Server, one: Server, two: Server, prometheus: Prometheus | undefined;
+let picky: HttpServer, pickyPort: number;
+let twoOffset: number, refuse = 0;
+const seen: { status: number; headers: Record<string, any> }[] = [];
+
+const config = (extra = "") => `global: {external_labels: {site: a}}
+remote_write:
+${skip ? "" : `- {url: "${prometheus!.url("/api/v1/write")}", name: prom, ${queue}, write_relabel_configs: [{source_labels: [__name__], regex: t_.*, action: keep}]}\n`}
+- url: ${one.url("prometheus", "/api/v1/write")}
+  name: one
+  send_exemplars: true
+  send_native_histograms: true
+  ${queue}
+  write_relabel_configs:
+  - {source_labels: [secret], regex: .+, action: drop}
+  - {source_labels: [__name__], regex: t_.*, action: keep}
+  - {regex: noise, action: labeldrop}
+- url: http://127.0.0.1:${9090 + twoOffset}/api/v1/write
+  name: two
+  protobuf_message: io.prometheus.write.v2.Request
+  ${queue}
+  write_relabel_configs: [{source_labels: [__name__], regex: t_.*, action: keep}]
+- url: http://127.0.0.1:${pickyPort}/write
+  name: picky
+  headers: {X-Tenant: acme}
+  ${queue}
+  write_relabel_configs: [{source_labels: [__name__], regex: t_picky, action: keep}]
+${extra}`;
+
+before(async () => {
+  picky = createServer((req, res) => {
+    req.resume().on("end", () => {
+      const status = refuse;
+      seen.push({ status: status || 204, headers: req.headers });
+      if (status === 429) res.setHeader("Retry-After", "1");
+      res.statusCode = status || 204;
+      res.end();
+    });
+  });
+  await new Promise<void>((resolve) => picky.listen(0, "127.0.0.1", resolve));
+  pickyPort = (picky.address() as AddressInfo).port;
+  twoOffset = await freeOffset();
+  [one, two, prometheus] = await Promise.all([Server.start(), Server.start({ offset: twoOffset, dataDir: join(dir, "two") }), skip ? undefined : Prometheus.start()]);
+  writeFileSync(join(dir, "prometheus.yml"), config());
+  sender = await start();
+});
+after(async () => {
+  picky?.close();
+  await Promise.all([sender?.stop(), one?.stop(), two?.stop(), prometheus?.stop()]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const start = () => Server.start({ args: ["--prometheus.config", join(dir, "prometheus.yml"), "--web.enable-lifecycle"], dataDir: join(dir, "data") });
+
+/** One gauge per series, by OTLP/JSON. */
+async function send(name: string, points: { value: number; time: number; labels?: Record<string, string> }[]) {
+  const dataPoints = points.map((p) => ({ asDouble: p.value, timeUnixNano: `${p.time}000000`, attributes: Object.entries(p.labels ?? {}).map(([key, value]) => ({ key, value: { stringValue: value } })) }));
+  const body = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name, description: `help of ${name}`, gauge: { dataPoints } }] }] }] });
+  const answer = await fetch(sender.url("http", "/v1/metrics"), { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
+const ask = async (url: string) => (await (await fetch(url)).json()).data?.result ?? [];
+const query = (base: string, q: string) => ask(`${base}/api/v1/query?query=${encodeURIComponent(q)}`);
+const bases = () => [sender.url("prometheus"), one.url("prometheus"), `http://127.0.0.1:${9090 + twoOffset}`, ...(prometheus ? [prometheus.url("")] : [])];
+const samples = async (base: string, selector: string) => (await query(base, `${selector}[1h]`)).flatMap((r: any) => r.values.map((v: any) => `${r.metric.n ?? ""}@${v[0]}=${v[1]}`)).sort();
+
+async function same(selector: string, ...skipBases: string[]) {
+  const want = await samples(sender.url("prometheus"), selector);
+  assert.ok(want.length > 0);
+  for (const base of bases().slice(1)) {
+    if (skipBases.includes(base)) continue;
+    await eventually(`${base} has all of ${selector}`, async () => {
+      const got = await samples(base, selector);
+      if (got.length < want.length) return false;
+      assert.deepEqual(got, want);
+      return true;
+    });
+  }
+  return want.length;
+}
+const now = () => Date.now();
+
+it("sends what comes to Prometheus and to Meerkat by both versions, with external labels", async () => {
+  const t = now() - 60_000;
+  for (let i = 0; i < 20; i++) await send("t_gauge", Array.from({ length: 5 }, (_, n) => ({ value: i * n + 0.1, time: t + i * 1000, labels: { n: String(n), noise: "x" } })));
+  assert.equal(await same('t_gauge'), 100);
+  for (const base of bases().slice(1)) assert.equal((await query(base, 't_gauge{site="a"}')).length, 5, base);
+  assert.equal((await query(one.url("prometheus"), 't_gauge{noise="x"}')).length, 0, "labeldrop");
+  const metadata = await (await fetch(`${bases()[2]}/api/v1/metadata?metric=t_gauge`)).json();
+  assert.equal(metadata.data.t_gauge?.[0]?.type, "gauge");
+});
+
+it("drops what relabelling drops, and counts it", async () => {
+  await send("t_secret", [{ value: 1, time: now(), labels: { n: "1" } }, { value: 2, time: now(), labels: { n: "2", secret: "yes" } }]);
+  await eventually("the public one came", async () => (await query(one.url("prometheus"), "t_secret")).length === 1);
+  const metrics = await (await fetch(sender.url("prometheus", "/metrics"))).text();
+  assert.match(metrics, /prometheus_remote_storage_samples_dropped_total\{reason="dropped_series",remote_name="one",url="[^"]+"\} [1-9]/);
+  assert.match(metrics, /prometheus_remote_storage_samples_total\{remote_name="two",url="[^"]+"\} [1-9]/);
+});
+
+it("loses and doubles nothing when a receiver is away and the sender is killed", async () => {
+  await two.stop();
+  const t = now() - 30_000;
+  for (let i = 0; i < 30; i++) await send("t_outage", [{ value: i, time: t + i * 500, labels: { n: "0" } }]);
+  await sender.kill9();
+  sender = await start();
+  for (let i = 30; i < 40; i++) await send("t_outage", [{ value: i, time: t + i * 500, labels: { n: "0" } }]);
+  await sender.kill9();
+  sender = await start();
+  await same("t_outage", `http://127.0.0.1:${9090 + twoOffset}`);
+  two = await Server.start({ offset: twoOffset, dataDir: join(dir, "two") });
+  assert.equal(await same("t_outage"), 40);
+});
+
+it("repeats after 503 and 429, drops one request after 400, and goes on", async () => {
+  const upTo = async (status: number) => {
+    refuse = status;
+    const from = seen.length;
+    await send("t_picky", [{ value: status, time: now() }]);
+    await eventually(`the receiver was asked, answered ${status}`, async () => seen.slice(from).some((s) => s.status === status));
+    return from;
+  };
+  let from = await upTo(503);
+  refuse = 0;
+  await eventually("it came in the end", async () => seen.slice(from).some((s) => s.status === 204 && s.headers["retry-attempt"]));
+  assert.equal(seen.at(-1)!.headers["x-tenant"], "acme");
+  assert.equal(seen.at(-1)!.headers["content-encoding"], "snappy");
+  assert.equal(seen.at(-1)!.headers["x-prometheus-remote-write-version"], "0.1.0");
+  from = await upTo(429);
+  refuse = 0;
+  await eventually("it came in the end", async () => seen.slice(from).some((s) => s.status === 204 && s.headers["retry-attempt"]));
+  await upTo(400);
+  const failed = 'prometheus_remote_storage_samples_failed_total\\{remote_name="picky",url="[^"]+"\\} 1\n';
+  await eventually("the refused sample is counted", async () => new RegExp(failed).test(await (await fetch(sender.url("prometheus", "/metrics"))).text()));
+  refuse = 0;
+  from = seen.length;
+  await send("t_picky", [{ value: 1, time: now() }]);
+  await eventually("the next one comes", async () => seen.slice(from).some((s) => s.status === 204));
+});
+
+it("takes endpoints away and adds them at a reload; the others go on", async () => {
+  const removed = config().replace(/- url: http:\/\/127\.0\.0\.1:\d+\/write[^]*$/, "");
+  writeFileSync(join(dir, "prometheus.yml"), removed);
+  assert.equal((await fetch(sender.url("prometheus", "/-/reload"), { method: "POST" })).status, 200);
+  const count = seen.length;
+  await send("t_picky", [{ value: 7, time: now() }]);
+  await same("t_picky");
+  assert.equal(seen.length, count);
+  const metrics = await (await fetch(sender.url("prometheus", "/metrics"))).text();
+  assert.doesNotMatch(metrics, /remote_name="picky"/);
+});
