@@ -1,4 +1,4 @@
-/* am_own.c - what Alertmanager does not have: acknowledgements, tests and previews, silences under guard rails. */
+/* am_own.c - what Alertmanager does not have: acknowledgements, silences under guard rails, calendar times. */
 #include "alert/am_own_int.h"
 
 #include "alert/amlabel.h"
@@ -8,11 +8,9 @@
 #include <stdarg.h>
 
 #define PREVIEW_MAX 100
-#define TEST_TIMEOUT_MS 20000
 #define NEXT_SEARCH_S (14 * 86400)
 
-static void refuse(HttpResponse *res, int status, const char *fmt, ...) ATTR_PRINTF(3, 4);
-static void refuse(HttpResponse *res, int status, const char *fmt, ...) {
+void am_own_refuse(HttpResponse *res, int status, const char *fmt, ...) {
     char text[600];
     va_list ap;
     va_start(ap, fmt);
@@ -22,7 +20,7 @@ static void refuse(HttpResponse *res, int status, const char *fmt, ...) {
 }
 
 /* An object, or nothing at all when empty is fine. */
-static bool read_object(HttpRequest *req, HttpResponse *res, bool empty_ok, JsonValue **ret) {
+bool am_own_read_object(HttpRequest *req, HttpResponse *res, bool empty_ok, JsonValue **ret) {
     Str body;
     Err err = {0};
     *ret = NULL;
@@ -32,23 +30,23 @@ static bool read_object(HttpRequest *req, HttpResponse *res, bool empty_ok, Json
     }
     if (!str_trim(body).n && empty_ok) return true;
     if (json_parse(body, req->arena, ret, &err)) {
-        refuse(res, 400, "the body is not JSON: %s", err.msg);
+        am_own_refuse(res, 400, "the body is not JSON: %s", err.msg);
         return false;
     }
     if ((*ret)->kind == JSON_K_OBJECT) return true;
-    refuse(res, 400, "the body is a JSON object");
+    am_own_refuse(res, 400, "the body is a JSON object");
     return false;
 }
 
-static bool read_labels(HttpRequest *req, HttpResponse *res, const JsonValue *o, const char *key, Labels *ret) {
+bool am_own_read_labels(HttpRequest *req, HttpResponse *res, const JsonValue *o, const char *key, Labels *ret) {
     JsonKind kind;
     if (am_json_labels(json_get(o, str_cstr(key)), req->arena, strcmp(key, "labels") == 0, ret, &kind)) return true;
-    refuse(res, 400, "%s is an object of texts", key);
+    am_own_refuse(res, 400, "%s is an object of texts", key);
     return false;
 }
 
 /* Texts as in amtool, or objects as in API v2. */
-static bool read_matchers(Alertmanager *am, HttpRequest *req, HttpResponse *res, const JsonValue *list, Matchers *ret) {
+bool am_own_read_matchers(Alertmanager *am, HttpRequest *req, HttpResponse *res, const JsonValue *list, Matchers *ret) {
     *ret = (Matchers){0};
     if (!list || list->kind == JSON_K_NULL) return true;
     const Matcher **v = list->kind == JSON_K_ARRAY ? ARENA_ARRAY(req->arena, const Matcher *, list->n) : NULL;
@@ -65,20 +63,20 @@ static bool read_matchers(Alertmanager *am, HttpRequest *req, HttpResponse *res,
             rc = matcher_create(req->arena, t, json_get_str(i, STR("name")), json_get_str(i, STR("value")), &v[n++], &err);
         }
         if (!rc) continue;
-        refuse(res, 400, "matchers: %s", err.msg[0] ? err.msg : "a matcher is a text or an object of name, value, isRegex, isEqual");
+        am_own_refuse(res, 400, "matchers: %s", err.msg[0] ? err.msg : "a matcher is a text or an object of name, value, isRegex, isEqual");
         return false;
     }
     *ret = (Matchers){v, n};
     if (v) return true;
-    refuse(res, 400, "matchers is a list");
+    am_own_refuse(res, 400, "matchers is a list");
     return false;
 }
 
-static bool read_duration(HttpResponse *res, const JsonValue *o, const char *key, int64_t *ret_ms) {
+bool am_own_read_duration(HttpResponse *res, const JsonValue *o, const char *key, int64_t *ret_ms) {
     Str s = json_get_str(o, str_cstr(key));
     *ret_ms = 0;
     if (!s.n || (duration_parse_prom(s, ret_ms) && *ret_ms > 0)) return true;
-    refuse(res, 400, "%s is a duration as 30m or 2h", key);
+    am_own_refuse(res, 400, "%s is a duration as 30m or 2h", key);
     return false;
 }
 
@@ -165,14 +163,14 @@ static bool read_order(HttpRequest *req, HttpResponse *res, const JsonValue *roo
     o->comment = json_get_str(root, STR("comment"));
     if (!o->owner.n) o->owner = req->user;
     if (!o->owner.n) {
-        refuse(res, 400, "owner is missing: who looks after it?");
+        am_own_refuse(res, 400, "owner is missing: who looks after it?");
         return false;
     }
-    if (!read_duration(res, root, "duration", &ms)) return false;
+    if (!am_own_read_duration(res, root, "duration", &ms)) return false;
     if (ms) o->expires = o->now + ms * NS_PER_MS;
     Str at = json_get_str(root, STR("expiresAt"));
     if (!at.n || (am_parse_datetime(at, &o->expires) && o->expires > o->now)) return true;
-    refuse(res, 400, "expiresAt is a time in the future");
+    am_own_refuse(res, 400, "expiresAt is a time in the future");
     return false;
 }
 
@@ -181,8 +179,8 @@ static void post_acks(void *ctx, HttpRequest *req, HttpResponse *res) {
     JsonValue *root;
     AckOrder o;
     Matchers ms;
-    if (!read_object(req, res, false, &root) || !read_order(req, res, root, &o)
-        || !read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) {
+    if (!am_own_read_object(req, res, false, &root) || !read_order(req, res, root, &o)
+        || !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) {
         return;
     }
     const JsonValue *list = json_get(root, STR("fingerprints"));
@@ -206,7 +204,7 @@ static void post_acks(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_unlock(&am->mutex);
     Err err = {0};
     if (!fps.n) {
-        refuse(res, 404, "no firing alert matches");
+        am_own_refuse(res, 404, "no firing alert matches");
     } else if (am_commit(am, &err) || am_history_sync(am->history, &err)) {
         http_reply_error(res, &err);
     } else {
@@ -235,209 +233,9 @@ static void delete_ack(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     mutex_unlock(&am->mutex);
     Err err = {0};
-    if (!had) refuse(res, 404, "the alert is not acknowledged");
+    if (!had) am_own_refuse(res, 404, "the alert is not acknowledged");
     else if (am_commit(am, &err)) http_reply_error(res, &err);
     else res->status = 204;
-}
-
-/* --- tests and previews --- */
-
-static void get_receivers(void *ctx, HttpRequest *req, HttpResponse *res) {
-    Alertmanager *am = ctx;
-    (void)req;
-    JsonWriter w = json_writer(&res->body);
-    json_begin_array(&w);
-    mutex_lock(&am->mutex);
-    for (size_t i = 0; i < am->config->receivers.n; i++) {
-        const Receiver *r = &am->config->receivers.v[i];
-        json_begin_object(&w);
-        json_key_lit(&w, "name");
-        json_str(&w, r->name);
-        json_key_lit(&w, "labels");
-        am_put_label_object(&w, r->labels);
-        json_key_lit(&w, "line");
-        json_i64(&w, r->line);
-        json_key_lit(&w, "integrations");
-        json_begin_array(&w);
-        for (size_t k = 0; k < r->n_integrations; k++) am_put_integration(am, &w, r, &r->integrations[k]);
-        json_end_array(&w);
-        json_end_object(&w);
-    }
-    mutex_unlock(&am->mutex);
-    json_end_array(&w);
-    am_api_json(res, 200);
-}
-
-/* The newest of what is known about an integration over all groups. */
-void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, const Integration *in) {
-    const AmNote *last = NULL, *good = NULL;
-    size_t it = 0, groups = 0;
-    Str key;
-    uint64_t *v;
-    while (map_next(am->notes, &it, &key, &v)) {
-        const AmNote *n = (const AmNote *)(uintptr_t)*v;
-        if (n->index != in->index || !str_eq(am_note_receiver(n), r->name)
-            || !str_eq(am_note_integration(n), str_cstr(integration_name(in->kind)))) {
-            continue;
-        }
-        groups++;
-        if (!last || n->attempt_ns > last->attempt_ns) last = n;
-        if (!good || n->success_ns > good->success_ns) good = n;
-    }
-    json_begin_object(w);
-    json_key_lit(w, "integration");
-    json_str(w, str_cstr(integration_name(in->kind)));
-    json_key_lit(w, "index");
-    json_u64(w, in->index);
-    json_key_lit(w, "sendResolved");
-    json_bool(w, in->send_resolved);
-    json_key_lit(w, "line");
-    json_i64(w, in->line);
-    json_key_lit(w, "groups");
-    json_u64(w, groups);
-    am_put_key_time(w, "lastAttempt", last ? last->attempt_ns : 0);
-    am_put_key_time(w, "lastSuccess", good ? good->success_ns : 0);
-    json_key_lit(w, "status");
-    json_i64(w, last ? last->status : 0);
-    json_key_lit(w, "error");
-    json_str(w, last ? str_cstr(last->error) : STR(""));
-    json_end_object(w);
-}
-
-static bool read_test_alert(HttpRequest *req, HttpResponse *res, const JsonValue *root, Alert *a, int64_t now) {
-    static const Label labels[] = {{STR_INIT("alertname"), STR_INIT("MeerkatTest")}, {STR_INIT("severity"), STR_INIT("info")}};
-    static const Label annotations[] = {{STR_INIT("summary"), STR_INIT("[TEST] A test of this receiver: nothing is wrong")}};
-    if (!read_labels(req, res, root, "labels", &a->labels) || !read_labels(req, res, root, "annotations", &a->annotations)) return false;
-    if (!a->labels.n) a->labels = (Labels){labels, ARRAY_LEN(labels)};
-    if (!a->annotations.n) a->annotations = (Labels){annotations, ARRAY_LEN(annotations)};
-    const JsonValue *resolved = json_get(root, STR("resolved"));
-    a->starts_ns = a->updated_ns = now;
-    if (resolved && resolved->kind == JSON_K_BOOL && resolved->boolean) {
-        a->starts_ns = now - 60 * NS_PER_S;
-        a->ends_ns = now;
-    }
-    return true;
-}
-
-static NotifyRequest test_request(Alertmanager *am, AmConfig *c, const Receiver *r, const Alert *a, size_t n, int64_t now) {
-    return (NotifyRequest){.receiver = r ? r->name : STR(""), .group_key = STR("{}:{alertname=\"MeerkatTest\"}"),
-        .group_labels = n ? a->labels : (Labels){0}, .reason = STR("first notification"), .alerts = a, .n_alerts = n, .now_ns = now,
-        .timeout_ms = TEST_TIMEOUT_MS, .external_url = am->external_url, .templates = c->templates};
-}
-
-static void try_receiver(Alertmanager *am, HttpRequest *req, HttpResponse *res, bool dry) {
-    JsonValue *root;
-    Alert a = {0};
-    int64_t now = clock_now_ns();
-    if (!read_object(req, res, true, &root) || !read_test_alert(req, res, root, &a, now)) return;
-    mutex_lock(&am->mutex);
-    AmConfig *c = amconfig_ref(am->config);
-    mutex_unlock(&am->mutex);
-    const Receiver *r = amconfig_receiver(c, http_path_param(req, STR("name")));
-    if (!r) {
-        refuse(res, 404, "no receiver has this name");
-        amconfig_unref(c);
-        return;
-    }
-    JsonWriter w = json_writer(&res->body);
-    json_begin_object(&w);
-    json_key_lit(&w, "results");
-    json_begin_array(&w);
-    for (size_t i = 0; i < r->n_integrations; i++) {
-        NotifyRequest n = test_request(am, c, r, &a, 1, now);
-        n.integration = &r->integrations[i];
-        n.dry_run = dry;
-        n.test = true;
-        NotifyResult result = {0};
-        int64_t began = clock_mono_ns();
-        notify_send(am->client, &n, req->arena, &result);
-        json_begin_object(&w);
-        json_key_lit(&w, "integration");
-        json_str(&w, str_cstr(integration_name(r->integrations[i].kind)));
-        json_key_lit(&w, "index");
-        json_u64(&w, r->integrations[i].index);
-        json_key_lit(&w, "ok");
-        json_bool(&w, result.ok);
-        json_key_lit(&w, "status");
-        json_i64(&w, result.status);
-        json_key_lit(&w, "error");
-        json_str(&w, result.ok ? STR("") : str_cstr(result.error));
-        json_key_lit(&w, "durationMs");
-        json_i64(&w, (clock_mono_ns() - began) / NS_PER_MS);
-        if (dry) {
-            json_key_lit(&w, "preview");
-            json_str(&w, result.preview);
-        }
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    json_end_object(&w);
-    amconfig_unref(c);
-    am_api_json(res, 200);
-}
-
-static void test_receiver(void *ctx, HttpRequest *req, HttpResponse *res) { try_receiver(ctx, req, res, false); }
-static void preview_receiver(void *ctx, HttpRequest *req, HttpResponse *res) { try_receiver(ctx, req, res, true); }
-
-static void test_routes(void *ctx, HttpRequest *req, HttpResponse *res) {
-    JsonValue *root;
-    Labels l;
-    if (read_object(req, res, false, &root) && read_labels(req, res, root, "labels", &l)) am_routes_test(ctx, l, res);
-}
-
-static bool read_alerts(HttpRequest *req, HttpResponse *res, const JsonValue *root, Alert **ret, size_t *ret_n, int64_t now) {
-    const JsonValue *list = json_get(root, STR("alerts"));
-    size_t n = list && list->kind == JSON_K_ARRAY ? list->n : 0, k = 0;
-    Alert *v = arena_alloc_zero(req->arena, (n + 1) * sizeof *v);
-    *ret = v;
-    *ret_n = 0;
-    if (!v) return false;
-    if (!n) {
-        *ret_n = 1;
-        return read_test_alert(req, res, root, &v[0], now);
-    }
-    for (const JsonValue *i = list->first; i; i = i->next, k++) {
-        if (!read_labels(req, res, i, "labels", &v[k].labels) || !read_labels(req, res, i, "annotations", &v[k].annotations)) return false;
-        v[k].generator_url = json_get_str(i, STR("generatorURL"));
-        if (!am_parse_datetime(json_get_str(i, STR("startsAt")), &v[k].starts_ns) || !am_parse_datetime(json_get_str(i, STR("endsAt")), &v[k].ends_ns)) {
-            refuse(res, 400, "startsAt and endsAt are times");
-            return false;
-        }
-        if (!v[k].starts_ns) v[k].starts_ns = now;
-    }
-    *ret_n = n;
-    return true;
-}
-
-static void preview_template(void *ctx, HttpRequest *req, HttpResponse *res) {
-    Alertmanager *am = ctx;
-    JsonValue *root;
-    Alert *v;
-    size_t n;
-    int64_t now = clock_now_ns();
-    if (!read_object(req, res, false, &root) || !read_alerts(req, res, root, &v, &n, now)) return;
-    const JsonValue *html = json_get(root, STR("html"));
-    mutex_lock(&am->mutex);
-    AmConfig *c = amconfig_ref(am->config);
-    mutex_unlock(&am->mutex);
-    NotifyRequest request = test_request(am, c, NULL, v, n, now);
-    request.receiver = json_get_str(root, STR("receiver"));
-    Labels group;
-    if (json_get(root, STR("groupLabels")) && read_labels(req, res, root, "groupLabels", &group)) request.group_labels = group;
-    Str text;
-    Err err = {0};
-    ErrCode rc = notify_expand(&request, json_get_str(root, STR("text")), html && html->boolean, req->arena, &text, &err);
-    amconfig_unref(c);
-    if (rc) {
-        refuse(res, 400, "%s", err.msg);
-        return;
-    }
-    JsonWriter w = json_writer(&res->body);
-    json_begin_object(&w);
-    json_key_lit(&w, "text");
-    json_str(&w, text);
-    json_end_object(&w);
-    am_api_json(res, 200);
 }
 
 /* --- silences --- */
@@ -468,7 +266,7 @@ static Matchers compile(HttpRequest *req, const AmSilenceInput *in) {
 
 static bool read_own_silence(HttpRequest *req, HttpResponse *res, JsonValue *root, AmSilenceInput *in, int64_t now) {
     int64_t ms;
-    if (!am_api_silence_input(req, res, root, true, in) || !read_duration(res, root, "duration", &ms)) return false;
+    if (!am_api_silence_input(req, res, root, true, in) || !am_own_read_duration(res, root, "duration", &ms)) return false;
     if (!in->starts_ns) in->starts_ns = now;
     if (ms) in->ends_ns = MAX(in->starts_ns, now) + ms * NS_PER_MS;
     if (!in->created_by.n) in->created_by = req->user;
@@ -483,7 +281,7 @@ static bool read_own_silence(HttpRequest *req, HttpResponse *res, JsonValue *roo
         buf_done(&b);
     }
     if (in->ends_ns <= now || in->ends_ns <= in->starts_ns) {
-        refuse(res, 400, "endsAt (or duration) is missing, or not after now and startsAt");
+        am_own_refuse(res, 400, "endsAt (or duration) is missing, or not after now and startsAt");
         return false;
     }
     return true;
@@ -494,7 +292,7 @@ static void post_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     JsonValue *root;
     AmSilenceInput in;
     int64_t now = clock_now_ns();
-    if (!read_object(req, res, false, &root) || !read_own_silence(req, res, root, &in, now)) return;
+    if (!am_own_read_object(req, res, false, &root) || !read_own_silence(req, res, root, &in, now)) return;
     const JsonValue *force = json_get(root, STR("force"));
     Matchers ms = compile(req, &in);
     char refused[200], id[37];
@@ -507,7 +305,7 @@ static void post_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_unlock(&am->mutex);
     if (!rc) rc = am_commit(am, &err);
     if (rc) {
-        refuse(res, err_http_status(rc), "%s", err.msg);
+        am_own_refuse(res, err_http_status(rc), "%s", err.msg);
         return;
     }
     JsonWriter w = json_writer(&res->body);
@@ -524,7 +322,7 @@ static void preview_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     Alertmanager *am = ctx;
     JsonValue *root;
     Matchers ms;
-    if (!read_object(req, res, false, &root) || !read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) return;
+    if (!am_own_read_object(req, res, false, &root) || !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) return;
     int64_t now = clock_now_ns();
     AmSilenceInput in = {.starts_ns = now, .ends_ns = now, .comment = STR("-")};
     char refused[200];
@@ -597,12 +395,12 @@ void am_own_routes(Alertmanager *am, Router *r) {
         {HTTP_GET, BASE "acks", get_acks},
         {HTTP_POST, BASE "acks", post_acks},
         {HTTP_DELETE, BASE "acks/{fingerprint}", delete_ack},
-        {HTTP_GET, BASE "receivers", get_receivers},
-        {HTTP_POST, BASE "receivers/{name}/test", test_receiver},
-        {HTTP_POST, BASE "receivers/{name}/preview", preview_receiver},
+        {HTTP_GET, BASE "receivers", am_own_get_receivers},
+        {HTTP_POST, BASE "receivers/{name}/test", am_own_test_receiver},
+        {HTTP_POST, BASE "receivers/{name}/preview", am_own_preview_receiver},
         {HTTP_GET, BASE "routes", am_routes_handler},
-        {HTTP_POST, BASE "routes/test", test_routes},
-        {HTTP_POST, BASE "templates/preview", preview_template},
+        {HTTP_POST, BASE "routes/test", am_own_test_routes},
+        {HTTP_POST, BASE "templates/preview", am_own_preview_template},
         {HTTP_POST, BASE "silences", post_silence},
         {HTTP_POST, BASE "silences/preview", preview_silence},
         {HTTP_GET, BASE "time-intervals", get_time_intervals},

@@ -12,4 +12,20 @@ void am_routes_test(Alertmanager *am, Labels l, HttpResponse *res);
 void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, const Integration *in);
 void am_put_json_value(Buf *out, const JsonValue *v);
 
+/* What is wrong, as plain text. */
+void am_own_refuse(HttpResponse *res, int status, const char *fmt, ...) ATTR_PRINTF(3, 4);
+/* Parts of a body; false: answered. An object, or nothing at all (*ret NULL) when empty is fine. */
+bool am_own_read_object(HttpRequest *req, HttpResponse *res, bool empty_ok, JsonValue **ret);
+bool am_own_read_labels(HttpRequest *req, HttpResponse *res, const JsonValue *o, const char *key, Labels *ret);
+/* Texts as in amtool, or objects as in API v2. */
+bool am_own_read_matchers(Alertmanager *am, HttpRequest *req, HttpResponse *res, const JsonValue *list, Matchers *ret);
+bool am_own_read_duration(HttpResponse *res, const JsonValue *o, const char *key, int64_t *ret_ms);
+
+/* am_try.c */
+void am_own_get_receivers(void *ctx, HttpRequest *req, HttpResponse *res);
+void am_own_test_receiver(void *ctx, HttpRequest *req, HttpResponse *res);
+void am_own_preview_receiver(void *ctx, HttpRequest *req, HttpResponse *res);
+void am_own_test_routes(void *ctx, HttpRequest *req, HttpResponse *res);
+void am_own_preview_template(void *ctx, HttpRequest *req, HttpResponse *res);
+
 #endif
