@@ -176,8 +176,9 @@ it("refuses a bomb of series and names it, and goes on with what it knows", asyn
   assert.equal(response.status, 400);
   assert.match(response.text, /new series of metric "bomb" refused: its active series have reached 50/);
   assert.equal(await server.promValue("count(bomb)", now / 1000), 50);
-  const { json } = await get("/api/meerkat/v1/cardinality?limit=3&label=id");
-  assert.deepEqual([json.data.refused[0].metric, json.data.refused[0].attempts, json.data.refused[0].limit], ["bomb", 30, "metric"]);
+  const { json } = await get("/api/meerkat/v1/cardinality?limit=20&label=id");
+  const culprit = json.data.refused.find((m: any) => m.metric === "bomb"); // the server's own metrics may meet this low limit, too
+  assert.deepEqual([culprit?.attempts, culprit?.limit], [30, "metric"]);
   assert.ok(json.data.metrics.some((m: any) => m.name === "bomb" && m.series === 50 && m.before === 0));
   assert.equal(json.data.limits.seriesPerMetric, 50);
 });
