@@ -90,9 +90,14 @@ static void assign_record(Config *c, const ConfigKey *key, const YamlNode *item,
             diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s %s", key->path, f->path, msg);
     }
     for (size_t i = 0; i < key->n_fields; i++) {
+        const ConfigKey *f = &key->fields[i];
+        if (!(given >> i & 1) && f->optional) {
+            ASSERT(config_assign_at(base, c->arena, f, str_cstr(f->fallback), msg));
+            continue;
+        }
         if (!(given >> i & 1))
             diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry without %s", key->path,
-                key->fields[i].path);
+                f->path);
     }
 }
 

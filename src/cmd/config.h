@@ -32,6 +32,12 @@ typedef struct ConfigDownsample { /* items of downsample */
     int64_t after_ms, resolution_ms;
 } ConfigDownsample;
 
+typedef struct ConfigProbe { /* items of probes */
+    Str name, module, target, ca_file;
+    int64_t interval_ms, timeout_ms;
+    bool insecure_skip_verify;
+} ConfigProbe;
+
 typedef struct Config {
     Arena *arena; /* borrowed; holds every string and the struct itself */
     struct {
@@ -51,7 +57,7 @@ typedef struct Config {
         int64_t logs_retention_ms, logs_retention_bytes, logs_head_bytes;
         int64_t traces_retention_ms, traces_retention_bytes, traces_head_bytes;
     } storage;
-    ConfigRecords retention, downsample;
+    ConfigRecords retention, downsample, probes;
     struct {
         int64_t timeout_ms, max_samples, memory_bytes, lookback_ms;
         int64_t concurrency, total_memory_bytes, slow_ms, slow_max;

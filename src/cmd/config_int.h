@@ -28,7 +28,8 @@ typedef struct ConfigKey {
     const char *env;      /* NULL: MEERKAT_ + upper-case path */
     bool needs_restart;   /* a reload reports a change but keeps the old value */
     bool (*check)(Str text, char msg[200]); /* STR: more that must hold; NULL: nothing */
-    const struct ConfigKey *fields;         /* RECORDS: the keys of an item, all of which must be given */
+    const struct ConfigKey *fields;         /* RECORDS: the keys of an item; those that are not optional must be given */
+    bool optional;        /* of a field of RECORDS: it may be left out, fallback counts then */
     size_t n_fields, item_bytes;
     const char *doc;
 } ConfigKey;
@@ -44,6 +45,7 @@ bool config_assign_at(void *base, Arena *arena, const ConfigKey *key, Str text, 
 bool config_is_flat(const ConfigKey *key);
 /* For ConfigKey.check: a PromQL series selector. */
 bool config_check_selector(Str text, char msg[200]);
+bool config_check_probe_module(Str text, char msg[200]);
 /* "--storage.data-dir" for "storage.data_dir". */
 void config_long_flag(const ConfigKey *key, Buf *out);
 void config_env_name(const ConfigKey *key, Buf *out);

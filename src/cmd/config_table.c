@@ -18,6 +18,15 @@ static const ConfigKey downsample_fields[] = {
     {"after", CONFIG_DURATION, offsetof(ConfigDownsample, after_ms), "", 3600000, 36500 * DAY, .doc = "Age from which on samples are thinned out."},
     {"resolution", CONFIG_DURATION, offsetof(ConfigDownsample, resolution_ms), "", 1000, 30 * DAY, .doc = "Length of the intervals of which the last sample stays."},
 };
+static const ConfigKey probe_fields[] = {
+    {"name", CONFIG_STR, offsetof(ConfigProbe, name), "", .doc = "The job label of what is kept."},
+    {"module", CONFIG_STR, offsetof(ConfigProbe, module), "", .check = config_check_probe_module, .doc = "http_2xx, http_post_2xx, tcp_connect or tls_connect."},
+    {"target", CONFIG_STR, offsetof(ConfigProbe, target), "", .doc = "A URL, or host:port; the instance label of what is kept."},
+    {"interval", CONFIG_DURATION, offsetof(ConfigProbe, interval_ms), "1m", 1000, DAY, .optional = true, .doc = "How often it is probed."},
+    {"timeout", CONFIG_DURATION, offsetof(ConfigProbe, timeout_ms), "10s", 100, 120000, .optional = true, .doc = "How long one probe may take; never longer than the interval."},
+    {"ca_file", CONFIG_STR, offsetof(ConfigProbe, ca_file), "", .optional = true, .doc = "PEM certificates to trust instead of the system's."},
+    {"insecure_skip_verify", CONFIG_BOOL, offsetof(ConfigProbe, insecure_skip_verify), "false", .optional = true, .doc = "Take any certificate."},
+};
 #define RECORDS(table, type) .fields = table, .n_fields = ARRAY_LEN(table), .item_bytes = sizeof(type)
 
 const ConfigKey config_keys[] = {
@@ -108,6 +117,8 @@ const ConfigKey config_keys[] = {
 
     {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},
     {"remote_write.queue_size", CONFIG_SIZE, AT(remote_write.queue_bytes), "4GiB", MIB, 1024 * GIB, .doc = "How far an endpoint of prometheus.yml's remote_write may lie behind before the oldest samples for it are dropped. On disk, under remote/ of the data directory."},
+    {"probes", CONFIG_RECORDS, AT(probes), "", RECORDS(probe_fields, ConfigProbe),
+     .doc = "Servers that are probed again and again; probe_success, probe_duration_seconds and what else blackbox_exporter would tell is kept."},
     {"alerting.external_url", CONFIG_STR, AT(alerting.external_url), "", .flag = "alertmanager.external-url", .needs_restart = true, .doc = "Address under which people reach the Alertmanager: links in notifications begin with it. Empty: this machine's port."},
     {"alerting.retention", CONFIG_DURATION, AT(alerting.retention_ms), "120h", 3600000, 3650 * DAY, .needs_restart = true, .doc = "How long expired silences, the notification log and the history of alerts are kept."},
     {"alerting.matchers", CONFIG_ENUM, AT(alerting.matchers), "fallback", .choices = "fallback|utf8-strict-mode|classic-mode", .needs_restart = true, .doc = "Syntax of matchers. fallback: UTF-8, and the classic one where that fails."},

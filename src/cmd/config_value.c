@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "cmd/config_int.h"
+#include "metrics/probe/probe.h"
 #include "metrics/promql/ast.h"
 
 #include <stdio.h>
@@ -82,6 +83,14 @@ bool config_check_selector(Str text, char msg[200]) {
     if (!ok) snprintf(msg, 200, "is no series selector: %.160s", err.msg);
     arena_free(arena);
     return ok;
+}
+
+bool config_check_probe_module(Str text, char msg[200]) {
+    ProbeModule module;
+    Err err = {0};
+    if (probe_module_parse(text, &module, &err) == OK) return true;
+    snprintf(msg, 200, "is no module: %.160s", err.msg);
+    return false;
 }
 
 bool config_is_flat(const ConfigKey *key) { return key->type != CONFIG_RECORDS; }

@@ -108,6 +108,7 @@ static ErrCode reload(Server *s, Err *reterr) {
     Err alerts = {0};
     ErrCode r2 = server_load_alerts(s, r == OK ? reterr : &alerts);
     if (r == OK) r = r2;
+    if (r == OK) r = server_load_probes(s, reterr);
     if (r == OK) r = net_server_reload_tls(s->net, reterr);
     if (r != OK) log_error("the reload was only partly done", "error", reterr->msg, NULL);
     return r;
@@ -152,6 +153,7 @@ static ErrCode open_all(Server *s, Err *reterr) {
     if (r == OK) r = server_open_ports(s, reterr);
     if (r == OK) r = server_load_alerts(s, reterr);
     if (r == OK) r = server_load_scrape(s, true, reterr);
+    if (r == OK) r = server_load_probes(s, reterr);
     return r;
 }
 
@@ -162,6 +164,7 @@ static void close_all(Server *s) {
     if (s->net) net_server_drain(s->net, s->config->server.drain_timeout_ms);
     s->host = host_collector_stop(s->host);
     s->own_metrics = own_metrics_stop(s->own_metrics);
+    server_close_probes(s);
     s->scraper = scrape_manager_free(s->scraper);
     server_close_ports(s);
     server_close_apis(s);

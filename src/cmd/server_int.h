@@ -59,6 +59,8 @@ typedef struct Server {
     RuleManager *rules;
     RuleNotifier *notifier;  /* to other Alertmanagers */
     RemoteOut *remote;       /* remote write to others */
+    struct ServerProbes *probes; /* on a schedule */
+    _Atomic unsigned probing;    /* requests of /probe under way */
     PromConfig *rules_config; /* what the rules borrow from */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */
@@ -105,6 +107,9 @@ ErrCode server_load_alerts(Server *s, Err *reterr);
 void server_alert_port(Server *s, Router *r);
 Str server_alert_url(const Server *s, char buf[128]); /* where the Alertmanager is reached, without a slash at the end */
 void server_put_alertmanagers(void *ctx, JsonWriter *w); /* /api/v1/alertmanagers */
+void server_probe_routes(Server *s, Router *r);
+ErrCode server_load_probes(Server *s, Err *reterr); /* those of the configuration */
+void server_close_probes(Server *s);
 ErrCode server_open_remote(Server *s, Err *reterr); /* before the first append */
 /* remote_write of prometheus.yml; config NULL: there is none. */
 ErrCode server_load_remote(Server *s, PromConfig *config, Err *reterr);

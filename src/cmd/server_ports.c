@@ -64,6 +64,7 @@ static void prometheus_port(Server *s) {
     rule_manager_routes(s->rules, s->prom_core, RULE_ROUTES_PROMETHEUS);
     rule_manager_list_routes(s->rules, s->prom_core, RULE_ROUTES_PROMETHEUS);
     server_backup_routes(s, s->prom_core);
+    server_probe_routes(s, s->prom_core);
     router_set_fallback(r, s->prom_core);
     collector_prometheus_routes(s->collector, r);
     add_metrics(s, r);

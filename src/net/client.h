@@ -26,10 +26,25 @@ typedef struct HttpClientRequest {
     bool insecure_skip_verify, no_follow_redirects, accept_gzip;
     bool http1_only;            /* do not offer HTTP/2 */
     bool http2_prior_knowledge; /* HTTP/2 without TLS: gRPC to a plain port */
+    bool facts;                 /* fill HttpClientResponse.facts: a connection of its own, used once */
+    bool connect_only;          /* of an http URL the TCP connection, of https the TLS one; nothing is sent */
     /* Streams the answer: called with each piece of the body of a 200, on the client's thread; false ends the request
      * (code ERR_CANCELLED). The body is then not collected and max_body_bytes does not count it. NULL: collect. */
     bool (*on_data)(void *ctx, Str data);
 } HttpClientRequest;
+
+/* What a request has shown of the way to the server, for probes. Times count from its start, each at the end of the step;
+ * with redirects, of the last request but counted on. 0: there was no such step. */
+typedef struct HttpClientFacts {
+    int64_t resolve_ns, connect_ns, tls_ns, sent_ns, first_byte_ns, total_ns;
+    int redirects;
+    double http_version;         /* 1, 1.1, 2; 0: no answer */
+    int ip_version;              /* 4 or 6; 0: no connection */
+    bool tls;                    /* the last connection was under TLS */
+    char tls_version[16];        /* "TLS 1.3" */
+    int64_t certificate_expiry_s; /* of the certificates that were sent, the first to expire; 0: none */
+    int64_t content_length;      /* -1: not said */
+} HttpClientFacts;
 
 typedef struct HttpClientResponse {
     ErrCode code; /* OK: an HTTP answer came (any status) */
@@ -39,6 +54,7 @@ typedef struct HttpClientResponse {
     int64_t duration_ns;
     Str headers;           /* "Name: value\r\n" lines of the last answer, then its trailers */
     int64_t retry_after_s; /* of Retry-After, 0 when absent */
+    HttpClientFacts facts;
 } HttpClientResponse;
 
 /* Runs on the client's thread: must not block; hand heavy work to a pool. */

@@ -21,6 +21,7 @@ typedef struct Transfer {
     const char *setup_error;
     char curl_error[CURL_ERROR_SIZE];
     int64_t start_ns;
+    HttpClientFacts facts;
     HttpClientDone done;
     void *ctx;
 } Transfer;
@@ -41,5 +42,8 @@ Transfer *transfer_create(const HttpClientRequest *req, HttpClientDone done, voi
 ErrCode transfer_setup(Transfer *t, const char *user_agent); /* makes t->easy */
 void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret);
 void transfer_free(Transfer *t);
+/* --- client_facts.c --- */
+void transfer_note_tls(Transfer *t); /* while the connection is there */
+void transfer_facts(Transfer *t, HttpClientFacts *ret);
 
 #endif

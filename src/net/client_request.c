@@ -86,12 +86,21 @@ static size_t on_head(char *p, size_t size, size_t n, void *ctx) {
         buf_clear(&t->head);
         buf_clear(&t->body);
     }
+    if (t->req.facts && bytes <= 2) transfer_note_tls(t); /* the empty line at the end */
     if (t->head.n + bytes > HEAD_MAX) {
         t->too_large = true;
         return 0;
     }
     buf_put(&t->head, p, bytes);
     return bytes;
+}
+
+/* Called all the time while there is a connection: the only place from which one that is merely made can be seen. */
+static int on_progress(void *ctx, curl_off_t down, curl_off_t downloaded, curl_off_t up, curl_off_t uploaded) {
+    Transfer *t = ctx;
+    (void)down, (void)downloaded, (void)up, (void)uploaded;
+    if (!t->facts.certificate_expiry_s) transfer_note_tls(t);
+    return 0;
 }
 
 static void add_header(Transfer *t, const char *prefix, const char *value) {
@@ -244,6 +253,14 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
         curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     }
+    if (r->facts) {
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+        curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(e, CURLOPT_XFERINFODATA, t);
+    }
+    if (r->connect_only) curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
     if (r->http1_only) curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     set_method(t);
     set_proxy(t);
@@ -290,4 +307,5 @@ void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret) {
     ret->retry_after_s = (int64_t)retry_s;
     ret->body = buf_str(&t->body);
     ret->headers = buf_str(&t->head);
+    if (t->req.facts) transfer_facts(t, &ret->facts);
 }
