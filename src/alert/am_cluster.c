@@ -331,13 +331,16 @@ void am_cluster_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     int64_t now = clock_now_ns();
     size_t alive = 1;
     for (size_t i = 0; c && i < c->n; i++) alive += is_alive(&c->peers[i], now);
-    own_metrics_add(b, t, METRIC_GAUGE, "alertmanager_cluster_enabled", c != NULL, NULL);
-    own_metrics_add(b, t, METRIC_GAUGE, "alertmanager_cluster_members", (double)alive, NULL);
-    own_metrics_add(b, t, METRIC_GAUGE, "alertmanager_cluster_failed_peers", c ? (double)(c->n + 1 - alive) : 0, NULL);
-    own_metrics_add(b, t, METRIC_GAUGE, "alertmanager_cluster_health_score", c ? (double)(c->n + 1 - alive) : 0, NULL);
-    own_metrics_add(b, t, METRIC_GAUGE, "alertmanager_peer_position", c ? (double)position(c, now) : 0, NULL);
+    metrics_batch_emit(b, t, METRIC_GAUGE, "alertmanager_cluster_enabled", c != NULL, NULL);
+    metrics_batch_emit(b, t, METRIC_GAUGE, "alertmanager_cluster_members", (double)alive, NULL);
+    metrics_batch_emit(
+        b, t, METRIC_GAUGE, "alertmanager_cluster_failed_peers", c ? (double)(c->n + 1 - alive) : 0, NULL);
+    metrics_batch_emit(
+        b, t, METRIC_GAUGE, "alertmanager_cluster_health_score", c ? (double)(c->n + 1 - alive) : 0, NULL);
+    metrics_batch_emit(b, t, METRIC_GAUGE, "alertmanager_peer_position", c ? (double)position(c, now) : 0, NULL);
     if (!c) return;
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_cluster_messages_sent_total", (double)c->sent, NULL);
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_cluster_messages_received_total", (double)c->received, NULL);
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_cluster_messages_failed_total", (double)c->send_failures, NULL);
+    metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_cluster_messages_sent_total", (double)c->sent, NULL);
+    metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_cluster_messages_received_total", (double)c->received, NULL);
+    metrics_batch_emit(
+        b, t, METRIC_COUNTER, "alertmanager_cluster_messages_failed_total", (double)c->send_failures, NULL);
 }

@@ -1,12 +1,11 @@
 /* am_metrics.c - alertmanager_* metrics: the original's names and labels, which dashboards and alerts rely on. */
 #include "alert/am_int.h"
 
-#include "self/own_metrics.h"
-
 #include "sys/clock.h"
 
-#define VALUE(type, name, value) own_metrics_add(b, t, type, name, (double)(value), NULL)
-#define LABELLED(type, name, value, label, text) own_metrics_add(b, t, type, name, (double)(value), label, text, NULL)
+#define VALUE(type, name, value) metrics_batch_emit(b, t, type, name, (double)(value), NULL)
+#define LABELLED(type, name, value, label, text)                                                                       \
+    metrics_batch_emit(b, t, type, name, (double)(value), label, text, NULL)
 
 /* Of the original's integrations and ours; the same list whatever is configured. */
 static const IntegrationKind kinds[] = {INTEGRATION_EMAIL, INTEGRATION_PAGERDUTY, INTEGRATION_WECHAT, INTEGRATION_PUSHOVER,
@@ -19,8 +18,8 @@ static void put_latency(const AmCounters *c, IntegrationKind k, const char *name
     uint64_t sum = 0;
     for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
         sum += c->latency_bucket[k][i];
-        own_metrics_add(b, t, METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_bucket", (double)sum, "integration", name,
-            "le", bounds[i], NULL);
+        metrics_batch_emit(b, t, METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_bucket", (double)sum,
+            "integration", name, "le", bounds[i], NULL);
     }
     LABELLED(METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_sum", c->latency_sum[k], "integration", name);
     LABELLED(METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_count", c->latency_count[k], "integration", name);
@@ -34,7 +33,7 @@ static void put_notifications(const AmCounters *c, MetricsBatch *b, int64_t t) {
         LABELLED(METRIC_COUNTER, "alertmanager_notification_requests_total", c->requests[k], "integration", name);
         LABELLED(METRIC_COUNTER, "alertmanager_notification_requests_failed_total", c->requests_failed[k], "integration", name);
         for (size_t r = 0; r < ARRAY_LEN(am_failure_reasons); r++) {
-            own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_notifications_failed_total", (double)c->failed[k][r],
+            metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_notifications_failed_total", (double)c->failed[k][r],
                 "integration", name, "reason", am_failure_reasons[r], NULL);
         }
         put_latency(c, k, name, b, t);
@@ -114,15 +113,18 @@ static void put_endpoint_histogram(AmEndpoint *e, MetricsBatch *b, int64_t t, bo
     uint64_t sum = 0;
     for (size_t i = 0; i < AM_HTTP_BUCKETS; i++) {
         sum += atomic_load(sizes ? &e->size_bucket[i] : &e->bucket[i]);
-        own_metrics_add(b, t, METRIC_HISTOGRAM,
-            sizes ? "alertmanager_http_response_size_bytes_bucket" : "alertmanager_http_request_duration_seconds_bucket", (double)sum,
-            "handler", e->path, "le", sizes ? size_bounds[i] : time_bounds[i], "method", e->method, NULL);
+        metrics_batch_emit(b, t, METRIC_HISTOGRAM,
+            sizes ? "alertmanager_http_response_size_bytes_bucket"
+                  : "alertmanager_http_request_duration_seconds_bucket",
+            (double)sum, "handler", e->path, "le", sizes ? size_bounds[i] : time_bounds[i], "method", e->method, NULL);
     }
-    own_metrics_add(b, t, METRIC_HISTOGRAM, sizes ? "alertmanager_http_response_size_bytes_sum" : "alertmanager_http_request_duration_seconds_sum",
-        sizes ? (double)atomic_load(&e->bytes) : (double)atomic_load(&e->took_us) / 1e6, "handler", e->path, "method", e->method, NULL);
-    own_metrics_add(b, t, METRIC_HISTOGRAM,
-        sizes ? "alertmanager_http_response_size_bytes_count" : "alertmanager_http_request_duration_seconds_count", (double)sum, "handler",
-        e->path, "method", e->method, NULL);
+    metrics_batch_emit(b, t, METRIC_HISTOGRAM,
+        sizes ? "alertmanager_http_response_size_bytes_sum" : "alertmanager_http_request_duration_seconds_sum",
+        sizes ? (double)atomic_load(&e->bytes) : (double)atomic_load(&e->took_us) / 1e6, "handler", e->path, "method",
+        e->method, NULL);
+    metrics_batch_emit(b, t, METRIC_HISTOGRAM,
+        sizes ? "alertmanager_http_response_size_bytes_count" : "alertmanager_http_request_duration_seconds_count",
+        (double)sum, "handler", e->path, "method", e->method, NULL);
 }
 
 static void put_http(Alertmanager *am, MetricsBatch *b, int64_t t) {
@@ -136,29 +138,18 @@ static void put_http(Alertmanager *am, MetricsBatch *b, int64_t t) {
     LABELLED(METRIC_COUNTER, "alertmanager_http_concurrency_limit_exceeded_total", 0, "method", "get");
 }
 
-/* The parts of histograms and summaries belong to one family. */
-static void name_families(MetricsBatch *b, size_t first) {
-    static const Str suffixes[] = {STR_INIT("_bucket"), STR_INIT("_count"), STR_INIT("_sum")};
-    for (size_t i = first; i < b->metadata.n; i++) {
-        MetricMetadata *m = &b->metadata.v[i];
-        for (size_t k = 0; (m->type == METRIC_HISTOGRAM || m->type == METRIC_SUMMARY) && k < ARRAY_LEN(suffixes); k++) {
-            if (str_ends_with(m->metric, suffixes[k])) m->metric = str_slice(m->metric, 0, m->metric.n - suffixes[k].n);
-        }
-    }
-}
-
 void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     static const char *const suppressed[] = {"silence", "inhibition", "mute_time_interval", "active_time_interval"};
     Str kept = arena_copy(b->arena, am->version);
-    size_t first_metadata = b->metadata.n;
     mutex_lock(&am->mutex);
     const AmCounters *c = &am->counters;
     put_alerts(am, b, t, clock_now_ns());
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_alerts_received_total", (double)c->received_firing, "status", "firing",
-        "version", "v2", NULL);
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_alerts_received_total", (double)c->received_resolved, "status", "resolved",
-        "version", "v2", NULL);
-    own_metrics_add(b, t, METRIC_COUNTER, "alertmanager_alerts_invalid_total", (double)c->invalid, "version", "v2", NULL);
+    metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_alerts_received_total", (double)c->received_firing, "status",
+        "firing", "version", "v2", NULL);
+    metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_alerts_received_total", (double)c->received_resolved,
+        "status", "resolved", "version", "v2", NULL);
+    metrics_batch_emit(
+        b, t, METRIC_COUNTER, "alertmanager_alerts_invalid_total", (double)c->invalid, "version", "v2", NULL);
     VALUE(METRIC_COUNTER, "alertmanager_alerts_limited_total", c->limited);
     for (size_t i = 0; i < ARRAY_LEN(suppressed); i++) {
         LABELLED(METRIC_COUNTER, "alertmanager_notifications_suppressed_total", c->suppressed[i], "reason", suppressed[i]);
@@ -172,6 +163,5 @@ void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
     put_http(am, b, t);
     am_cluster_gather(am, b, t);
     mutex_unlock(&am->mutex);
-    name_families(b, first_metadata);
     if (kept.p) LABELLED(METRIC_GAUGE, "alertmanager_build_info", 1, "version", kept.p);
 }

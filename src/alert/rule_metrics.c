@@ -4,19 +4,13 @@
 typedef struct Gather {
     MetricsBatch *b;
     int64_t t_ms;
-    Str group;                    /* "file;name" */
+    const char *group;            /* "file;name"; "": all together */
     double seconds, rule_seconds; /* of all groups */
     uint64_t iterations, evaluations;
 } Gather;
 
-static void put(const Gather *g, MetricType type, Str name, double value) {
-    Label *v = ARENA_ARRAY(g->b->arena, Label, 2);
-    if (!v) return;
-    size_t n = 0;
-    v[n++] = (Label){LABEL_NAME_METRIC, name};
-    if (g->group.n) v[n++] = (Label){STR("rule_group"), g->group};
-    if (metrics_batch_add(g->b, (Labels){v, n}, g->t_ms, value))
-        (void)avec_push(g->b->arena, &g->b->metadata, (MetricMetadata){.metric = name, .type = type});
+static void put(const Gather *g, MetricType type, const char *name, double value) {
+    metrics_batch_emit(g->b, g->t_ms, type, name, value, "rule_group", g->group, NULL);
 }
 
 static void gather_group(Gather *g, RuleGroup *r) {
@@ -30,16 +24,16 @@ static void gather_group(Gather *g, RuleGroup *r) {
     g->evaluations += r->evaluations;
     double last_rules = (double)r->last_rules_ns / 1e9;
     mutex_unlock(&r->mutex);
-    put(g, METRIC_COUNTER, STR("prometheus_rule_evaluations_total"), (double)evaluations);
-    put(g, METRIC_COUNTER, STR("prometheus_rule_evaluation_failures_total"), (double)failures);
-    put(g, METRIC_COUNTER, STR("prometheus_rule_group_iterations_total"), (double)(iterations + missed));
-    put(g, METRIC_COUNTER, STR("prometheus_rule_group_iterations_missed_total"), (double)missed);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_interval_seconds"), (double)r->interval_ns / 1e9);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_duration_seconds"), (double)took / 1e9);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_timestamp_seconds"), (double)evaluated / 1e9);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_evaluation_samples"), (double)samples);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_last_rule_duration_sum_seconds"), last_rules);
-    put(g, METRIC_GAUGE, STR("prometheus_rule_group_rules"), (double)r->n_rules);
+    put(g, METRIC_COUNTER, "prometheus_rule_evaluations_total", (double)evaluations);
+    put(g, METRIC_COUNTER, "prometheus_rule_evaluation_failures_total", (double)failures);
+    put(g, METRIC_COUNTER, "prometheus_rule_group_iterations_total", (double)(iterations + missed));
+    put(g, METRIC_COUNTER, "prometheus_rule_group_iterations_missed_total", (double)missed);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_interval_seconds", (double)r->interval_ns / 1e9);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_last_duration_seconds", (double)took / 1e9);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_last_evaluation_timestamp_seconds", (double)evaluated / 1e9);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_last_evaluation_samples", (double)samples);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_last_rule_duration_sum_seconds", last_rules);
+    put(g, METRIC_GAUGE, "prometheus_rule_group_rules", (double)r->n_rules);
 }
 
 void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms) {
@@ -47,15 +41,16 @@ void rule_manager_gather(RuleManager *m, MetricsBatch *batch, int64_t t_ms) {
     Gather g = {.b = batch, .t_ms = t_ms};
     size_t n = rule_manager_snapshot(m, &groups);
     for (size_t i = 0; i < n; i++) {
-        g.group =
+        Str name =
             arena_printf(batch->arena, "%" STR_FMT ";%" STR_FMT, STR_ARG(groups[i]->file), STR_ARG(groups[i]->name));
-        if (!g.group.p) break;
+        if (!name.p) break;
+        g.group = name.p;
         gather_group(&g, groups[i]);
     }
-    g.group = STR_NULL;
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_sum"), g.seconds);
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_group_duration_seconds_count"), (double)g.iterations);
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_evaluation_duration_seconds_sum"), g.rule_seconds);
-    put(&g, METRIC_SUMMARY, STR("prometheus_rule_evaluation_duration_seconds_count"), (double)g.evaluations);
+    g.group = "";
+    put(&g, METRIC_SUMMARY, "prometheus_rule_group_duration_seconds_sum", g.seconds);
+    put(&g, METRIC_SUMMARY, "prometheus_rule_group_duration_seconds_count", (double)g.iterations);
+    put(&g, METRIC_SUMMARY, "prometheus_rule_evaluation_duration_seconds_sum", g.rule_seconds);
+    put(&g, METRIC_SUMMARY, "prometheus_rule_evaluation_duration_seconds_count", (double)g.evaluations);
     rule_manager_release(groups, n);
 }

@@ -355,33 +355,31 @@ void rule_notifier_put_alertmanagers(RuleNotifier *n, Str own, JsonWriter *w) {
     mem_free(first);
 }
 
-static void put(MetricsBatch *b, int64_t t_ms, MetricType type, Str name, const char *url, double value) {
-    Label *v = ARENA_ARRAY(b->arena, Label, 2);
-    if (!v) return;
-    size_t n = 0;
-    v[n++] = (Label){LABEL_NAME_METRIC, name};
-    if (url) v[n++] = (Label){STR("alertmanager"), arena_copy(b->arena, str_cstr(url))};
-    if (metrics_batch_add(b, (Labels){v, n}, t_ms, value))
-        (void)avec_push(b->arena, &b->metadata, (MetricMetadata){.metric = name, .type = type});
+static void gather_peer(const Peer *p, MetricsBatch *b, int64_t t_ms) {
+    const char *url = arena_copy(b->arena, str_cstr(p->url)).p;
+    if (!url) return;
+    const struct {
+        MetricType type;
+        const char *name;
+        double value;
+    } of_peer[] = {
+        {METRIC_COUNTER, "prometheus_notifications_sent_total", (double)p->sent},
+        {METRIC_COUNTER, "prometheus_notifications_errors_total", (double)p->errors},
+        {METRIC_COUNTER, "prometheus_notifications_dropped_total", (double)p->dropped},
+        {METRIC_GAUGE, "prometheus_notifications_queue_length", (double)p->queue.n},
+        {METRIC_SUMMARY, "prometheus_notifications_latency_seconds_sum", (double)p->total_ns / 1e9},
+        {METRIC_SUMMARY, "prometheus_notifications_latency_seconds_count", (double)p->requests},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(of_peer); i++)
+        metrics_batch_emit(b, t_ms, of_peer[i].type, of_peer[i].name, of_peer[i].value, "alertmanager", url, NULL);
 }
 
 void rule_notifier_gather(RuleNotifier *n, MetricsBatch *b, int64_t t_ms) {
-    size_t queued = 0;
     mutex_lock(&n->mutex);
-    for (size_t i = 0; i < n->peers.n; i++) {
-        const Peer *p = n->peers.v[i];
-        queued = MAX(queued, p->queue.n);
-        put(b, t_ms, METRIC_COUNTER, STR("prometheus_notifications_sent_total"), p->url, (double)p->sent);
-        put(b, t_ms, METRIC_COUNTER, STR("prometheus_notifications_errors_total"), p->url, (double)p->errors);
-        put(b, t_ms, METRIC_COUNTER, STR("prometheus_notifications_dropped_total"), p->url, (double)p->dropped);
-        put(b, t_ms, METRIC_GAUGE, STR("prometheus_notifications_queue_length"), p->url, (double)p->queue.n);
-        put(b, t_ms, METRIC_SUMMARY, STR("prometheus_notifications_latency_seconds_sum"), p->url,
-            (double)p->total_ns / 1e9);
-        put(b, t_ms, METRIC_SUMMARY, STR("prometheus_notifications_latency_seconds_count"), p->url,
-            (double)p->requests);
-    }
-    put(b, t_ms, METRIC_GAUGE, STR("prometheus_notifications_queue_capacity"), NULL, RULE_NOTIFIER_QUEUE_MAX);
-    put(b, t_ms, METRIC_GAUGE, STR("prometheus_notifications_alertmanagers_discovered"), NULL, (double)n->peers.n);
+    for (size_t i = 0; i < n->peers.n; i++) gather_peer(n->peers.v[i], b, t_ms);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "prometheus_notifications_queue_capacity", RULE_NOTIFIER_QUEUE_MAX, NULL);
+    metrics_batch_emit(
+        b, t_ms, METRIC_GAUGE, "prometheus_notifications_alertmanagers_discovered", (double)n->peers.n, NULL);
     mutex_unlock(&n->mutex);
 }
 

@@ -59,22 +59,6 @@ void collector_health_routes(Collector *c, Router *r) {
         &(Route){.methods = HTTP_GET, .pattern = "/status", .handler = handle_status, .ctx = c, .cls = ROUTE_INSTANT});
 }
 
-static void add(MetricsBatch *b, int64_t now_ms, const char *name, MetricType type, double value, Label x, Label y) {
-    Label *v = ARENA_ARRAY(b->arena, Label, 3);
-    if (!v) return;
-    size_t n = 0;
-    v[n++] = (Label){LABEL_NAME_METRIC, str_cstr(name)};
-    if (x.name.n > 0) v[n++] = x;
-    if (y.name.n > 0) v[n++] = y;
-    ErrCode r = labels_normalize(v, &n, NULL);
-    ASSERT(r == OK);
-    (void)metrics_batch_add(b, (Labels){v, n}, now_ms, value);
-    for (size_t i = 0; i < b->metadata.n; i++) {
-        if (str_eq(b->metadata.v[i].metric, str_cstr(name))) return;
-    }
-    (void)avec_push(b->arena, &b->metadata, (MetricMetadata){.metric = str_cstr(name), .type = type});
-}
-
 static void add_signal(const Collector *c, MetricsBatch *b, int64_t now_ms, int signal, int transport) {
     static const char *const accepted[] = {"otelcol_receiver_accepted_spans_total",
         "otelcol_receiver_accepted_metric_points_total", "otelcol_receiver_accepted_log_records_total"};
@@ -83,11 +67,13 @@ static void add_signal(const Collector *c, MetricsBatch *b, int64_t now_ms, int 
     static const char *const failed[] = {"otelcol_receiver_failed_spans_total",
         "otelcol_receiver_failed_metric_points_total", "otelcol_receiver_failed_log_records_total"};
     const ReceiverCounters *n = &c->counters[signal][transport];
-    Label receiver = {STR("receiver"), STR("otlp")},
-          via = {STR("transport"), transport == TRANSPORT_GRPC ? STR("grpc") : STR("http")};
-    add(b, now_ms, accepted[signal], METRIC_COUNTER, (double)atomic_load(&n->accepted), receiver, via);
-    add(b, now_ms, refused[signal], METRIC_COUNTER, (double)atomic_load(&n->refused), receiver, via);
-    add(b, now_ms, failed[signal], METRIC_COUNTER, (double)atomic_load(&n->failed), receiver, via);
+    const char *via = transport == TRANSPORT_GRPC ? "grpc" : "http";
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, accepted[signal], (double)atomic_load(&n->accepted), "receiver",
+        "otlp", "transport", via, NULL);
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, refused[signal], (double)atomic_load(&n->refused), "receiver", "otlp",
+        "transport", via, NULL);
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, failed[signal], (double)atomic_load(&n->failed), "receiver", "otlp",
+        "transport", via, NULL);
 }
 
 static void add_requests(const Collector *c, MetricsBatch *b, int64_t now_ms) {
@@ -99,13 +85,12 @@ static void add_requests(const Collector *c, MetricsBatch *b, int64_t now_ms) {
             failed += atomic_load(&c->counters[s][t].requests_failed);
         }
     }
-    Label receiver = {STR("receiver"), STR("otlp")};
-    add(b, now_ms, "otelcol_receiver_requests_total", METRIC_COUNTER, (double)ok, receiver,
-        (Label){STR("outcome"), STR("success")});
-    add(b, now_ms, "otelcol_receiver_requests_total", METRIC_COUNTER, (double)refused, receiver,
-        (Label){STR("outcome"), STR("refused")});
-    add(b, now_ms, "otelcol_receiver_requests_total", METRIC_COUNTER, (double)failed, receiver,
-        (Label){STR("outcome"), STR("failure")});
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, "otelcol_receiver_requests_total", (double)ok, "receiver", "otlp",
+        "outcome", "success", NULL);
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, "otelcol_receiver_requests_total", (double)refused, "receiver",
+        "otlp", "outcome", "refused", NULL);
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, "otelcol_receiver_requests_total", (double)failed, "receiver", "otlp",
+        "outcome", "failure", NULL);
 }
 
 /* Exporters write to the own stores: what the receivers stored was sent, what a store failed to take was not. */
@@ -114,15 +99,14 @@ static void add_exporter(const Collector *c, MetricsBatch *b, int64_t now_ms) {
         "otelcol_exporter_sent_log_records_total"};
     static const char *const send_failed[] = {"otelcol_exporter_send_failed_spans_total",
         "otelcol_exporter_send_failed_metric_points_total", "otelcol_exporter_send_failed_log_records_total"};
-    Label exporter = {STR("exporter"), STR("meerkat")};
     for (int s = 0; s < SIGNAL_COUNT; s++) {
         uint64_t ok = 0, bad = 0;
         for (int t = 0; t < TRANSPORT_COUNT; t++) {
             ok += atomic_load(&c->counters[s][t].accepted);
             bad += atomic_load(&c->counters[s][t].failed);
         }
-        add(b, now_ms, sent[s], METRIC_COUNTER, (double)ok, exporter, (Label){0});
-        add(b, now_ms, send_failed[s], METRIC_COUNTER, (double)bad, exporter, (Label){0});
+        metrics_batch_emit(b, now_ms, METRIC_COUNTER, sent[s], (double)ok, "exporter", "meerkat", NULL);
+        metrics_batch_emit(b, now_ms, METRIC_COUNTER, send_failed[s], (double)bad, "exporter", "meerkat", NULL);
     }
 }
 
@@ -134,14 +118,14 @@ void collector_metrics(const Collector *c, MetricsBatch *b, int64_t now_ms) {
     add_exporter(c, b, now_ms);
     ProcessStats st;
     process_stats(&st);
-    add(b, now_ms, "otelcol_process_uptime_seconds_total", METRIC_COUNTER, (double)(clock_now_ns() - c->start_ns) / 1e9,
-        (Label){0}, (Label){0});
-    add(b, now_ms, "otelcol_process_cpu_seconds_total", METRIC_COUNTER, st.cpu_seconds, (Label){0}, (Label){0});
-    add(b, now_ms, "otelcol_process_memory_rss_bytes", METRIC_GAUGE, (double)st.rss_bytes, (Label){0}, (Label){0});
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, "otelcol_process_uptime_seconds_total",
+        (double)(clock_now_ns() - c->start_ns) / 1e9, NULL);
+    metrics_batch_emit(b, now_ms, METRIC_COUNTER, "otelcol_process_cpu_seconds_total", st.cpu_seconds, NULL);
+    metrics_batch_emit(b, now_ms, METRIC_GAUGE, "otelcol_process_memory_rss_bytes", (double)st.rss_bytes, NULL);
     for (int i = 1; i < ERR_CODE_COUNT; i++) {
         uint64_t n = atomic_load(&c->errors[i]);
         if (n > 0)
-            add(b, now_ms, "meerkat_otlp_errors_total", METRIC_COUNTER, (double)n,
-                (Label){STR("reason"), str_cstr(err_name((ErrCode)i))}, (Label){0});
+            metrics_batch_emit(b, now_ms, METRIC_COUNTER, "meerkat_otlp_errors_total", (double)n, "reason",
+                err_name((ErrCode)i), NULL);
     }
 }

@@ -17,6 +17,15 @@ bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double valu
 
 #define EMIT_LABELS_MAX 12
 
+/* The parts of a histogram or a summary are one family. */
+static Str family_of(Str name, MetricType type) {
+    static const Str suffixes[] = {STR_INIT("_bucket"), STR_INIT("_count"), STR_INIT("_sum")};
+    if (type != METRIC_HISTOGRAM && type != METRIC_SUMMARY) return name;
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+        if (str_ends_with(name, suffixes[i])) return str_slice(name, 0, name.n - suffixes[i].n);
+    return name;
+}
+
 static void describe(MetricsBatch *b, Str name, MetricType type) {
     for (size_t i = b->metadata.n; i-- > 0;)
         if (str_eq(b->metadata.v[i].metric, name)) return;
@@ -39,6 +48,6 @@ void metrics_batch_emit(MetricsBatch *b, int64_t t_ms, MetricType type, const ch
     Label *own = ARENA_ARRAY(b->arena, Label, n);
     if (!own) return;
     memcpy(own, v, n * sizeof *v);
-    describe(b, str_cstr(name), type);
+    describe(b, family_of(str_cstr(name), type), type);
     (void)metrics_batch_add(b, (Labels){own, n}, t_ms, value);
 }

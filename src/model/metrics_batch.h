@@ -75,7 +75,8 @@ typedef struct MetricsBatch {
 /* Convenience for one sample; false when the arena's budget is used up. labels are borrowed. */
 bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double value);
 /* One sample of a metric of our own, with its type. Pairs: label name, value, ..., NULL; at most 11; empty values are
- * no labels. All strings are borrowed. Beyond the budget it is left out. */
+ * no labels. All strings are borrowed. Beyond the budget it is left out. A family is described once; x_bucket, x_sum
+ * and x_count of a histogram or summary are the family x. */
 void metrics_batch_emit(MetricsBatch *b, int64_t t_ms, MetricType type, const char *name, double value, ...)
     __attribute__((sentinel));
 

@@ -7,53 +7,26 @@
 #include "sys/process.h"
 #include "sys/thread.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OWN_LABELS_MAX 9
 #define OWN_BUDGET_BYTES (4u << 20)
-
-static void add_metadata(MetricsBatch *b, Str name, MetricType type) {
-    for (size_t i = b->metadata.n; i-- > 0;) {
-        if (str_eq(b->metadata.v[i].metric, name)) return;
-    }
-    (void)avec_push(b->arena, &b->metadata, (MetricMetadata){.metric = name, .type = type});
-}
-
-void own_metrics_add(MetricsBatch *b, int64_t t_ms, MetricType type, const char *name, double value, ...) {
-    Label *v = ARENA_ARRAY(b->arena, Label, OWN_LABELS_MAX);
-    if (!v) return;
-    size_t n = 0;
-    v[n++] = (Label){LABEL_NAME_METRIC, str_cstr(name)};
-    va_list args;
-    va_start(args, value);
-    for (const char *key = va_arg(args, const char *); key; key = va_arg(args, const char *)) {
-        ASSERT(n < OWN_LABELS_MAX);
-        v[n++] = (Label){str_cstr(key), str_cstr(va_arg(args, const char *))};
-    }
-    va_end(args);
-    ErrCode r = labels_normalize(v, &n, NULL);
-    ASSERT(r == OK);
-    add_metadata(b, str_cstr(name), type);
-    (void)metrics_batch_add(b, (Labels){v, n}, t_ms, value);
-}
 
 void own_metrics_process(MetricsBatch *b, int64_t t_ms, const char *version) {
     ProcessStats st;
     process_stats(&st);
-    own_metrics_add(b, t_ms, METRIC_COUNTER, "process_cpu_seconds_total", st.cpu_seconds, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_resident_memory_bytes", (double)st.rss_bytes, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_virtual_memory_bytes", (double)st.vsize_bytes, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_open_fds", (double)st.open_fds, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_max_fds", (double)st.max_fds, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_threads", (double)st.threads, NULL);
-    own_metrics_add(b, t_ms, METRIC_GAUGE, "process_start_time_seconds", (double)st.start_time_ms / 1000.0, NULL);
-    own_metrics_add(
+    metrics_batch_emit(b, t_ms, METRIC_COUNTER, "process_cpu_seconds_total", st.cpu_seconds, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_resident_memory_bytes", (double)st.rss_bytes, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_virtual_memory_bytes", (double)st.vsize_bytes, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_open_fds", (double)st.open_fds, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_max_fds", (double)st.max_fds, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_threads", (double)st.threads, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "process_start_time_seconds", (double)st.start_time_ms / 1000.0, NULL);
+    metrics_batch_emit(
         b, t_ms, METRIC_GAUGE, "meerkat_build_info", 1, "version", version, "build_id", crash_build_id(), NULL);
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     for (int i = LOG_INFO; i <= LOG_ERROR; i++) {
-        own_metrics_add(b, t_ms, METRIC_COUNTER, "meerkat_log_messages_total", (double)log_ring_count((LogLevel)i),
+        metrics_batch_emit(b, t_ms, METRIC_COUNTER, "meerkat_log_messages_total", (double)log_ring_count((LogLevel)i),
             "level", levels[i], NULL);
     }
 }
@@ -167,7 +140,7 @@ static void round_once(OwnMetrics *m, bool last) {
     MetricsBatch b = {.arena = arena};
     int64_t now = clock_now_ms();
     m->gather(m->ctx, &b, now);
-    own_metrics_add(&b, now, METRIC_GAUGE, "up", 1, NULL);
+    metrics_batch_emit(&b, now, METRIC_GAUGE, "up", 1, NULL);
     own_metrics_describe(&b);
     label_series(&b, str_cstr(m->instance));
     for (size_t i = 0; last && i < b.value.n; i++) b.value.v[i] = stale_nan();

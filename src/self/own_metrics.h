@@ -6,10 +6,6 @@
 #include "base/err.h"
 #include "model/metrics_batch.h"
 
-/* Adds one sample with up to 8 labels; names and values are borrowed and must outlive the batch. extra pairs: name,
- * value, ..., NULL. */
-void own_metrics_add(MetricsBatch *b, int64_t t_ms, MetricType type, const char *name, double value, ...)
-    __attribute__((sentinel));
 /* process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds, ... and log record counts. */
 void own_metrics_process(MetricsBatch *b, int64_t t_ms, const char *version);
 

@@ -13,9 +13,9 @@
 static void test_text(void **state) {
     (void)state;
     MetricsBatch b = {.arena = arena_create(ARENA_UNLIMITED)};
-    own_metrics_add(&b, 1, METRIC_COUNTER, "b_total", 3, "x", "2", NULL);
-    own_metrics_add(&b, 1, METRIC_GAUGE, "a", 0.5, NULL);
-    own_metrics_add(&b, 1, METRIC_COUNTER, "b_total", 4, "x", "1\"\n", "a", "y", NULL);
+    metrics_batch_emit(&b, 1, METRIC_COUNTER, "b_total", 3, "x", "2", NULL);
+    metrics_batch_emit(&b, 1, METRIC_GAUGE, "a", 0.5, NULL);
+    metrics_batch_emit(&b, 1, METRIC_COUNTER, "b_total", 4, "x", "1\"\n", "a", "y", NULL);
     Buf out = {0};
     own_metrics_put_text(&out, &b);
     assert_string_equal(buf_cstr(&out),

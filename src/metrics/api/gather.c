@@ -5,7 +5,7 @@
 #define G METRIC_GAUGE
 
 static void put(MetricsBatch *b, int64_t t, MetricType type, const char *name, double v) {
-    api_metrics_add(b, t, type, name, "", v, NULL);
+    metrics_batch_emit(b, t, type, name, v, NULL);
 }
 
 static void gather_store(const PromApi *api, MetricsBatch *b, int64_t t) {
@@ -14,9 +14,9 @@ static void gather_store(const PromApi *api, MetricsBatch *b, int64_t t) {
     bool empty = s.min_t_ms > s.max_t_ms;
     put(b, t, G, "prometheus_tsdb_head_series", (double)s.series_active);
     put(b, t, G, "prometheus_tsdb_head_chunks", (double)s.series_active);
-    api_metrics_add(
-        b, t, C, "prometheus_tsdb_head_samples_appended_total", "", (double)s.samples_total, "type", "float", NULL);
-    api_metrics_add(b, t, C, "prometheus_tsdb_head_out_of_order_samples_appended_total", "", (double)s.out_of_order,
+    metrics_batch_emit(
+        b, t, C, "prometheus_tsdb_head_samples_appended_total", (double)s.samples_total, "type", "float", NULL);
+    metrics_batch_emit(b, t, C, "prometheus_tsdb_head_out_of_order_samples_appended_total", (double)s.out_of_order,
         "type", "float", NULL);
     put(b, t, G, "prometheus_tsdb_head_max_time", empty ? 0 : (double)s.max_t_ms);
     put(b, t, G, "prometheus_tsdb_head_max_time_seconds", empty ? 0 : (double)(s.max_t_ms / 1000));
@@ -30,8 +30,8 @@ static void gather_store(const PromApi *api, MetricsBatch *b, int64_t t) {
     static const char *const limits[] = {
         [METRICS_REFUSED_TOTAL] = "total", [METRICS_REFUSED_METRIC] = "metric", [METRICS_REFUSED_LABELS] = "labels"};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++)
-        api_metrics_add(b, t, C, "meerkat_metrics_series_refused_total", "", (double)s.series_refused[i], "limit",
-            limits[i], NULL);
+        metrics_batch_emit(
+            b, t, C, "meerkat_metrics_series_refused_total", (double)s.series_refused[i], "limit", limits[i], NULL);
 }
 
 static void gather_queries(const PromApi *api, MetricsBatch *b, int64_t t) {

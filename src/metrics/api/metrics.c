@@ -5,7 +5,6 @@
 #include "sys/thread.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -120,32 +119,6 @@ void api_metrics_query(ApiMetrics *m, int64_t queue_ns, const PromqlStats *stats
 
 /* --- telling --- */
 
-static void describe(MetricsBatch *b, Str family, MetricType type) {
-    for (size_t i = b->metadata.n; i-- > 0;)
-        if (str_eq(b->metadata.v[i].metric, family)) return;
-    (void)avec_push(b->arena, &b->metadata, (MetricMetadata){.metric = family, .type = type});
-}
-
-void api_metrics_add(MetricsBatch *b, int64_t t_ms, MetricType type, const char *family, const char *suffix,
-    double value, ...) {
-    Label *v = ARENA_ARRAY(b->arena, Label, 5);
-    Str name = *suffix ? arena_printf(b->arena, "%s%s", family, suffix) : str_cstr(family);
-    size_t n = 0;
-    if (!v || !name.p) return;
-    v[n++] = (Label){LABEL_NAME_METRIC, name};
-    va_list args;
-    va_start(args, value);
-    for (const char *key = va_arg(args, const char *); key; key = va_arg(args, const char *)) {
-        ASSERT(n < 5);
-        v[n++] = (Label){str_cstr(key), str_cstr(va_arg(args, const char *))};
-    }
-    va_end(args);
-    ErrCode r = labels_normalize(v, &n, NULL);
-    ASSERT(r == OK);
-    describe(b, str_cstr(family), type);
-    (void)metrics_batch_add(b, (Labels){v, n}, t_ms, value);
-}
-
 static const char *number_text(Arena *arena, double v) {
     Buf text = {0};
     num_put_f64_go_g(&text, v);
@@ -156,14 +129,17 @@ static const char *number_text(Arena *arena, double v) {
 
 static void put_distribution(MetricsBatch *b, int64_t t, const char *family, const Distribution *d,
     const double *bounds, size_t n, const char *label, const char *value) {
+    Str bucket = arena_printf(b->arena, "%s_bucket", family), total = arena_printf(b->arena, "%s_sum", family),
+        count = arena_printf(b->arena, "%s_count", family);
     uint64_t sum = 0;
+    if (!bucket.p || !total.p || !count.p) return;
     for (size_t i = 0; i <= n; i++) {
         sum += d->buckets[i];
         const char *le = i < n ? number_text(b->arena, bounds[i]) : "+Inf";
-        api_metrics_add(b, t, METRIC_HISTOGRAM, family, "_bucket", (double)sum, "le", le, label, value, NULL);
+        metrics_batch_emit(b, t, METRIC_HISTOGRAM, bucket.p, (double)sum, "le", le, label, value, NULL);
     }
-    api_metrics_add(b, t, METRIC_HISTOGRAM, family, "_sum", d->sum, label, value, NULL);
-    api_metrics_add(b, t, METRIC_HISTOGRAM, family, "_count", (double)d->count, label, value, NULL);
+    metrics_batch_emit(b, t, METRIC_HISTOGRAM, total.p, d->sum, label, value, NULL);
+    metrics_batch_emit(b, t, METRIC_HISTOGRAM, count.p, (double)d->count, label, value, NULL);
 }
 
 static int cmp_f64(const void *a, const void *b) {
@@ -172,7 +148,7 @@ static int cmp_f64(const void *a, const void *b) {
 }
 
 static void put_quantiles(MetricsBatch *b, int64_t t, const SliceStats *s, const char *slice) {
-    static const char family[] = "prometheus_engine_query_duration_seconds";
+#define DURATION "prometheus_engine_query_duration_seconds"
     static const struct {
         double q;
         const char *text;
@@ -182,18 +158,18 @@ static void put_quantiles(MetricsBatch *b, int64_t t, const SliceStats *s, const
     qsort(sorted, s->n, sizeof *sorted, cmp_f64);
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
         double v = s->n ? sorted[(size_t)(asked[i].q * (double)(s->n - 1))] : (double)NAN;
-        api_metrics_add(b, t, METRIC_SUMMARY, family, "", v, "slice", slice, "quantile", asked[i].text, NULL);
+        metrics_batch_emit(b, t, METRIC_SUMMARY, DURATION, v, "slice", slice, "quantile", asked[i].text, NULL);
     }
-    api_metrics_add(b, t, METRIC_SUMMARY, family, "_sum", s->all.sum, "slice", slice, NULL);
-    api_metrics_add(b, t, METRIC_SUMMARY, family, "_count", (double)s->all.count, "slice", slice, NULL);
+    metrics_batch_emit(b, t, METRIC_SUMMARY, DURATION "_sum", s->all.sum, "slice", slice, NULL);
+    metrics_batch_emit(b, t, METRIC_SUMMARY, DURATION "_count", (double)s->all.count, "slice", slice, NULL);
 }
 
 static void put_handler(MetricsBatch *b, int64_t t, const HandlerStats *h) {
     for (size_t i = 0; i < h->n_codes; i++) {
         Str code = arena_printf(b->arena, "%d", h->codes[i].status);
         if (code.p)
-            api_metrics_add(b, t, METRIC_COUNTER, "prometheus_http_requests_total", "", (double)h->codes[i].n,
-                "handler", h->name.p, "code", code.p, NULL);
+            metrics_batch_emit(b, t, METRIC_COUNTER, "prometheus_http_requests_total", (double)h->codes[i].n, "handler",
+                h->name.p, "code", code.p, NULL);
     }
     put_distribution(b, t, "prometheus_http_request_duration_seconds", &h->duration, duration_bounds,
         ARRAY_LEN(duration_bounds), "handler", h->name.p);
@@ -209,8 +185,8 @@ void api_metrics_gather(ApiMetrics *m, MetricsBatch *b, int64_t t) {
         put_distribution(b, t, "prometheus_engine_query_duration_histogram_seconds", &m->slices[i].all, slice_bounds,
             ARRAY_LEN(slice_bounds), "slice", slice_names[i]);
     }
-    api_metrics_add(b, t, METRIC_COUNTER, "prometheus_engine_query_samples_total", "", (double)m->samples, NULL);
-    api_metrics_add(
-        b, t, METRIC_COUNTER, "prometheus_engine_query_samples_read_total", "", (double)m->samples_read, NULL);
+    metrics_batch_emit(b, t, METRIC_COUNTER, "prometheus_engine_query_samples_total", (double)m->samples, NULL);
+    metrics_batch_emit(
+        b, t, METRIC_COUNTER, "prometheus_engine_query_samples_read_total", (double)m->samples_read, NULL);
     mutex_unlock(&m->lock);
 }

@@ -14,8 +14,5 @@ void api_metrics_request(ApiMetrics *m, Str handler, int status, int64_t duratio
 void api_metrics_query(ApiMetrics *m, int64_t queue_ns, const PromqlStats *stats);
 /* prometheus_http_*, prometheus_engine_*. */
 void api_metrics_gather(ApiMetrics *m, MetricsBatch *b, int64_t t_ms);
-/* One sample with at most four labels (name, value, ..., NULL); strings are borrowed. A family is described once. */
-void api_metrics_add(MetricsBatch *b, int64_t t_ms, MetricType type, const char *family, const char *suffix,
-    double value, ...) __attribute__((sentinel));
 
 #endif

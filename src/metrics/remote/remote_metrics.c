@@ -6,20 +6,13 @@
 typedef struct Sink {
     MetricsBatch *b;
     int64_t t_ms;
-    Str name, url; /* of the endpoint */
+    const char *name, *url; /* of the endpoint; "": of all */
 } Sink;
 
-/* One more label (may be none) between remote_name and url, as their order wants it. */
+/* extra_name: one more label, or NULL. */
 static void put(Sink *s, MetricType type, const char *metric, const char *extra_name, Str extra, double value) {
-    Label *v = ARENA_ARRAY(s->b->arena, Label, 4);
-    size_t n = 0;
-    if (!v) return;
-    v[n++] = (Label){LABEL_NAME_METRIC, str_cstr(metric)};
-    if (extra_name) v[n++] = (Label){str_cstr(extra_name), extra};
-    if (s->url.n) v[n++] = (Label){STR("remote_name"), s->name};
-    if (s->url.n) v[n++] = (Label){STR("url"), s->url};
-    if (metrics_batch_add(s->b, (Labels){v, n}, s->t_ms, value) && type != METRIC_UNKNOWN)
-        (void)avec_push(s->b->arena, &s->b->metadata, (MetricMetadata){.metric = str_cstr(metric), .type = type});
+    metrics_batch_emit(
+        s->b, s->t_ms, type, metric, value, "remote_name", s->name, "url", s->url, extra_name, extra.p, NULL);
 }
 
 static void put_plain(Sink *s, MetricType type, const char *metric, double value) {
@@ -55,12 +48,10 @@ static void put_durations(Sink *s, const RemoteStats *st) {
     for (size_t i = 0; i <= SEND_BUCKETS; i++) {
         sum += st->buckets[i];
         Str le = i < SEND_BUCKETS ? arena_printf(s->b->arena, "%g", remote_send_bounds[i]) : STR("+Inf");
-        put(s, METRIC_UNKNOWN, DURATION "_bucket", "le", le, (double)sum);
+        put(s, METRIC_HISTOGRAM, DURATION "_bucket", "le", le, (double)sum);
     }
-    put_plain(s, METRIC_UNKNOWN, DURATION "_sum", st->seconds);
-    put_plain(s, METRIC_UNKNOWN, DURATION "_count", (double)sum);
-    (void)avec_push(
-        s->b->arena, &s->b->metadata, (MetricMetadata){.metric = STR(DURATION), .type = METRIC_HISTOGRAM});
+    put_plain(s, METRIC_HISTOGRAM, DURATION "_sum", st->seconds);
+    put_plain(s, METRIC_HISTOGRAM, DURATION "_count", (double)sum);
 }
 
 static void put_endpoint(Sink *s, const RemoteStats *st, const PromQueueConfig *q, uint64_t queue_bytes) {
@@ -90,7 +81,7 @@ static void put_endpoint(Sink *s, const RemoteStats *st, const PromQueueConfig *
 }
 
 void remote_out_gather(RemoteOut *o, MetricsBatch *b, int64_t t_ms) {
-    Sink all = {.b = b, .t_ms = t_ms};
+    Sink all = {b, t_ms, "", ""};
     if (atomic_load(&o->active) == 0) return;
     put_plain(&all, METRIC_COUNTER, "prometheus_remote_storage_samples_in_total", (double)atomic_load(&o->samples_in));
     put_plain(
@@ -105,7 +96,8 @@ void remote_out_gather(RemoteOut *o, MetricsBatch *b, int64_t t_ms) {
     for (size_t i = 0; i < o->endpoints.n; i++) {
         Endpoint *e = o->endpoints.v[i];
         Str name = e->write->name.n ? e->write->name : str_of(e->id, 6);
-        Sink s = {b, t_ms, arena_copy(b->arena, name), arena_copy(b->arena, e->write->url)};
+        Sink s = {b, t_ms, arena_copy(b->arena, name).p, arena_copy(b->arena, e->write->url).p};
+        if (!s.name || !s.url) break;
         mutex_lock(&e->mutex);
         RemoteStats st = e->stats;
         mutex_unlock(&e->mutex);

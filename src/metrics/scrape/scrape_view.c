@@ -99,21 +99,16 @@ const PromScrapeConfig *scrape_manager_job(ScrapeManager *m, Str name, Arena *ar
 }
 
 /* --- own metrics --- */
-static void put(MetricsBatch *b, int64_t t_ms, const char *metric, const char *label, Str value, double number) {
-    Label *v = ARENA_ARRAY(b->arena, Label, 2);
-    size_t n = 1;
-    if (!v) return;
-    v[0] = (Label){LABEL_NAME_METRIC, str_cstr(metric)};
-    if (label) v[n++] = (Label){str_cstr(label), arena_copy(b->arena, value)};
-    if (labels_normalize(v, &n, NULL) == OK) (void)metrics_batch_add(b, (Labels){v, n}, t_ms, number);
-}
-
 static void put_pool(MetricsBatch *b, int64_t t_ms, const ScrapePoolInfo *p, uint64_t limit) {
-    put(b, t_ms, "prometheus_target_scrape_pool_targets", "scrape_job", p->name, (double)p->active);
-    put(b, t_ms, "prometheus_target_scrape_pool_target_limit", "scrape_job", p->name, (double)limit);
+    const char *name = arena_copy(b->arena, p->name).p;
     size_t found = 0;
+    if (!name) return;
     for (size_t i = 0; i < p->n_sources; i++) found += p->sources[i].targets;
-    put(b, t_ms, "prometheus_sd_discovered_targets", "config", p->name, (double)found);
+    metrics_batch_emit(
+        b, t_ms, METRIC_GAUGE, "prometheus_target_scrape_pool_targets", (double)p->active, "scrape_job", name, NULL);
+    metrics_batch_emit(
+        b, t_ms, METRIC_GAUGE, "prometheus_target_scrape_pool_target_limit", (double)limit, "scrape_job", name, NULL);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "prometheus_sd_discovered_targets", (double)found, "config", name, NULL);
 }
 
 void scrape_manager_gather(ScrapeManager *m, MetricsBatch *b, int64_t t_ms) {
@@ -132,7 +127,7 @@ void scrape_manager_gather(ScrapeManager *m, MetricsBatch *b, int64_t t_ms) {
         {"prometheus_target_scrape_pool_reloads_total", atomic_load(&m->stats.reloads)},
     };
     for (size_t i = 0; i < ARRAY_LEN(totals); i++)
-        put(b, t_ms, totals[i].name, NULL, STR_NULL, (double)totals[i].value);
+        metrics_batch_emit(b, t_ms, METRIC_COUNTER, totals[i].name, (double)totals[i].value, NULL);
     Arena *arena = arena_create((size_t)64 << 20);
     ScrapePoolInfo *pools = NULL;
     size_t n = 0;
@@ -143,6 +138,6 @@ void scrape_manager_gather(ScrapeManager *m, MetricsBatch *b, int64_t t_ms) {
         put_pool(b, t_ms, &pools[i], job ? job->set.limits.target : 0);
         for (size_t k = 0; k < pools[i].n_sources; k++) failed += pools[i].sources[k].error[0] != 0;
     }
-    put(b, t_ms, "prometheus_sd_failed_configs", NULL, STR_NULL, (double)failed);
+    metrics_batch_emit(b, t_ms, METRIC_GAUGE, "prometheus_sd_failed_configs", (double)failed, NULL);
     arena_free(arena);
 }
