@@ -129,10 +129,7 @@ static void read_defaults(Amtool *a) {
 }
 
 static void default_url(Amtool *a) {
-    const char *offset_text = getenv("MEERKAT_PORT_OFFSET");
-    int64_t offset = 0;
-    if (offset_text && !num_parse_i64(str_cstr(offset_text), &offset)) offset = 0;
-    a->url = arena_printf(a->arena, "http://127.0.0.1:%lld", (long long)(9093 + offset)).p;
+    a->url = arena_printf(a->arena, "http://127.0.0.1:%d", command_server_port(9093)).p;
 }
 
 int amtool_parse(Amtool *a, int argc, char **argv) {

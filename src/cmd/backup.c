@@ -90,10 +90,7 @@ static ErrCode backup_offline(const char *data_dir, const char *dest, BackupResu
 
 /* --- of a running server --- */
 static const char *default_server(char out[64]) {
-    const char *text = getenv("MEERKAT_PORT_OFFSET");
-    int64_t offset = 0;
-    if (text && !num_parse_i64(str_cstr(text), &offset)) offset = 0;
-    snprintf(out, 64, "http://127.0.0.1:%lld", (long long)(9090 + offset));
+    snprintf(out, 64, "http://127.0.0.1:%d", command_server_port(9090));
     return out;
 }
 

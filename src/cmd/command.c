@@ -2,6 +2,7 @@
 #include "cmd/command.h"
 
 #include "base/diag.h"
+#include "base/num.h"
 #include "cmd/config.h"
 
 #include <stdarg.h>
@@ -9,6 +10,9 @@
 #include <unistd.h>
 
 #define OPTIONS_MAX 64
+#define OFFSET_ENV "MEERKAT_PORT_OFFSET"
+#define OFFSET_MAX 50000
+#define OFFSET_HELP "  --port-offset N    the server's ports are moved by N (also: " OFFSET_ENV ")\n\n"
 
 bool command_colour(void) {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -43,6 +47,42 @@ bool command_option(int argc, char **argv, int *i, const char *name, const char 
     return true;
 }
 
+/* --- which server --- */
+
+static bool parse_offset(const char *text, int64_t *ret) {
+    return num_parse_i64(str_cstr(text), ret) && *ret >= 0 && *ret <= OFFSET_MAX;
+}
+
+int command_server_port(int port) {
+    const char *text = getenv(OFFSET_ENV);
+    int64_t offset = 0;
+    return text && parse_offset(text, &offset) ? port + (int)offset : port;
+}
+
+/* Takes --port-offset out of the arguments; from here on it is the environment's. 0, or the exit code. */
+static int take_port_offset(const Command *c, int *argc, char **argv) {
+    const char *value = getenv(OFFSET_ENV), *name = OFFSET_ENV;
+    int n = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            while (i < *argc) argv[n++] = argv[i++];
+            break;
+        }
+        if (!command_option(*argc, argv, &i, "--port-offset", &value)) {
+            argv[n++] = argv[i];
+            continue;
+        }
+        name = "--port-offset";
+        if (!value) return command_usage("%s: --port-offset wants a value", c->name);
+    }
+    *argc = n;
+    int64_t offset = 0;
+    if (value && *value && !parse_offset(value, &offset))
+        return command_usage("%s: %s is a number of ports from 0 to %d, not \"%s\"", c->name, name, OFFSET_MAX, value);
+    if (value) setenv(OFFSET_ENV, value, 1);
+    return 0;
+}
+
 /* --- options, as the help texts name them --- */
 
 static bool is_option_char(char c) {
@@ -69,6 +109,7 @@ size_t command_options(const Command *c, Str *out, size_t max) {
     size_t examples = str_find(help, STR("Examples:")); /* they name options of other programs, too */
     collect_options(str_cstr(c->synopsis), out, &n, max);
     collect_options(str_slice(help, 0, MIN(examples, help.n)), out, &n, max);
+    if (c->asks_server) collect_options(STR(OFFSET_HELP), out, &n, max);
     return n;
 }
 
@@ -110,20 +151,29 @@ void command_put_overview(FILE *out) {
         out);
 }
 
+void command_put_help(const Command *c, Buf *out) {
+    Str help = str_cstr(c->help);
+    size_t examples = c->asks_server ? str_find(help, STR("Examples:")) : help.n;
+    buf_put_str(out, str_slice(help, 0, MIN(examples, help.n)));
+    if (c->asks_server) buf_put_lit(out, OFFSET_HELP);
+    if (examples < help.n) buf_put_str(out, str_skip(help, examples));
+}
+
 static void put_command_help(const Command *c) {
-    printf("%s: %s\n\nUsage: meerkat %s%s%s\n\n", c->name, c->summary, c->name, *c->synopsis ? " " : "", c->synopsis);
-    if (c->help) fputs(c->help, stdout);
+    Buf b = {0};
+    buf_printf(&b, "%s: %s\n\nUsage: meerkat %s%s%s\n\n", c->name, c->summary, c->name, *c->synopsis ? " " : "", c->synopsis);
+    if (c->help) command_put_help(c, &b);
     if (c->run == cmd_serve) {
-        Buf b = {0};
         buf_put_lit(&b, "Options (all of them as well in the file given by --config, and in the environment):\n  "
                         "--config FILE\n        meerkat.yml\n");
         config_put_help(&b);
         buf_put_lit(&b, "\nExamples:\n  meerkat serve --data-dir /var/lib/meerkat --prometheus.config prometheus.yml\n "
                         " meerkat serve --port-offset 100\n");
-        fwrite(b.p, 1, b.n, stdout);
-        buf_done(&b);
     }
+    fwrite(b.p, 1, b.n, stdout);
+    buf_done(&b);
 }
+
 
 static bool in_group(const Command *c, const char *group) {
     size_t n = strlen(group);
@@ -201,7 +251,8 @@ int command_dispatch(int argc, char **argv) {
             put_command_help(c);
             return 0;
         }
-        return c->run(argc - n, argv + n);
+        int rest = argc - n, code = c->asks_server ? take_port_offset(c, &rest, argv + n) : 0;
+        return code ? code : c->run(rest, argv + n);
     }
     bool asked = wants_help(argc - 1, argv + 1);
     if (!is_group(argv[0]) || (argc > 1 && !asked)) return unknown_command(argc, argv);

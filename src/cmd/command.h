@@ -2,6 +2,7 @@
 #ifndef MEERKAT_CMD_COMMAND_H
 #define MEERKAT_CMD_COMMAND_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -13,6 +14,7 @@ typedef struct Command {
     const char *summary;               /* one line */
     const char *help;                  /* options and examples; ends with a newline */
     int (*run)(int argc, char **argv); /* arguments after the name */
+    bool asks_server;                  /* takes --port-offset N, as the server does */
 } Command;
 
 extern const Command command_table[]; /* main.c */
@@ -66,5 +68,10 @@ int command_unknown_option(const char *command, const char *arg);
 /* An option's value: "--name=value" or "--name value" (then *i moves on). false: arg is another option. A missing value
  * is NULL. */
 bool command_option(int argc, char **argv, int *i, const char *name, const char **ret_value);
+
+/* The help text of a command, with the option that all commands that ask a server share. */
+void command_put_help(const Command *c, Buf *out);
+/* A service's port on this machine, moved as --port-offset or MEERKAT_PORT_OFFSET say. */
+int command_server_port(int port);
 
 #endif

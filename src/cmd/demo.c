@@ -41,8 +41,8 @@ static const char help_text[] =
     "                        export-failure     the collector fails to export more than 10 spans/s\n"
     "                        classifier-errors  over 5 % of classifier runs fail\n"
     "                        healthy            none of them (the default)\n"
-    "  --endpoint URL      an OTLP/HTTP receiver (default http://127.0.0.1:4318; OTEL_HTTP_PORT and\n"
-    "                      MEERKAT_PORT_OFFSET change the port)\n"
+    "  --endpoint URL      an OTLP/HTTP receiver (default http://127.0.0.1:4318; OTEL_HTTP_PORT changes the port)\n"
+    "  --port-offset N     the server's ports are moved by N (also: MEERKAT_PORT_OFFSET)\n"
     "  --backfill D        how much of the past (default 2h, at most 7d; 0s: none)\n"
     "  --rate N            mean requests per second (default 0.75)\n"
     "  --seed N            start of the generator (default 1)\n\n"
@@ -50,7 +50,7 @@ static const char help_text[] =
     "  meerkat demo\n"
     "  meerkat demo --once --backfill 6h\n"
     "  meerkat demo --scenario llm-latency\n"
-    "  MEERKAT_PORT_OFFSET=100 meerkat demo --scenario queue-backlog --rate 3\n";
+    "  meerkat demo --port-offset 100 --scenario queue-backlog --rate 3\n";
 
 static bool is_help(const char *arg) { return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0; }
 
@@ -102,19 +102,12 @@ static int parse_values(const Options *o, DemoOptions *d) {
     return parse_scenario(o->scenario, &d->scenario);
 }
 
-static bool port_from_env(const char *name, int64_t fallback, int64_t *ret) {
-    const char *text = getenv(name);
-    *ret = fallback;
-    return !text || !text[0] || (num_parse_i64(str_cstr(text), ret) && *ret >= 0 && *ret <= 65535);
-}
-
 static int default_endpoint(char out[64]) {
-    int64_t port, offset;
-    if (!port_from_env("OTEL_HTTP_PORT", OTLP_HTTP_PORT, &port))
+    const char *text = getenv("OTEL_HTTP_PORT");
+    int64_t port = OTLP_HTTP_PORT;
+    if (text && *text && (!num_parse_i64(str_cstr(text), &port) || port < 0 || port > UINT16_MAX))
         return command_usage("demo: OTEL_HTTP_PORT is not a port");
-    if (!port_from_env("MEERKAT_PORT_OFFSET", 0, &offset))
-        return command_usage("demo: MEERKAT_PORT_OFFSET is not a number of ports");
-    snprintf(out, 64, "http://127.0.0.1:%lld", (long long)(port + offset));
+    snprintf(out, 64, "http://127.0.0.1:%d", command_server_port((int)port));
     return 0;
 }
 

@@ -28,41 +28,41 @@ const Command command_table[] = {
     {"status", "[--json]", "ask every port of a running server",
         "Prints the address of every service and whether it answers. Exit code 1 when one does not.\n"
         "Ports come from the same configuration as `meerkat serve` uses.\n\n"
-        "Examples:\n  meerkat status\n  MEERKAT_PORT_OFFSET=100 meerkat status --json\n",
-        cmd_status},
+        "Examples:\n  meerkat status\n  meerkat status --port-offset 100 --json\n",
+        cmd_status, true},
     {"query instant", "[--time T] [-o promql|json] [URL] EXPR", "evaluate a PromQL expression at one time",
         "Prints a series a line, as promtool does: `up{job=\"x\"} => 1 @[1700000000]`.\n" QUERY_HELP
         "Examples:\n  meerkat query instant up\n"
         "  meerkat query instant --time 1h 'sum(rate(http_requests_total[5m]))'\n"
         "  meerkat query instant -o json http://prometheus:9090 up | jq .\n",
-        cmd_query_instant},
+        cmd_query_instant, true},
     {"query range", "[--start T] [--end T] [--step D] [-o promql|json] [URL] EXPR",
         "evaluate a PromQL expression over a range of time",
         "From 5m ago until now unless told otherwise; about 250 steps.\n" QUERY_HELP
         "Examples:\n  meerkat query range --start 1h --step 1m 'sum(rate(http_requests_total[5m]))'\n",
-        cmd_query_range},
+        cmd_query_range, true},
     {"query series", "--match SELECTOR... [--start T] [--end T] [-o promql|json] [URL] [SELECTOR...]",
         "list the series that match",
         QUERY_HELP "Examples:\n  meerkat query series --match up\n  meerkat query series 'up{job=\"node\"}'\n",
-        cmd_query_series},
+        cmd_query_series, true},
     {"query labels", "[--match SELECTOR]... [--start T] [--end T] [-o promql|json] [URL] [NAME]",
         "list label names, or the values of one",
         QUERY_HELP "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n",
-        cmd_query_labels},
+        cmd_query_labels, true},
     {"query metadata", "[--limit N] [-o promql|json] [URL] [METRIC]", "type, unit and help of metrics",
         QUERY_HELP "Examples:\n  meerkat query metadata http_requests_total\n",
-        cmd_query_metadata},
+        cmd_query_metadata, true},
     {"query exemplars", "[--start T] [--end T] [-o promql|json] [URL] EXPR", "exemplars of the series of an expression",
         "One a line: the series, the exemplar's labels, its value and time.\n" QUERY_HELP
         "Examples:\n  meerkat query exemplars --start 1h http_request_duration_seconds_bucket\n",
-        cmd_query_exemplars},
+        cmd_query_exemplars, true},
     {"query logs", "[--since D] [--limit N] [URL] LOGQL", "find log lines",
         "The newest of the last hour unless told otherwise; expressions that count give series.\n" QUERY_HELP
         "Examples:\n  meerkat query logs --since 15m '{service_name=\"llm-api\"} |= \"timeout\"'\n",
-        cmd_query_logs},
+        cmd_query_logs, true},
     {"query traces", "[--limit N] [URL] SERVICE", "find a service's newest traces",
         QUERY_HELP "Examples:\n  meerkat query traces --limit 5 llm-api\n",
-        cmd_query_traces},
+        cmd_query_traces, true},
     {"check config", "[--markdown] [FILE...]", "check a meerkat.yml or prometheus.yml",
         "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"
         "Examples:\n  meerkat check config meerkat.yml\n  meerkat check config prometheus.yml\n",
@@ -106,7 +106,7 @@ const Command command_table[] = {
         "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n\n"
         "Examples:\n  meerkat alert severity=critical\n  meerkat alert routes test --tree severity=critical service=db\n"
         "  meerkat alert ack -d 2h -c 'on it' alertname=HighErrorRate\n",
-        cmd_alert},
+        cmd_alert, true},
     {"silence", "query|add|update|expire|import ...", "silences of a running server, as amtool does",
         "  meerkat silence [query] [--expired] [-q] [--created-by U] [--id ID] [--within D] [MATCHER...]\n"
         "  meerkat silence add -c COMMENT [-a AUTHOR] [-d 1h] [--start T] [--end T] [--annotation N=V] [--force] MATCHER...\n"
@@ -116,9 +116,9 @@ const Command command_table[] = {
         "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n"
         "Too broad or too long a silence is refused (alerting.silence_guard); --force (-f) makes it all the same.\n\n"
         "Examples:\n  meerkat silence add -c 'planned work' -d 2h instance=~'db-.*'\n  meerkat silence expire $(meerkat silence -q)\n",
-        cmd_silence},
+        cmd_silence, true},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
-        cmd_demo},
+        cmd_demo, true},
     {"completion", "bash|zsh|fish", "print completion for a shell",
         "Examples:\n  meerkat completion bash > /etc/bash_completion.d/meerkat\n"
         "  meerkat completion zsh > ~/.zfunc/_meerkat\n"
@@ -130,7 +130,7 @@ const Command command_table[] = {
         "a user who may read the data directory. A second backup to the same DEST copies only new parts; an interrupted\n"
         "one leaves the one before as it was. --data-dir is for a stopped server.\n\n"
         "Examples:\n  meerkat backup /backup/meerkat\n  meerkat backup --data-dir ./meerkat-data /backup/meerkat\n",
-        cmd_backup},
+        cmd_backup, true},
     {"restore", "--data-dir DIR SRC", "make a data directory from a backup",
         "Every file is checked against the backup's manifest; on damage nothing is made. DIR must not exist or be empty.\n\n"
         "Examples:\n  meerkat restore --data-dir ./meerkat-data /backup/meerkat\n",

@@ -30,7 +30,10 @@ static void put_command(Buf *out, const Command *c) {
     put_text(out, c->synopsis);
     if (c->help) {
         buf_put_lit(out, "\n.PP\n.nf\n");
-        put_text(out, c->help);
+        Buf help = {0};
+        command_put_help(c, &help);
+        put_text(out, buf_cstr(&help));
+        buf_done(&help);
         buf_put_lit(out, ".fi");
     }
     buf_put_char(out, '\n');

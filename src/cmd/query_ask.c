@@ -132,13 +132,6 @@ bool query_put_time(Buf *url, const char *name, const char *text, const char *fa
     return true;
 }
 
-static void default_server(int port, Buf *url) {
-    const char *offset_text = getenv("MEERKAT_PORT_OFFSET");
-    int64_t offset = 0;
-    if (offset_text && !num_parse_i64(str_cstr(offset_text), &offset)) offset = 0;
-    buf_printf(url, "http://127.0.0.1:%lld", (long long)(port + offset));
-}
-
 /* "Name: value" lines of "Name=value", in the arena. */
 static const char **header_lines(const Query *q, Arena *arena) {
     const char **lines = ARENA_ARRAY(arena, const char *, (size_t)q->n_headers + 1);
@@ -224,7 +217,7 @@ int query_ask(const Query *q, int port, const Buf *path_and_query, QueryPrintFn 
     if (q->server)
         buf_put_str(&url, str_cstr(q->server));
     else
-        default_server(port, &url);
+        buf_printf(&url, "http://127.0.0.1:%d", command_server_port(port));
     while (url.n && url.p[url.n - 1] == '/') url.n--;
     buf_put_str(&url, buf_str(path_and_query));
     if (fetch(q, buf_cstr(&url), arena, &status, &body, &err) != OK) {

@@ -138,6 +138,23 @@ it("completes and documents itself", () => {
   }
 });
 
+it("finds the server by --port-offset as by the environment", () => {
+  const env: any = { ...process.env };
+  delete env.MEERKAT_PORT_OFFSET;
+  const at = (...args: string[]) => spawnSync(binary, args, { encoding: "utf8", env, timeout: 60_000 });
+  const offset = String(server.offset);
+  for (const command of [["status"], ["query", "instant", "1"], ["query", "labels"], ["alert", "query"], ["silence", "query"], ["demo", "--once", "--backfill", "0s"]]) {
+    const r = at(...command, "--port-offset", offset);
+    assert.equal(r.status, 0, `${command.join(" ")}: ${r.stderr}`);
+  }
+  assert.match(at("status", `--port-offset=${offset}`).stdout, new RegExp(`:${3001 + server.offset}\n`));
+  for (const bad of [["--port-offset"], ["--port-offset", "x"], ["--port-offset", "-1"], ["--port-offset", "50001"]]) {
+    const r = at("status", ...bad);
+    assert.equal(r.status, 2, bad.join(" "));
+    assert.match(r.stderr, /--port-offset/);
+  }
+});
+
 it("says when nothing listens", () => {
   const r = run("query", "instant", "--server", "http://127.0.0.1:1", "up");
   assert.equal(r.code, 1);
