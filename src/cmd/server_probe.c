@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ON_REQUEST_MAX 16 /* at once */
+#define ON_REQUEST_MAX 8 /* at once: they hold workers that writes need, which are more than those of queries */
 #define TIMEOUT_MS 10000
-#define TIMEOUT_MAX_MS 60000
+#define TIMEOUT_MAX_MS 30000
 #define PROBE_BYTES ((size_t)1 << 20)
 #define WORKERS 8
 #define TICK_MS 200
@@ -71,7 +71,8 @@ void server_probe_routes(Server *s, Router *r) {
                       .pattern = "/probe",
                       .handler = on_probe,
                       .ctx = s,
-                      .cls = ROUTE_QUERY,
+                      .cls = ROUTE_INGEST,
+                      .overloaded_status = 503,
                       .role = ROLE_EDITOR,
                       .arena_bytes = PROBE_BYTES});
 }

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define SAY_EVERY_NS (30 * INT64_C(1000000000))
+
 bool endpoint_is_too_far_behind(Endpoint *e) {
     return spool_bytes_from(e->out->spool, atomic_load(&e->acked)) > atomic_load(&e->out->queue_bytes);
 }
@@ -30,11 +32,16 @@ static void drop_oldest(Endpoint *e, SpoolReader *reader) {
     mutex_lock(&e->mutex);
     e->stats.dropped[DROP_QUEUE_FULL].samples += samples;
     mutex_unlock(&e->mutex);
-    snprintf(text, sizeof text, "%llu", (unsigned long long)samples);
+    remote_out_trim(e->out);
+    e->unsaid_dropped += samples;
+    int64_t now = clock_mono_ns();
+    if (e->said_dropped_ns && now - e->said_dropped_ns < SAY_EVERY_NS) return;
+    e->said_dropped_ns = now;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)e->unsaid_dropped);
+    e->unsaid_dropped = 0;
     char *url = str_dup_cstr(e->write->url);
     log_error("remote write: the queue is full, its oldest samples are dropped", "url", url, "samples", text, NULL);
     mem_free(url);
-    remote_out_trim(e->out);
 }
 
 /* More shards while there is more than they take, fewer when not. */

@@ -6,7 +6,7 @@
 static uint64_t symbol(RemoteMessage *m, Str text) {
     bool is_new;
     if (!m->symbol_ids) {
-        m->symbol_ids = map_create(MAP_COPY_KEYS);
+        m->symbol_ids = map_create(MAP_BORROW_KEYS);
         proto_put_bytes(&m->symbols, 4, STR("")); /* number 0 is the empty one */
         *map_put(m->symbol_ids, STR(""), NULL) = 0;
     }

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "model/metrics_batch.h"
 
-/* Zero-initialised with version_2 set. */
+/* Zero-initialised with version_2 set. What is put must live until remote_message_done. */
 typedef struct RemoteMessage {
     bool version_2;
     Buf series, symbols; /* of the message as it will be */

@@ -67,6 +67,8 @@ typedef struct Endpoint {
     Map *metadata;              /* metric -> MetricMetadata */
     int64_t metadata_read_ns, metadata_due_ns;
     uint64_t full_shards;       /* how many shards a round may use now */
+    int64_t said_failing_ns, said_refused_ns, said_dropped_ns; /* when the log was told last; 0: never */
+    uint64_t unsaid_dropped; /* samples since then */
 } Endpoint;
 
 /* Reads the checkpoint and starts the thread. */

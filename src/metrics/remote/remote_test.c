@@ -1,5 +1,6 @@
 /* Records, the queue on disk under crashes and failures, checkpoints. */
 #include "metrics/remote/remote_int.h"
+#include "sys/clock.h"
 #include "sys/thread.h"
 
 #include <setjmp.h>
@@ -206,6 +207,93 @@ static void test_records(void **state) {
     arena_free(a);
 }
 
+/* --- an endpoint that never answers --- */
+
+typedef struct FakeStore {
+    MetricsStore base;
+    MetricsTapFn tap;
+    void *ctx;
+} FakeStore;
+
+static void fake_set_tap(MetricsStore *s, MetricsTapFn fn, void *ctx) {
+    FakeStore *f = (FakeStore *)(void *)s;
+    f->tap = fn;
+    f->ctx = ctx;
+}
+
+static ErrCode fake_metadata(MetricsStore *s, Str metric, Arena *arena, MetricMetadata **ret, size_t *ret_n, Err *err) {
+    (void)s, (void)metric, (void)arena, (void)err;
+    *ret = NULL;
+    *ret_n = 0;
+    return OK;
+}
+
+static void take(FakeStore *f, size_t n, uint64_t seed) {
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    MetricsBatch b = {.arena = a};
+    Label l[] = {{STR("__name__"), STR("m")}};
+    uint32_t ids[] = {1};
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1;
+        assert_true(metrics_batch_add(&b, (Labels){l, 1}, (int64_t)i, (double)(seed >> 11)));
+    }
+    b.series.n = 1;
+    b.series.v[0].n_samples = (uint32_t)n;
+    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = INT64_MIN};
+    assert_int_equal(f->tap(f->ctx, &taken, NULL), OK);
+    arena_free(a);
+}
+
+static double metric(RemoteOut *o, const char *name, const char *reason) {
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    MetricsBatch b = {.arena = a};
+    double v = -1;
+    remote_out_gather(o, &b, 1);
+    for (size_t i = 0; i < b.series.n; i++) {
+        Labels l = b.series.v[i].labels;
+        if (!str_eq(labels_get(l, LABEL_NAME_METRIC), str_cstr(name))) continue;
+        if (!reason || str_eq(labels_get(l, STR("reason")), str_cstr(reason))) v = b.value.v[b.series.v[i].first_sample];
+    }
+    arena_free(a);
+    return v;
+}
+
+/* The oldest samples go, all of them are accounted for, and appending never fails or waits. */
+static void test_full_queue(void **state) {
+    (void)state;
+    static const MetricsStoreOps ops = {.set_tap = fake_set_tap, .metadata = fake_metadata};
+    FakeStore store = {.base.ops = &ops};
+    Fs *fs = fs_fault_create(1);
+    RemoteOut *o;
+    PromConfig *config;
+    DiagList diags;
+    Str text = STR("remote_write: [{url: 'http://127.0.0.1:1/w', queue_config: {min_backoff: 1ms, max_backoff: 5ms}}]");
+    diag_init(&diags, STR("p"), text);
+    assert_int_equal(prom_config_parse(text, STR("."), &config, &diags), OK);
+    diag_done(&diags);
+    RemoteOutOptions opts = {
+        .fs = fs, .dir = "/r", .store = &store.base, .queue_bytes = 512u << 10, .user_agent = "t"};
+    assert_int_equal(remote_out_create(&opts, &o, NULL), OK);
+    assert_int_equal(remote_out_apply(o, config, NULL), OK);
+    for (uint64_t i = 0; i < 100; i++) take(&store, 2000, i);
+    double left, dropped;
+    do { /* until the endpoint has come around to it */
+        clock_sleep_ms(5);
+        left = metric(o, "meerkat_remote_write_queue_bytes", NULL);
+        dropped = metric(o, "prometheus_remote_storage_samples_dropped_total", "queue_full");
+    } while (left > 512 << 10 || dropped == 0);
+    assert_true((uint64_t)dropped % 2000 == 0 && dropped < 200000);
+    assert_true(left > 0);
+    remote_out_free(o);
+    /* The rest is still there for the next one. */
+    assert_int_equal(remote_out_create(&opts, &o, NULL), OK);
+    assert_int_equal(remote_out_apply(o, config, NULL), OK);
+    assert_true(metric(o, "meerkat_remote_write_queue_bytes", NULL) > 0);
+    remote_out_free(o);
+    prom_config_free(config);
+    fs_fault_free(fs);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_over_segments_and_restarts),
@@ -215,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_many_writers),
         cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_full_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #define WAKE_MS 1000
 #define ANSWER_BYTES (64u << 10)
 #define RETRY_AFTER_MAX_S 600
-#define LOG_EVERY 20 /* attempts */
+#define SAY_EVERY_NS (30 * INT64_C(1000000000))
 
 const double remote_send_bounds[SEND_BUCKETS] = {
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60}; /* seconds */
@@ -115,6 +115,14 @@ static void note_request(Endpoint *e, const Shard *s) {
     e->stats.requests++;
 }
 
+/* The log is told of the first of a kind, and then now and then. */
+static bool may_say(int64_t *last_ns) {
+    int64_t now = clock_mono_ns();
+    if (*last_ns && now - *last_ns < SAY_EVERY_NS) return false;
+    *last_ns = now;
+    return true;
+}
+
 static void say(const Shard *s, const char *what) {
     const Endpoint *e = s->endpoint;
     char status[16], samples[24], attempt[16];
@@ -142,7 +150,7 @@ static void again(Shard *s) {
     Endpoint *e = s->endpoint;
     const PromQueueConfig *q = &e->write->queue;
     int64_t limit = q->sample_age_limit_ms;
-    if (s->attempt % LOG_EVERY == 0) say(s, "remote write: a request failed and will be sent again");
+    if (may_say(&e->said_failing_ns)) say(s, "remote write: a request failed and will be sent again");
     if (limit && s->newest_ms < clock_now_ms() - limit) return drop(s, DROP_TOO_OLD);
     if (endpoint_is_too_far_behind(e)) return drop(s, DROP_QUEUE_FULL);
     add(&e->stats.retried, &s->count);
@@ -158,7 +166,8 @@ static void take_answer(Round *r, Shard *s) {
     Endpoint *e = s->endpoint;
     note_request(e, s);
     if (s->code == OK && s->status / 100 == 2) {
-        if (s->attempt >= LOG_EVERY) say(s, "remote write: the receiver takes samples again");
+        if (e->said_failing_ns) say(s, "remote write: the receiver takes samples again");
+        e->said_failing_ns = 0;
         add(&e->stats.sent, &s->count);
         e->stats.bytes += s->body.n;
         e->stats.highest_ms = MAX(e->stats.highest_ms, s->newest_ms);
@@ -167,7 +176,8 @@ static void take_answer(Round *r, Shard *s) {
         r->trouble = true;
         again(s);
     } else {
-        say(s, "remote write: the receiver refused a request; its samples are dropped");
+        if (may_say(&e->said_refused_ns))
+            say(s, "remote write: the receiver refused a request; its samples are dropped");
         add(&e->stats.failed, &s->count);
         next(s);
     }
