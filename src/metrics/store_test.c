@@ -430,6 +430,31 @@ static void test_delete(void **state) {
     world_free(w);
 }
 
+/* What is written after a deletion stays, also when the power fails before the next part: its number must be beyond what
+ * the deletion covers. */
+static void test_delete_and_crash(void **state) {
+    (void)state;
+    World *w = world_new(15);
+    assert_int_equal(random_append(w, 0, 300, 2000), OK);
+    Arena *arena = arena_create((size_t)16 << 20);
+    MetricsSelect req = {.arena = arena, .min_t_ms = w->base, .max_t_ms = w->base + N_TIMES * w->step};
+    uint64_t deleted;
+    assert_int_equal(w->store->ops->delete_series(w->store, &req, &deleted, NULL), OK);
+    arena_free(arena);
+    *w->model = (Model){0};
+    check_all(w);
+    assert_int_equal(random_append(w, 0, 300, 2000), OK);
+    check_all(w);
+    fs_fault_crash(w->fs);
+    reopen(w);
+    check_all(w);
+    flush(w);
+    check_all(w);
+    reopen(w);
+    check_all(w);
+    world_free(w);
+}
+
 static void test_names(void **state) {
     (void)state;
     World *w = world_new(6);
@@ -694,6 +719,7 @@ int main(void) {
         cmocka_unit_test(test_matchers),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_delete_and_crash),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_histograms_and_side),

@@ -104,7 +104,7 @@ ErrCode tombs_load(EmbeddedStore *s, Err *reterr) {
     s->tombs = tombs_new(ok ? n : 0);
     while (ok && s->tombs->n < n) {
         ok = decode_one(&c, s->tombs->arena, &s->tombs->v[s->tombs->n]);
-        if (ok) s->tombs->n++;
+        if (ok) partset_skip_ids(s->parts, s->tombs->v[s->tombs->n++].max_part_id);
     }
     buf_done(&in);
     /* Deleted samples must not come back silently. */

@@ -78,6 +78,12 @@ uint64_t partset_new_id(PartSet *s, char ret_path[FS_PATH_MAX]) {
     return id;
 }
 
+void partset_skip_ids(PartSet *s, uint64_t up_to) {
+    mutex_lock(&s->mutex);
+    if (up_to < UINT64_MAX) s->next_id = MAX(s->next_id, up_to + 1);
+    mutex_unlock(&s->mutex);
+}
+
 ErrCode partset_entry_open(PartSet *s, const PartInfo *info, PartEntry **ret, Err *reterr) {
     char path[FS_PATH_MAX];
     partset_part_path(s, info->id, "", path);

@@ -50,6 +50,9 @@ void partset_release(PartSet *s, PartSnapshot *snap);
 
 /* Path for a new part; the id is reserved. */
 uint64_t partset_new_id(PartSet *s, char ret_path[FS_PATH_MAX]);
+/* Parts to come get ids above this one. The manifest remembers ids as of the last publish only: whoever keeps an id
+ * elsewhere (as deletions do, which cover parts up to one) says so after opening, or it could be given out again. */
+void partset_skip_ids(PartSet *s, uint64_t up_to);
 /* One atomic step: adds finished parts, removes others, moves the WAL floor (0: leave; it never goes back). Any
  * thread. ERR_CONFLICT: a part to remove is not there (retention was faster than a merge). After any error the set
  * in memory is as before. After an I/O error it is open whether a crash now would bring up the old or the new state,
