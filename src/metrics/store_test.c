@@ -455,6 +455,35 @@ static void test_delete_and_crash(void **state) {
     world_free(w);
 }
 
+/* Whatever bit of the table of deletions flips: what is deleted stays so, the rest is there. */
+static void test_damaged_tombstones(void **state) {
+    (void)state;
+    World *w = world_new(16);
+    assert_int_equal(random_append(w, 0, 300, 2000), OK);
+    Arena *arena = arena_create((size_t)16 << 20);
+    const Matcher *m;
+    assert_int_equal(matcher_create(arena, MATCH_EQ, STR("job"), STR("j1"), &m, NULL), OK);
+    MetricsSelect req = {.matchers = {&m, 1}, .arena = arena, .max_t_ms = w->base + N_TIMES * w->step};
+    uint64_t deleted, size = 0;
+    assert_int_equal(w->store->ops->delete_series(w->store, &req, &deleted, NULL), OK);
+    arena_free(arena);
+    for (int s = 1; s < N_SERIES; s += 5) memset(w->model->has[s], 0, sizeof w->model->has[s]);
+    File *f;
+    assert_int_equal(fs_open(w->fs, "/data/TOMBSTONES", FILE_READ, &f, NULL), OK);
+    size = file_size(f);
+    file_close(f);
+    for (uint64_t bit = 0; bit < 8 * size; bit += 3) {
+        fs_fault_flip_bit(w->fs, "/data/TOMBSTONES", bit);
+        reopen(w);
+        check_all(w);
+        MetricsStoreStats stats;
+        w->store->ops->stats(w->store, &stats);
+        assert_int_equal(stats.corrupt_parts, 1);
+        fs_fault_flip_bit(w->fs, "/data/TOMBSTONES", bit);
+    }
+    world_free(w);
+}
+
 static void test_names(void **state) {
     (void)state;
     World *w = world_new(6);
@@ -720,6 +749,7 @@ int main(void) {
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_delete_and_crash),
+        cmocka_unit_test(test_damaged_tombstones),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_histograms_and_side),

@@ -1,7 +1,9 @@
 #include "base/cursor.h"
+#include "codec/crc.h"
 #include "metrics/store_int.h"
 
-#define TOMBS_VERSION 1
+#define TOMBS_VERSION 2
+#define TOMBS_VERSION_PLAIN 1 /* one copy, no checksum */
 #define TOMBS_BYTES_MAX ((size_t)64 << 20)
 
 Tombstones *tombs_ref(Tombstones *t) {
@@ -36,8 +38,10 @@ static ErrCode copy_matchers(Arena *arena, Matchers from, Matchers *ret, Err *re
     return OK;
 }
 
-/* --- file --- */
+/* --- file ---
+ * The table twice, each with a checksum: a flipped bit must neither bring deleted samples back nor delete others. */
 static void encode(const Tombstones *t, Buf *out) {
+    size_t start = out->n;
     buf_put_char(out, TOMBS_VERSION);
     buf_put_uvarint(out, t->n);
     for (size_t i = 0; i < t->n; i++) {
@@ -52,6 +56,7 @@ static void encode(const Tombstones *t, Buf *out) {
             buf_put_lenstr(out, x->matchers.v[k]->value);
         }
     }
+    buf_put_u32le(out, crc32c(0, out->p + start, out->n - start));
 }
 
 static bool decode_one(Cursor *c, Arena *arena, Tombstone *ret) {
@@ -79,9 +84,36 @@ static ErrCode save(EmbeddedStore *s, const Tombstones *t, Err *reterr) {
     fs_path_join(path, s->dir, "TOMBSTONES");
     Buf out = {0};
     encode(t, &out);
+    encode(t, &out);
     ErrCode code = fs_write_file_atomic(s->fs, path, buf_str(&out), reterr);
     buf_done(&out);
     return code;
+}
+
+static Tombstones *decode_table(Str body) {
+    Cursor c = cursor_of(str_skip(body, 1)); /* behind the version */
+    uint64_t n = cursor_uvarint(&c);
+    if (c.bad || n > cursor_left(&c)) return NULL;
+    Tombstones *t = tombs_new(n);
+    while (t->n < n && decode_one(&c, t->arena, &t->v[t->n])) t->n++;
+    if (t->n == n && cursor_left(&c) == 0) return t;
+    tombs_unref(t);
+    return NULL;
+}
+
+static Tombstones *decode_copy(Str copy) {
+    if (copy.n < 5 || copy.p[0] != TOMBS_VERSION) return NULL;
+    Cursor tail = cursor_of(str_skip(copy, copy.n - 4));
+    if (crc32c(0, copy.p, copy.n - 4) != cursor_u32le(&tail)) return NULL;
+    return decode_table(str_slice(copy, 0, copy.n - 4));
+}
+
+static Tombstones *decode(EmbeddedStore *s, Str all) {
+    Tombstones *t[2] = {decode_copy(str_slice(all, 0, all.n / 2)), decode_copy(str_slice(all, all.n / 2, all.n))};
+    if (!t[0] != !t[1]) s->corrupt_blocks++; /* the other copy is good */
+    if (t[0]) tombs_unref(t[1]);
+    Tombstones *one = t[0] ? t[0] : t[1];
+    return one || !all.n || all.p[0] != TOMBS_VERSION_PLAIN ? one : decode_table(all);
 }
 
 ErrCode tombs_load(EmbeddedStore *s, Err *reterr) {
@@ -93,22 +125,15 @@ ErrCode tombs_load(EmbeddedStore *s, Err *reterr) {
     }
     Buf in = {0};
     ErrCode code = fs_read_file(s->fs, path, TOMBS_BYTES_MAX, &in, reterr);
-    if (code != OK) {
-        buf_done(&in);
-        return code;
-    }
-    Cursor c = cursor_of(buf_str(&in));
-    uint8_t version = cursor_u8(&c);
-    uint64_t n = cursor_uvarint(&c);
-    bool ok = !c.bad && version == TOMBS_VERSION && n <= cursor_left(&c);
-    s->tombs = tombs_new(ok ? n : 0);
-    while (ok && s->tombs->n < n) {
-        ok = decode_one(&c, s->tombs->arena, &s->tombs->v[s->tombs->n]);
-        if (ok) partset_skip_ids(s->parts, s->tombs->v[s->tombs->n++].max_part_id);
+    if (code == OK) {
+        s->tombs = decode(s, buf_str(&in));
+        for (size_t i = 0; s->tombs && i < s->tombs->n; i++) partset_skip_ids(s->parts, s->tombs->v[i].max_part_id);
+        /* Deleted samples must not come back silently. */
+        if (!s->tombs)
+            code = err_set(reterr, ERR_CORRUPT, "%s is damaged; remove it to bring deleted samples back", path);
     }
     buf_done(&in);
-    /* Deleted samples must not come back silently. */
-    return ok ? OK : err_set(reterr, ERR_CORRUPT, "%s is damaged; remove it to bring deleted samples back", path);
+    return code;
 }
 
 /* --- changing --- */
