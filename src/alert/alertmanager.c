@@ -125,6 +125,7 @@ Alertmanager *am_new(const AlertmanagerOptions *o) {
     am->silences = map_create(MAP_COPY_KEYS);
     am->notes = map_create(MAP_COPY_KEYS);
     am->silence_epoch = 1;
+    rng_seed(&am->rng, (uint64_t)am->started_ns);
     am->timers = (Heap){.cmp = by_due};
     am->send = am_send_on_pool;
     am->send_ctx = am;

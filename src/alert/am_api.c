@@ -74,6 +74,21 @@ void am_api_error(HttpResponse *res, int status, int code, const char *fmt, ...)
 
 /* --- requests --- */
 
+/* A sender's broken characters must not cost its alerts: they become U+FFFD, as in the original. */
+static Str repair_utf8(Str s, Arena *arena) {
+    if (str_is_utf8(s)) return s;
+    Buf b = {0};
+    while (s.n) {
+        size_t step = str_utf8_step(s);
+        if (step) buf_put(&b, s.p, step);
+        else buf_put_lit(&b, "\xEF\xBF\xBD");
+        s = str_skip(s, step ? step : 1);
+    }
+    Str copy = arena_copy(arena, buf_str(&b));
+    buf_done(&b);
+    return copy;
+}
+
 bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret) {
     Err err = {0};
     ErrCode rc = http_body_decoded(req, AM_BODY_MAX, ret, &err);
@@ -86,7 +101,12 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
         return false;
     }
     Str type = http_media_type(req);
-    if (str_eq_lit(type, "application/json")) return true;
+    if (str_eq_lit(type, "application/json")) {
+        *ret = repair_utf8(*ret, req->arena);
+        if (ret->n) return true;
+        am_api_error(res, 413, 413, "the request is too large");
+        return false;
+    }
     if (!type.n) type = STR("application/octet-stream");
     am_api_error(res, 415, 415, "unsupported media type \"%" STR_FMT "\", only [application/json] are allowed", STR_ARG(type));
     return false;
@@ -394,20 +414,21 @@ static AmEndpoint *endpoint(Alertmanager *am, const char *pattern, const char *m
     return e;
 }
 
-static void add(Router *r, unsigned methods, const char *pattern, HttpHandler fn, Alertmanager *am, Role role) {
+/* The endpoint's count goes by path, the route by pattern. */
+static void add(Router *r, unsigned methods, const char *path, const char *pattern, HttpHandler fn, Alertmanager *am, Role role) {
     bool write = methods & (HTTP_POST | HTTP_DELETE);
-    AmEndpoint *ctx = endpoint(am, pattern, methods & HTTP_GET ? "get" : methods & HTTP_POST ? "post" : "delete", fn);
+    AmEndpoint *ctx = endpoint(am, path, methods & HTTP_GET ? "get" : methods & HTTP_POST ? "post" : "delete", fn);
     router_add(r, &(Route){.methods = methods, .pattern = pattern, .handler = measured, .ctx = ctx,
                       .cls = write ? ROUTE_INGEST : ROUTE_QUERY, .max_body_bytes = write ? AM_BODY_MAX : 0, .role = role,
                       .arena_bytes = (size_t)512 << 20});
 }
 
 /* A path and the answer to all other methods. */
-static void add_path(Router *r, Alertmanager *am, const char *pattern, HttpHandler get, HttpHandler post, HttpHandler del) {
+static void add_pattern(Router *r, Alertmanager *am, const char *path, const char *pattern, HttpHandler get, HttpHandler post, HttpHandler del) {
     unsigned have = 0;
-    if (get) add(r, HTTP_GET, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET | HTTP_HEAD;
-    if (post) add(r, HTTP_POST, pattern, post, am, ROLE_EDITOR), have |= HTTP_POST;
-    if (del) add(r, HTTP_DELETE, pattern, del, am, ROLE_EDITOR), have |= HTTP_DELETE;
+    if (get) add(r, HTTP_GET, path, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET | HTTP_HEAD;
+    if (post) add(r, HTTP_POST, path, pattern, post, am, ROLE_EDITOR), have |= HTTP_POST;
+    if (del) add(r, HTTP_DELETE, path, pattern, del, am, ROLE_EDITOR), have |= HTTP_DELETE;
     static const char *const names[] = {"GET", "GET,POST", "DELETE,GET"};
     const char *allowed = names[post ? 1 : del ? 2 : 0];
     union {
@@ -418,13 +439,20 @@ static void add_path(Router *r, Alertmanager *am, const char *pattern, HttpHandl
                       .cls = ROUTE_INSTANT, .role = ROLE_VIEWER});
 }
 
+/* The original takes a slash at the end as well. */
+#define ADD_PATH(path, get, post, del) \
+    do { \
+        add_pattern(r, am, path, path, get, post, del); \
+        add_pattern(r, am, path, path "/", get, post, del); \
+    } while (0)
+
 void alertmanager_routes(Alertmanager *am, Router *r) {
-    add_path(r, am, "/api/v2/status", handle_status, NULL, NULL);
-    add_path(r, am, "/api/v2/receivers", handle_receivers, NULL, NULL);
-    add_path(r, am, "/api/v2/alerts", am_api_alerts, am_api_post_alerts, NULL);
-    add_path(r, am, "/api/v2/alerts/groups", am_api_groups, NULL, NULL);
-    add_path(r, am, "/api/v2/silences", am_api_silences, am_api_post_silence, NULL);
-    add_path(r, am, "/api/v2/silence/{id}", am_api_silence, NULL, am_api_delete_silence);
+    ADD_PATH("/api/v2/status", handle_status, NULL, NULL);
+    ADD_PATH("/api/v2/receivers", handle_receivers, NULL, NULL);
+    ADD_PATH("/api/v2/alerts", am_api_alerts, am_api_post_alerts, NULL);
+    ADD_PATH("/api/v2/alerts/groups", am_api_groups, NULL, NULL);
+    ADD_PATH("/api/v2/silences", am_api_silences, am_api_post_silence, NULL);
+    ADD_PATH("/api/v2/silence/{id}", am_api_silence, NULL, am_api_delete_silence);
     router_add(r, &(Route){.methods = ALL_METHODS, .pattern = "/api/v2/{rest...}", .handler = handle_unknown, .cls = ROUTE_INSTANT});
     am_own_routes(am, r);
     am_heart_routes(am, r);

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/timefmt.h"
 #include "base/vec.h"
+#include "sys/random.h"
 #include "sys/thread.h"
 
 #include <stdio.h>
@@ -259,6 +260,7 @@ struct Alertmanager {
     Pool *pool;
     Heap timers;
     uint64_t timer_generation;
+    Rng rng;                 /* jitter of retries */
     AmSendFn send;
     void *send_ctx;
     AmHistory *history;

@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "sys/clock.h"
-#include "sys/random.h"
 
 #define BACKOFF_FIRST_MS 500.0
 #define BACKOFF_FACTOR 1.5
@@ -175,9 +174,7 @@ void am_job_done(Alertmanager *am, AmJob *job, int64_t now_ns) {
         snprintf(n->error, sizeof n->error, "%.255s", r->error);
         snprintf(job->error, sizeof job->error, "%.255s", r->error);
         double wait_ms = job->backoff_ms ? MIN(job->backoff_ms * BACKOFF_FACTOR, BACKOFF_MAX_MS) : BACKOFF_FIRST_MS;
-        Rng rng;
-        rng_seed(&rng, (uint64_t)now_ns ^ (uint64_t)(uintptr_t)job);
-        int64_t due = now_ns + (int64_t)(wait_ms * (0.5 + rng_f64(&rng)) * 1e6);
+        int64_t due = now_ns + (int64_t)(wait_ms * (0.5 + rng_f64(&am->rng)) * 1e6);
         job->backoff_ms = wait_ms;
         if (r->retry && due < job->deadline_ns && job->flush->group && am->running) {
             n->next_attempt_ns = due;

@@ -96,6 +96,8 @@ static void read_map(AmReader *r, const YamlNode *map, MatchType type, MatcherVe
             amread_error(r, i->key, NULL, "invalid label name \"%" STR_FMT "\"", STR_ARG(i->key->text));
         } else if (i->kind != YAML_SCALAR && i->kind != YAML_NULL) {
             amread_error(r, i, NULL, "expected a text");
+        } else if (type == MATCH_RE && i->kind == YAML_NULL) {
+            amread_error(r, i, NULL, "invalid regexp value for \"%" STR_FMT "\"", STR_ARG(i->key->text));
         } else if (type == MATCH_RE && regex_compile(value, 0, &re, &err)) {
             amread_error(r, i, NULL, "%s", err.msg);
         } else if (matcher_create(r->arena, type, i->key->text, value, &m, &err)) {

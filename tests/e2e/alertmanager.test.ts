@@ -67,6 +67,7 @@ const alike: Call[] = [
     '[{"labels":{"a":"1"},"generatorURL":"::"}]', '[{"labels":{"a":"1"},"generatorURL":"foo"}]', '[{"labels":{"a":""}}]', '"x"', '[{"labels":{"":"1"}}]',
     '[{"labels":{"a":"1"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]'].map((body) => ({ path: "/api/v2/alerts", body })),
   { path: "/api/v2/alerts", body: "[]", type: "text/plain" },
+  ...["alerts", "alerts/groups", "silences"].map((p) => ({ path: `/api/v2/${p}/` })), { path: "/api/v2/status/", method: "PUT" }, { path: "/api/v2/silence/zzz/" },
   { path: "/api/v2/alerts?filter=a" }, { path: "/api/v2/alerts?receiver=(" }, { path: "/api/v2/alerts?filter=a%3D~%28" }, { path: "/api/v2/silences?filter=x" },
   { path: "/api/v2/alerts?active=maybe&filter=none%3Dnone" },
   ...["", "{}", "[]", '{"matchers":[]}', silence({ matchers: [] }), silence({ matchers: [{ name: "a", value: "b" }] }), silence({ comment: undefined }),
