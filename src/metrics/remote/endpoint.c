@@ -58,7 +58,8 @@ static void adapt(Endpoint *e, const Round *r) {
 static bool run_round(Endpoint *e, SpoolReader *reader) {
     Round r = {.endpoint = e, .arena = arena_create(ARENA_UNLIMITED), .end = e->mark.acked};
     bool done = true;
-    round_collect(&r, reader, e->mark.sending > e->mark.acked ? e->mark.sending : 0);
+    r.repeated = e->mark.sending > e->mark.acked;
+    round_collect(&r, reader, r.repeated ? e->mark.sending : 0);
     if (r.end > e->mark.acked) {
         if (r.items.n && e->mark.sending != r.end) {
             e->mark.sending = r.end;

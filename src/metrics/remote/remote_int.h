@@ -110,6 +110,7 @@ typedef struct Round {
     SpoolPos end;
     bool full;        /* there may be more */
     bool trouble;     /* a request had to be repeated */
+    bool repeated;    /* the requests of before a crash, which the receiver may have taken then */
 } Round;
 
 /* Reads records until the round is full, the deadline after the first one is over, or `until` (not 0) is reached. */

@@ -177,7 +177,9 @@ static void take_answer(Round *r, Shard *s) {
         again(s);
     } else {
         if (may_say(&e->said_refused_ns))
-            say(s, "remote write: the receiver refused a request; its samples are dropped");
+            say(s, r->repeated ? "remote write: a request that was under way at the end of the last run was refused; the receiver "
+                                 "may have had it already"
+                               : "remote write: the receiver refused a request; its samples are dropped");
         add(&e->stats.failed, &s->count);
         next(s);
     }
