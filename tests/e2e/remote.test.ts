@@ -32,6 +32,8 @@ ${skip ? "" : `- {url: "${prometheus!.url("/api/v1/write")}", name: prom, ${queu
 - url: http://127.0.0.1:${9090 + twoOffset}/api/v1/write
   name: two
   protobuf_message: io.prometheus.write.v2.Request
+  send_exemplars: true
+  send_native_histograms: true
   ${queue}
   write_relabel_configs: [{source_labels: [__name__], regex: t_.*, action: keep}]
 - url: http://127.0.0.1:${pickyPort}/write
@@ -103,6 +105,24 @@ it("sends what comes to Prometheus and to Meerkat by both versions, with externa
   assert.equal((await query(one.url("prometheus"), 't_gauge{noise="x"}')).length, 0, "labeldrop");
   const metadata = await (await fetch(`${bases()[2]}/api/v1/metadata?metric=t_gauge`)).json();
   assert.equal(metadata.data.t_gauge?.[0]?.type, "gauge");
+});
+
+it("sends native histograms and exemplars by both versions", async () => {
+  const t = now();
+  const point = { timeUnixNano: `${t}000000`, count: "11", sum: 40.5, scale: 2, zeroCount: "1", positive: { offset: -1, bucketCounts: ["2", "0", "8"] }, attributes: [],
+    exemplars: [{ timeUnixNano: `${t}000000`, asDouble: 1.5, traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" }] };
+  const body = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "t_latency", exponentialHistogram: { aggregationTemporality: 2, dataPoints: [point] } }] }] }] });
+  assert.equal((await fetch(sender.url("http", "/v1/metrics"), { method: "POST", headers: { "Content-Type": "application/json" }, body })).status, 200);
+  const histogram = async (base: string) => (await query(base, "t_latency"))[0]?.histogram?.[1];
+  const exemplars = async (base: string) => (await (await fetch(`${base}/api/v1/query_exemplars?query=t_latency&start=${t / 1000 - 60}&end=${t / 1000 + 60}`)).json()).data?.[0]?.exemplars;
+  const want = await histogram(bases()[0]!);
+  assert.equal(want.count, "11");
+  for (const base of bases().slice(1, 3)) {
+    await eventually(`${base} has it`, async () => (await histogram(base)) !== undefined);
+    assert.deepEqual(await histogram(base), want);
+    assert.deepEqual(await exemplars(base), await exemplars(bases()[0]!));
+  }
+  assert.equal((await exemplars(bases()[0]!)).length, 1);
 });
 
 it("drops what relabelling drops, and counts it", async () => {
