@@ -28,6 +28,7 @@ bool am_api_regex(HttpRequest *req, HttpResponse *res, const char *name, const s
 void am_put_time(JsonWriter *w, int64_t ns); /* 2026-11-20T11:43:29.366Z; 0: Go's zero time */
 void am_put_key_time(JsonWriter *w, const char *key, int64_t ns); /* nothing for 0 */
 void am_put_label_object(JsonWriter *w, Labels l);
+void am_put_ack_members(JsonWriter *w, const AmAck *ack);
 void am_put_duration(JsonWriter *w, const char *key, int64_t ms);
 void am_put_fp(JsonWriter *w, uint64_t fp);
 /* The formats go-openapi takes; "" and year 1 are 0. */

@@ -30,19 +30,7 @@ void am_put_silence(JsonWriter *w, const AmSilence *s, int64_t now_ns) {
     am_put_time(w, s->ends_ns);
     json_key_lit(w, "matchers");
     json_begin_array(w);
-    for (size_t i = 0; i < s->matchers.n; i++) {
-        const Matcher *m = s->matchers.v[i];
-        json_begin_object(w);
-        json_key_lit(w, "isEqual");
-        json_bool(w, m->type == MATCH_EQ || m->type == MATCH_RE);
-        json_key_lit(w, "isRegex");
-        json_bool(w, m->type == MATCH_RE || m->type == MATCH_NRE);
-        json_key_lit(w, "name");
-        json_str(w, m->name);
-        json_key_lit(w, "value");
-        json_str(w, m->value);
-        json_end_object(w);
-    }
+    for (size_t i = 0; i < s->matchers.n; i++) ammatch_put_json(w, s->matchers.v[i]);
     json_end_array(w);
     if (s->recurrence.n) {
         json_key_lit(w, "recurrence");

@@ -122,12 +122,7 @@ static void put_acks(Alertmanager *am, JsonWriter *w, int64_t now) {
         am_put_fp(w, a->fp);
         json_key_lit(w, "labels");
         am_put_label_object(w, a->text->labels);
-        json_key_lit(w, "owner");
-        json_str(w, str_cstr(a->ack->owner));
-        json_key_lit(w, "comment");
-        json_str(w, str_cstr(a->ack->comment));
-        am_put_key_time(w, "at", a->ack->at_ns);
-        am_put_key_time(w, "expiresAt", a->ack->expires_ns);
+        am_put_ack_members(w, a->ack);
         json_end_object(w);
     }
     json_end_array(w);

@@ -170,6 +170,13 @@ static void put_inhibitor(JsonWriter *w, const AmAlert *by, const AmInhibitRule 
     json_end_array(w);
 }
 
+void am_put_ack_members(JsonWriter *w, const AmAck *ack) {
+    json_pair_str(w, "owner", str_cstr(ack->owner));
+    json_pair_str(w, "comment", str_cstr(ack->comment));
+    am_put_key_time(w, "at", ack->at_ns);
+    am_put_key_time(w, "expiresAt", ack->expires_ns);
+}
+
 static void put_ack(JsonWriter *w, const AmAlert *a, int64_t now) {
     json_key_lit(w, "ack");
     if (!am_acked(a, now)) {
@@ -177,12 +184,7 @@ static void put_ack(JsonWriter *w, const AmAlert *a, int64_t now) {
         return;
     }
     json_begin_object(w);
-    json_key_lit(w, "owner");
-    json_str(w, str_cstr(a->ack->owner));
-    json_key_lit(w, "comment");
-    json_str(w, str_cstr(a->ack->comment));
-    am_put_key_time(w, "at", a->ack->at_ns);
-    am_put_key_time(w, "expiresAt", a->ack->expires_ns);
+    am_put_ack_members(w, a->ack);
     json_end_object(w);
 }
 

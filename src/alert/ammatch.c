@@ -184,3 +184,12 @@ bool ammatch_filter(Matchers ms, Labels l) {
     }
     return true;
 }
+
+void ammatch_put_json(JsonWriter *w, const Matcher *m) {
+    json_begin_object(w);
+    json_pair_bool(w, "isEqual", m->type == MATCH_EQ || m->type == MATCH_RE);
+    json_pair_bool(w, "isRegex", m->type == MATCH_RE || m->type == MATCH_NRE);
+    json_pair_str(w, "name", m->name);
+    json_pair_str(w, "value", m->value);
+    json_end_object(w);
+}

@@ -6,6 +6,7 @@
 #ifndef MEERKAT_ALERT_AMMATCH_H
 #define MEERKAT_ALERT_AMMATCH_H
 
+#include "base/json.h"
 #include "model/labels.h"
 
 typedef enum AmMatchMode { AM_MATCH_FALLBACK, AM_MATCH_UTF8, AM_MATCH_CLASSIC } AmMatchMode;
@@ -23,5 +24,7 @@ bool ammatch_label_name_ok(Str name, AmMatchMode mode);
 /* How the API's filter looks at an alert: as a matcher, but that an absent label and a!="" are told apart from an empty
  * one (the original's matchFilterLabels). */
 bool ammatch_filter(Matchers ms, Labels l);
+/* {"isEqual","isRegex","name","value"}, as API v2 has it. */
+void ammatch_put_json(JsonWriter *w, const Matcher *m);
 
 #endif

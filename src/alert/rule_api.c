@@ -172,20 +172,6 @@ static ErrCode bad(Err *reterr, const char *name, const char *fmt, ...) {
     return err_set(reterr, ERR_INVALID, "invalid parameter \"%s\": %s", name, msg);
 }
 
-/* Go's strconv.ParseBool. */
-static bool parse_bool(Str s, bool *ret) {
-    static const Str yes[] = {
-        STR_INIT("1"), STR_INIT("t"), STR_INIT("T"), STR_INIT("true"), STR_INIT("TRUE"), STR_INIT("True")};
-    static const Str no[] = {
-        STR_INIT("0"), STR_INIT("f"), STR_INIT("F"), STR_INIT("false"), STR_INIT("FALSE"), STR_INIT("False")};
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (!str_eq(s, yes[i]) && !str_eq(s, no[i])) continue;
-        *ret = str_eq(s, yes[i]);
-        return true;
-    }
-    return false;
-}
-
 static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
     Str limit = http_param(req, STR("group_limit"));
     f->next_token = http_param(req, STR("group_next_token"));
@@ -220,7 +206,7 @@ static ErrCode parse_filter(HttpRequest *req, Filter *f, Err *reterr) {
     f->recording = type.n == 0 || str_eq_nocase(type, STR("record"));
     if (!f->alerting && !f->recording)
         return bad(reterr, "type", "not supported value \"%" STR_FMT "\"", STR_ARG(type));
-    if (exclude.n && !parse_bool(exclude, &without))
+    if (exclude.n && !num_parse_bool(exclude, &without))
         return bad(reterr, "exclude_alerts",
             "error converting exclude_alerts: strconv.ParseBool: parsing \"%" STR_FMT "\": invalid syntax",
             STR_ARG(exclude));

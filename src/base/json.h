@@ -89,5 +89,11 @@ void json_bool(JsonWriter *w, bool v);
 void json_null(JsonWriter *w);
 void json_raw(JsonWriter *w, Str text); /* text is one valid JSON value */
 void json_put_string(Buf *out, Str s);  /* a quoted string on its own */
+/* A member with its key. */
+void json_pair_str(JsonWriter *w, const char *key, Str v);
+void json_pair_u64(JsonWriter *w, const char *key, uint64_t v);
+void json_pair_i64(JsonWriter *w, const char *key, int64_t v);
+void json_pair_bool(JsonWriter *w, const char *key, bool v);
+void json_value(JsonWriter *w, const JsonValue *v); /* a tree as it was read */
 
 #endif

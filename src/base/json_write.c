@@ -120,3 +120,42 @@ void json_put_string(Buf *out, Str s) {
     }
     buf_put_char(out, '"');
 }
+
+void json_pair_str(JsonWriter *w, const char *key, Str v) {
+    json_key(w, str_cstr(key));
+    json_str(w, v);
+}
+
+void json_pair_u64(JsonWriter *w, const char *key, uint64_t v) {
+    json_key(w, str_cstr(key));
+    json_u64(w, v);
+}
+
+void json_pair_i64(JsonWriter *w, const char *key, int64_t v) {
+    json_key(w, str_cstr(key));
+    json_i64(w, v);
+}
+
+void json_pair_bool(JsonWriter *w, const char *key, bool v) {
+    json_key(w, str_cstr(key));
+    json_bool(w, v);
+}
+
+void json_value(JsonWriter *w, const JsonValue *v) {
+    switch (v->kind) {
+    case JSON_K_NULL: json_null(w); break;
+    case JSON_K_BOOL: json_bool(w, v->boolean); break;
+    case JSON_K_NUMBER: json_raw(w, v->text); break;
+    case JSON_K_STRING: json_str(w, v->text); break;
+    case JSON_K_ARRAY:
+        json_begin_array(w);
+        for (const JsonValue *i = v->first; i; i = i->next) json_value(w, i);
+        json_end_array(w);
+        break;
+    case JSON_K_OBJECT:
+        json_begin_object(w);
+        for (const JsonValue *i = v->first; i; i = i->next) json_key(w, i->key), json_value(w, i);
+        json_end_object(w);
+        break;
+    }
+}

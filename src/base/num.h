@@ -10,6 +10,8 @@
 
 /* Whole-string parses; false when s is not exactly such a number or does not fit. */
 ATTR_MUST bool num_parse_i64(Str s, int64_t *ret);
+ATTR_MUST bool num_parse_bool(
+    Str s, bool *ret); /* as Go's strconv.ParseBool: 1, t, T, true, TRUE, True and their opposites */
 ATTR_MUST bool num_parse_u64(Str s, uint64_t *ret);
 /* Correctly rounded decimal float (Go strconv.ParseFloat syntax without underscores): digits, fraction, exponent,
  * hex floats with a p exponent, inf/infinity with or without sign and nan (without one, as in Go) in any case.

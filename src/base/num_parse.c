@@ -276,3 +276,15 @@ bool num_parse_f64(Str s, double *ret) {
     if (UNLIKELY(end - p > 2 && p[0] == '0' && (p[1] | 0x20) == 'x')) return parse_hex_float(p + 2, end, negative, ret);
     return parse_decimal(p, end, negative, ret);
 }
+
+bool num_parse_bool(Str s, bool *ret) {
+    static const Str yes[] = {
+        STR_INIT("1"), STR_INIT("t"), STR_INIT("T"), STR_INIT("true"), STR_INIT("TRUE"), STR_INIT("True")};
+    static const Str no[] = {
+        STR_INIT("0"), STR_INIT("f"), STR_INIT("F"), STR_INIT("false"), STR_INIT("FALSE"), STR_INIT("False")};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq(s, yes[i])) return *ret = true, true;
+        if (str_eq(s, no[i])) return *ret = false, true;
+    }
+    return false;
+}

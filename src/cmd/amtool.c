@@ -256,28 +256,6 @@ Str amtool_date(Amtool *a, Str rfc3339) {
     return arena_printf(a->arena, "%.10s %.8s UTC", rfc3339.p, rfc3339.p + 11);
 }
 
-void amtool_put_json(JsonWriter *w, const JsonValue *v) {
-    switch (v->kind) {
-    case JSON_K_NULL: json_null(w); break;
-    case JSON_K_BOOL: json_bool(w, v->boolean); break;
-    case JSON_K_NUMBER: json_raw(w, v->text); break;
-    case JSON_K_STRING: json_str(w, v->text); break;
-    case JSON_K_ARRAY:
-        json_begin_array(w);
-        for (const JsonValue *i = v->first; i; i = i->next) amtool_put_json(w, i);
-        json_end_array(w);
-        break;
-    case JSON_K_OBJECT:
-        json_begin_object(w);
-        for (const JsonValue *i = v->first; i; i = i->next) {
-            json_key(w, i->key);
-            amtool_put_json(w, i);
-        }
-        json_end_object(w);
-        break;
-    }
-}
-
 /* --- tables --- */
 
 void amtable_add(AmTable *t, Str cell) { vec_push(&t->cells, cell); }

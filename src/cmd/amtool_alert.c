@@ -14,7 +14,7 @@
 static void print_json(const JsonValue *v) {
     Buf out = {0};
     JsonWriter w = json_writer(&out);
-    amtool_put_json(&w, v);
+    json_value(&w, v);
     printf("%s\n", buf_cstr(&out));
     buf_done(&out);
 }

@@ -38,7 +38,6 @@ void amtool_first_matcher(Amtool *a);
 bool amtool_pairs(Amtool *a, const char *const *v, size_t n, const char *what, JsonWriter *w);
 int amtool_routes(Amtool *a);
 int amtool_error(const char *fmt, ...) ATTR_PRINTF(1, 2); /* prints, gives 1 */
-void amtool_put_json(JsonWriter *w, const JsonValue *v);
 /* Now, or an RFC 3339 time; false after a message. */
 bool amtool_time(const char *text, int64_t fallback_ns, int64_t *ret_ns);
 Str amtool_date(Amtool *a, Str rfc3339); /* "2006-01-02 15:04:05 UTC" */

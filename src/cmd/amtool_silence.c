@@ -46,7 +46,7 @@ static void print_silences(Amtool *a, const JsonValue **v, size_t n) {
         Buf out = {0};
         JsonWriter w = json_writer(&out);
         json_begin_array(&w);
-        for (size_t i = 0; i < n; i++) amtool_put_json(&w, v[i]);
+        for (size_t i = 0; i < n; i++) json_value(&w, v[i]);
         json_end_array(&w);
         printf("%s\n", buf_cstr(&out));
         buf_done(&out);
@@ -127,16 +127,7 @@ static bool put_matchers(Amtool *a, JsonWriter *w) {
             amtool_error("%s", err.msg);
             return false;
         }
-        json_begin_object(w);
-        json_key_lit(w, "isEqual");
-        json_bool(w, m->type == MATCH_EQ || m->type == MATCH_RE);
-        json_key_lit(w, "isRegex");
-        json_bool(w, m->type == MATCH_RE || m->type == MATCH_NRE);
-        json_key_lit(w, "name");
-        json_str(w, m->name);
-        json_key_lit(w, "value");
-        json_str(w, m->value);
-        json_end_object(w);
+        ammatch_put_json(w, m);
     }
     json_end_array(w);
     return true;
@@ -229,7 +220,7 @@ static bool put_updated(Amtool *a, JsonWriter *w, const JsonValue *s) {
             continue;
         }
         json_key(w, i->key);
-        amtool_put_json(w, i);
+        json_value(w, i);
     }
     if (a->comment) {
         json_key_lit(w, "comment");
@@ -287,7 +278,7 @@ static bool import_one(Amtool *a, const JsonValue *s) {
             if (str_eq_lit(i->key, "id") && (a->force || attempt)) continue;
             if (str_eq_lit(i->key, "status") || str_eq_lit(i->key, "updatedAt")) continue;
             json_key(&w, i->key);
-            amtool_put_json(&w, i);
+            json_value(&w, i);
         }
         json_end_object(&w);
         int status = amtool_call(a, "POST", API_PATH, buf_str(&body), &out);

@@ -217,11 +217,6 @@ static void quit(void *ctx) {
     signals_raise(SIGNAL_STOP);
 }
 
-static void put_flag(JsonWriter *w, const char *name, Str value) {
-    json_key(w, str_cstr(name));
-    json_str(w, value);
-}
-
 static void put_duration_flag(JsonWriter *w, const char *name, int64_t ms) {
     json_key(w, str_cstr(name));
     put_duration(w, ms);
@@ -230,7 +225,7 @@ static void put_duration_flag(JsonWriter *w, const char *name, int64_t ms) {
 static void put_number_flag(JsonWriter *w, const char *name, int64_t v, const char *unit) {
     Buf text = {0};
     buf_printf(&text, "%lld%s", (long long)v, unit);
-    put_flag(w, name, buf_str(&text));
+    json_pair_str(w, name, buf_str(&text));
     buf_done(&text);
 }
 
@@ -239,7 +234,7 @@ static void put_address_flag(JsonWriter *w, const Config *c) {
     bool v6 = str_find_char(c->server.listen, ':') != SIZE_MAX;
     buf_printf(&text, v6 ? "[%" STR_FMT "]:%lld" : "%" STR_FMT ":%lld", STR_ARG(c->server.listen),
         (long long)(c->server.prometheus + c->server.port_offset));
-    put_flag(w, "web.listen-address", buf_str(&text));
+    json_pair_str(w, "web.listen-address", buf_str(&text));
     buf_done(&text);
 }
 
@@ -254,7 +249,7 @@ static void put_constant_flags(JsonWriter *w) {
         {"web.max-notifications-subscribers", "16"},
         {"web.remote-write-receiver.accepted-protobuf-messages", "prometheus.WriteRequest,io.prometheus.write.v2.Request"},
         {"web.route-prefix", "/"}, {"web.search.max-limit", "10000"}};
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++) put_flag(w, flags[i][0], str_cstr(flags[i][1]));
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) json_pair_str(w, flags[i][0], str_cstr(flags[i][1]));
 }
 
 /* The flags that clients of Prometheus look at, with the values that hold here. */
@@ -262,19 +257,19 @@ static void put_flags(void *ctx, JsonWriter *w) {
     const Config *c = ((Server *)ctx)->config;
     json_begin_object(w);
     put_constant_flags(w);
-    put_flag(w, "config.file", c->files.prometheus);
-    put_flag(w, "log.format", c->log.format);
-    put_flag(w, "log.level", c->log.level);
+    json_pair_str(w, "config.file", c->files.prometheus);
+    json_pair_str(w, "log.format", c->log.format);
+    json_pair_str(w, "log.level", c->log.level);
     put_duration_flag(w, "query.lookback-delta", c->query.lookback_ms);
     put_number_flag(w, "query.max-concurrency", c->query.concurrency, "");
     put_number_flag(w, "query.max-samples", c->query.max_samples, "");
     put_duration_flag(w, "query.timeout", c->query.timeout_ms);
-    put_flag(w, "storage.tsdb.path", c->storage.data_dir);
+    json_pair_str(w, "storage.tsdb.path", c->storage.data_dir);
     put_number_flag(w, "storage.tsdb.retention.size", c->storage.metrics_retention_bytes, "B");
     put_duration_flag(w, "storage.tsdb.retention.time", c->storage.metrics_retention_ms);
     put_address_flag(w, c);
-    put_flag(w, "web.enable-admin-api", c->web.enable_admin_api ? STR("true") : STR("false"));
-    put_flag(w, "web.enable-lifecycle", c->web.enable_lifecycle ? STR("true") : STR("false"));
+    json_pair_str(w, "web.enable-admin-api", c->web.enable_admin_api ? STR("true") : STR("false"));
+    json_pair_str(w, "web.enable-lifecycle", c->web.enable_lifecycle ? STR("true") : STR("false"));
     put_number_flag(w, "web.max-connections", c->server.max_connections, "");
     json_end_object(w);
 }

@@ -93,6 +93,7 @@ void sample_buf_reserve(SampleBuf *b, size_t extra);
 void sample_buf_add(SampleBuf *b, const int64_t *t, const double *v, size_t n, int64_t min_t, int64_t max_t);
 /* Sorts by time when needed; of equal times the one appended last stays. */
 void sample_buf_finish(SampleBuf *b);
+size_t times_lower_bound(const int64_t *t, size_t n, int64_t x); /* the first that is >= x, else n; t ascends */
 
 typedef struct HistogramRef {
     int64_t t;

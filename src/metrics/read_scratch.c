@@ -1,5 +1,6 @@
 #include "metrics/read_scratch.h"
 
+#include "metrics/head.h"
 #include "storage/column.h"
 
 void read_scratch_begin(ReadScratch *s) { s->n = s->n_runs = s->n_raw = 0; }
@@ -71,18 +72,6 @@ static bool run_times(const ReadScratch *s, const TimeRun *run, RunTimesFn fn, v
     UNREACHABLE();
 }
 
-static size_t lower_bound(const int64_t *t, size_t n, int64_t x) {
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (t[mid] < x)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static bool assemble(ReadScratch *s, RunTimesFn fn, void *ctx) {
     s->times_id++;
     s->n_have = 0;
@@ -115,8 +104,8 @@ bool read_scratch_finish(ReadScratch *s, int64_t min_t, int64_t max_t, RunTimesF
     if (!assemble(s, fn, ctx)) return false;
     s->min_t = min_t;
     s->max_t = max_t;
-    s->from = s->t_n && s->t[0] >= min_t ? 0 : lower_bound(s->t, s->t_n, min_t);
-    s->to = s->t_n && s->t[s->t_n - 1] <= max_t ? s->t_n : lower_bound(s->t, s->t_n, max_t + 1);
+    s->from = s->t_n && s->t[0] >= min_t ? 0 : times_lower_bound(s->t, s->t_n, min_t);
+    s->to = s->t_n && s->t[s->t_n - 1] <= max_t ? s->t_n : times_lower_bound(s->t, s->t_n, max_t + 1);
     if (s->to < s->from) s->to = s->from;
     return true;
 }

@@ -21,7 +21,7 @@ void sample_buf_reserve(SampleBuf *b, size_t extra) {
     b->cap = cap;
 }
 
-static size_t lower_bound(const int64_t *t, size_t n, int64_t x) {
+size_t times_lower_bound(const int64_t *t, size_t n, int64_t x) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -34,8 +34,8 @@ static size_t lower_bound(const int64_t *t, size_t n, int64_t x) {
 }
 
 void sample_buf_add(SampleBuf *b, const int64_t *t, const double *v, size_t n, int64_t min_t, int64_t max_t) {
-    size_t from = n && t[0] >= min_t ? 0 : lower_bound(t, n, min_t);
-    size_t to = n && t[n - 1] <= max_t ? n : (max_t == INT64_MAX ? n : lower_bound(t, n, max_t + 1));
+    size_t from = n && t[0] >= min_t ? 0 : times_lower_bound(t, n, min_t);
+    size_t to = n && t[n - 1] <= max_t ? n : (max_t == INT64_MAX ? n : times_lower_bound(t, n, max_t + 1));
     if (from >= to) return;
     sample_buf_reserve(b, to - from);
     if (b->n && t[from] <= b->t[b->n - 1]) b->unsorted = true;

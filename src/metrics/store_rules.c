@@ -7,18 +7,6 @@
 #define RULES_MAX 64                        /* of each kind */
 
 /* --- the table --- */
-static ErrCode copy_matchers(Arena *arena, Matchers from, Matchers *ret, Err *reterr) {
-    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, from.n);
-    ASSERT(v);
-    for (size_t i = 0; i < from.n; i++) {
-        Str name = arena_copy(arena, from.v[i]->name), value = arena_copy(arena, from.v[i]->value);
-        ErrCode code = matcher_create(arena, from.v[i]->type, name, value, &v[i], reterr);
-        if (code != OK) return code;
-    }
-    *ret = (Matchers){v, from.n};
-    return OK;
-}
-
 static ErrCode fill(StoreRules *r, const MetricsRules *from, Err *reterr) {
     MetricsKeepRule *keep = ARENA_ARRAY(r->arena, MetricsKeepRule, from->n_keep);
     MetricsDownsampleRule *thin = ARENA_ARRAY(r->arena, MetricsDownsampleRule, from->n_downsample);
@@ -26,12 +14,12 @@ static ErrCode fill(StoreRules *r, const MetricsRules *from, Err *reterr) {
     ErrCode code = OK;
     for (size_t i = 0; i < from->n_keep && code == OK; i++) {
         keep[i] = from->keep[i];
-        code = copy_matchers(r->arena, from->keep[i].matchers, &keep[i].matchers, reterr);
+        code = matchers_copy(r->arena, from->keep[i].matchers, &keep[i].matchers, reterr);
     }
     for (size_t i = 0; i < from->n_downsample && code == OK; i++) {
         ASSERT(from->downsample[i].resolution_ms > 0);
         thin[i] = from->downsample[i];
-        code = copy_matchers(r->arena, from->downsample[i].matchers, &thin[i].matchers, reterr);
+        code = matchers_copy(r->arena, from->downsample[i].matchers, &thin[i].matchers, reterr);
     }
     r->r = (MetricsRules){keep, from->n_keep, thin, from->n_downsample};
     return code;

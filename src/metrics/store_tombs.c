@@ -26,18 +26,6 @@ static Tombstones *tombs_new(size_t n) {
     return t;
 }
 
-static ErrCode copy_matchers(Arena *arena, Matchers from, Matchers *ret, Err *reterr) {
-    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, from.n);
-    ASSERT(v);
-    for (size_t i = 0; i < from.n; i++) {
-        Str name = arena_copy(arena, from.v[i]->name), value = arena_copy(arena, from.v[i]->value);
-        ErrCode code = matcher_create(arena, from.v[i]->type, name, value, &v[i], reterr);
-        if (code != OK) return code;
-    }
-    *ret = (Matchers){v, from.n};
-    return OK;
-}
-
 /* --- file ---
  * The table twice, each with a checksum: a flipped bit must neither bring deleted samples back nor delete others. */
 static void encode(const Tombstones *t, Buf *out) {
@@ -154,7 +142,7 @@ static ErrCode rebuilt(const Tombstones *old, bool (*keep)(void *ctx, const Tomb
         const Tombstone *from = i < old->n ? &old->v[i] : more;
         if (!from || (i < old->n && keep && !keep(ctx, from))) continue;
         t->v[t->n] = *from;
-        code = copy_matchers(t->arena, from->matchers, &t->v[t->n].matchers, reterr);
+        code = matchers_copy(t->arena, from->matchers, &t->v[t->n].matchers, reterr);
         if (code == OK) t->n++;
     }
     if (code != OK) {

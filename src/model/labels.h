@@ -53,5 +53,7 @@ typedef struct Matchers {
     size_t n;
 } Matchers;
 bool matchers_match(Matchers ms, Labels l);
+/* With their strings. */
+ErrCode matchers_copy(Arena *arena, Matchers from, Matchers *ret, Err *reterr);
 
 #endif

@@ -37,3 +37,15 @@ bool matchers_match(Matchers ms, Labels l) {
     }
     return true;
 }
+
+ErrCode matchers_copy(Arena *arena, Matchers from, Matchers *ret, Err *reterr) {
+    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, from.n);
+    if (!v) return err_set(reterr, ERR_TOO_LARGE, "the memory budget is used up");
+    for (size_t i = 0; i < from.n; i++) {
+        Str name = arena_copy(arena, from.v[i]->name), value = arena_copy(arena, from.v[i]->value);
+        ErrCode code = matcher_create(arena, from.v[i]->type, name, value, &v[i], reterr);
+        if (code != OK) return code;
+    }
+    *ret = (Matchers){v, from.n};
+    return OK;
+}

@@ -2,17 +2,6 @@
 
 #include "base/num.h"
 
-/* Go's strconv.ParseBool, which is what clients of Jaeger's error tag know. */
-static bool parse_bool(Str s, bool *ret) {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (str_eq(s, str_cstr(yes[i]))) return *ret = true, true;
-        if (str_eq(s, str_cstr(no[i]))) return *ret = false, true;
-    }
-    return false;
-}
-
 static int status_number(Str s) {
     if (str_eq_nocase(s, STR("unset"))) return SPAN_STATUS_UNSET;
     if (str_eq_nocase(s, STR("ok"))) return SPAN_STATUS_OK;
@@ -61,7 +50,7 @@ void trace_tag_query_init(TagQuery *q, const TraceTag *tag) {
         if (str_eq(specials[i].key, q->key)) q->special = specials[i].special;
     }
     bool b;
-    if (q->special == TAG_ERROR && parse_bool(q->value, &b)) q->want = b;
+    if (q->special == TAG_ERROR && num_parse_bool(q->value, &b)) q->want = b;
     if (q->special == TAG_KIND) q->want = kind_number(q->value);
     if (q->special == TAG_STATUS) q->want = status_number(q->value);
     q->is_i64 = is_canonical_i64(q->value, &q->i64);

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { gaugeRequest, logsRequest, post, tracesRequest } from "./lib/otlp";
+import { versionOf } from "./lib/promserver";
 import { binary, Server } from "./lib/server";
 
 const dir = mkdtempSync(join(tmpdir(), "meerkat-cli-"));
@@ -89,9 +90,9 @@ it("asks a running server", async () => {
   assert.ok(JSON.parse(run("status", "--json").out).every((s: any) => s.up));
 });
 
-const promtoolThere = (() => { try { execFileSync("promtool", ["--version"], { stdio: "ignore" }); return true; } catch { return false; } })();
+const noPromtool = versionOf("promtool") ? false : "promtool is not installed";
 
-it("prints what promtool prints", { skip: !promtoolThere }, () => {
+it("prints what promtool prints", { skip: noPromtool }, () => {
   const url = server.url("prometheus"), at = String(Math.floor(Date.now() / 1000));
   const cases = [
     ["query", "instant", "--time", at, url, "cli_value"], ["query", "instant", "--time", at, url, "nothing"],
@@ -109,7 +110,7 @@ it("prints what promtool prints", { skip: !promtoolThere }, () => {
   }
 });
 
-it("checks expositions in promtool's words", { skip: !promtoolThere }, () => {
+it("checks expositions in promtool's words", { skip: noPromtool }, () => {
   const text = [
     "# HELP good_total x", "# TYPE good_total counter", "good_total 1", "# TYPE bad counter", "bad 1", 'bad{aB="x"} 1',
     "# TYPE my_gauge gauge", 'my_gauge{le="1",quantile="2"} 1', "milliseconds_x 1", "foo:bar 1", "camelCase 1",

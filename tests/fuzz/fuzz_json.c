@@ -20,25 +20,6 @@ static JsonToken run_through(JsonReader *r, Str input, Arena *arena, bool skip) 
     return t;
 }
 
-static void write_tree(JsonWriter *w, const JsonValue *v) {
-    switch (v->kind) {
-    case JSON_K_NULL: json_null(w); break;
-    case JSON_K_BOOL: json_bool(w, v->boolean); break;
-    case JSON_K_NUMBER: json_raw(w, v->text); break;
-    case JSON_K_STRING: json_str(w, v->text); break;
-    case JSON_K_ARRAY:
-        json_begin_array(w);
-        for (const JsonValue *c = v->first; c; c = c->next) write_tree(w, c);
-        json_end_array(w);
-        break;
-    case JSON_K_OBJECT:
-        json_begin_object(w);
-        for (const JsonValue *c = v->first; c; c = c->next) json_key(w, c->key), write_tree(w, c);
-        json_end_object(w);
-        break;
-    }
-}
-
 static unsigned tree_depth(const JsonValue *v) {
     unsigned most = 0;
     for (const JsonValue *c = v->first; c; c = c->next) {
@@ -60,10 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (read == JSON_END && tree_depth(tree) < 60) { /* the writer keeps one bit per level */
         Buf once = {0}, twice = {0};
         JsonWriter w = json_writer(&once);
-        write_tree(&w, tree);
+        json_value(&w, tree);
         ASSERT(json_parse(buf_str(&once), arena, &again, &err) == OK);
         w = json_writer(&twice);
-        write_tree(&w, again);
+        json_value(&w, again);
         ASSERT(str_eq(buf_str(&once), buf_str(&twice)));
         buf_done(&once);
         buf_done(&twice);

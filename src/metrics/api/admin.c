@@ -1,6 +1,8 @@
 /* admin.c - /api/v1/admin/tsdb/: snapshots as Prometheus blocks, and getting rid of deleted samples. */
 #include "metrics/api/api_int.h"
 
+#include "base/num.h"
+
 #include "base/timefmt.h"
 #include "metrics/tsdb/tsdb.h"
 #include "sys/clock.h"
@@ -17,19 +19,6 @@ bool api_clean_tombstones(ApiCall *c) {
     if (store->ops->clean_tombstones(store, &err) != OK) return api_fail(c, API_INTERNAL, "%s", err.msg);
     c->no_data = true;
     return true;
-}
-
-/* As Go's strconv.ParseBool. */
-static bool parse_bool(Str s, bool *ret) {
-    static const Str yes[] = {STR_INIT("1"), STR_INIT("t"), STR_INIT("T"), STR_INIT("TRUE"), STR_INIT("true"), STR_INIT("True")};
-    static const Str no[] = {STR_INIT("0"), STR_INIT("f"), STR_INIT("F"), STR_INIT("FALSE"), STR_INIT("false"), STR_INIT("False")};
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (str_eq(s, yes[i]) || str_eq(s, no[i])) {
-            *ret = str_eq(s, yes[i]);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* 20260102T150405Z-0123456789abcdef */
@@ -61,7 +50,7 @@ bool api_snapshot(ApiCall *c) {
     Str text = http_param(c->req, STR("skip_head"));
     Err err = {0};
     if (!is_enabled(c)) return false;
-    if (text.n && !parse_bool(text, &skip_head))
+    if (text.n && !num_parse_bool(text, &skip_head))
         return api_fail_param(c, "skip_head", "unable to parse boolean: strconv.ParseBool: parsing \"%" STR_FMT "\": invalid syntax",
             STR_ARG(text));
     if (c->api->opts.snapshot_dir.n == 0) return api_fail(c, API_INTERNAL, "create snapshot directory: none is configured");

@@ -2,22 +2,7 @@
 #include "metrics/api/api_int.h"
 #include "metrics/promql/function.h"
 
-static void put_str(JsonWriter *w, const char *key, Str v) {
-    json_key(w, str_cstr(key));
-    json_str(w, v);
-}
-
-static void put_cstr(JsonWriter *w, const char *key, const char *v) { put_str(w, key, str_cstr(v)); }
-
-static void put_bool(JsonWriter *w, const char *key, bool v) {
-    json_key(w, str_cstr(key));
-    json_bool(w, v);
-}
-
-static void put_i64(JsonWriter *w, const char *key, int64_t v) {
-    json_key(w, str_cstr(key));
-    json_i64(w, v);
-}
+static void put_cstr(JsonWriter *w, const char *key, const char *v) { json_pair_str(w, key, str_cstr(v)); }
 
 static void put_node(JsonWriter *w, const char *key, const PqlNode *n) {
     json_key(w, str_cstr(key));
@@ -39,7 +24,7 @@ static void put_number_text(JsonWriter *w, const PqlNode *n) {
     PqlNode plain = *n;
     plain.number.is_duration = false;
     promql_print(&b, &plain);
-    put_str(w, "val", buf_str(&b));
+    json_pair_str(w, "val", buf_str(&b));
     buf_done(&b);
 }
 
@@ -52,7 +37,7 @@ static void put_duration(JsonWriter *w, const PqlNode *n) {
     if (n->kind == PQL_NUMBER) {
         put_cstr(w, "type", "numberLiteral");
         put_number_text(w, n);
-        put_bool(w, "duration", n->number.is_duration);
+        json_pair_bool(w, "duration", n->number.is_duration);
     } else {
         put_cstr(w, "type", "durationExpr");
         put_cstr(w, "op", pql_tok_text(n->duration.op));
@@ -60,13 +45,13 @@ static void put_duration(JsonWriter *w, const PqlNode *n) {
         put_duration(w, n->duration.lhs);
         json_key_lit(w, "rhs");
         put_duration(w, n->duration.rhs);
-        put_bool(w, "wrapped", n->duration.wrapped);
+        json_pair_bool(w, "wrapped", n->duration.wrapped);
     }
     json_end_object(w);
 }
 
 static void put_span(JsonWriter *w, const char *key, const char *expr_key, const PqlSpan *s) {
-    put_i64(w, key, s->ms);
+    json_pair_i64(w, key, s->ms);
     json_key(w, str_cstr(expr_key));
     put_duration(w, s->expr);
 }
@@ -91,8 +76,8 @@ static void put_matchers(JsonWriter *w, Matchers ms) {
     json_begin_array(w);
     for (size_t i = 0; i < ms.n; i++) {
         json_begin_object(w);
-        put_str(w, "name", ms.v[i]->name);
-        put_str(w, "value", ms.v[i]->value);
+        json_pair_str(w, "name", ms.v[i]->name);
+        json_pair_str(w, "value", ms.v[i]->value);
         put_cstr(w, "type", types[ms.v[i]->type]);
         json_end_object(w);
     }
@@ -100,11 +85,11 @@ static void put_matchers(JsonWriter *w, Matchers ms) {
 }
 
 static void put_selector(JsonWriter *w, const PqlNode *vs) {
-    put_str(w, "name", vs->selector.name);
+    json_pair_str(w, "name", vs->selector.name);
     put_shift(w, &vs->selector.shift);
     put_matchers(w, vs->selector.matchers);
-    put_bool(w, "anchored", vs->selector.anchored);
-    put_bool(w, "smoothed", vs->selector.smoothed);
+    json_pair_bool(w, "anchored", vs->selector.anchored);
+    json_pair_bool(w, "smoothed", vs->selector.smoothed);
 }
 
 static void put_fill(JsonWriter *w, const char *key, bool has, double v) {
@@ -125,7 +110,7 @@ static void put_matching(JsonWriter *w, const PqlNode *n) {
     json_begin_object(w);
     put_cstr(w, "card", cards[n->binary.card]);
     put_names(w, "labels", &n->binary.labels);
-    put_bool(w, "on", n->binary.on);
+    json_pair_bool(w, "on", n->binary.on);
     put_names(w, "include", &n->binary.include);
     json_key_lit(w, "fillValues");
     json_begin_object(w);
@@ -144,7 +129,7 @@ static void put_call(JsonWriter *w, const PqlNode *n) {
     json_begin_array(w);
     for (int i = 0; i < fn->n_args; i++) json_str(w, str_cstr(promql_type_name((PqlType)fn->args[i])));
     json_end_array(w);
-    put_i64(w, "variadic", fn->variadic);
+    json_pair_i64(w, "variadic", fn->variadic);
     put_cstr(w, "returnType", promql_type_name((PqlType)fn->ret));
     json_end_object(w);
     json_key_lit(w, "args");
@@ -156,7 +141,7 @@ static void put_call(JsonWriter *w, const PqlNode *n) {
 static void put_members(JsonWriter *w, const PqlNode *n) {
     switch (n->kind) {
     case PQL_NUMBER: put_number_text(w, n); return;
-    case PQL_STRING: put_str(w, "val", n->string); return;
+    case PQL_STRING: json_pair_str(w, "val", n->string); return;
     case PQL_SELECTOR: put_selector(w, n); return;
     case PQL_MATRIX:
         put_span(w, "range", "rangeExpr", &n->matrix.range);
@@ -178,14 +163,14 @@ static void put_members(JsonWriter *w, const PqlNode *n) {
         put_node(w, "lhs", n->binary.lhs);
         put_node(w, "rhs", n->binary.rhs);
         put_matching(w, n);
-        put_bool(w, "bool", n->binary.return_bool);
+        json_pair_bool(w, "bool", n->binary.return_bool);
         return;
     case PQL_AGGREGATE:
         put_cstr(w, "op", pql_tok_text(n->aggregate.op));
         put_node(w, "expr", n->aggregate.expr);
         put_node(w, "param", n->aggregate.param);
         put_names(w, "grouping", &n->aggregate.grouping);
-        put_bool(w, "without", n->aggregate.without);
+        json_pair_bool(w, "without", n->aggregate.without);
         return;
     case PQL_CALL: put_call(w, n); return;
     case PQL_DURATION: UNREACHABLE();

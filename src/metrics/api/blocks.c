@@ -1,11 +1,6 @@
 /* blocks.c - /status/tsdb/blocks: the parts on disk in the form of Prometheus' block metadata. */
 #include "metrics/api/api_int.h"
 
-static void put_count(JsonWriter *w, const char *key, uint64_t v) {
-    json_key(w, str_cstr(key));
-    json_u64(w, v);
-}
-
 /* A ULID: 48 bits of time in ms, then the part's number; base 32 after Crockford, 26 characters. */
 static Str ulid_of(const MetricsPartInfo *p, char out[26]) {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -26,20 +21,20 @@ static void put_block(JsonWriter *w, const MetricsPartInfo *p) {
     json_i64(w, p->max_t_ms + 1);
     json_key_lit(w, "stats");
     json_begin_object(w);
-    put_count(w, "numSamples", p->samples);
-    put_count(w, "numSeries", p->series);
-    put_count(w, "numChunks", p->series); /* at least: long series have more */
-    put_count(w, "sizeBytes", p->size_bytes);
+    json_pair_u64(w, "numSamples", p->samples);
+    json_pair_u64(w, "numSeries", p->series);
+    json_pair_u64(w, "numChunks", p->series); /* at least: long series have more */
+    json_pair_u64(w, "sizeBytes", p->size_bytes);
     json_end_object(w);
     json_key_lit(w, "compaction");
     json_begin_object(w);
-    put_count(w, "level", (uint64_t)p->level + 1);
+    json_pair_u64(w, "level", (uint64_t)p->level + 1);
     json_key_lit(w, "sources");
     json_begin_array(w);
     json_str(w, ulid_of(p, ulid));
     json_end_array(w);
     json_end_object(w);
-    put_count(w, "version", 1);
+    json_pair_u64(w, "version", 1);
     json_end_object(w);
 }
 

@@ -128,16 +128,6 @@ static void top_counts(const Map *map, size_t limit, Counts *out) {
     if (out->n > 1) qsort(out->v, out->n, sizeof *out->v, by_count);
 }
 
-static void put_text(JsonWriter *w, const char *key, Str v) {
-    json_key(w, str_cstr(key));
-    json_str(w, v);
-}
-
-static void put_count(JsonWriter *w, const char *key, uint64_t v) {
-    json_key(w, str_cstr(key));
-    json_u64(w, v);
-}
-
 static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit) {
     Counts all = {0};
     top_counts(map, limit, &all);
@@ -145,8 +135,8 @@ static void put_top(JsonWriter *w, const char *key, const Map *map, size_t limit
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
         json_begin_object(w);
-        put_text(w, "name", all.v[i].name);
-        put_count(w, "value", all.v[i].n);
+        json_pair_str(w, "name", all.v[i].name);
+        json_pair_u64(w, "value", all.v[i].n);
         json_end_object(w);
     }
     json_end_array(w);
@@ -160,9 +150,9 @@ static void put_status(JsonWriter *w, const Cardinality *k, const MetricsStoreSt
     json_begin_object(w);
     json_key_lit(w, "headStats");
     json_begin_object(w);
-    put_count(w, "numSeries", series);
-    put_count(w, "numLabelPairs", map_count(k->pairs));
-    put_count(w, "chunkCount", series); /* every active series has one that is open */
+    json_pair_u64(w, "numSeries", series);
+    json_pair_u64(w, "numLabelPairs", map_count(k->pairs));
+    json_pair_u64(w, "chunkCount", series); /* every active series has one that is open */
     json_key_lit(w, "minTime");
     json_i64(w, s->min_t_ms);
     json_key_lit(w, "maxTime");
@@ -220,9 +210,9 @@ static void put_grown(JsonWriter *w, const char *key, const Map *now, const Map 
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
         json_begin_object(w);
-        put_text(w, "name", all.v[i].name);
-        put_count(w, "series", all.v[i].n);
-        put_count(w, "before", count_of(before, all.v[i].name));
+        json_pair_str(w, "name", all.v[i].name);
+        json_pair_u64(w, "series", all.v[i].n);
+        json_pair_u64(w, "before", count_of(before, all.v[i].name));
         json_end_object(w);
     }
     json_end_array(w);
@@ -237,11 +227,11 @@ static void put_labels(JsonWriter *w, const Cardinality *now, const Cardinality 
     json_begin_array(w);
     for (size_t i = 0; i < all.n && i < limit; i++) {
         json_begin_object(w);
-        put_text(w, "name", all.v[i].name);
-        put_count(w, "values", all.v[i].n);
-        put_count(w, "valuesBefore", count_of(before->values, all.v[i].name));
-        put_count(w, "series", count_of(now->labels, all.v[i].name));
-        put_count(w, "bytes", count_of(now->bytes, all.v[i].name));
+        json_pair_str(w, "name", all.v[i].name);
+        json_pair_u64(w, "values", all.v[i].n);
+        json_pair_u64(w, "valuesBefore", count_of(before->values, all.v[i].name));
+        json_pair_u64(w, "series", count_of(now->labels, all.v[i].name));
+        json_pair_u64(w, "bytes", count_of(now->bytes, all.v[i].name));
         json_end_object(w);
     }
     json_end_array(w);
@@ -269,11 +259,11 @@ static bool put_refused(ApiCall *c, size_t limit) {
     json_begin_array(w);
     for (size_t i = 0; i < n && i < limit; i++) {
         json_begin_object(w);
-        put_text(w, "metric", v[i].metric);
-        put_count(w, "attempts", v[i].refused);
+        json_pair_str(w, "metric", v[i].metric);
+        json_pair_u64(w, "attempts", v[i].refused);
         put_time(w, "first", v[i].first_ms);
         put_time(w, "last", v[i].last_ms);
-        put_text(w, "limit", str_cstr(whys[v[i].why]));
+        json_pair_str(w, "limit", str_cstr(whys[v[i].why]));
         json_end_object(w);
     }
     json_end_array(w);
@@ -284,19 +274,19 @@ static bool put_cardinality(ApiCall *c, const Cardinality *now, const Cardinalit
     const MetricsLimits *l = &c->api->opts.limits;
     JsonWriter *w = &c->w;
     json_begin_object(w);
-    put_count(w, "series", now->series);
-    put_count(w, "seriesBefore", before->series);
+    json_pair_u64(w, "series", now->series);
+    json_pair_u64(w, "seriesBefore", before->series);
     put_grown(w, "metrics", now->metrics, before->metrics, limit);
     put_labels(w, now, before, limit);
     put_grown(w, "pairs", now->pairs, before->pairs, limit);
     if (now->focus_label.n) put_grown(w, "values", now->focus, before->focus, limit);
     json_key_lit(w, "limits");
     json_begin_object(w);
-    put_count(w, "series", l->series_max);
-    put_count(w, "seriesPerMetric", l->series_per_metric_max);
-    put_count(w, "labels", l->labels_max);
-    put_count(w, "labelNameBytes", l->name_bytes_max);
-    put_count(w, "labelValueBytes", l->value_bytes_max);
+    json_pair_u64(w, "series", l->series_max);
+    json_pair_u64(w, "seriesPerMetric", l->series_per_metric_max);
+    json_pair_u64(w, "labels", l->labels_max);
+    json_pair_u64(w, "labelNameBytes", l->name_bytes_max);
+    json_pair_u64(w, "labelValueBytes", l->value_bytes_max);
     json_end_object(w);
     if (!put_refused(c, limit)) return false;
     json_end_object(w);

@@ -8,16 +8,6 @@
 
 #include <stdio.h>
 
-static void put_text(JsonWriter *w, const char *key, Str v) {
-    json_key(w, str_cstr(key));
-    json_str(w, v);
-}
-
-static void put_count(JsonWriter *w, const char *key, uint64_t v) {
-    json_key(w, str_cstr(key));
-    json_u64(w, v);
-}
-
 static void put_seconds(JsonWriter *w, const char *key, int64_t ns) {
     json_key(w, str_cstr(key));
     json_f64(w, (double)ns / 1e9);
@@ -39,24 +29,24 @@ static void put_query(JsonWriter *w, const PromqlActiveInfo *q) {
     Buf began = {0};
     time_put_rfc3339(&began, q->begin_unix_ns);
     json_begin_object(w);
-    put_count(w, "id", q->id);
-    put_text(w, "state", str_cstr(states[q->state]));
-    put_text(w, "query", q->query.text);
-    put_text(w, "origin", q->query.origin);
-    put_text(w, "user", q->query.user);
-    put_text(w, "began", buf_str(&began));
+    json_pair_u64(w, "id", q->id);
+    json_pair_str(w, "state", str_cstr(states[q->state]));
+    json_pair_str(w, "query", q->query.text);
+    json_pair_str(w, "origin", q->query.origin);
+    json_pair_str(w, "user", q->query.user);
+    json_pair_str(w, "began", buf_str(&began));
     put_time(w, "start", q->query.start_ms);
     put_time(w, "end", q->query.end_ms);
     put_seconds(w, "step", q->query.step_ms * NS_PER_MS);
     put_seconds(w, "queueSeconds", q->queue_ns);
     put_seconds(w, "runSeconds", q->run_ns);
-    put_count(w, "samples", q->samples);
-    put_count(w, "memoryBytes", q->memory_bytes);
+    json_pair_u64(w, "samples", q->samples);
+    json_pair_u64(w, "memoryBytes", q->memory_bytes);
     json_key_lit(w, "killed");
     json_bool(w, q->killed);
     if (q->state == PROMQL_FINISHED && q->code != OK) {
-        put_text(w, "errorType", str_cstr(err_name(q->code)));
-        put_text(w, "error", q->error);
+        json_pair_str(w, "errorType", str_cstr(err_name(q->code)));
+        json_pair_str(w, "error", q->error);
     }
     json_end_object(w);
     buf_done(&began);
@@ -75,7 +65,7 @@ static bool put_list(ApiCall *c, ListFn list) {
     for (size_t i = 0; i < n; i++) put_query(&c->w, &v[i]);
     json_end_array(&c->w);
     put_seconds(&c->w, "slowThresholdSeconds", c->api->opts.slow_query_ms * NS_PER_MS);
-    put_count(&c->w, "concurrency", c->api->opts.query_concurrency);
+    json_pair_u64(&c->w, "concurrency", c->api->opts.query_concurrency);
     json_end_object(&c->w);
     return true;
 }
@@ -134,28 +124,28 @@ void api_query_end(ApiCall *c, Str text, PromqlQuery *q, int64_t begin_mono_ns, 
 
 static void put_plan(JsonWriter *w, const PromqlPlan *p) {
     json_begin_object(w);
-    put_text(w, "op", str_cstr(p->op));
-    put_text(w, "name", p->name);
-    put_text(w, "text", p->text);
+    json_pair_str(w, "op", str_cstr(p->op));
+    json_pair_str(w, "name", p->name);
+    json_pair_str(w, "text", p->text);
     json_key_lit(w, "span");
     json_begin_array(w);
     json_u64(w, p->span.start);
     json_u64(w, p->span.end);
     json_end_array(w);
-    if (p->how) put_text(w, "how", str_cstr(p->how));
-    put_count(w, "steps", p->steps);
-    put_count(w, "series", p->series);
-    put_count(w, "points", p->points);
+    if (p->how) json_pair_str(w, "how", str_cstr(p->how));
+    json_pair_u64(w, "steps", p->steps);
+    json_pair_u64(w, "series", p->series);
+    json_pair_u64(w, "points", p->points);
     put_seconds(w, "seconds", p->ns);
-    put_count(w, "threads", p->threads);
+    json_pair_u64(w, "threads", p->threads);
     if (strcmp(p->op, "selector") == 0) {
         put_time(w, "start", p->min_t_ms);
         put_time(w, "end", p->max_t_ms);
-        put_count(w, "seriesMatched", p->series_matched);
-        put_count(w, "samplesDecoded", p->samples_decoded);
-        put_count(w, "blocks", p->blocks);
-        put_count(w, "blocksDecoded", p->blocks_decoded);
-        put_count(w, "blocksSkipped", p->blocks_skipped);
+        json_pair_u64(w, "seriesMatched", p->series_matched);
+        json_pair_u64(w, "samplesDecoded", p->samples_decoded);
+        json_pair_u64(w, "blocks", p->blocks);
+        json_pair_u64(w, "blocksDecoded", p->blocks_decoded);
+        json_pair_u64(w, "blocksSkipped", p->blocks_skipped);
     }
     json_key_lit(w, "children");
     json_begin_array(w);
@@ -167,11 +157,11 @@ static void put_plan(JsonWriter *w, const PromqlPlan *p) {
 static void put_explained(ApiCall *c, const PromqlResult *r, const PromqlPlan *plan) {
     JsonWriter *w = &c->w;
     json_begin_object(w);
-    put_text(w, "resultType", str_cstr(promql_type_name(r->type)));
-    put_count(w, "series", r->n);
+    json_pair_str(w, "resultType", str_cstr(promql_type_name(r->type)));
+    json_pair_u64(w, "series", r->n);
     put_seconds(w, "execSeconds", r->stats.exec_ns);
-    put_count(w, "samplesRead", r->stats.samples_read);
-    put_count(w, "peakSamples", r->stats.samples_peak);
+    json_pair_u64(w, "samplesRead", r->stats.samples_read);
+    json_pair_u64(w, "peakSamples", r->stats.samples_peak);
     json_key_lit(w, "plan");
     if (plan)
         put_plan(w, plan);

@@ -24,11 +24,6 @@ static bool parse_labels(ApiCall *c, Str text, RelabelSet *set) {
     return true;
 }
 
-static void put_text(JsonWriter *w, const char *key, Str value) {
-    json_key(w, str_cstr(key));
-    json_str(w, value);
-}
-
 static void put_rule(JsonWriter *w, const RelabelRule *r) {
     json_begin_object(w);
     if (r->n_source_labels) {
@@ -37,15 +32,15 @@ static void put_rule(JsonWriter *w, const RelabelRule *r) {
         for (size_t i = 0; i < r->n_source_labels; i++) json_str(w, r->source_labels[i]);
         json_end_array(w);
     }
-    put_text(w, "separator", r->separator);
-    put_text(w, "regex", r->regex_text);
+    json_pair_str(w, "separator", r->separator);
+    json_pair_str(w, "regex", r->regex_text);
     if (r->modulus) {
         json_key_lit(w, "modulus");
         json_u64(w, r->modulus);
     }
-    if (r->target_label.n) put_text(w, "target_label", r->target_label);
-    put_text(w, "replacement", r->replacement);
-    put_text(w, "action", relabel_action_name(r->action));
+    if (r->target_label.n) json_pair_str(w, "target_label", r->target_label);
+    json_pair_str(w, "replacement", r->replacement);
+    json_pair_str(w, "action", relabel_action_name(r->action));
     json_end_object(w);
 }
 

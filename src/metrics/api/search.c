@@ -46,21 +46,10 @@ static bool fail_quoted(ApiCall *c, const char *what, Str value, const char *rul
     return false;
 }
 
-/* Go's strconv.ParseBool. */
-static bool parse_bool(Str s, bool *ret) {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (str_eq(s, str_cstr(yes[i]))) return *ret = true, true;
-        if (str_eq(s, str_cstr(no[i]))) return *ret = false, true;
-    }
-    return false;
-}
-
 static bool bool_param(ApiCall *c, const char *name, bool *ret) {
     Str s = http_param(c->req, str_cstr(name));
     char what[64];
-    if (s.n == 0 || parse_bool(s, ret)) return true;
+    if (s.n == 0 || num_parse_bool(s, ret)) return true;
     snprintf(what, sizeof what, "invalid %s", name);
     return fail_quoted(c, what, s, "must be boolean");
 }

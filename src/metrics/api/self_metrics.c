@@ -26,11 +26,6 @@ static bool is_scalar(MetricType t) {
     return t != METRIC_HISTOGRAM && t != METRIC_GAUGE_HISTOGRAM && t != METRIC_SUMMARY;
 }
 
-static void put_pair(JsonWriter *w, const char *key, Str value) {
-    json_key(w, str_cstr(key));
-    json_str(w, value);
-}
-
 /* protojson: NaN and the infinities are strings. */
 static void put_number(JsonWriter *w, double v) {
     if (isfinite(v))
@@ -49,8 +44,8 @@ static void put_labels(JsonWriter *w, Labels l) {
         }
         any = true;
         json_begin_object(w);
-        put_pair(w, "name", l.v[i].name);
-        put_pair(w, "value", l.v[i].value);
+        json_pair_str(w, "name", l.v[i].name);
+        json_pair_str(w, "value", l.v[i].value);
         json_end_object(w);
     }
     if (any) json_end_array(w);
@@ -79,7 +74,7 @@ static void put_buckets(JsonWriter *w, const MetricsBatch *b, Str family, const 
         Buf count = {0};
         json_begin_object(w);
         num_put_u64(&count, (uint64_t)sample_of(b, i));
-        put_pair(w, "cumulativeCount", buf_str(&count));
+        json_pair_str(w, "cumulativeCount", buf_str(&count));
         json_key_lit(w, "upperBound");
         put_number(w, bound);
         json_end_object(w);
@@ -114,7 +109,7 @@ static void put_distribution(JsonWriter *w, const MetricsBatch *b, Str family, b
     put_labels(w, like);
     json_key(w, summary ? STR("summary") : STR("histogram"));
     json_begin_object(w);
-    put_pair(w, "sampleCount", buf_str(&count));
+    json_pair_str(w, "sampleCount", buf_str(&count));
     for (size_t i = 0; i < b->series.n; i++) {
         if (!is_member(b, i, family, "_sum", &like, STR("le"))) continue;
         json_key_lit(w, "sampleSum");
@@ -132,9 +127,9 @@ static void put_distribution(JsonWriter *w, const MetricsBatch *b, Str family, b
 
 static void put_family(JsonWriter *w, const MetricsBatch *b, const MetricMetadata *m) {
     json_begin_object(w);
-    put_pair(w, "name", m->metric);
-    if (m->help.n) put_pair(w, "help", m->help);
-    put_pair(w, "type", str_cstr(type_names[m->type]));
+    json_pair_str(w, "name", m->metric);
+    if (m->help.n) json_pair_str(w, "help", m->help);
+    json_pair_str(w, "type", str_cstr(type_names[m->type]));
     json_key_lit(w, "metric");
     json_begin_array(w);
     for (size_t i = 0; i < b->series.n; i++) {

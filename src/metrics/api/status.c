@@ -10,15 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void put_pair(JsonWriter *w, const char *key, Str value) {
-    json_key(w, str_cstr(key));
-    json_str(w, value);
-}
-
 static void put_time_pair(JsonWriter *w, const char *key, int64_t t_ns) {
     Buf b = {0};
     time_put_rfc3339(&b, t_ns);
-    put_pair(w, key, buf_str(&b));
+    json_pair_str(w, key, buf_str(&b));
     buf_done(&b);
 }
 
@@ -31,12 +26,12 @@ static void put_empty_list(JsonWriter *w, const char *key) {
 bool api_buildinfo(ApiCall *c) {
     const PromApiOptions *o = &c->api->opts;
     json_begin_object(&c->w);
-    put_pair(&c->w, "version", o->version);
-    put_pair(&c->w, "revision", o->revision);
-    put_pair(&c->w, "branch", o->branch);
-    put_pair(&c->w, "buildUser", o->build_user);
-    put_pair(&c->w, "buildDate", o->build_date);
-    put_pair(&c->w, "goVersion", STR("")); /* not a Go program */
+    json_pair_str(&c->w, "version", o->version);
+    json_pair_str(&c->w, "revision", o->revision);
+    json_pair_str(&c->w, "branch", o->branch);
+    json_pair_str(&c->w, "buildUser", o->build_user);
+    json_pair_str(&c->w, "buildDate", o->build_date);
+    json_pair_str(&c->w, "goVersion", STR("")); /* not a Go program */
     json_end_object(&c->w);
     return true;
 }
@@ -54,8 +49,8 @@ bool api_runtimeinfo(ApiCall *c) {
     o->store->ops->stats(o->store, &stats);
     json_begin_object(w);
     put_time_pair(w, "startTime", c->api->start_ns);
-    put_pair(w, "CWD", str_cstr(cwd));
-    put_pair(w, "hostname", str_cstr(host));
+    json_pair_str(w, "CWD", str_cstr(cwd));
+    json_pair_str(w, "hostname", str_cstr(host));
     put_time_pair(w, "serverTime", clock_now_ns());
     json_key_lit(w, "reloadConfigSuccess");
     json_bool(w, config_ok);
@@ -68,9 +63,9 @@ bool api_runtimeinfo(ApiCall *c) {
     json_u64(w, thread_cpu_count());
     json_key_lit(w, "GOMEMLIMIT");
     json_i64(w, INT64_MAX);
-    put_pair(w, "GOGC", STR(""));
-    put_pair(w, "GODEBUG", STR(""));
-    put_pair(w, "storageRetention", o->storage_retention);
+    json_pair_str(w, "GOGC", STR(""));
+    json_pair_str(w, "GODEBUG", STR(""));
+    json_pair_str(w, "storageRetention", o->storage_retention);
     json_end_object(w);
     return true;
 }
@@ -90,7 +85,7 @@ static bool put_yaml(ApiCall *c, void (*put)(void *ctx, Buf *yaml)) {
     Buf yaml = {0};
     if (put) put(c->api->opts.ctx, &yaml);
     json_begin_object(&c->w);
-    put_pair(&c->w, "yaml", buf_str(&yaml));
+    json_pair_str(&c->w, "yaml", buf_str(&yaml));
     json_end_object(&c->w);
     buf_done(&yaml);
     return true;

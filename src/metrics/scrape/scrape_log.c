@@ -46,21 +46,16 @@ static File *open_file(ScrapeLog *l, Str name) {
     return f;
 }
 
-static void put_field(JsonWriter *w, const char *key, Str value) {
-    json_key(w, str_cstr(key));
-    json_str(w, value);
-}
-
 void scrape_log_put(ScrapeLog *l, Str file, Str job, const char *url, const char *error) {
     Buf line = {0}, time = {0};
     JsonWriter w = json_writer(&line);
     time_put_rfc3339_ms(&time, clock_now_ns());
     json_begin_object(&w);
-    put_field(&w, "time", buf_str(&time));
-    put_field(&w, "level", STR("ERROR"));
-    put_field(&w, "msg", str_cstr(error));
-    put_field(&w, "job_name", job);
-    put_field(&w, "target", str_cstr(url));
+    json_pair_str(&w, "time", buf_str(&time));
+    json_pair_str(&w, "level", STR("ERROR"));
+    json_pair_str(&w, "msg", str_cstr(error));
+    json_pair_str(&w, "job_name", job);
+    json_pair_str(&w, "target", str_cstr(url));
     json_end_object(&w);
     buf_put_char(&line, '\n');
     mutex_lock(&l->lock);

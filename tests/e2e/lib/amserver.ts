@@ -1,29 +1,15 @@
 // Debian's Alertmanager as the other side of a comparison, and a webhook that remembers what it got.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttp, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort, versionOf } from "./promserver";
 import { sleep } from "./server";
 
 /** The version's text, or undefined when it is not installed. */
-export function alertmanagerVersion(): string | undefined {
-  try {
-    return /version ([\d.]+)/.exec(execFileSync("prometheus-alertmanager", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }))?.[1];
-  } catch {
-    return undefined;
-  }
-}
-
-const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
+export const alertmanagerVersion = () => versionOf("prometheus-alertmanager");
 
 export class Alertmanager {
   log = "";

@@ -6,16 +6,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "./server";
 
-/** The version's text, or undefined when prometheus is not installed. */
-export function prometheusVersion(): string | undefined {
+/** The program's version as text, or undefined when it is not installed. */
+export function versionOf(program: string): string | undefined {
   try {
-    return /version ([\d.]+)/.exec(execFileSync("prometheus", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }))?.[1];
+    return /version ([\d.]+)/.exec(execFileSync(program, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }))?.[1];
   } catch {
     return undefined;
   }
 }
 
-const freePort = () =>
+export const prometheusVersion = () => versionOf("prometheus");
+
+export const freePort = () =>
   new Promise<number>((resolve, reject) => {
     const probe = createServer().once("error", reject);
     probe.listen(0, "127.0.0.1", () => {
