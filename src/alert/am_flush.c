@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define NOTIFY_MIN_NS (10 * NS_PER_S) /* a receiver may take this long, however short the group's interval is; as in the original */
+
 typedef struct Entry {
     AmAlert *alert;
     bool resolved;
@@ -123,7 +125,7 @@ void am_flush(Alertmanager *am, AmGroup *g, int64_t now_ns) {
     f->n_resolved = n_resolved;
     f->now_ns = now_ns;
     f->dedup_ns = now_ns + am_cluster_wait_ns(am);
-    f->deadline_ns = f->dedup_ns + g->route->group_interval_ms * NS_PER_MS;
+    f->deadline_ns = f->dedup_ns + MAX(g->route->group_interval_ms * NS_PER_MS, NOTIFY_MIN_NS);
     g->flush = f;
     const char *outcome = NULL;
     n = mute(am, g->route, v, n, now_ns, &outcome);

@@ -214,6 +214,21 @@ static void retries_within_the_interval(void **state) {
     rig_free(r);
 }
 
+static void slow_answers_count_in_short_intervals(void **state) {
+    (void)state;
+    Rig *r = rig_create("route: {receiver: wh, group_wait: 1s, group_interval: 2s, repeat_interval: 1h}\n" WEBHOOK);
+    r->hold = true;
+    post(r, "{alertname=\"a\"}", 0, 3600);
+    go(r, 2);
+    expect(r, "1.0 first notification f=1 r=0\n");
+    assert_true(r->jobs[0]->deadline_ns == SEC(11));
+    go(r, 8); /* the flushes in between wait for it */
+    answer(r, r->jobs[0]);
+    go(r, 20);
+    expect(r, "");
+    rig_free(r);
+}
+
 static void a_failed_flush_keeps_resolved_alerts(void **state) {
     (void)state;
     Rig *r = rig_create(basic);
@@ -383,6 +398,7 @@ int main(void) {
         cmocka_unit_test(short_blips_are_not_told),
         cmocka_unit_test(quiet_receivers),
         cmocka_unit_test(retries_within_the_interval),
+        cmocka_unit_test(slow_answers_count_in_short_intervals),
         cmocka_unit_test(a_failed_flush_keeps_resolved_alerts),
         cmocka_unit_test(slow_receivers_do_not_block),
         cmocka_unit_test(inhibits),

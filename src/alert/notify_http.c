@@ -204,11 +204,17 @@ static bool preview(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
     return true;
 }
 
+/* A receiver that has taken the message and then breaks off, dawdles or talks on without end must not get it again. */
+static bool decided(const NotifyHttp *h, const Wait *w) {
+    int kind = w->answer.status / 100;
+    return !w->code || kind == 4 || kind == 5 || (kind == 2 && !h->reads_answer);
+}
+
 static bool judge(Notify *n, const NotifyHttp *h, const Wait *w) {
     const char *context = h->context ? h->context : "", *colon = h->context ? ": " : "";
     const char *method = h->method ? h->method : "POST";
     n->res->status = w->answer.status;
-    if (w->code) {
+    if (!decided(h, w)) {
         const char *reason = w->code == ERR_TIMEOUT     ? "contextDeadlineExceeded"
                              : w->code == ERR_CANCELLED ? "contextCanceled"
                                                         : "other";

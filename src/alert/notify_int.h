@@ -92,6 +92,7 @@ typedef struct NotifyHttp {
     Str body;
     const int *retry_codes;   /* beside 5xx; 0-terminated, NULL: none */
     const char *context;      /* before the error: channel "x"; may be NULL */
+    bool reads_answer;        /* the body of a 2xx is needed; otherwise its status decides, whatever becomes of the body */
     /* Details of a refusal out of the answer's body; NULL: the body itself. */
     void (*details)(int status, Str body, Buf *out);
 } NotifyHttp;

@@ -16,7 +16,7 @@ static Str api_path(Notify *n, Str tail) {
 
 static bool call(Notify *n, const char *method, Str url, Buf *body, const char *context, JsonValue **ret) {
     NotifyHttp h = {.method = method, .url = url, .url_is_public = true, .body = body ? notify_copy_buf(n, body) : STR(""),
-        .headers = {"Accept-Language: en", NULL}, .retry_codes = notify_retry_429, .context = context};
+        .headers = {"Accept-Language: en", NULL}, .retry_codes = notify_retry_429, .context = context, .reads_answer = true};
     NotifyAnswer answer;
     *ret = NULL;
     if (!notify_http(n, &h, &answer)) return false;

@@ -76,7 +76,8 @@ void notify_telegram(Notify *n) {
     gojson_finish(&body);
     static const int every[] = {400, 401, 403, 404, 409, 413, 429, 0}; /* the original tries again whatever it was */
     Str url = arena_printf(n->arena, "%" STR_FMT "/bot%" STR_FMT "/sendMessage", STR_ARG(settings_text(n->s, "api_url")), STR_ARG(token));
-    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, &body), .retry_codes = every, .details = telegram_details};
+    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, &body), .retry_codes = every, .details = telegram_details,
+        .reads_answer = true};
     NotifyAnswer answer;
     if (!notify_http(n, &h, &answer) || notify_dry(n)) return;
     JsonValue *json;
@@ -136,7 +137,7 @@ static bool wechat_token(Notify *n, Str secret, Str corp, Str *ret) {
     form(&q, "corpsecret", secret);
     Str url = arena_printf(n->arena, "%" STR_FMT "gettoken?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
     buf_done(&q);
-    NotifyHttp h = {.method = "GET", .url = url};
+    NotifyHttp h = {.method = "GET", .url = url, .reads_answer = true};
     NotifyAnswer answer;
     if (!notify_http(n, &h, &answer)) return false;
     *ret = STR("<secret>");
@@ -182,7 +183,7 @@ void notify_wechat(Notify *n) {
     Str url = arena_printf(n->arena, "%" STR_FMT "message/send?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
     buf_done(&q);
     static const int every[] = {400, 401, 403, 404, 429, 0};
-    NotifyHttp h = {.url = url, .body = wechat_body(n), .retry_codes = every};
+    NotifyHttp h = {.url = url, .body = wechat_body(n), .retry_codes = every, .reads_answer = true};
     NotifyAnswer answer;
     if (!notify_http(n, &h, &answer) || notify_dry(n)) return;
     JsonValue *json;

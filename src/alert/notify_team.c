@@ -150,7 +150,7 @@ void notify_rocketchat(Notify *n) {
     Str token, id, channel = notify_t(n, "channel");
     if (!notify_secret(n, "token", &token) || !notify_secret(n, "token_id", &id)) return;
     const char *context = arena_printf(n->arena, "channel \"%" STR_FMT "\"", STR_ARG(channel)).p;
-    NotifyHttp h = {.url_is_public = true, .body = rocket_body(n, channel), .context = context,
+    NotifyHttp h = {.url_is_public = true, .body = rocket_body(n, channel), .context = context, .reads_answer = true,
         .url = arena_printf(n->arena, "%" STR_FMT "api/v1/chat.postMessage", STR_ARG(settings_text(n->s, "api_url"))),
         .headers = {notify_cstr(n, "X-Auth-Token: ", token), notify_cstr(n, "X-User-Id: ", id), NULL}};
     NotifyAnswer answer;

@@ -160,6 +160,40 @@ static void verdicts(void **state) {
     catcher_stop(&c);
 }
 
+/* A 2xx counts although its body is too long to be read, unless the body says whether it went well. */
+static void long_answers(void **state) {
+    (void)state;
+    static const struct {
+        const char *yaml;
+        int status;
+        bool ok, retry;
+    } table[] = {
+        {"webhook_configs: [{url: \"CATCHER/\"}]", 200, true, false},
+        {"webhook_configs: [{url: \"CATCHER/\"}]", 400, false, false},
+        {"webhook_configs: [{url: \"CATCHER/\"}]", 503, false, true},
+        {"pagerduty_configs: [{routing_key: k3y0, url: \"CATCHER/\"}]", 202, true, false},
+        {"slack_configs: [{api_url: \"CATCHER/slack\", channel: c}]", 200, false, true},
+    };
+    char *body = mem_alloc((2u << 20) + 1);
+    memset(body, 'x', 2u << 20);
+    body[2u << 20] = 0;
+    Catcher c;
+    catcher_start(&c);
+    c.body = body;
+    HttpClient *client = http_client_create("test");
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        Arena *arena = arena_create(32u << 20);
+        NotifyResult res;
+        c.status = table[i].status;
+        send_one(&c, client, arena, table[i].yaml, NULL, &res);
+        if (res.ok != table[i].ok || (!res.ok && res.retry != table[i].retry)) fail_msg("case %zu: %d %d %s", i, res.ok, res.retry, res.error);
+        arena_free(arena);
+    }
+    http_client_free(client);
+    catcher_stop(&c);
+    mem_free(body);
+}
+
 /* A group's message in Slack is edited and answered. */
 static void slack_keeps_its_message(void **state) {
     (void)state;
@@ -249,7 +283,7 @@ static void broken_templates_are_sent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_are_the_originals),
-        cmocka_unit_test(templates_are_the_originals), cmocka_unit_test(verdicts),
+        cmocka_unit_test(templates_are_the_originals), cmocka_unit_test(verdicts), cmocka_unit_test(long_answers),
         cmocka_unit_test(slack_keeps_its_message), cmocka_unit_test(previews), cmocka_unit_test(broken_templates_are_sent)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,23 @@ it("retries what fails and lets nothing else wait", async () => {
   assert.match(metrics, /alertmanager_notification_requests_failed_total\{integration="webhook"\} [2-9]/);
 });
 
+it("tells a receiver once that takes a message and breaks off", async () => {
+  sink.hook = (path, res) => {
+    if (path !== "/flaky") return false;
+    res.writeHead(200, { "Content-Length": "100" });
+    res.write("thank", () => res.destroy());
+    return true;
+  };
+  sink.got = [];
+  await post(base, "/api/v2/alerts", [{ labels: { alertname: "BreaksOff", flaky: "yes" }, endsAt: far }]);
+  await eventually("it counts as told", async () => {
+    const groups: any = await (await fetch(base + "/api/meerkat/v1/alerting/groups?filter=alertname%3DBreaksOff")).json();
+    return groups[0]?.integrations[0]?.lastNotified && groups[0].integrations[0].decision === "none";
+  });
+  sink.hook = undefined;
+  assert.equal(sink.of("/flaky").filter((g) => g.body.groupLabels.alertname === "BreaksOff").length, 1);
+});
+
 it("keeps the old configuration when the new one is bad, and says where", async () => {
   const good = config(sink);
   writeFileSync(file(), good.replace("receiver: pager", "receiver: pagr"));
