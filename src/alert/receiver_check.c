@@ -188,6 +188,9 @@ static void check_webex(Check *k) {
 static void check_sns(Check *k) {
     int n = has(k, "target_arn") + has(k, "topic_arn") + has(k, "phone_number");
     need(k, n == 1, "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config");
+    const Setting *sigv4 = settings_get(&k->c->s, "sigv4");
+    bool half = sigv4->n_subs && (settings_text(sigv4->subs, "access_key").n > 0) != (settings_text(sigv4->subs, "secret_key").n > 0);
+    need(k, !half, "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config");
 }
 
 static void check_jira(Check *k) {

@@ -43,6 +43,7 @@ static void refused_with_a_place(void **state) {
         {"", "telegram_configs: [{bot_token: t}]", "missing chat_id or chat_id_file on telegram_config"},
         {"", "telegram_configs: [{bot_token: t, chat_id: 1, parse_mode: md}]", "unknown parse_mode on telegram_config"},
         {"", "webex_configs: [{room_id: r}]", "missing webex_configs.http_config.authorization"},
+        {"", "sns_configs: [{topic_arn: a, sigv4: {access_key: k}}]", "must provide a AWS SigV4 Access key and Secret Key"},
         {"", "sns_configs: [{topic_arn: a, phone_number: b}]", "must provide either a Target ARN, Topic ARN, or Phone Number"},
         {"", "jira_configs: [{project: P, issue_type: B}]", "no global Jira Cloud URL set"},
         {"", "pushover_configs: [{user_key: u, token: t, html: true, monospace: true}]", "at most one of monospace & html"},
