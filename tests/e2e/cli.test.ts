@@ -156,6 +156,12 @@ it("finds the server by --port-offset as by the environment", () => {
   }
 });
 
+it("says what each of its own metrics is", async () => {
+  const text = await (await fetch(server.url("own", "/metrics"))).text();
+  const described = new Set([...text.matchAll(/^# HELP (\S+) \S/gm)].map((m) => m[1]));
+  assert.deepEqual([...text.matchAll(/^# TYPE (\S+)/gm)].map((m) => m[1]).filter((name) => !described.has(name!)), []);
+});
+
 it("says when nothing listens", () => {
   const r = run("query", "instant", "--server", "http://127.0.0.1:1", "up");
   assert.equal(r.code, 1);
