@@ -28,7 +28,8 @@ static int parse_args(BackupArgs *a, const char *name, const char *what, int arg
         if (!known && (known = command_option(argc, argv, &i, "--data-dir", &a->data_dir)) && !a->data_dir)
             return command_usage("--data-dir wants a directory");
         if (known) continue;
-        if (argv[i][0] == '-' || a->path) return command_usage("%s does not know \"%s\"", name, argv[i]);
+        if (argv[i][0] == '-') return command_unknown_option(name, argv[i]);
+        if (a->path) return command_usage("%s takes one directory; \"%s\" is too many", name, argv[i]);
         a->path = argv[i];
     }
     if (!a->path || !*a->path) return command_usage("%s wants %s", name, what);

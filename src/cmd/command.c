@@ -25,12 +25,14 @@ int command_fail(const Err *err) {
     return err_exit_code(err->code);
 }
 
+static const Command *running; /* what the arguments are for, once that is known */
+
 int command_usage(const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
     fputs("meerkat: ", stderr);
     vfprintf(stderr, fmt, args);
-    fputs("\n  help: meerkat --help\n", stderr);
+    fprintf(stderr, "\n  help: meerkat %s%s--help\n", running ? running->name : "", running ? " " : "");
     va_end(args);
     return 2;
 }
@@ -251,6 +253,7 @@ int command_dispatch(int argc, char **argv) {
             put_command_help(c);
             return 0;
         }
+        running = c;
         int rest = argc - n, code = c->asks_server ? take_port_offset(c, &rest, argv + n) : 0;
         return code ? code : c->run(rest, argv + n);
     }
