@@ -69,13 +69,15 @@ function ServiceTable({ list }: { list: Service[] }) {
   );
 }
 
+const alertTone = (severity = '') => (/^(none|info)$/.test(severity) ? '' : severity === 'warning' ? 'pill-warn' : 'pill-bad');
+
 function Alerts({ list }: { list: Alert[] }) {
   return (
     <Card title={plural(list.length, 'firing alert')} class="card-alerts">
       <ul class="alert-list">
         {list.map((a, i) => (
-          <li key={i}><span class="pill pill-bad"><Icon name="bell" size={12} />{a.labels.severity ?? 'firing'}</span>
-            <b>{a.labels.alertname}</b><span class="muted">{a.annotations.summary ?? a.annotations.description ?? ''}</span></li>
+          <li key={i}><span class={`pill ${alertTone(a.labels.severity)}`}><Icon name="bell" size={12} />{a.labels.severity ?? 'firing'}</span>
+            <a class="strong" href={`/alerts?q=${encodeURIComponent(a.labels.alertname ?? '')}`}>{a.labels.alertname}</a><span class="muted">{a.annotations.summary ?? a.annotations.description ?? ''}</span></li>
         ))}
       </ul>
     </Card>
