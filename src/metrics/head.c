@@ -122,26 +122,31 @@ void head_give_back(Head *h, void *p, size_t size_bytes) {
 /* --- what the log knows --- */
 bool head_series_logged(const Head *h, uint32_t id) {
     const HeadPage *p = head_page(h, id);
-    return p && p->logged[id % HEAD_PAGE / 64] >> (id % 64) & 1;
+    return p && p->logged[1][id % HEAD_PAGE / 64] >> (id % 64) & 1;
 }
 
 bool head_symbol_logged(const Head *h, uint32_t symbol) {
-    return symbol / 64 < h->symbols_logged.n && h->symbols_logged.v[symbol / 64] >> (symbol % 64) & 1;
+    return symbol < h->symbols_logged.n && h->symbols_logged.v[symbol] >= 2;
 }
 
-void head_mark_logged(Head *h, uint32_t id, const uint32_t *symbols, size_t n_symbols) {
-    if (n_symbols) {
-        head_lock_write(h);
-        for (size_t i = 0; i < n_symbols; i++) {
-            while (h->symbols_logged.n <= symbols[i] / 64) vec_push(&h->symbols_logged, 0);
-            h->symbols_logged.v[symbols[i] / 64] |= UINT64_C(1) << (symbols[i] % 64);
-        }
-        head_unlock(h);
-    }
-    if (id == HEAD_NO_SERIES) return;
+static void mark_series(Head *h, uint32_t id) {
     HeadPage *p = head_page(h, id);
     if (!p) p = page_make(h, id);
-    atomic_fetch_or_explicit(&p->logged[id % HEAD_PAGE / 64], UINT64_C(1) << (id % 64), memory_order_relaxed);
+    size_t word = id % HEAD_PAGE / 64;
+    uint64_t bit = UINT64_C(1) << (id % 64);
+    bool once = p->logged[0][word] & bit; /* only the writer changes them */
+    atomic_fetch_or_explicit(&p->logged[once][word], bit, memory_order_relaxed);
+}
+
+void head_mark_logged(Head *h, const uint32_t *series, size_t n_series, const uint32_t *symbols, size_t n_symbols) {
+    for (size_t i = 0; i < n_series; i++) mark_series(h, series[i]);
+    if (n_symbols == 0) return;
+    head_lock_write(h);
+    for (size_t i = 0; i < n_symbols; i++) {
+        while (h->symbols_logged.n <= symbols[i]) vec_push(&h->symbols_logged, 0);
+        if (h->symbols_logged.v[symbols[i]] < 2) h->symbols_logged.v[symbols[i]]++;
+    }
+    head_unlock(h);
 }
 
 /* --- statistics --- */

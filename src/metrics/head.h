@@ -58,7 +58,8 @@ PostingIndex head_postings(Head *h);
 /* Label names of the index; ordinals are those of the PostingIndex. */
 size_t head_name_count(const Head *h);
 Str head_name(const Head *h, size_t ordinal);
-/* What the WAL of this epoch knows: whether a record has told the series' labels, the symbol's bytes. */
+/* What the WAL of this epoch knows: whether records have told the series' labels, the symbol's bytes. Two have to: when
+ * one is damaged, the samples in all the others still find their series. */
 bool head_series_logged(const Head *h, uint32_t id);
 bool head_symbol_logged(const Head *h, uint32_t symbol);
 /* With the index lock held for writing. Labels are copied. raw_hash 0: not known. */
@@ -68,7 +69,8 @@ uint32_t head_intern(Head *h, Str symbol);
 uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols);
 
 /* --- samples: the writer thread only --- */
-void head_mark_logged(Head *h, uint32_t id, const uint32_t *symbols, size_t n_symbols);
+/* A record that tells these, each once, is in the log. */
+void head_mark_logged(Head *h, const uint32_t *series, size_t n_series, const uint32_t *symbols, size_t n_symbols);
 typedef enum HeadPut { HEAD_PUT_STORED, HEAD_PUT_LATE, HEAD_PUT_DUPLICATE, HEAD_PUT_CONFLICT } HeadPut;
 /* Between begin and end the writer holds the shard lock of the last series it touched. */
 void head_write_begin(Head *h);

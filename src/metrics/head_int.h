@@ -126,7 +126,7 @@ typedef struct HeadSeries {
 _Static_assert(sizeof(HeadSeries) == 64, "one cache line");
 
 typedef struct HeadPage {
-    _Atomic uint64_t logged[HEAD_PAGE / 64];
+    _Atomic uint64_t logged[2][HEAD_PAGE / 64]; /* told by one record; by two */
     HeadSeries series[HEAD_PAGE];
 } HeadPage;
 
@@ -147,7 +147,7 @@ struct Head {
     uint64_t epoch;
     SeriesIndex *index;
     _Atomic(HeadDir *) dirs[HEAD_DIRS]; /* pages by id; the writer makes them, anybody may read */
-    VEC(uint64_t) symbols_logged;       /* bits; index lock */
+    VEC(uint8_t) symbols_logged;        /* by how many records, 0 to 2; index lock */
 
     HeadShard shards[HEAD_SHARDS];
     Mutex *held;              /* writer: the shard lock it holds */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define PREFETCH 8 /* series ahead of the one being applied */
+#define SERIES_KEY (UINT64_C(1) << 32) /* beside symbols in one map */
 
 typedef struct AppendJob {
     EmbeddedStore *store;
@@ -13,7 +14,7 @@ typedef struct AppendJob {
     uint32_t *series;  /* ids per batch series; HEAD_NO_SERIES: refused */
     uint32_t *missing; /* batch indices of series the head does not know yet */
     size_t n_missing;
-    VEC(uint32_t) told; /* symbols the record defines */
+    VEC(uint32_t) told, told_series; /* symbols and series the record defines */
     int64_t min_t;      /* older is refused */
     U64Map *conflicts; /* for the tap; NULL: none yet */
     MetricsAppendResult *result;
@@ -149,8 +150,8 @@ static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t
     }
 }
 
-/* What the log of this epoch may not know yet: symbols and labels of the batch's series. Other records that tell the
- * same may come before or after this one, which therefore tells all it needs. */
+/* What the log of this epoch may not know yet, or from one record only: symbols and labels of the batch's series. Other
+ * records that tell the same may come before or after this one, which therefore tells all it needs. */
 static void encode_series(AppendJob *job, Buf *out) {
     Head *h = job->head;
     U64Map *told = NULL;
@@ -158,18 +159,22 @@ static void encode_series(AppendJob *job, Buf *out) {
     for (size_t i = 0; i < job->batch->series.n; i++) {
         uint32_t id = job->series[i];
         if (id == HEAD_NO_SERIES || !series_has_data(&job->batch->series.v[i]) || head_series_logged(h, id)) continue;
+        bool first = false;
+        if (!told) told = u64map_create();
+        (void)u64map_put(told, SERIES_KEY | id, &first);
+        if (!first) continue;
         SeriesSymbols s = head_series_symbols(h, id);
         for (uint32_t k = 0; k < 2 * s.n; k++) {
             uint32_t symbol = k < s.n ? s.names[k] : s.values[k - s.n];
             bool is_new = false;
             if (head_symbol_logged(h, symbol)) continue;
-            if (!told) told = u64map_create();
             (void)u64map_put(told, symbol, &is_new);
             if (!is_new) continue;
             record_put_symbol(out, symbol, head_symbol(h, symbol));
             vec_push(&job->told, symbol);
         }
         record_put_series(out, id, s.names, s.values, s.n);
+        vec_push(&job->told_series, id);
     }
     head_unlock(h);
     u64map_free(told);
@@ -222,7 +227,6 @@ static void count_put(
 
 static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, uint32_t id, uint64_t *late) {
     const MetricsBatch *b = job->batch;
-    head_mark_logged(job->head, id, NULL, 0);
     for (uint32_t k = 0; k < bs->n_samples; k++) {
         int64_t t = b->t_ms.v[bs->first_sample + k];
         if (t < job->min_t) {
@@ -255,7 +259,7 @@ void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
     (void)pos;
     (void)payload;
     ASSERT(type == RECORD_METRICS && job->head == s->active);
-    head_mark_logged(job->head, HEAD_NO_SERIES, job->told.v, job->told.n);
+    head_mark_logged(job->head, job->told_series.v, job->told_series.n, job->told.v, job->told.n);
     head_tick(job->head, clock_now_ms());
     head_write_begin(job->head);
     size_t n = job->batch->series.n;
@@ -313,6 +317,7 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     mem_free(job->missing);
     u64map_free(job->conflicts);
     vec_done(&job->told);
+    vec_done(&job->told_series);
     return code;
 }
 

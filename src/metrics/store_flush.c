@@ -169,8 +169,10 @@ ErrCode store_write_head(EmbeddedStore *s, Head *h, WalPos floor, Err *reterr) {
     PartList list = {0};
     ErrCode code = write_parts(s, h, &list, reterr);
     if (code == OK) code = side_save(s, reterr);
-    if (code == OK) code = partset_publish(s->parts, list.made.v, list.made.n, NULL, 0, floor, reterr);
     if (code != OK) remove_files(s, &list);
+    /* When this fails it is open which manifest a crash brings up: the new one, which has moved the log's position,
+     * must find its parts. The next publish or open removes them. */
+    if (code == OK) code = partset_publish(s->parts, list.made.v, list.made.n, NULL, 0, floor, reterr);
     vec_done(&list.made);
     return code;
 }

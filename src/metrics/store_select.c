@@ -183,7 +183,9 @@ ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *al
             code = mpart_read(
                 ref->obj, &cache, s->id, req->min_t_ms, req->max_t_ms, &samples, &histograms, scratch, reterr);
             tombs_apply(v->tombs, ref->info.id, s->labels, &samples, 0, &histograms, 0);
-            left = samples.n + histograms.n > 0;
+            /* Damaged: what is deleted of it cannot be told, and the others are not to suffer. */
+            left = code == ERR_CORRUPT || samples.n + histograms.n > 0;
+            if (code == ERR_CORRUPT) code = OK;
         }
         if (left) all->v[n++] = *s;
     }
@@ -192,7 +194,7 @@ ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *al
     arena_free(scratch);
     sample_buf_done(&samples);
     vec_done(&histograms);
-    return code == ERR_CORRUPT ? OK : code;
+    return code;
 }
 
 /* --- gathering --- */

@@ -230,6 +230,19 @@ static void reopen(World *w) {
     open_store(w);
 }
 
+/* Nothing is written after the power cut: threads that were at work find a dead disk. */
+static void cut_power(World *w) {
+    fs_fault_arm(w->fs, FAULT_EIO, 1, true);
+    fs_fault_crash(w->fs);
+    w->store->ops->close(w->store);
+    fs_fault_arm(w->fs, FAULT_NONE, 0, false);
+}
+
+static void crash_and_reopen(World *w) {
+    cut_power(w);
+    open_store(w);
+}
+
 static void merge_all(World *w) {
     bool did = true;
     Err err = {0};
@@ -255,8 +268,7 @@ static void test_head_and_log(void **state) {
     for (int i = 0; i < 30; i++) assert_int_equal(random_append(w, i * 20, 60, 200), OK);
     check_all(w);
     check_range(w, 100, 300, NULL);
-    fs_fault_crash(w->fs); /* everything was acknowledged, so the log has it */
-    reopen(w);
+    crash_and_reopen(w); /* everything was acknowledged, so the log has it */
     check_all(w);
     world_free(w);
 }
@@ -272,7 +284,7 @@ static void test_random_life(void **state) {
             if (dice == 8) flush(w);
             if (dice == 9) merge_all(w);
             if (dice == 10) reopen(w);
-            if (dice == 11) fs_fault_crash(w->fs), reopen(w);
+            if (dice == 11) crash_and_reopen(w);
             check_range(w, at, at + 300, NULL);
         }
         check_all(w);
@@ -296,8 +308,7 @@ static void test_failures(void **state) {
             if (i == 3) (void)w->store->ops->flush(w->store, NULL);
         }
         fs_fault_arm(w->fs, FAULT_NONE, 0, false);
-        fs_fault_crash(w->fs);
-        reopen(w);
+        crash_and_reopen(w);
         check_range(w, 0, 199, NULL);
         for (int s = 0; s < N_SERIES; s++) { /* acknowledged samples are there, whatever else is */
             Arena *arena = arena_create((size_t)64 << 20);
@@ -445,8 +456,7 @@ static void test_delete_and_crash(void **state) {
     check_all(w);
     assert_int_equal(random_append(w, 0, 300, 2000), OK);
     check_all(w);
-    fs_fault_crash(w->fs);
-    reopen(w);
+    crash_and_reopen(w);
     check_all(w);
     flush(w);
     check_all(w);
@@ -482,6 +492,25 @@ static void test_damaged_tombstones(void **state) {
         fs_fault_flip_bit(w->fs, "/data/TOMBSTONES", bit);
     }
     world_free(w);
+}
+
+/* Labels are told by two records: a damaged one costs its own samples only, even when it is the first. */
+static void test_damaged_log(void **state) {
+    (void)state;
+    for (int at = 0; at < 4; at++) {
+        World *w = world_new(40 + (uint64_t)at);
+        MetricsAppendResult res;
+        for (int t = 0; t < 20; t++)
+            for (int s = 0; s < N_SERIES; s += 8) append_one(w, s, t, t, &res);
+        cut_power(w);
+        fs_fault_flip_bit(w->fs, "/data/wal/wal-0000000000000001.log", 8 * (uint64_t)(190 + 90 * at));
+        open_store(w);
+        MetricsStoreStats stats;
+        w->store->ops->stats(w->store, &stats);
+        assert_int_equal(stats.wal_corrupt_frames, 1);
+        assert_int_equal(stats.head_samples, 20 * N_SERIES / 8 - 1);
+        world_free(w);
+    }
 }
 
 static void test_names(void **state) {
@@ -569,7 +598,7 @@ static void test_histograms_and_side(void **state) {
     assert_int_equal(w->store->ops->append(w->store, &b, &res, NULL), OK);
     assert_int_equal(res.duplicates, 3);
     for (int stage = 0; stage < 4; stage++) {
-        if (stage == 1) fs_fault_crash(w->fs), reopen(w);
+        if (stage == 1) crash_and_reopen(w);
         if (stage == 2) flush(w);
         if (stage == 3) reopen(w);
         Arena *results = arena_create((size_t)4 << 20); /* results hold parts: gone before the store is closed */
@@ -750,6 +779,7 @@ int main(void) {
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_delete_and_crash),
         cmocka_unit_test(test_damaged_tombstones),
+        cmocka_unit_test(test_damaged_log),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_histograms_and_side),
