@@ -224,10 +224,9 @@ ErrCode rewrite_head(Store *s, LogHead *h, Err *reterr) {
     remember(s, &f);
     rc = partset_publish(s->parts, out.parts.v, out.parts.n, NULL, 0, h->end, reterr);
     flush_done(&f);
-    if (rc)
-        output_discard(s, &out);
-    else
-        vec_done(&out.parts);
+    /* When it fails it is open which manifest a crash brings up: the new one, which has moved the log's position, must
+     * find its parts. The next publish or open removes them. */
+    vec_done(&out.parts);
     return rc;
 }
 
