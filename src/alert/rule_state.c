@@ -4,7 +4,9 @@
  * times, annotations. A frame of the write-ahead log holds many; frames of type 2 say that the process was alive. When
  * the log has grown it is written anew from what is in memory. */
 #include "alert/rule_int.h"
+
 #include "base/cursor.h"
+#include "metrics/record.h"
 #include "storage/wal.h"
 #include "sys/clock.h"
 
@@ -76,19 +78,6 @@ void rule_state_put_gone(Buf *out, uint64_t rule_key, const RuleAlert *a) {
     end_record(out, begin_record(out, 2, rule_key, a));
 }
 
-static bool get_labels(Cursor *c, Arena *arena, Labels *ret) {
-    uint64_t n = cursor_uvarint(c);
-    if (c->bad || n > cursor_left(c)) return false;
-    Label *v = ARENA_ARRAY(arena, Label, n);
-    if (!v) return false;
-    for (uint64_t i = 0; i < n; i++) {
-        v[i].name = cursor_lenstr(c);
-        v[i].value = cursor_lenstr(c);
-    }
-    *ret = (Labels){v, n};
-    return !c->bad;
-}
-
 static bool get_alert(Cursor *c, Arena *arena, Labels labels, RuleAlert *a) {
     Labels annotations = {0};
     uint8_t state = cursor_u8(c), written = cursor_u8(c);
@@ -97,7 +86,7 @@ static bool get_alert(Cursor *c, Arena *arena, Labels labels, RuleAlert *a) {
     a->fired_ns = cursor_svarint(c);
     a->resolved_ns = cursor_svarint(c);
     a->keep_since_ns = cursor_svarint(c);
-    if (!get_labels(c, arena, &annotations) || state > RULE_FIRING || written > RULE_FIRING) return false;
+    if (!labels_decode(c, arena, &annotations) || state > RULE_FIRING || written > RULE_FIRING) return false;
     memcpy(&a->value, &bits, 8);
     a->state = state;
     a->written = written;
@@ -115,7 +104,7 @@ static void replay_record(RuleState *s, Str record, Arena *arena) {
     Labels labels = {0};
     uint8_t op = cursor_u8(&c);
     uint64_t key = cursor_u64le(&c);
-    if (!get_labels(&c, arena, &labels)) return;
+    if (!labels_decode(&c, arena, &labels)) return;
     Buf id = {0};
     buf_put_u64le(&id, key);
     put_labels(&id, labels);

@@ -282,3 +282,21 @@ void amtable_print(AmTable *t) {
     buf_done(&out);
     vec_done(&t->cells);
 }
+
+int amtool_run(const AmVerb *verbs, size_t n, const char *kind, int argc, char **argv) {
+    const AmVerb *verb = &verbs[0];
+    for (size_t i = 0; argc > 0 && i < n; i++) {
+        if (strcmp(argv[0], verbs[i].name) != 0) continue;
+        verb = &verbs[i];
+        argc--;
+        argv++;
+        break;
+    }
+    Amtool *a = NEW(Amtool);
+    a->kind = kind;
+    int code = amtool_parse(a, argc, argv);
+    if (!code) code = verb->run(a);
+    amtool_done(a);
+    mem_free(a);
+    return code;
+}

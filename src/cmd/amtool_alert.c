@@ -321,23 +321,8 @@ static int cluster_show(Amtool *a) {
 }
 
 int cmd_alert(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        int (*run)(Amtool *a);
-    } verbs[] = {{"query", query}, {"add", add}, {"routes", amtool_routes}, {"why", why}, {"ack", ack}, {"unack", unack}, {"history", history},
-        {"test-receiver", test_receiver}, {"config", config_show}, {"cluster", cluster_show}};
-    int (*run)(Amtool *a) = query;
-    for (size_t i = 0; argc > 0 && i < ARRAY_LEN(verbs); i++) {
-        if (strcmp(argv[0], verbs[i].name) != 0) continue;
-        run = verbs[i].run;
-        argc--;
-        argv++;
-        break;
-    }
-    Amtool *a = NEW(Amtool);
-    int code = amtool_parse(a, argc, argv);
-    if (!code) code = run(a);
-    amtool_done(a);
-    mem_free(a);
-    return code;
+    static const AmVerb verbs[] = {{"query", query}, {"add", add}, {"routes", amtool_routes}, {"why", why},
+        {"ack", ack}, {"unack", unack}, {"history", history}, {"test-receiver", test_receiver}, {"config", config_show},
+        {"cluster", cluster_show}};
+    return amtool_run(verbs, ARRAY_LEN(verbs), "alert", argc, argv);
 }

@@ -25,6 +25,12 @@ typedef struct Amtool {
     Buf url_buf;
 } Amtool;
 
+typedef struct AmVerb {
+    const char *name;
+    int (*run)(Amtool *a);
+} AmVerb;
+/* The verb that argv begins with, or the first of them. kind: "alert" or "silence". The exit code. */
+int amtool_run(const AmVerb *verbs, size_t n, const char *kind, int argc, char **argv);
 /* Reads flags and amtool's own configuration file; argv begins after the verb. 0, or the exit code. */
 int amtool_parse(Amtool *a, int argc, char **argv);
 void amtool_done(Amtool *a);

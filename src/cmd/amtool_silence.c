@@ -321,23 +321,7 @@ static int import_file(Amtool *a) {
 }
 
 int cmd_silence(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        int (*run)(Amtool *a);
-    } verbs[] = {{"query", query}, {"add", add}, {"update", update}, {"expire", expire}, {"import", import_file}};
-    int (*run)(Amtool *a) = query;
-    for (size_t i = 0; argc > 0 && i < ARRAY_LEN(verbs); i++) {
-        if (strcmp(argv[0], verbs[i].name) != 0) continue;
-        run = verbs[i].run;
-        argc--;
-        argv++;
-        break;
-    }
-    Amtool *a = NEW(Amtool);
-    a->kind = "silence";
-    int code = amtool_parse(a, argc, argv);
-    if (!code) code = run(a);
-    amtool_done(a);
-    mem_free(a);
-    return code;
+    static const AmVerb verbs[] = {
+        {"query", query}, {"add", add}, {"update", update}, {"expire", expire}, {"import", import_file}};
+    return amtool_run(verbs, ARRAY_LEN(verbs), "silence", argc, argv);
 }
