@@ -479,7 +479,7 @@ static void crash_once(uint64_t seed, uint64_t at) {
         if (alive && round % 3 == 2) (void)m->store->ops->flush(m->store, NULL);
         arena_free(b.arena);
     }
-    fs_fault_crash(m->fs);
+    fs_fault_power_off(m->fs);
     m->store->ops->close(m->store);
     fs_fault_arm(m->fs, FAULT_NONE, 0, false);
     model_open(m);

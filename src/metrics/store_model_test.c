@@ -103,7 +103,7 @@ static World *world_new(uint64_t seed) {
     World *w = NEW(World);
     w->fs = fs_fault_create(seed);
     w->arena = arena_create(ARENA_UNLIMITED);
-    w->opts = (MetricsStoreOptions){.durable = true, .retention_ms = INT64_MAX / 2, .no_maintenance = true};
+    w->opts = (MetricsStoreOptions){.durable = true, .retention_ms = INT64_MAX / 2};
     /* Some with heads so small that replaying fills several. */
     if (seed % 2) w->opts.head_bytes_max = (size_t)150 << 10;
     if (seed % 3 == 0) w->opts.partition_ms = INT64_C(40) * 86400000;
@@ -348,8 +348,7 @@ static void merge_all(World *w) {
 
 /* Nothing is written after the power cut: threads that were at work find a dead disk. */
 static void cut_power(World *w) {
-    fs_fault_arm(w->fs, FAULT_EIO, 1, true);
-    fs_fault_crash(w->fs);
+    fs_fault_power_off(w->fs);
     w->store->ops->close(w->store);
     fs_fault_arm(w->fs, FAULT_NONE, 0, false);
 }

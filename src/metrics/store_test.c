@@ -232,8 +232,7 @@ static void reopen(World *w) {
 
 /* Nothing is written after the power cut: threads that were at work find a dead disk. */
 static void cut_power(World *w) {
-    fs_fault_arm(w->fs, FAULT_EIO, 1, true);
-    fs_fault_crash(w->fs);
+    fs_fault_power_off(w->fs);
     w->store->ops->close(w->store);
     fs_fault_arm(w->fs, FAULT_NONE, 0, false);
 }

@@ -157,8 +157,9 @@ static void test_large_log(void **state) {
         for (int s = 0; s < 20; s++) assert_int_equal(append_run(&w, s, i * 100, 1, 100, i * 100, 1), OK);
     }
     for (int round = 0; round < 2; round++) {
-        fs_fault_crash(w.fs);
+        fs_fault_power_off(w.fs);
         w.store->ops->close(w.store);
+        fs_fault_arm(w.fs, FAULT_NONE, 0, false);
         w.opts.head_bytes_max = 40 << 10;
         open_store(&w);
         for (int s = 0; s < 20; s++) assert_int_equal(count(&w, s), 5000);

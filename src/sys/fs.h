@@ -80,6 +80,9 @@ uint64_t fs_fault_calls(Fs *fs);           /* mutating calls so far */
 /* Power cut: unsynced bytes are lost, kept or torn at random per 512-byte sector; unsynced renames and
  * creations may be undone. Open files become invalid (every call gives ERR_IO); reopen afterwards. */
 void fs_fault_crash(Fs *fs);
+/* The same in one step with a dead disk: whoever still runs changes nothing any more until fs_fault_arm. For programs with
+ * threads, which a real power cut would stop. */
+void fs_fault_power_off(Fs *fs);
 void fs_fault_flip_bit(Fs *fs, const char *path, uint64_t bit);
 void fs_fault_set_capacity(Fs *fs, uint64_t bytes); /* ENOSPC beyond it */
 

@@ -68,9 +68,7 @@ void fault_journal_clear(FaultFs *f) {
     vec_clear(&f->journal);
 }
 
-void fs_fault_crash(Fs *fs) {
-    FaultFs *f = fault_of(fs);
-    mutex_lock(&f->mutex);
+static void crash_locked(FaultFs *f) {
     size_t survive = f->journal.n ? (size_t)(rng_u64(&f->rng) % (f->journal.n + 1)) : 0;
     for (size_t i = 0; i < survive; i++) fault_names_set(&f->disk, f->journal.v[i].path, f->journal.v[i].inode);
     for (size_t i = 0; i < f->disk.n; i++) write_back(f, f->disk.v[i].inode, false);
@@ -88,7 +86,23 @@ void fs_fault_crash(Fs *fs) {
     fault_names_done(&f->disk);
     for (size_t i = 0; i < f->now.n; i++) fault_names_set(&f->disk, f->now.v[i].path, f->now.v[i].inode);
     f->epoch++;
+}
+
+void fs_fault_crash(Fs *fs) {
+    FaultFs *f = fault_of(fs);
+    mutex_lock(&f->mutex);
+    crash_locked(f);
     f->kind = FAULT_NONE;
+    mutex_unlock(&f->mutex);
+}
+
+void fs_fault_power_off(Fs *fs) {
+    FaultFs *f = fault_of(fs);
+    mutex_lock(&f->mutex);
+    crash_locked(f);
+    f->kind = FAULT_EIO;
+    f->countdown = 1;
+    f->persistent = true;
     mutex_unlock(&f->mutex);
 }
 
