@@ -20,10 +20,10 @@ function Node({ plan, whole, depth }: { plan: Plan; whole: number; depth: number
           {plan.how && <p class="muted small" style={{ paddingLeft: `${depth * 20}px` }}>{how[plan.how] ?? plan.how}{plan.threads > 1 && `, on ${plan.threads} threads`}</p>}</th>
         <td class="num">{formatNumber(plan.series)}</td>
         <td class="num">{formatNumber(plan.points)}</td>
-        <td class="num muted">{plan.seriesMatched !== undefined && <>{plural(plan.seriesMatched, 'series', 'series')}, {formatNumber(plan.samplesDecoded ?? 0)} samples
+        <td class="num muted">{plan.seriesMatched !== undefined && <>{plural(plan.seriesMatched, 'series', 'series')}, {formatNumber(plan.samplesDecoded ?? 0)} samples decoded
           {(plan.blocks ?? 0) > 0 && <>, {formatNumber(plan.blocksSkipped ?? 0)} of {plural(plan.blocks!, 'block')} skipped</>}</>}</td>
         <td class="num">{formatSeconds(plan.seconds)}</td>
-        <td><div class="meter" role="img" aria-label={`${Math.round(share * 100)} % of the time`}><i style={{ width: `${Math.round(share * 100)}%` }} /></div></td>
+        <td><div class="plan-share" role="img" aria-label={`${Math.round(share * 100)} % of the time`}><i style={{ width: `${Math.round(share * 100)}%` }} /></div></td>
       </tr>
       {plan.children.map((c, i) => <Node key={i} plan={c} whole={whole} depth={depth + 1} />)}
     </>
