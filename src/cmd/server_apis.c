@@ -96,6 +96,8 @@ ErrCode server_open_apis(Server *s, Err *reterr) {
     server_open_prom_api(s);
     s->loki_api = loki_api_create(&(LokiApiOptions){.store = s->logs, .query_timeout_ms = s->config->query.timeout_ms});
     s->jaeger_api = jaeger_api_create(&(JaegerApiOptions){.store = s->traces, .decode_otlp_json = decode_otlp_json});
+    s->tempo_api = tempo_api_create(
+        &(TempoApiOptions){.store = s->traces, .query_timeout_ms = s->config->query.timeout_ms, .version = s->version});
     s->sampling = jaeger_sampling_create(NULL);
     open_dash(s);
     ErrCode r = server_open_alerts(s, reterr);
@@ -107,6 +109,7 @@ void server_close_apis(Server *s) {
     server_close_alerts(s);
     s->dash = dash_free(s->dash);
     s->sampling = jaeger_sampling_free(s->sampling);
+    s->tempo_api = tempo_api_free(s->tempo_api);
     s->jaeger_api = jaeger_api_free(s->jaeger_api);
     s->loki_api = loki_api_free(s->loki_api);
     s->prom_api = prom_api_free(s->prom_api);

@@ -26,6 +26,7 @@
 #include "sys/thread.h"
 #include "traces/jaeger_api.h"
 #include "traces/services_api.h"
+#include "traces/tempo_api.h"
 #include "traces/trace_store.h"
 
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ typedef struct Server {
     PromApi *prom_api;
     LokiApi *loki_api;
     JaegerApi *jaeger_api;
+    TempoApi *tempo_api;
     JaegerSampling *sampling;
     MetaDb *meta;
     Dash *dash;

@@ -22,12 +22,6 @@ static void handle_metrics(void *ctx, HttpRequest *req, HttpResponse *res) {
     buf_done(&text);
 }
 
-static void handle_echo(void *ctx, HttpRequest *req, HttpResponse *res) {
-    (void)ctx;
-    (void)req;
-    http_reply_text(res, 200, "echo");
-}
-
 static void add_get(Server *s, Router *r, const char *path, HttpHandler handler) {
     router_add(r, &(Route){.methods = HTTP_GET, .pattern = path, .handler = handler, .ctx = s, .cls = ROUTE_INSTANT});
 }
@@ -94,6 +88,14 @@ static void jaeger_ports(Server *s) {
     probe_routes(s, own_port(s, "jaeger-collector"));
 }
 
+static void tempo_port(Server *s) {
+    Router *r = own_port(s, "tempo");
+    tempo_api_routes(s->tempo_api, r);
+    add_get(s, r, "/ready", handle_ready);
+    add_metrics(s, r);
+    probe_routes(s, r);
+}
+
 static void otlp_ports(Server *s) {
     Router *http = own_port(s, "otlp-http"), *grpc = own_port(s, "otlp-grpc");
     collector_otlp_routes(s->collector, http);
@@ -107,10 +109,7 @@ static void otlp_ports(Server *s) {
 
 /* Ports whose APIs are not there yet answer their probes and 404 to the rest. */
 static void probe_only_ports(Server *s) {
-    Router *tempo = own_port(s, "tempo"), *zipkin = own_port(s, "zipkin");
-    add_get(s, tempo, "/ready", handle_ready);
-    add_get(s, tempo, "/api/echo", handle_echo);
-    add_get(s, zipkin, "/health", handle_ready);
+    add_get(s, own_port(s, "zipkin"), "/health", handle_ready);
 }
 
 static void alertmanager_port(Server *s) {
@@ -127,7 +126,9 @@ static void ui_port(Server *s) {
     loki_api_routes_shared(s->loki_api, s->all);
     rule_manager_routes(s->rules, s->all, RULE_ROUTES_LOKI);
     collector_loki_routes(s->collector, s->all);
-    jaeger_api_routes(s->jaeger_api, s->all);
+    jaeger_api_routes_shared(s->jaeger_api, s->all, tempo_api_trace, s->tempo_api);
+    tempo_api_routes_shared(s->tempo_api, s->all);
+    add_get(s, s->all, "/tempo/ready", handle_ready);
     collector_otlp_routes(s->collector, s->all);
     services_api_routes(s->traces, s->all);
     alertmanager_routes(s->alertmanager, s->all);
@@ -189,6 +190,7 @@ ErrCode server_open_ports(Server *s, Err *reterr) {
     prometheus_port(s);
     loki_port(s);
     jaeger_ports(s);
+    tempo_port(s);
     otlp_ports(s);
     probe_only_ports(s);
     alertmanager_port(s);

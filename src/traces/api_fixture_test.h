@@ -5,6 +5,7 @@
 #include "net/http.h"
 #include "traces/jaeger_api.h"
 #include "traces/services_api.h"
+#include "traces/tempo_api.h"
 #include "traces/trace_store.h"
 
 #include <stdlib.h>
@@ -14,7 +15,8 @@ typedef struct ApiFixture {
     TraceStore *store;
     JaegerApi *jaeger;
     JaegerSampling *sampling;
-    Router *router, *sampling_router;
+    TempoApi *tempo;
+    Router *router, *sampling_router, *tempo_router;
     Arena *arena; /* of the last answer */
     HttpResponse res;
 } ApiFixture;
@@ -33,6 +35,9 @@ static inline void api_fixture_init(
     jaeger_api_routes(f->jaeger, f->router);
     services_api_routes(f->store, f->router);
     jaeger_sampling_routes(f->sampling, f->sampling_router);
+    f->tempo = tempo_api_create(&(TempoApiOptions){.store = f->store, .version = "0.0.1"});
+    f->tempo_router = router_create();
+    tempo_api_routes(f->tempo, f->tempo_router);
 }
 
 static inline void api_fixture_done(ApiFixture *f) {
@@ -40,6 +45,8 @@ static inline void api_fixture_done(ApiFixture *f) {
     arena_free(f->arena);
     router_free(f->router);
     router_free(f->sampling_router);
+    router_free(f->tempo_router);
+    tempo_api_free(f->tempo);
     jaeger_api_free(f->jaeger);
     jaeger_sampling_free(f->sampling);
     f->store->ops->close(f->store);
@@ -47,7 +54,8 @@ static inline void api_fixture_done(ApiFixture *f) {
 }
 
 /* Sends "/path?query" to the handler; the answer is in f->res until the next call. */
-static inline Str api_call(ApiFixture *f, Router *router, HttpMethod method, const char *target, Str body) {
+static inline Str api_call_accept(
+    ApiFixture *f, Router *router, HttpMethod method, const char *target, Str body, const char *accept) {
     buf_done(&f->res.body);
     arena_free(f->arena);
     f->arena = arena_create(64u << 20);
@@ -60,7 +68,10 @@ static inline Str api_call(ApiFixture *f, Router *router, HttpMethod method, con
     }
     RouteMatch m;
     ASSERT(router_match(router, method, path, f->arena, &m) && m.route);
+    HttpHeader header = {STR("Accept"), str_cstr(accept)};
     HttpRequest req = {.method = method,
+        .headers = &header,
+        .n_headers = 1,
         .path = path,
         .raw_path = path,
         .query = query,
@@ -70,6 +81,10 @@ static inline Str api_call(ApiFixture *f, Router *router, HttpMethod method, con
         .arena = f->arena};
     m.route->handler(m.route->ctx, &req, &f->res);
     return buf_str(&f->res.body);
+}
+
+static inline Str api_call(ApiFixture *f, Router *router, HttpMethod method, const char *target, Str body) {
+    return api_call_accept(f, router, method, target, body, "*/*");
 }
 
 static inline Str api_get(ApiFixture *f, const char *target) {

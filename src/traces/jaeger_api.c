@@ -1,6 +1,7 @@
 #include "base/timefmt.h"
 #include "sys/clock.h"
 #include "traces/jaeger_int.h"
+#include "traces/tempo_int.h"
 
 #include <stdlib.h>
 
@@ -344,6 +345,14 @@ static void get_trace(void *ctx, HttpRequest *req, HttpResponse *res) {
     send_traces(req, res, &one, NULL);
 }
 
+static void get_trace_shared(void *ctx, HttpRequest *req, HttpResponse *res) {
+    JaegerApi *api = ctx;
+    if (tempo_accepts(req, STR("application/protobuf")))
+        api->tempo_trace(api->tempo_ctx, req, res);
+    else
+        get_trace(ctx, req, res);
+}
+
 static void post_archive(void *ctx, HttpRequest *req, HttpResponse *res) {
     TraceId id;
     bool raw;
@@ -482,8 +491,8 @@ JaegerApi *jaeger_api_free(JaegerApi *api) {
     return NULL;
 }
 
-void jaeger_api_routes(JaegerApi *api, Router *router) {
-    static const struct {
+static void add_routes(JaegerApi *api, Router *router, HttpHandler trace_handler) {
+    const struct {
         unsigned methods;
         const char *pattern;
         HttpHandler handler;
@@ -494,7 +503,7 @@ void jaeger_api_routes(JaegerApi *api, Router *router) {
         {HTTP_GET, "/api/operations", get_operations, ROUTE_QUERY, 0},
         {HTTP_GET, "/api/services/{service}/operations", get_service_operations, ROUTE_QUERY, 0},
         {HTTP_GET, "/api/traces", get_traces, ROUTE_QUERY, 0},
-        {HTTP_GET, "/api/traces/{id}", get_trace, ROUTE_QUERY, 0},
+        {HTTP_GET, "/api/traces/{id}", trace_handler, ROUTE_QUERY, 0},
         {HTTP_POST, "/api/archive/{id}", post_archive, ROUTE_INSTANT, 0},
         {HTTP_GET, "/api/dependencies", get_dependencies, ROUTE_QUERY, 0},
         {HTTP_POST, "/api/transform", post_transform, ROUTE_QUERY, TRANSFORM_BYTES_MAX},
@@ -513,4 +522,13 @@ void jaeger_api_routes(JaegerApi *api, Router *router) {
         router_add(router, &r);
     }
     jaeger_v3_routes(api, router);
+}
+
+void jaeger_api_routes(JaegerApi *api, Router *router) { add_routes(api, router, get_trace); }
+
+void jaeger_api_routes_shared(JaegerApi *api, Router *router, HttpHandler tempo_trace, void *tempo_ctx) {
+    ASSERT(!api->tempo_trace);
+    api->tempo_trace = tempo_trace;
+    api->tempo_ctx = tempo_ctx;
+    add_routes(api, router, get_trace_shared);
 }

@@ -21,6 +21,9 @@ JaegerApi *jaeger_api_free(JaegerApi *api); /* NULL is fine; returns NULL */
 /* /api/services, /api/operations, /api/services/{service}/operations, /api/traces, /api/traces/{id}, /api/archive/{id},
  * /api/dependencies, /api/transform, /api/metrics/..., /api/v3/... api must outlive the router. */
 void jaeger_api_routes(JaegerApi *api, Router *router);
+/* The same for a router on which GET /api/traces/{id} is Tempo's path as well: requests that accept
+ * application/protobuf go to tempo_trace. Once per api. */
+void jaeger_api_routes_shared(JaegerApi *api, Router *router, HttpHandler tempo_trace, void *tempo_ctx);
 
 /* --- sampling --- */
 

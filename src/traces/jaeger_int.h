@@ -8,6 +8,8 @@
 
 struct JaegerApi {
     JaegerApiOptions opts;
+    HttpHandler tempo_trace; /* of jaeger_api_routes_shared */
+    void *tempo_ctx;
 };
 
 /* Fetches and (unless raw) adjusts one trace; t->batch is in the request's arena. ERR_NOT_FOUND. */

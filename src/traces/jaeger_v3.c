@@ -103,7 +103,7 @@ static bool put_trace(JsonWriter *w, JaegerTrace *t) {
         for (size_t i = 0; i < b->rows.n; i++) first[i + 1] += first[i];
         warnings = (OtlpWarnings){texts, first};
     }
-    otlp_json_put_resource_spans(w, b, t->warnings.n ? &warnings : NULL);
+    otlp_json_put_resource_spans(w, OTLP_JSON_STANDARD, b, t->warnings.n ? &warnings : NULL);
     return true;
 }
 

@@ -1,7 +1,7 @@
 #include "traces/otlp_json.h"
 
-#include "base/map.h"
 #include "base/num.h"
+#include "traces/otlp_group.h"
 
 #include <math.h>
 
@@ -26,13 +26,30 @@ static void put_time(JsonWriter *w, Str key, int64_t t_ns) {
     buf_done(&b);
 }
 
-static void put_hex(JsonWriter *w, Str key, const void *id, size_t n) {
+static void put_id(JsonWriter *w, OtlpJsonStyle style, Str key, const void *id, size_t n) {
     Buf b = {0};
-    num_put_hex(&b, id, n);
+    if (style == OTLP_JSON_STANDARD)
+        num_put_hex(&b, id, n);
+    else
+        num_put_base64(&b, id, n);
     json_key(w, key);
     json_str(w, buf_str(&b));
     buf_done(&b);
 }
+
+/* An enumeration's value: its number, or its name in the other style. Zero is the default and left out. */
+static void put_enum(JsonWriter *w, OtlpJsonStyle style, Str key, const char *const *names, size_t n, unsigned v) {
+    if (v == 0) return;
+    json_key(w, key);
+    if (style == OTLP_JSON_NAMES && v < n)
+        json_str(w, str_cstr(names[v]));
+    else
+        json_u64(w, v);
+}
+
+static const char *const kind_names[] = {"SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER"};
+static const char *const status_names[] = {"STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"};
 
 /* --- values --- */
 
@@ -149,7 +166,7 @@ static void put_value(JsonWriter *w, Arena *arena, const AttrValue *v) {
     buf_done(&b);
 }
 
-static void put_attr(JsonWriter *w, Arena *arena, const Attr *a) {
+void otlp_json_put_attr(JsonWriter *w, Arena *arena, const Attr *a) {
     json_begin_object(w);
     json_key_lit(w, "key");
     json_str(w, a->key);
@@ -162,7 +179,7 @@ static void put_attrs(JsonWriter *w, const SpansBatch *b, AttrRange range) {
     if (range.n == 0) return;
     json_key_lit(w, "attributes");
     json_begin_array(w);
-    for (uint32_t i = 0; i < range.n; i++) put_attr(w, b->arena, &b->attrs.v[range.first + i]);
+    for (uint32_t i = 0; i < range.n; i++) otlp_json_put_attr(w, b->arena, &b->attrs.v[range.first + i]);
     json_end_array(w);
 }
 
@@ -184,15 +201,15 @@ static void put_events(JsonWriter *w, const SpansBatch *b, AttrRange range) {
     json_end_array(w);
 }
 
-static void put_links(JsonWriter *w, const SpansBatch *b, AttrRange range) {
+static void put_links(JsonWriter *w, OtlpJsonStyle style, const SpansBatch *b, AttrRange range) {
     if (range.n == 0) return;
     json_key_lit(w, "links");
     json_begin_array(w);
     for (uint32_t i = 0; i < range.n; i++) {
         const SpanLink *l = &b->links.v[range.first + i];
         json_begin_object(w);
-        put_hex(w, STR("traceId"), l->trace_id.b, 16);
-        put_hex(w, STR("spanId"), l->span_id.b, 8);
+        put_id(w, style, STR("traceId"), l->trace_id.b, 16);
+        put_id(w, style, STR("spanId"), l->span_id.b, 8);
         put_text(w, STR("traceState"), l->trace_state);
         put_attrs(w, b, l->attrs);
         put_count(w, STR("droppedAttributesCount"), l->dropped_attributes);
@@ -230,33 +247,34 @@ static void put_span_attrs(JsonWriter *w, const SpansBatch *b, uint32_t row, con
     if (range.n + n == 0) return;
     json_key_lit(w, "attributes");
     json_begin_array(w);
-    for (uint32_t i = 0; i < range.n; i++) put_attr(w, b->arena, &b->attrs.v[range.first + i]);
+    for (uint32_t i = 0; i < range.n; i++) otlp_json_put_attr(w, b->arena, &b->attrs.v[range.first + i]);
     if (n) put_warnings_attr(w, warnings->texts + warnings->first[row], n);
     json_end_array(w);
 }
 
-static void put_span(JsonWriter *w, const SpansBatch *b, uint32_t row, const OtlpWarnings *warnings) {
+static void put_span(
+    JsonWriter *w, OtlpJsonStyle style, const SpansBatch *b, uint32_t row, const OtlpWarnings *warnings) {
     const SpanRow *r = &b->rows.v[row];
     json_begin_object(w);
-    put_hex(w, STR("traceId"), r->trace_id.b, 16);
-    put_hex(w, STR("spanId"), r->span_id.b, 8);
+    put_id(w, style, STR("traceId"), r->trace_id.b, 16);
+    put_id(w, style, STR("spanId"), r->span_id.b, 8);
     put_text(w, STR("traceState"), r->trace_state);
-    if (!span_id_is_zero(r->parent_id)) put_hex(w, STR("parentSpanId"), r->parent_id.b, 8);
+    if (!span_id_is_zero(r->parent_id)) put_id(w, style, STR("parentSpanId"), r->parent_id.b, 8);
     put_count(w, STR("flags"), r->flags);
     put_text(w, STR("name"), r->name);
-    put_count(w, STR("kind"), r->kind);
+    put_enum(w, style, STR("kind"), kind_names, ARRAY_LEN(kind_names), r->kind);
     put_time(w, STR("startTimeUnixNano"), r->start_ns);
     put_time(w, STR("endTimeUnixNano"), r->end_ns);
     put_span_attrs(w, b, row, warnings);
     put_count(w, STR("droppedAttributesCount"), r->dropped_attributes);
     put_events(w, b, r->events);
     put_count(w, STR("droppedEventsCount"), r->dropped_events);
-    put_links(w, b, r->links);
+    put_links(w, style, b, r->links);
     put_count(w, STR("droppedLinksCount"), r->dropped_links);
     json_key_lit(w, "status");
     json_begin_object(w);
     put_text(w, STR("message"), r->status_message);
-    put_count(w, STR("code"), r->status);
+    put_enum(w, style, STR("code"), status_names, ARRAY_LEN(status_names), r->status);
     json_end_object(w);
     json_end_object(w);
 }
@@ -281,70 +299,32 @@ static void put_scope(JsonWriter *w, const SpansBatch *b, const Scope *s) {
 
 /* --- groups --- */
 
-typedef struct Group {
-    uint32_t resource, scope;
-    uint32_t first, last;      /* rows + 1, linked by next */
-    uint32_t next_of_resource; /* group + 1 */
-    bool leads;                /* the first of its resource */
-    uint32_t last_of_resource;
-} Group;
-
-typedef VEC(Group) Groups;
-
-static void link_groups(const SpansBatch *b, Groups *groups, uint32_t *next_row) {
-    U64Map *known = u64map_create(), *leaders = u64map_create();
-    for (uint32_t i = 0; i < b->rows.n; i++) {
-        const SpanRow *r = &b->rows.v[i];
-        bool fresh, lead;
-        uint64_t *at = u64map_put(known, (uint64_t)r->resource << 32 | r->scope, &fresh);
-        if (fresh) {
-            *at = groups->n;
-            uint64_t *leader = u64map_put(leaders, r->resource, &lead);
-            vec_push(groups, (Group){.resource = r->resource, .scope = r->scope, .leads = lead});
-            uint32_t self = (uint32_t)groups->n;
-            if (lead)
-                *leader = self;
-            else
-                groups->v[groups->v[*leader - 1].last_of_resource - 1].next_of_resource = self;
-            groups->v[*leader - 1].last_of_resource = self;
-        }
-        Group *g = &groups->v[*at];
-        if (g->last)
-            next_row[g->last - 1] = i + 1;
-        else
-            g->first = i + 1;
-        g->last = i + 1;
-        next_row[i] = 0;
-    }
-    u64map_free(known);
-    u64map_free(leaders);
-}
-
-static void put_scope_spans(
-    JsonWriter *w, const SpansBatch *b, const Group *g, const uint32_t *next_row, const OtlpWarnings *warnings) {
+static void put_scope_spans(JsonWriter *w, OtlpJsonStyle style, const SpansBatch *b, const OtlpGroup *g,
+    const uint32_t *next_row, const OtlpWarnings *warnings) {
     json_begin_object(w);
     put_scope(w, b, &b->scopes.v[g->scope]);
     json_key_lit(w, "spans");
     json_begin_array(w);
-    for (uint32_t row = g->first; row; row = next_row[row - 1]) put_span(w, b, row - 1, warnings);
+    for (uint32_t row = g->first; row; row = next_row[row - 1]) put_span(w, style, b, row - 1, warnings);
     json_end_array(w);
     put_text(w, STR("schemaUrl"), b->scopes.v[g->scope].schema_url);
     json_end_object(w);
 }
 
-void otlp_json_put_resource_spans(JsonWriter *w, const SpansBatch *b, const OtlpWarnings *warnings) {
-    Groups groups = {0};
+void otlp_json_put_resource_spans(
+    JsonWriter *w, OtlpJsonStyle style, const SpansBatch *b, const OtlpWarnings *warnings) {
+    OtlpGroups groups = {0};
     uint32_t *next_row = mem_alloc_array(b->rows.n + 1, sizeof *next_row);
-    link_groups(b, &groups, next_row);
+    otlp_group_rows(b, &groups, next_row);
     for (size_t i = 0; i < groups.n; i++) {
-        const Group *g = &groups.v[i];
+        const OtlpGroup *g = &groups.v[i];
         if (!g->leads) continue;
         json_begin_object(w);
         put_resource(w, b, &b->resources.v[g->resource]);
         json_key_lit(w, "scopeSpans");
         json_begin_array(w);
         for (uint32_t k = (uint32_t)i + 1; k; k = groups.v[k - 1].next_of_resource) {
-            put_scope_spans(w, b, &groups.v[k - 1], next_row, warnings);
+            put_scope_spans(w, style, b, &groups.v[k - 1], next_row, warnings);
         }
         json_end_array(w);
         put_text(w, STR("schemaUrl"), b->resources.v[g->resource].schema_url);

@@ -69,7 +69,7 @@ ErrCode trace_engine_load_deletions(TraceEngine *e, Err *reterr);
 void trace_engine_merger(void *ctx);
 ErrCode trace_engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr);
 
-/* store_read.c, store_red.c */
+/* store_read.c, store_red.c, store_tags.c */
 ErrCode trace_engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr);
 ErrCode trace_engine_find(TraceStore *s, const TraceFind *req, TraceId **ret, size_t *ret_n, Err *reterr);
 ErrCode trace_engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr);
@@ -81,6 +81,7 @@ ErrCode trace_engine_red_series(TraceStore *s, int64_t start_ns, int64_t end_ns,
     ServiceRedSeries **ret, size_t *ret_n, Err *reterr);
 ErrCode trace_engine_dependencies(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
     TraceDependency **ret, size_t *ret_n, Err *reterr);
+ErrCode trace_engine_tag_names(TraceStore *s, TraceTagNames *q, Err *reterr);
 ErrCode trace_engine_delete_trace(TraceStore *s, TraceId id, Err *reterr);
 
 #endif

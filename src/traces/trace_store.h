@@ -62,6 +62,27 @@ typedef struct TraceDependency {
     uint64_t calls;
 } TraceDependency;
 
+/* Where a tag (an attribute's key) was seen. */
+typedef enum TraceTagScope {
+    TRACE_TAG_RESOURCE,
+    TRACE_TAG_SPAN,
+    TRACE_TAG_EVENT,
+    TRACE_TAG_LINK,
+    TRACE_TAG_INSTRUMENTATION,
+    TRACE_TAG_SCOPES
+} TraceTagScope;
+
+typedef struct TraceTagNames {
+    unsigned scopes;          /* which to look for: bits 1 << TraceTagScope */
+    int64_t start_ns, end_ns; /* blocks with spans that start there, both ends included; end 0: no end */
+    size_t max;               /* names per scope, the first that are met; 0: no limit */
+    Arena *arena;
+    const _Atomic bool *cancel;
+    /* The answer: sorted, unique. */
+    Str *names[TRACE_TAG_SCOPES];
+    size_t n[TRACE_TAG_SCOPES];
+} TraceTagNames;
+
 typedef struct TraceStoreStats {
     uint64_t spans_total, traces_head, parts, bytes_on_disk, wal_bytes, memory_bytes, corrupt_parts,
         corrupt_blocks /* met by queries, left out of their answers */, wal_corrupt_frames, wal_torn_bytes;
@@ -87,6 +108,9 @@ typedef struct TraceStoreOps {
     /* Sorted by parent, then child; service empty: all, else those it takes part in. */
     ErrCode (*dependencies)(TraceStore *s, int64_t start_ns, int64_t end_ns, Str service, Arena *arena,
         TraceDependency **ret, size_t *ret_n, Err *reterr);
+    /* Keys of attributes by where they stand, mostly from the tables of parts: they may belong to spans just outside
+     * of the window or deleted since. */
+    ErrCode (*tag_names)(TraceStore *s, TraceTagNames *q, Err *reterr);
     ErrCode (*delete_trace)(TraceStore *s, TraceId id, Err *reterr); /* ERR_NOT_FOUND */
     void (*stats)(TraceStore *s, TraceStoreStats *ret);
     ErrCode (*flush)(TraceStore *s, Err *reterr);

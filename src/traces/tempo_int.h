@@ -1,0 +1,46 @@
+/* tempo_int.h - what the handlers of Tempo's API share. Private to room traces. */
+#ifndef MEERKAT_TRACES_TEMPO_INT_H
+#define MEERKAT_TRACES_TEMPO_INT_H
+
+#include "base/json.h"
+#include "traces/tempo_api.h"
+
+#define TEMPO_LIMIT_DEFAULT 20
+#define TEMPO_LIMIT_MAX 10000
+
+struct TempoApi {
+    TempoApiOptions opts;
+};
+
+/* --- tempo_params.c: all give false after having answered 400 --- */
+
+/* start and end in seconds, nanoseconds or RFC 3339 (whole seconds alone mean the whole second); since counts back from
+ * end or now. Without any of them default_ns back from now; default_ns 0: everything. *ret_given: whether there was
+ * one. */
+typedef struct TempoRange {
+    int64_t start_ns, end_ns; /* both included */
+    bool given;
+} TempoRange;
+ATTR_MUST bool tempo_param_range(HttpRequest *req, HttpResponse *res, int64_t default_ns, TempoRange *ret);
+ATTR_MUST bool tempo_param_u32(
+    HttpRequest *req, HttpResponse *res, Str name, uint32_t fallback, uint32_t max, uint32_t *ret);
+/* A Go or Prometheus duration, or seconds as a number; absent: fallback. */
+ATTR_MUST bool tempo_param_duration(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret_ns);
+bool tempo_parse_time(Str s, int64_t *ret_ns);
+
+/* Whether the client prefers that media type (it is named in Accept). */
+bool tempo_accepts(const HttpRequest *req, Str media_type);
+/* Err as text/plain with its status. */
+void tempo_reply_error(HttpResponse *res, const Err *err);
+/* Marks res as 200 application/json; the caller has written res->body. */
+void tempo_reply_json(HttpResponse *res);
+void tempo_reply_protobuf(HttpResponse *res);
+
+/* --- handlers --- */
+void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_tags(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_tags_v2(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_tag_values(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_tag_values_v2(void *ctx, HttpRequest *req, HttpResponse *res);
+
+#endif

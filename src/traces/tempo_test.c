@@ -1,0 +1,215 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "codec/proto.h"
+#include "traces/api_fixture_test.h"
+#include "traces/span_gen_test.h"
+
+/* One trace: a server span of shop calling a failing client span of db, with an event and a link. */
+static void append_sample(TraceStore *s) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    SpansBatch b = {.arena = arena};
+    Attr shop[] = {gen_str("service.name", "shop"), gen_i64("process.pid", 7)}, db[] = {gen_str("service.name", "db")};
+    Resource r1 = {.attrs = gen_attrs(&b, shop, 2)}, r2 = {.attrs = gen_attrs(&b, db, 1)};
+    ASSERT(avec_push(arena, &b.resources, r1) && avec_push(arena, &b.resources, r2));
+    Attr scope[] = {gen_str("lib.lang", "c")};
+    Scope none = {0}, lib = {.name = STR("lib"), .version = STR("2"), .attrs = gen_attrs(&b, scope, 1)};
+    ASSERT(avec_push(arena, &b.scopes, none) && avec_push(arena, &b.scopes, lib));
+    Attr attrs[] = {gen_i64("http.status_code", 500), gen_str("http.method", "GET"),
+        {STR("list"), {.type = ATTR_ARRAY, .s = STR("[1,{\"a\":true}]")}}};
+    Attr event[] = {gen_str("exception.type", "Timeout")}, link[] = {gen_str("link.kind", "retry")};
+    SpanEvent e = {GEN_T0 + 2500, STR("exception"), gen_attrs(&b, event, 1), 0};
+    SpanLink l = {.trace_id = gen_trace_id(7), .span_id = gen_span_id(7), .attrs = gen_attrs(&b, link, 1)};
+    SpanRow root = {.trace_id = gen_trace_id(1),
+        .span_id = gen_span_id(1),
+        .start_ns = GEN_T0,
+        .end_ns = GEN_T0 + 5000000,
+        .name = STR("GET /"),
+        .kind = SPAN_SERVER,
+        .attrs = gen_attrs(&b, attrs, ARRAY_LEN(attrs)),
+        .links = {0, 1}};
+    SpanRow child = {.trace_id = gen_trace_id(1),
+        .span_id = gen_span_id(2),
+        .parent_id = gen_span_id(1),
+        .start_ns = GEN_T0 + 1000,
+        .end_ns = GEN_T0 + 4000,
+        .name = STR("SELECT"),
+        .kind = SPAN_CLIENT,
+        .status = SPAN_STATUS_ERROR,
+        .status_message = STR("broken"),
+        .resource = 1,
+        .scope = 1,
+        .events = {0, 1}};
+    ASSERT(avec_push(arena, &b.events, e) && avec_push(arena, &b.links, l));
+    ASSERT(avec_push(arena, &b.rows, root) && avec_push(arena, &b.rows, child));
+    ASSERT(s->ops->append(s, &b, NULL, NULL) == OK);
+    arena_free(arena);
+}
+
+#define ID "167c4a7fb979379e0100000000000001"
+#define ROOT_RESOURCE                                                                                                  \
+    "{\"attributes\":[{\"key\":\"process.pid\",\"value\":{\"intValue\":\"7\"}},"                                       \
+    "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]}"
+#define ROOT_SPAN                                                                                                      \
+    "{\"traceId\":\"FnxKf7l5N54BAAAAAAAAAQ==\",\"spanId\":\"Kt8FvYdKaKI=\",\"name\":\"GET /\","                        \
+    "\"kind\":\"SPAN_KIND_SERVER\",\"startTimeUnixNano\":\"1700000000000000000\","                                     \
+    "\"endTimeUnixNano\":\"1700000000005000000\",\"attributes\":["                                                     \
+    "{\"key\":\"http.method\",\"value\":{\"stringValue\":\"GET\"}},"                                                   \
+    "{\"key\":\"http.status_code\",\"value\":{\"intValue\":\"500\"}},"                                                 \
+    "{\"key\":\"list\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"},"                                   \
+    "{\"kvlistValue\":{\"values\":[{\"key\":\"a\",\"value\":{\"boolValue\":true}}]}}]}}}],"                            \
+    "\"links\":[{\"traceId\":\"lGQJexJUhFMHAAAAAAAAAQ==\",\"spanId\":\"qHwX9B4qoYk=\","                                \
+    "\"attributes\":[{\"key\":\"link.kind\",\"value\":{\"stringValue\":\"retry\"}}]}],\"status\":{}}"
+#define CHILD_SPAN                                                                                                     \
+    "{\"traceId\":\"FnxKf7l5N54BAAAAAAAAAQ==\",\"spanId\":\"v86Im8tvnHM=\",\"parentSpanId\":\"Kt8FvYdKaKI=\","         \
+    "\"name\":\"SELECT\",\"kind\":\"SPAN_KIND_CLIENT\",\"startTimeUnixNano\":\"1700000000000001000\","                 \
+    "\"endTimeUnixNano\":\"1700000000000004000\",\"events\":[{\"timeUnixNano\":\"1700000000000002500\","               \
+    "\"name\":\"exception\",\"attributes\":[{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"Timeout\"}}]}],"  \
+    "\"status\":{\"message\":\"broken\",\"code\":\"STATUS_CODE_ERROR\"}}"
+#define RESOURCE_SPANS                                                                                                 \
+    "[{\"resource\":" ROOT_RESOURCE ",\"scopeSpans\":[{\"scope\":{},\"spans\":[" ROOT_SPAN "]}]},"                     \
+    "{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"db\"}}]},"                  \
+    "\"scopeSpans\":[{\"scope\":{\"name\":\"lib\",\"version\":\"2\",\"attributes\":["                                  \
+    "{\"key\":\"lib.lang\",\"value\":{\"stringValue\":\"c\"}}]},\"spans\":[" CHILD_SPAN "]}]}]"
+#define NO_METRICS ",\"metrics\":{}}"
+#define SCOPE(name, tags) "{\"name\":\"" name "\",\"tags\":[" tags "]}"
+#define INTRINSICS                                                                                                     \
+    "\"duration\",\"event:name\",\"event:timeSinceStart\",\"instrumentation:name\",\"instrumentation:version\","       \
+    "\"kind\",\"link:spanID\",\"link:traceID\",\"name\",\"rootName\",\"rootServiceName\",\"span:childCount\","         \
+    "\"span:duration\",\"span:id\",\"span:kind\",\"span:name\",\"span:parentID\",\"span:status\","                     \
+    "\"span:statusMessage\",\"status\",\"statusMessage\",\"trace:duration\",\"trace:id\",\"trace:rootName\","          \
+    "\"trace:rootService\",\"traceDuration\""
+#define RES_TAGS "\"process.pid\",\"service.name\""
+#define SPAN_TAGS "\"http.method\",\"http.status_code\",\"list\""
+
+static const struct {
+    const char *target;
+    int status;
+    const char *body;
+} cases[] = {
+    {"/api/echo", 200, "echo"},
+    {"/api/overrides", 200, "{}"},
+    {"/status/version", 200, "meerkat, version 0.0.1\n"},
+    {"/api/traces/" ID, 200, "{\"batches\":" RESOURCE_SPANS "}"},
+    {"/api/traces/" ID "?start=1&end=2", 200, "{\"batches\":" RESOURCE_SPANS "}"},
+    {"/api/v2/traces/" ID, 200,
+        "{\"trace\":{\"resourceSpans\":" RESOURCE_SPANS "},\"metrics\":{},\"status\":\"COMPLETE\"}"},
+    {"/api/traces/1", 404, "trace not found\n"},
+    {"/api/v2/traces/1", 404, "trace not found\n"},
+    {"/api/traces/xyz", 400, "trace IDs are up to 32 hex digits, and this is none: \"xyz\"\n"},
+    {"/api/search/tags", 200,
+        "{\"tagNames\":[" RES_TAGS "," SPAN_TAGS ",\"exception.type\",\"link.kind\",\"lib.lang\"]" NO_METRICS},
+    {"/api/search/tags?scope=span", 200, "{\"tagNames\":[" SPAN_TAGS "]" NO_METRICS},
+    {"/api/search/tags?scope=event&limit=1", 200, "{\"tagNames\":[\"exception.type\"]" NO_METRICS},
+    {"/api/search/tags?scope=intrinsic", 200, "{\"tagNames\":[" INTRINSICS "]" NO_METRICS},
+    {"/api/search/tags?start=1&end=2", 200, "{\"tagNames\":[]" NO_METRICS},
+    {"/api/search/tags?start=1700000000&end=1700000001&scope=resource", 200, "{\"tagNames\":[" RES_TAGS "]" NO_METRICS},
+    {"/api/v2/search/tags", 200,
+        "{\"scopes\":[" SCOPE("resource", RES_TAGS) "," SCOPE("span", SPAN_TAGS) "," SCOPE(
+            "event", "\"exception.type\"") "," SCOPE("link", "\"link.kind\"") "," SCOPE("instrumentation",
+            "\"lib.lang\"") "," SCOPE("intrinsic", INTRINSICS) "]" NO_METRICS},
+    {"/api/v2/search/tags?scope=event", 200, "{\"scopes\":[" SCOPE("event", "\"exception.type\"") "]" NO_METRICS},
+    {"/api/v2/search/tags?scope=link", 200, "{\"scopes\":[" SCOPE("link", "\"link.kind\"") "]" NO_METRICS},
+    {"/api/v2/search/tags?scope=pan", 400,
+        "invalid scope: \"pan\" is none of resource, span, event, link, instrumentation, intrinsic\n"},
+    {"/api/v2/search/tags?start=x", 400,
+        "invalid start: \"x\" is neither seconds or nanoseconds since the epoch nor RFC 3339\n"},
+    {"/api/v2/search/tags?start=20&end=10", 400, "invalid start and end: start is after end\n"},
+    {"/api/v2/search/tags?limit=-1", 400, "invalid limit: \"-1\" is not a whole number\n"},
+};
+
+static void check_cases(ApiFixture *f) {
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Str body = api_call(f, f->tempo_router, HTTP_GET, cases[i].target, STR_NULL);
+        if (f->res.status != cases[i].status || !str_eq(body, str_cstr(cases[i].body))) {
+            print_message("%s\n got %d %.*s\nwant %d %s", cases[i].target, f->res.status, (int)body.n, body.p,
+                cases[i].status, cases[i].body);
+            fail();
+        }
+    }
+}
+
+/* The same answers from memory and from a part. */
+static void test_json(void **state) {
+    (void)state;
+    ApiFixture f;
+    api_fixture_init(&f, NULL, NULL);
+    append_sample(f.store);
+    check_cases(&f);
+    assert_int_equal(f.store->ops->flush(f.store, NULL), OK);
+    check_cases(&f);
+    api_fixture_done(&f);
+}
+
+/* --- protobuf --- */
+
+static Str field(Str message, uint32_t number, size_t index) {
+    ProtoReader r = proto_reader(message);
+    ProtoField x;
+    while (proto_next(&r, &x)) {
+        if (x.number == number && x.wire == PROTO_BYTES && index-- == 0) return x.bytes;
+    }
+    assert_null(r.error);
+    return STR_NULL;
+}
+
+static uint64_t number_field(Str message, uint32_t number) {
+    ProtoReader r = proto_reader(message);
+    ProtoField x;
+    while (proto_next(&r, &x)) {
+        if (x.number == number && x.wire != PROTO_BYTES) return x.u64;
+    }
+    return UINT64_MAX;
+}
+
+static void check_trace_bytes(Str trace) {
+    Str db = field(trace, 1, 1), scope_spans = field(db, 2, 0), span = field(scope_spans, 2, 0);
+    assert_true(str_eq_lit(field(field(field(field(db, 1, 0), 1, 0), 2, 0), 1, 0), "db"));
+    assert_true(str_eq_lit(field(field(scope_spans, 1, 0), 1, 0), "lib"));
+    assert_true(str_eq(field(span, 1, 0), str_of((const char *)gen_trace_id(1).b, 16)));
+    assert_true(str_eq(field(span, 4, 0), str_of((const char *)gen_span_id(1).b, 8)));
+    assert_true(str_eq_lit(field(span, 5, 0), "SELECT"));
+    assert_int_equal(number_field(span, 6), SPAN_CLIENT);
+    assert_int_equal(number_field(span, 8), GEN_T0 + 4000);
+    assert_true(str_eq_lit(field(field(span, 11, 0), 2, 0), "exception"));
+    assert_true(str_eq_lit(field(field(span, 15, 0), 2, 0), "broken"));
+    assert_int_equal(number_field(field(span, 15, 0), 3), SPAN_STATUS_ERROR);
+    Str root = field(field(field(trace, 1, 0), 2, 0), 2, 0), list = field(field(root, 9, 2), 2, 0);
+    assert_int_equal(number_field(field(field(root, 9, 1), 2, 0), 3), 500);
+    assert_int_equal(number_field(field(field(list, 5, 0), 1, 0), 3), 1);
+    assert_int_equal(number_field(field(field(field(field(field(list, 5, 0), 1, 1), 6, 0), 1, 0), 2, 0), 2), 1);
+    assert_int_equal(field(root, 13, 0).n > 0, 1);
+}
+
+static void test_protobuf(void **state) {
+    (void)state;
+    ApiFixture f;
+    api_fixture_init(&f, NULL, NULL);
+    append_sample(f.store);
+    const char *accept = "application/protobuf";
+    check_trace_bytes(api_call_accept(&f, f.tempo_router, HTTP_GET, "/api/traces/" ID, STR_NULL, accept));
+    assert_true(str_eq_lit(f.res.content_type, "application/protobuf"));
+    Str v2 = api_call_accept(&f, f.tempo_router, HTTP_GET, "/api/v2/traces/" ID, STR_NULL, accept);
+    check_trace_bytes(field(v2, 1, 0));
+    /* On a router that Jaeger shares the media type decides. */
+    Router *shared = router_create();
+    jaeger_api_routes_shared(f.jaeger, shared, tempo_api_trace, f.tempo);
+    tempo_api_routes_shared(f.tempo, shared);
+    check_trace_bytes(
+        api_call_accept(&f, shared, HTTP_GET, "/api/traces/" ID, STR_NULL, "text/html, Application/Protobuf;q=0.9"));
+    Str jaeger = api_call_accept(&f, shared, HTTP_GET, "/api/traces/" ID, STR_NULL, "application/json");
+    assert_true(str_starts_with(jaeger, STR("{\"data\":[{\"traceID\":")));
+    Str tempo = api_call(&f, shared, HTTP_GET, "/tempo/api/traces/" ID, STR_NULL);
+    assert_true(str_starts_with(tempo, STR("{\"batches\":[")));
+    router_free(shared);
+    api_fixture_done(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_json), cmocka_unit_test(test_protobuf)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
