@@ -79,10 +79,14 @@ ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
 }
 
 /* --- writing a head --- */
-/* Start of the partition a time lies in: partition_ms long for the newest day, a day for older ones, so that a
- * backfill of months does not make thousands of parts. */
+int64_t store_merged_ms(const EmbeddedStore *s) {
+    return s->opts.retention_ms >= 10 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : s->opts.partition_ms;
+}
+
+/* Start of the partition a time lies in: as long as parts are merged to be, since what one head has of it comes together
+ * sooner or later; a day for what is old, so that a backfill of months does not make thousands of parts. */
 static int64_t partition_start(const EmbeddedStore *s, int64_t now, int64_t t, int64_t *ret_len) {
-    *ret_len = now - t > 2 * DAY_MS && s->opts.partition_ms < DAY_MS ? DAY_MS : s->opts.partition_ms;
+    *ret_len = now - t > 2 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : store_merged_ms(s);
     int64_t rest = t % *ret_len;
     if (rest < 0) rest += *ret_len;
     return t < INT64_MIN + rest ? INT64_MIN : t - rest;

@@ -124,6 +124,8 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);
 ErrCode store_freeze(EmbeddedStore *s, Err *reterr); /* flush_lock held; no-op on an empty head */
 ErrCode store_flush(MetricsStore *s, Err *reterr);
 /* Writes one head into parts and publishes them; floor 0 leaves the WAL floor. flush_lock held (or opening). */
+/* How long the time is that parts are merged up to: whole days where the retention is long enough to be kept by days. */
+int64_t store_merged_ms(const EmbeddedStore *s);
 ErrCode store_write_head(EmbeddedStore *s, Head *h, WalPos floor, Err *reterr);
 void store_flusher_main(void *ctx);
 void store_wake(EmbeddedStore *s, bool flush, bool merge);

@@ -9,7 +9,6 @@
 #define EXPIRE_MAX 256
 #define MERGED_BYTES_MAX (UINT64_C(2) << 30)
 #define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round at start */
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define ZSTD_LEVEL 3
 
 typedef struct Input {
@@ -212,9 +211,7 @@ static ErrCode merge_once(EmbeddedStore *s, bool *ret_did, Err *reterr) {
     *ret_did = false;
     ErrCode code = expire(s, reterr);
     if (code != OK) return code;
-    /* Merging goes up to whole days where the retention is long enough to be kept by whole days. */
-    int64_t len = s->opts.retention_ms >= 10 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : s->opts.partition_ms;
-    size_t n = partset_pick_merge(s->parts, len, MERGED_BYTES_MAX, ids, MERGE_PARTS_MAX);
+    size_t n = partset_pick_merge(s->parts, store_merged_ms(s), MERGED_BYTES_MAX, ids, MERGE_PARTS_MAX);
     if (n == 0) {
         code = apply_rules(s, ret_did, reterr);
         return code == OK && !*ret_did ? tombs_prune(s, reterr) : code;

@@ -1,12 +1,14 @@
-/* column_dense.c - streams packed tighter than whole bits per value: digits of a radix, a common value left out. */
+/* column_dense.c - choosing streams packed tighter than whole bits per value: digits of a radix (column_digits.c), a
+ * common value left out. Reading the digits of older versions. */
 #include "storage/column_int.h"
 
 #define RADIX_MAX (UINT64_C(1) << 21)
-/* Bits decode three times as fast as digits and twice as fast as a sparse stream: a little is not worth that. */
-#define GAIN_SHARE 24
-#define GAIN_BYTES 6
+/* Bits decode twice as fast as digits or a sparse stream: a little is not worth that. */
+#define DIGITS_GAIN_SHARE 100
+#define SPARSE_GAIN_SHARE 32
+#define GAIN_BYTES 3
 
-/* --- digits --- */
+/* --- digits of older versions --- */
 
 /* How many digits fit into so many bytes. */
 static unsigned digits_of(uint64_t radix, unsigned bytes) {
@@ -44,30 +46,6 @@ size_t pack_radix_bytes(const PackRadix *x, size_t n) {
     return words * x->bytes + (rest ? short_word_bytes(x, rest) : 0);
 }
 
-static void put_word(Buf *out, const uint64_t *v, size_t n, uint64_t radix, size_t bytes) {
-    uint64_t word = 0;
-    for (size_t i = n; i-- > 0;) word = word * radix + v[i] % radix;
-    buf_put(out, &word, bytes);
-}
-
-static void radix_encode(Buf *out, const uint64_t *v, size_t n, const PackRadix *x, size_t exceptions) {
-    buf_put_char(out, PACK_RADIX);
-    buf_put_uvarint(out, x->radix);
-    buf_put_uvarint(out, exceptions);
-    size_t i = 0, last = 0;
-    buf_reserve(out, pack_radix_bytes(x, n));
-    for (; i + x->digits <= n; i += x->digits) put_word(out, v + i, x->digits, x->radix, x->bytes);
-    if (i < n) put_word(out, v + i, n - i, x->radix, short_word_bytes(x, n - i));
-    for (i = 0; exceptions && i < n; i++) {
-        if (v[i] < x->radix) continue;
-        buf_put_uvarint(out, i - last);
-        buf_put_uvarint(out, v[i] / x->radix);
-        last = i;
-        exceptions--;
-    }
-    ASSERT(exceptions == 0);
-}
-
 /* With the reciprocal rounded down the quotient is right or one too small, for every 64-bit word. */
 static inline uint64_t divide(uint64_t word, uint64_t radix, uint64_t reciprocal, uint64_t *ret_digit) {
     uint64_t q = (uint64_t)((unsigned __int128)word * reciprocal >> 64), digit = word - q * radix;
@@ -91,31 +69,36 @@ void pack_radix_decode(const PackRadix *x, const uint8_t *in, size_t n, uint64_t
 /* --- choosing --- */
 
 typedef struct Choice {
-    PackRadix radix; /* .radix 0: bits by `plan` */
+    PackDigits digits; /* .radix 0: bits by `plan` */
     PackPlan plan;
     size_t cost_bytes;
 } Choice;
 
-/* Digits for the values of at most the plan's width; the exceptions stay the plan's. */
+/* Digits for the values of at most the plan's width; the exceptions stay the plan's. Of all radixes that leave 3 to 8
+ * bits to the digits and the rest as it is, the one that takes least. */
 static Choice choose_plain(const uint64_t *v, size_t n, const PackPlan *plan) {
     Choice c = {.plan = *plan, .cost_bytes = plan->cost_bytes};
     unsigned w = plan->width;
-    if (w == 0 || w > 21 || n < 16) return c;
+    if (w < 2 || w > PACK_DIGITS_LOW_MAX + 8 || n < 16) return c;
     uint64_t limit = UINT64_C(1) << w, max = 0;
     for (size_t i = 0; i < n; i++)
         if (v[i] < limit) max = MAX(max, v[i]);
-    PackRadix x;
-    if (!pack_radix_shape(MAX(max, 1) + 1, &x)) return c;
-    size_t cost = plan->cost_bytes - (n * w + 7) / 8 + pack_radix_bytes(&x, n) + 2;
-    if (cost + cost / GAIN_SHARE + GAIN_BYTES >= plan->cost_bytes) return c;
-    c.radix = x;
-    c.cost_bytes = cost;
+    size_t bits = (n * w + 7) / 8, best = bits - bits / DIGITS_GAIN_SHARE - MIN(bits / 2, (size_t)GAIN_BYTES);
+    for (unsigned low = w > 8 ? w - 8 : 0; low + 2 <= w; low++) {
+        PackDigits x;
+        if (!pack_digits_shape((unsigned)(max >> low) + 1, low, &x)) continue;
+        size_t bytes = pack_digits_bytes(&x, n) + 2;
+        if (bytes >= best) continue;
+        best = bytes;
+        c.digits = x;
+        c.cost_bytes = plan->cost_bytes - bits + bytes;
+    }
     return c;
 }
 
 static void encode_plain(Buf *out, const uint64_t *v, size_t n, const Choice *c) {
-    if (c->radix.radix)
-        radix_encode(out, v, n, &c->radix, c->plan.exceptions);
+    if (c->digits.radix)
+        pack_digits_encode(out, v, n, &c->digits, c->plan.exceptions);
     else
         pack_encode(out, v, n, &c->plan);
 }
@@ -147,7 +130,7 @@ static bool encode_sparse(Buf *out, const uint64_t *v, size_t n, size_t cost_byt
     PackPlan plan = pack_plan(hist, k);
     Choice c = choose_plain(others, k, &plan);
     size_t cost = c.cost_bytes + (n + 7) / 8 + 6;
-    if (cost + cost / GAIN_SHARE + GAIN_BYTES >= cost_bytes) return false;
+    if (cost + cost / SPARSE_GAIN_SHARE + GAIN_BYTES >= cost_bytes) return false;
     buf_put_char(out, PACK_SPARSE);
     buf_put_uvarint(out, common);
     buf_put_uvarint(out, k);

@@ -5,13 +5,15 @@
 
 #include <math.h>
 
-enum { F64_RAW, F64_CONST, F64_DECIMAL, F64_BITS, F64_XOR };
+/* A first byte with F64_EXACT is a decimal column without exceptions, its way in the bits below. */
+enum { F64_RAW, F64_CONST, F64_DECIMAL, F64_BITS, F64_XOR, F64_EXACT = 0x80 };
 
 /* How a decimal's mantissa becomes the value again. All ways are exact for what the encoder let through. */
 enum {
-    DEC_WIDE = 0x80 /* mantissas beyond 2^51 */,
     DEC_MULTIPLY = 0x40 /* by 10^-e instead of dividing */,
-    DEC_EXPONENT = 0x1f
+    DEC_WIDE = 0x20 /* mantissas beyond 2^51 */,
+    DEC_EXPONENT = 0x1f,
+    DEC_WIDE_OLD = 0x80 /* what stands for DEC_WIDE after F64_DECIMAL */
 };
 
 #define EXPONENT_MAX 17
@@ -100,9 +102,15 @@ static bool encode_decimal(Buf *out, const double *v, size_t n, int64_t *scratch
     size_t count = decimals_of(v, n, e, scratch, &exceptions);
     bool good = count <= n / 4;
     if (good) {
-        buf_put_char(out, F64_DECIMAL);
-        buf_put_char(out, (char)decimal_way(v, n, e, scratch, count));
-        buf_put_uvarint(out, count);
+        unsigned way = decimal_way(v, n, e, scratch, count);
+        if (count) {
+            buf_put_char(out, F64_DECIMAL);
+            if (way & DEC_WIDE) way ^= DEC_WIDE | DEC_WIDE_OLD;
+            buf_put_char(out, (char)way);
+            buf_put_uvarint(out, count);
+        } else {
+            buf_put_char(out, (char)(F64_EXACT | way));
+        }
         column_encode_i64(out, scratch, n);
         buf_put_str(out, buf_str(&exceptions));
     }
@@ -144,10 +152,18 @@ static bool all_same_bits(const double *v, size_t n) {
     return true;
 }
 
+static void encode_const(Buf *out, double v) {
+    size_t start = out->n;
+    int64_t m;
+    if (encode_decimal(out, &v, 1, &m) && out->n - start < 9) return;
+    out->n = start;
+    buf_put_char(out, F64_CONST);
+    buf_put_u64le(out, bits_of(v));
+}
+
 void column_encode_f64(Buf *out, const double *v, size_t n) {
     if (n == 0 || all_same_bits(v, n)) {
-        buf_put_char(out, F64_CONST);
-        buf_put_u64le(out, n ? bits_of(v[0]) : 0);
+        encode_const(out, n ? v[0] : 0);
         return;
     }
     int64_t *scratch = mem_alloc_array(n, sizeof *scratch);
@@ -253,11 +269,17 @@ static bool patch_exceptions(Cursor *c, double *out, size_t n, uint64_t count) {
     return true;
 }
 
-static bool take_decimal(Cursor *c, double *out, size_t n) {
-    uint8_t way = cursor_u8(c);
-    uint64_t count = cursor_uvarint(c);
+static bool take_decimal(Cursor *c, uint8_t scheme, double *out, size_t n) {
+    uint64_t count = 0;
+    uint8_t way = scheme & (uint8_t)~F64_EXACT;
+    if (scheme == F64_DECIMAL) {
+        way = cursor_u8(c);
+        count = cursor_uvarint(c);
+        if (c->bad || way & DEC_WIDE) return false;
+        if (way & DEC_WIDE_OLD) way ^= DEC_WIDE_OLD | DEC_WIDE;
+    }
     unsigned e = way & DEC_EXPONENT;
-    if (c->bad || e > EXPONENT_MAX || way & 0x20 || count > n) return false;
+    if (e > EXPONENT_MAX || count > n) return false;
     ColumnFinish finish = finish_of(way);
     if (!column_take_i64(c, (AliasI64 *)(void *)out, n, &finish)) return false;
     return patch_exceptions(c, out, n, count);
@@ -294,6 +316,7 @@ bool column_decode_f64(Str in, double *out, size_t n) {
     uint8_t scheme = cursor_u8(&c);
     if (c.bad || n > SIZE_MAX / 8) return false;
     bool good = false;
+    if (scheme & F64_EXACT) return take_decimal(&c, scheme, out, n) && cursor_left(&c) == 0;
     switch (scheme) {
     case F64_RAW: {
         Str raw = cursor_bytes(&c, n * 8);
@@ -307,7 +330,7 @@ bool column_decode_f64(Str in, double *out, size_t n) {
         good = !c.bad;
         break;
     }
-    case F64_DECIMAL: good = take_decimal(&c, out, n); break;
+    case F64_DECIMAL: good = take_decimal(&c, scheme, out, n); break;
     case F64_BITS: good = column_take_i64(&c, (AliasI64 *)(void *)out, n, NULL); break;
     case F64_XOR: good = take_xor(&c, out, n); break;
     default: break;

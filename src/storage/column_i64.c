@@ -4,7 +4,17 @@
 
 #include "base/vec.h"
 
-enum { I64_RAW, I64_CONST, I64_LINEAR, I64_FOR, I64_DELTA, I64_DELTA2 };
+enum {
+    I64_RAW,
+    I64_CONST,
+    I64_LINEAR,
+    I64_FOR,
+    I64_DELTA,
+    I64_DELTA2,
+    /* Added to the last three: base 0 and factor 1 are not told. */
+    I64_NO_BASE = 0x40,
+    I64_NO_FACTOR = 0x80,
+};
 
 /* --- encode --- */
 
@@ -114,9 +124,15 @@ static ForPlan plan_for(const int64_t *x, size_t n, size_t n_stream) {
     return p;
 }
 
+static void put_scheme(Buf *out, unsigned scheme, const ForPlan *p) {
+    if (p->base == 0) scheme |= I64_NO_BASE;
+    if (p->factor == 1) scheme |= I64_NO_FACTOR;
+    buf_put_char(out, (char)scheme);
+}
+
 static void put_for(Buf *out, const int64_t *x, size_t n, size_t n_stream, const ForPlan *p, uint64_t *scratch) {
-    buf_put_svarint(out, p->base);
-    buf_put_uvarint(out, p->factor);
+    if (p->base) buf_put_svarint(out, p->base);
+    if (p->factor != 1) buf_put_uvarint(out, p->factor);
     size_t lead = n_stream - n;
     memset(scratch, 0, lead * sizeof *scratch);
     for (size_t i = 0; i < n; i++) scratch[lead + i] = residual(x[i], p->base, p->factor);
@@ -147,14 +163,14 @@ static void encode_varying(Buf *out, const int64_t *v, size_t n, int64_t *d1, in
         buf_put_char(out, I64_RAW);
         for (size_t i = 0; i < n; i++) buf_put_u64le(out, (uint64_t)v[i]);
     } else if (c0 <= c1 + slack && (c2 == SIZE_MAX || c0 <= c2 + slack)) {
-        buf_put_char(out, I64_FOR);
+        put_scheme(out, I64_FOR, &p0);
         put_for(out, v, n, n, &p0, scratch);
     } else if (c2 == SIZE_MAX || c1 <= c2 + slack) {
-        buf_put_char(out, I64_DELTA);
+        put_scheme(out, I64_DELTA, &p1);
         buf_put_svarint(out, v[0]);
         put_for(out, d1, n - 1, n, &p1, scratch);
     } else {
-        buf_put_char(out, I64_DELTA2);
+        put_scheme(out, I64_DELTA2, &p2);
         buf_put_svarint(out, v[0]);
         buf_put_svarint(out, d1[0]);
         put_for(out, d2, n - 2, n, &p2, scratch);
@@ -195,12 +211,24 @@ static void fill_linear(AliasI64 *out, size_t n, int64_t first, int64_t step, co
     }
 }
 
-static bool take_for(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
-    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
-    PackReader r;
-    if (c->bad || !pack_open(&r, c, n)) return false;
+typedef struct Frame {
+    uint64_t base, factor;
+    PackReader values;
+} Frame;
+
+static bool open_frame(Frame *f, Cursor *c, uint8_t scheme, size_t n) {
+    f->base = scheme & I64_NO_BASE ? 0 : (uint64_t)cursor_svarint(c);
+    f->factor = scheme & I64_NO_FACTOR ? 1 : cursor_uvarint(c);
+    return !c->bad && pack_open(&f->values, c, n);
+}
+
+static bool take_for(Cursor *c, uint8_t scheme, AliasI64 *out, size_t n, const ColumnFinish *finish) {
+    uint64_t u[PACK_GROUP];
+    Frame f;
+    if (!open_frame(&f, c, scheme, n)) return false;
+    uint64_t base = f.base, factor = f.factor;
     for (size_t at = 0, k; at < n; at += k) {
-        if (!pack_next(&r, u, &k)) return false;
+        if (!pack_next(&f.values, u, &k)) return false;
         if (factor == 1)
             for (size_t i = 0; i < k; i++) out[at + i] = (int64_t)(u[i] + base);
         else
@@ -210,34 +238,44 @@ static bool take_for(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *fin
     return true;
 }
 
-static bool take_delta(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
+static bool take_delta(Cursor *c, uint8_t scheme, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint64_t acc = (uint64_t)cursor_svarint(c);
-    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
-    PackReader r;
-    if (c->bad || !pack_open(&r, c, n)) return false;
+    uint64_t u[PACK_GROUP];
+    Frame f;
+    if (!open_frame(&f, c, scheme, n)) return false;
+    uint64_t base = f.base, factor = f.factor;
     acc -= base; /* the stream's first entry stands for no difference */
     for (size_t at = 0, k; at < n; at += k) {
-        if (!pack_next(&r, u, &k)) return false;
+        if (!pack_next(&f.values, u, &k)) return false;
         acc = pack_prefix_sum(u, k, acc, factor, base, (AliasU64 *)(out + at));
         finish_run(finish, out + at, k);
     }
     return true;
 }
 
-static bool take_delta2(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
+static bool take_delta2(Cursor *c, uint8_t scheme, AliasI64 *out, size_t n, const ColumnFinish *finish) {
     uint64_t first = (uint64_t)cursor_svarint(c), step = (uint64_t)cursor_svarint(c);
-    uint64_t base = (uint64_t)cursor_svarint(c), factor = cursor_uvarint(c), u[PACK_GROUP];
-    PackReader r;
-    if (c->bad || n < 2 || !pack_open(&r, c, n)) return false;
+    uint64_t u[PACK_GROUP];
+    Frame f;
+    if (n < 2 || !open_frame(&f, c, scheme, n)) return false;
+    uint64_t base = f.base, factor = f.factor;
     /* Two leading entries without meaning: begin so that the second one lands on first + step. */
     uint64_t d = step - 2 * base, acc = first - (step - base);
     for (size_t at = 0, k; at < n; at += k) {
-        if (!pack_next(&r, u, &k)) return false;
+        if (!pack_next(&f.values, u, &k)) return false;
         d = pack_prefix_sum(u, k, d, factor, base, u);
         acc = pack_prefix_sum(u, k, acc, 1, 0, (AliasU64 *)(out + at));
         finish_run(finish, out + at, k);
     }
     return true;
+}
+
+static void fill_const(AliasI64 *out, size_t n, int64_t v, const ColumnFinish *finish) {
+    if (n == 0) return;
+    out[0] = v;
+    finish_run(finish, out, 1);
+    v = out[0];
+    for (size_t i = 1; i < n; i++) out[i] = v;
 }
 
 static bool take_raw(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
@@ -250,19 +288,19 @@ static bool take_raw(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *fin
 }
 
 bool column_take_i64(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish) {
-    uint8_t scheme = cursor_u8(c);
-    if (c->bad) return false;
-    switch (scheme) {
+    uint8_t scheme = cursor_u8(c), flags = scheme & (I64_NO_BASE | I64_NO_FACTOR);
+    if (c->bad || (flags && scheme - flags < I64_FOR)) return false;
+    switch (scheme - flags) {
     case I64_RAW: return take_raw(c, out, n, finish);
-    case I64_CONST: fill_linear(out, n, cursor_svarint(c), 0, finish); return !c->bad;
+    case I64_CONST: fill_const(out, n, cursor_svarint(c), finish); return !c->bad;
     case I64_LINEAR: {
         int64_t first = cursor_svarint(c);
         fill_linear(out, n, first, cursor_svarint(c), finish);
         return !c->bad;
     }
-    case I64_FOR: return take_for(c, out, n, finish);
-    case I64_DELTA: return take_delta(c, out, n, finish);
-    case I64_DELTA2: return take_delta2(c, out, n, finish);
+    case I64_FOR: return take_for(c, scheme, out, n, finish);
+    case I64_DELTA: return take_delta(c, scheme, out, n, finish);
+    case I64_DELTA2: return take_delta2(c, scheme, out, n, finish);
     default: return false;
     }
 }

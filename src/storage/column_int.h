@@ -1,15 +1,17 @@
 /* column_int.h - packed streams of unsigned integers, the floor under every column. Private to storage.
  *
- * A stream: width u8, count of exceptions uvarint, the values' low `width` bits, then the exceptions (distance to
- * the last one uvarint, high bits uvarint). The low bits are packed in groups of 256 values, four interleaved
- * lanes of 64-bit words each, so that unpacking is the same shift for four values at a time; what is left over
- * (fewer than 256) is packed one after the other.
+ * A stream: width u8, with 0x80 when there are no exceptions, else their count as a uvarint; the values' low `width`
+ * bits, then the exceptions (distance to the last one uvarint, high bits uvarint). The low bits are packed in groups of
+ * 256 values, four interleaved lanes of 64-bit words each, so that unpacking is the same shift for four values at a
+ * time; what is left over (fewer than 256) is packed one after the other.
  *
- * Two further kinds stand in the width's place where they are smaller by more than a little:
- *   PACK_RADIX   radix uvarint, exceptions as above (high = value / radix), then the values' remainders as digits: so
- *                many to a word of so many bytes as fill it best (pack_radix_shape). A range of 100 takes 6.67 bits,
- * not 7. PACK_SPARSE  a common value uvarint, how many others uvarint, a bit for each value (1: another), then the
- * others as a stream of one of the other kinds. */
+ * Further kinds stand in the width's place where they are smaller by more than a little:
+ *   PACK_DIGITS  radix u8, low bits u8, exceptions as above (high = value / (radix << low bits)); the values' low bits
+ *                one after the other; then what is above them as digits of the radix, so many to a word of so many
+ *                bytes as fill it best (column_digits.c). A range of 100 takes 6.67 bits, not 7.
+ *   PACK_SPARSE  a common value uvarint, how many others uvarint, a bit for each value (1: another), then the others as
+ *                a stream of one of the other kinds.
+ *   PACK_RADIX   digits as older versions wrote them: radix uvarint, exceptions' count uvarint, words as numbers. */
 #ifndef MEERKAT_STORAGE_COLUMN_INT_H
 #define MEERKAT_STORAGE_COLUMN_INT_H
 
@@ -34,9 +36,37 @@ void pack_encode_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t 
 /* Packs v in the kind that is smallest; plan is the cheapest width. scratch: room for n. */
 void pack_encode_best(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan, uint64_t *scratch);
 
-enum { PACK_RADIX = 65, PACK_SPARSE = 66 };
+enum { PACK_RADIX = 65, PACK_SPARSE = 66, PACK_DIGITS = 67, PACK_EXACT = 0x80 /* added: no exceptions */ };
 
-/* Digits of `radix` go `digits` to a word of `bytes` bytes. */
+/* The kind and how many exceptions come. */
+void pack_put_kind(Buf *out, unsigned kind, size_t exceptions);
+
+/* --- digits --- */
+#define PACK_DIGITS_RADIX_MAX 255
+#define PACK_DIGITS_LOW_MAX 48
+
+/* Values below radix << low_bits; `digits` of them share a word of `bytes` bytes. */
+typedef struct PackDigits {
+    unsigned radix, low_bits, digits, bytes;
+} PackDigits;
+/* False: no such radix (3 to 255, but no power of two), or too many bits. */
+bool pack_digits_shape(unsigned radix, unsigned low_bits, PackDigits *ret);
+static inline uint64_t pack_digits_limit(const PackDigits *x) { return (uint64_t)x->radix << x->low_bits; }
+size_t pack_digits_bytes(const PackDigits *x, size_t n);
+/* The whole stream. */
+void pack_digits_encode(Buf *out, const uint64_t *v, size_t n, const PackDigits *x, size_t exceptions);
+
+typedef struct PackDigitsReader {
+    PackDigits shape;
+    size_t n, at;
+    const uint8_t *low, *low_end, *words, *words_end;
+} PackDigitsReader;
+/* in: pack_digits_bytes(shape, n) bytes. */
+void pack_digits_open(PackDigitsReader *r, const PackDigits *shape, const uint8_t *in, size_t n);
+/* The next values, how many: up to 256, 0 at the end. */
+size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]);
+
+/* --- digits as older versions wrote them --- */
 typedef struct PackRadix {
     uint64_t radix;
     unsigned digits, bytes;
@@ -54,8 +84,10 @@ typedef struct PackReader {
     size_t next_exception; /* index of the next one; SIZE_MAX: none */
     size_t n, at;
     unsigned width;
-    PackRadix radix;       /* .radix 0: bits */
-    const uint8_t *bitmap; /* not NULL: sparse, and what stands above is the stream of the others */
+    uint64_t unit;           /* what one of an exception's high part is worth; 0: 1 << width */
+    PackRadix radix;         /* .radix 0: not this kind */
+    PackDigitsReader digits; /* .shape.radix 0: not this kind */
+    const uint8_t *bitmap;   /* not NULL: sparse, and what stands above is the stream of the others */
     uint64_t common;
     size_t n_all, at_all;
     size_t n_rest, at_rest;
@@ -68,7 +100,7 @@ ATTR_MUST bool pack_open(PackReader *r, Cursor *c, size_t n);
 ATTR_MUST bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n);
 /* All values are 0. */
 static inline bool pack_is_zero(const PackReader *r) {
-    return r->width == 0 && r->exceptions_left == 0 && !r->radix.radix && !r->bitmap;
+    return r->width == 0 && r->exceptions_left == 0 && r->unit == 0 && !r->bitmap;
 }
 
 static inline unsigned bit_width(uint64_t v) { return v ? 64 - (unsigned)__builtin_clzll(v) : 0; }

@@ -50,11 +50,15 @@ static void pack_tail(const uint64_t *v, size_t n, unsigned w, uint64_t mask, Bu
     for (; have > 0; have = have > 8 ? have - 8 : 0, acc >>= 8) buf_put_char(out, (char)acc);
 }
 
+void pack_put_kind(Buf *out, unsigned kind, size_t exceptions) {
+    buf_put_char(out, (char)(exceptions ? kind : kind | PACK_EXACT));
+    if (exceptions) buf_put_uvarint(out, exceptions);
+}
+
 void pack_encode(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan) {
     unsigned w = plan->width;
     uint64_t mask = w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1;
-    buf_put_char(out, (char)w);
-    buf_put_uvarint(out, plan->exceptions);
+    pack_put_kind(out, w, plan->exceptions);
     size_t i = 0;
     if (w > 0) {
         for (; i + PACK_GROUP <= n; i += PACK_GROUP) pack_group(v + i, w, mask, out);
@@ -100,8 +104,7 @@ void pack_encode_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t 
     unsigned w = plan->width;
     ASSERT(w <= 32);
     uint32_t mask = w == 32 ? UINT32_MAX : (1u << w) - 1;
-    buf_put_char(out, (char)w);
-    buf_put_uvarint(out, plan->exceptions);
+    pack_put_kind(out, w, plan->exceptions);
     size_t bytes = (n * w + 7) / 8;
     buf_reserve(out, bytes);
     uint8_t *packed = (uint8_t *)out->p + out->n;
@@ -245,20 +248,35 @@ static bool skip_exceptions(Cursor *c, uint64_t count) {
 }
 
 /* Everything but a sparse stream's head, after its first byte. */
-static bool open_plain(PackReader *r, Cursor *c, unsigned w, size_t n) {
+static bool open_plain(PackReader *r, Cursor *c, unsigned kind, size_t n) {
+    unsigned w = kind & ~(unsigned)PACK_EXACT;
     PackRadix radix = {0};
+    PackDigits digits = {0};
     if (w == PACK_RADIX && !pack_radix_shape(cursor_uvarint(c), &radix)) return false;
-    uint64_t exceptions = cursor_uvarint(c);
-    if (c->bad || w > PACK_RADIX || exceptions > n || n > SIZE_MAX / 64) return false;
-    Str packed = cursor_bytes(c, radix.radix ? pack_radix_bytes(&radix, n) : (n * w + 7) / 8);
+    uint64_t exceptions = kind & PACK_EXACT ? 0 : cursor_uvarint(c);
+    if (c->bad || exceptions > n || n > SIZE_MAX / 64) return false;
+    size_t bytes = (n * w + 7) / 8;
+    if (w == PACK_DIGITS) {
+        unsigned radix_byte = cursor_u8(c);
+        if (!pack_digits_shape(radix_byte, cursor_u8(c), &digits)) return false;
+        bytes = pack_digits_bytes(&digits, n);
+        r->unit = pack_digits_limit(&digits);
+    } else if (w == PACK_RADIX) {
+        bytes = pack_radix_bytes(&radix, n);
+        r->unit = radix.radix;
+    } else if (w > 64) {
+        return false;
+    }
+    Str packed = cursor_bytes(c, bytes);
     if (c->bad) return false;
     r->packed = (const uint8_t *)packed.p;
     r->exceptions = *c;
     r->exceptions_left = exceptions;
     r->next_exception = SIZE_MAX;
     r->n = n;
-    r->width = radix.radix ? 0 : w;
+    r->width = r->unit ? 0 : w;
     r->radix = radix;
+    if (digits.radix) pack_digits_open(&r->digits, &digits, r->packed, n);
     if (!skip_exceptions(c, exceptions)) return false;
     return exceptions == 0 || take_exception_index(r, 0);
 }
@@ -289,8 +307,8 @@ static bool patch(PackReader *r, uint64_t *out, size_t n) {
         uint64_t high = cursor_uvarint(&r->exceptions);
         size_t i = r->next_exception;
         if (r->exceptions.bad || r->width == 64) return false;
-        if (r->radix.radix)
-            out[i - r->at] += high * r->radix.radix;
+        if (r->unit)
+            out[i - r->at] += high * r->unit;
         else
             out[i - r->at] |= high << r->width;
         r->exceptions_left--;
@@ -303,7 +321,9 @@ static bool patch(PackReader *r, uint64_t *out, size_t n) {
 static bool next_plain(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     size_t n = MIN((size_t)PACK_GROUP, r->n - r->at);
     unsigned w = r->width;
-    if (r->radix.radix) {
+    if (r->digits.shape.radix) {
+        n = pack_digits_next(&r->digits, out);
+    } else if (r->radix.radix) {
         if (r->n - r->at > n) n -= n % r->radix.digits;
         pack_radix_decode(&r->radix, r->packed, n, out);
         r->packed += pack_radix_bytes(&r->radix, n);
