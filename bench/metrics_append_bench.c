@@ -1,6 +1,7 @@
 /* metrics_append_bench.c - the metrics store without any decoding: samples appended per CPU second, memory per
  * series, bytes per sample on disk, time of a select. One JSON object on stdout.
- * usage: metrics_append_bench DIR [SERIES [ROUNDS]] (DIR is created, and must not be one with data) */
+ * usage: metrics_append_bench DIR [SERIES [ROUNDS [STARTS]]] (DIR is created, and must not be one with data)
+ * STARTS: none, the default; constant, one start time per target; series, one per series; deltas, the sample before. */
 #include "base/hash.h"
 #include "base/json.h"
 #include "metrics/metrics_store.h"
@@ -23,6 +24,7 @@ typedef struct Bench {
     Rng rng;
     Arena *strings;
     int64_t start_ms;
+    const char *starts;
 } Bench;
 
 static double cpu_seconds(void) {
@@ -66,6 +68,15 @@ static void step(Bench *b, size_t i, size_t round) {
         b->value[i] = 50 + 20 * sin((double)round * 0.01) + rng_f64(&b->rng);
 }
 
+static int64_t start_of(const Bench *b, size_t i, int64_t t) {
+    switch (b->starts[0]) {
+    case 'c': return b->start_ms - 86400000 - (int64_t)(i / PER_TARGET) * 1717;
+    case 's': return b->start_ms - 86400000 - (int64_t)(hash_u64(i) % 100000);
+    case 'd': return t - 15000;
+    default: return 0;
+    }
+}
+
 static double append_all(Bench *b) {
     double cpu = 0;
     for (size_t round = 0; round < b->rounds; round++) {
@@ -76,6 +87,7 @@ static double append_all(Bench *b) {
             int64_t t = b->start_ms + (int64_t)round * 15000 + (int64_t)(from / PER_TARGET);
             for (size_t i = from; i < MIN(from + PER_TARGET, b->n_series); i++) {
                 if (!metrics_batch_add(&batch, (Labels){b->labels[i], LABELS}, t, b->value[i])) abort();
+                if (!metrics_batch_set_start(&batch, start_of(b, i, t))) abort();
                 batch.series.v[batch.series.n - 1].raw_hash = hash_u64(i + 1);
             }
             MetricsAppendResult result;
@@ -144,11 +156,12 @@ static void report(Bench *b, double cpu, JsonWriter *w) {
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: %s DIR [SERIES [ROUNDS]]\n", argv[0]);
+        fprintf(stderr, "usage: %s DIR [SERIES [ROUNDS [none|constant|series|deltas]]]\n", argv[0]);
         return 2;
     }
     Bench b = {.n_series = argc > 2 ? strtoul(argv[2], NULL, 10) : 50000,
-        .rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 240};
+        .rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 240,
+        .starts = argc > 4 ? argv[4] : "none"};
     MetricsStoreOptions o = {.head_bytes_max = (size_t)4 << 30};
     Err err = {0};
     rng_seed(&b.rng, 1);

@@ -74,8 +74,9 @@ void head_mark_logged(Head *h, const uint32_t *series, size_t n_series, const ui
 typedef enum HeadPut { HEAD_PUT_STORED, HEAD_PUT_LATE, HEAD_PUT_DUPLICATE, HEAD_PUT_CONFLICT } HeadPut;
 /* Between begin and end the writer holds the shard lock of the last series it touched. */
 void head_write_begin(Head *h);
-HeadPut head_put(Head *h, uint32_t id, int64_t t, double v);
-HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v);
+/* start: when it began to count, 0: not known. A duplicate's is ignored. */
+HeadPut head_put(Head *h, uint32_t id, int64_t t, double v, int64_t start);
+HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start);
 void head_write_end(Head *h);
 /* Fetches what head_put will touch; wrong guesses cost nothing but time. */
 void head_prefetch(const Head *h, uint32_t id);
@@ -84,8 +85,11 @@ void head_prefetch(const Head *h, uint32_t id);
 typedef struct SampleBuf { /* heap scratch, reused from series to series */
     int64_t *t;
     double *v;
-    size_t n, cap;
+    int64_t *start; /* n start times (0: not known), while has_starts */
+    size_t n, cap, start_cap;
     bool unsorted; /* something was appended that is not after all before it */
+    bool has_starts;
+    bool want_starts; /* the owner's: whoever fills it in is to tell them */
 } SampleBuf;
 
 void sample_buf_done(SampleBuf *b);
@@ -93,6 +97,14 @@ void sample_buf_clear(SampleBuf *b);
 void sample_buf_reserve(SampleBuf *b, size_t extra);
 /* Appends those of t[0..n) (ascending) that lie in [min_t, max_t]. */
 void sample_buf_add(SampleBuf *b, const int64_t *t, const double *v, size_t n, int64_t min_t, int64_t max_t);
+/* Start times of the samples from `from` on become known: the caller fills in n - from of them. */
+int64_t *sample_buf_starts(SampleBuf *b, size_t from);
+/* Sample `from` to place `to`. */
+static inline void sample_buf_move(SampleBuf *b, size_t to, size_t from) {
+    b->t[to] = b->t[from];
+    b->v[to] = b->v[from];
+    if (b->has_starts) b->start[to] = b->start[from];
+}
 /* Sorts by time when needed; of equal times the one appended last stays. */
 void sample_buf_finish(SampleBuf *b);
 size_t times_lower_bound(const int64_t *t, size_t n, int64_t x); /* the first that is >= x, else n; t ascends */
@@ -100,6 +112,7 @@ size_t times_lower_bound(const int64_t *t, size_t n, int64_t x); /* the first th
 typedef struct HistogramRef {
     int64_t t;
     Str bytes;
+    int64_t start; /* 0: not known */
 } HistogramRef;
 typedef VEC(HistogramRef) HistogramRefs;
 void histograms_finish(HistogramRefs *h); /* as sample_buf_finish */

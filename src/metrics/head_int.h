@@ -84,6 +84,7 @@ void index_postings_done(SeriesIndex *x);
 #define HEAD_DIRS 1024
 #define HEAD_SHARDS 64
 #define POOL_CLASSES 16 /* 64 B << class */
+#define HEAD_POOL_PIECE_MAX ((size_t)64 << (POOL_CLASSES - 1))
 
 /* An encoded, immutable run of samples; times ascending. Encoded times (none when regular), then values. */
 typedef struct SealedChunk {
@@ -96,12 +97,21 @@ typedef struct SealedChunk {
 } SealedChunk;
 
 typedef struct HeadHistogram {
-    int64_t t;
-    Str bytes; /* histogram_encode */
+    int64_t t, start; /* start 0: not known */
+    Str bytes;        /* histogram_encode */
 } HeadHistogram;
 
-/* What few series need: samples that came late, native histograms. */
+/* Samples at t or later began to count at start; 0: not known. */
+typedef struct HeadStart {
+    int64_t t, start;
+} HeadStart;
+
+/* What few series need: samples that came late, native histograms; and start times. These nearly never change: kept as
+ * a function of time, which holds for the times that have a sample and says nothing of others. */
 typedef struct HeadExtra {
+    int64_t last_start; /* of the newest of `starts` */
+    HeadStart *starts;  /* sorted by t; before the first: not known */
+    uint32_t n_starts, starts_cap;
     int64_t *late_t; /* sorted */
     uint64_t *late_v;
     uint32_t n_late, late_cap;
@@ -120,7 +130,7 @@ typedef struct HeadSeries {
     HeadExtra *extra;
     int32_t step_ms; /* when regular and n >= 2 */
     uint16_t n;
-    uint8_t cap_log; /* v has room for 1 << cap_log */
+    uint8_t cap_log : 7, started : 1; /* v has room for 1 << cap_log; extra has starts */
     uint8_t tick : 7, irregular : 1;
 } HeadSeries;
 _Static_assert(sizeof(HeadSeries) == 64, "one cache line");
@@ -195,5 +205,10 @@ bool head_sealed_decode(const SealedChunk *c, int64_t *t, double *v);
 HeadPut head_put_late(Head *h, HeadSeries *s, int64_t t, uint64_t v);
 void head_open_insert(Head *h, HeadSeries *s, size_t at, int64_t t, uint64_t v);
 HeadExtra *head_extra_of(Head *h, HeadSeries *s);
+/* --- head_start.c --- */
+/* The sample at t, which has just been stored, began to count at `start`. newest: it is after all others. */
+void head_set_start(Head *h, HeadSeries *s, int64_t t, int64_t start, bool newest);
+/* Tells b the start times of its samples from `from` on. */
+void head_read_starts(const HeadExtra *x, SampleBuf *b, size_t from);
 
 #endif

@@ -54,6 +54,7 @@ bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScra
     bool ok = true;
     if (s->max_t >= min_t && s->min_t <= max_t) {
         ok = !s->extra || (s->extra->n_late == 0 && s->extra->n_histograms == 0);
+        ok = ok && !(s->started && out->want_starts);
         ok = ok && add_sealed(s->sealed, min_t, max_t, out) && add_open(s, min_t, max_t, out);
     }
     mutex_unlock(m);

@@ -160,7 +160,7 @@ static void widen(Head *h, HeadSeries *s, int64_t t) {
     if (s->tick != h->tick) note_active(h, s);
 }
 
-HeadPut head_put(Head *h, uint32_t id, int64_t t, double value) {
+HeadPut head_put(Head *h, uint32_t id, int64_t t, double value, int64_t start) {
     HeadSeries *s = head_series_make(h, id);
     hold_shard(h, id);
     uint64_t v = bits_of(value);
@@ -172,12 +172,13 @@ HeadPut head_put(Head *h, uint32_t id, int64_t t, double value) {
         put = head_put_late(h, s, t, v);
     if (put == HEAD_PUT_DUPLICATE || put == HEAD_PUT_CONFLICT) return put;
     if (s->n >= h->chunk_max) seal_open(h, s);
+    if (start || s->started) head_set_start(h, s, t, start, newest);
     widen(h, s, t);
     h->pending_samples++;
     return put;
 }
 
-HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v) {
+HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start) {
     HeadSeries *s = head_series_make(h, id);
     hold_shard(h, id);
     HeadExtra *x = head_extra_of(h, s);
@@ -198,7 +199,7 @@ HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v) 
     Str bytes = arena_copy(h->pool.arena, buf_str(&h->scratch));
     ASSERT(bytes.p);
     memmove(&x->histograms[at + 1], &x->histograms[at], (x->n_histograms - at) * sizeof *x->histograms);
-    x->histograms[at] = (HeadHistogram){t, bytes};
+    x->histograms[at] = (HeadHistogram){t, start, bytes};
     bool late = at < x->n_histograms++;
     head_account(h);
     widen(h, s, t);
@@ -241,6 +242,7 @@ bool head_read(Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *ou
     Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
     bool ok = true;
+    size_t first = out->n;
     if (s->max_t >= min_t && s->min_t <= max_t) {
         ok = read_sealed(s, min_t, max_t, out);
         read_open(s, min_t, max_t, out);
@@ -250,9 +252,11 @@ bool head_read(Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *ou
             memcpy(v, x->late_v, x->n_late * sizeof *v);
             sample_buf_add(out, x->late_t, v, x->n_late, min_t, max_t);
         }
+        if (s->started && out->want_starts) head_read_starts(x, out, first);
         for (uint32_t i = 0; x && i < x->n_histograms; i++) {
             if (x->histograms[i].t >= min_t && x->histograms[i].t <= max_t)
-                vec_push(ret_histograms, (HistogramRef){x->histograms[i].t, x->histograms[i].bytes});
+                vec_push(
+                    ret_histograms, (HistogramRef){x->histograms[i].t, x->histograms[i].bytes, x->histograms[i].start});
         }
     }
     mutex_unlock(m);

@@ -39,6 +39,7 @@ typedef struct MetricsSelect {
     uint64_t samples_max;        /* 0: no limit; beyond it ERR_UNPROCESSABLE with Prometheus' text */
     const _Atomic bool *cancel;  /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
     MetricsDigest digest;        /* for open only */
+    bool starts;                 /* start times are wanted */
 } MetricsSelect;
 
 /* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */
@@ -50,6 +51,8 @@ typedef struct SeriesColumn {
     size_t n_histograms;
     const int64_t *histogram_t_ms;
     const Histogram *histograms;
+    /* When each began to count (Prometheus: start timestamp), 0: not known. NULL: none is known, or none was wanted. */
+    const int64_t *start_ms, *histogram_start_ms;
     uint64_t times_id;           /* not 0: columns of one reader with the same id have the same t_ms, value for value */
 } SeriesColumn;
 
@@ -108,7 +111,8 @@ typedef struct MetricsKeepRule {
 
 /* Of samples older than after_ms, the last one of every resolution_ms (intervals begin at multiples of it since the
  * epoch) stays; of counters (by the name's ending: _total, _count, _sum, _bucket) and native histograms also those on
- * both sides of each reset, so that increases are not lost. All rules that match are applied. */
+ * both sides of each reset and each change of the start time, so that increases are not lost. All rules that match are
+ * applied. */
 typedef struct MetricsDownsampleRule {
     Matchers matchers;
     int64_t after_ms, resolution_ms;

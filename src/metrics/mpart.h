@@ -7,7 +7,8 @@
  *   times     one entry per distinct time column; series scraped together share it
  *   postings  per label name the value symbols, per value the series
  *   groups    encoded columns, collected to about 64 KiB; small value columns stand in the series entry instead
- * A block is up to MPART_BLOCK_SAMPLES samples of one series; long ones carry statistics. */
+ * A block is up to MPART_BLOCK_SAMPLES samples of one series; long ones carry statistics. Start times, where they are
+ * known, stand behind a block's values (mpart_start.c). */
 #ifndef MEERKAT_METRICS_MPART_H
 #define MEERKAT_METRICS_MPART_H
 
@@ -26,11 +27,11 @@ typedef struct MPartWriter MPartWriter;
 ErrCode mpart_writer_create(
     Fs *fs, const char *path, const Str *symbols, size_t n_symbols, int zstd_level, MPartWriter **ret, Err *reterr);
 /* In labels order. Times ascending, unique. Histograms likewise, bytes as histogram_encode wrote them. */
-ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
-    const HistogramRef *histograms, size_t n_histograms, Err *reterr);
+ErrCode mpart_writer_series(
+    MPartWriter *w, Labels labels, const SampleBuf *samples, const HistogramRefs *histograms, Err *reterr);
 /* The same with labels as places in the writer's symbols, n_labels of each: for callers that have them. */
 ErrCode mpart_writer_series_ranked(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n_labels,
-    const int64_t *t, const double *v, size_t n, const HistogramRef *histograms, size_t n_histograms, Err *reterr);
+    const SampleBuf *samples, const HistogramRefs *histograms, Err *reterr);
 size_t mpart_writer_series_count(const MPartWriter *w);
 /* Fills min_t, max_t, rows and size_bytes; id and level are the caller's. */
 ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr);
@@ -71,6 +72,7 @@ typedef struct MBlock {
     bool is_histogram, has_stats;
     MBlockStats stats;
     uint32_t group, offset, length; /* of the encoded values, when in_place.p == NULL */
+    uint32_t start_bytes;           /* of them those at the end, which are start times; 0: not known */
     Str in_place;
 } MBlock;
 /* Calls fn for each block of the series, in time order; false from fn stops. ERR_CORRUPT. */
@@ -84,6 +86,7 @@ typedef struct MPartCache {
     Arena *times;
     U64Map *time_columns; /* id -> int64_t* */
     double *values;
+    int64_t *starts; /* made on demand */
     size_t values_cap;
 } MPartCache;
 void mpart_cache_done(MPartCache *c);

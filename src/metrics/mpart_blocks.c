@@ -30,6 +30,9 @@ static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
     b->is_histogram = flags & MBLOCK_HISTOGRAM;
     b->has_stats = flags & MBLOCK_STATS;
     b->length = (uint32_t)length;
+    uint64_t start_bytes = flags & MBLOCK_STARTS ? cursor_uvarint(c) : 0;
+    if (start_bytes > length) return false;
+    b->start_bytes = (uint32_t)start_bytes;
     if (flags & MBLOCK_IN_PLACE) {
         b->in_place = cursor_bytes(c, length);
     } else {

@@ -4,7 +4,7 @@
 
 #include "metrics/mpart.h"
 
-#define MPART_VERSION 1
+#define MPART_VERSION 2 /* 1: without start times; still written when there are none */
 #define MPART_GROUP_BYTES (64u << 10)
 #define MPART_IN_PLACE_MAX 24 /* value columns up to here stand in the series entry */
 
@@ -31,6 +31,10 @@ typedef struct MPartTime {
 } MPartTime;
 
 /* Kinds of blocks in a series entry: one byte of flags before each. */
-enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4 };
+enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4, MBLOCK_STARTS = 8 };
+
+/* mpart_start.c: start times of samples at t; a whole run of the same takes a few bytes. */
+void mpart_starts_encode(Buf *out, const int64_t *t, const int64_t *start, size_t n);
+ATTR_MUST bool mpart_starts_decode(Str in, const int64_t *t, int64_t *out, size_t n);
 
 #endif

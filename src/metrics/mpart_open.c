@@ -9,7 +9,7 @@ ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
     Cursor c = cursor_of(part_footer(part));
     uint8_t version = cursor_u8(&c);
     uint64_t n = cursor_uvarint(&c);
-    bool ok = version == MPART_VERSION && n < UINT32_MAX;
+    bool ok = version >= 1 && version <= MPART_VERSION && n < UINT32_MAX;
     p->n_series = (uint32_t)n;
     for (int i = 0; i < MPART_SECTIONS && ok; i++) ok = block_ref_decode(&c, &p->refs[i]);
     p->n_groups = ok ? cursor_uvarint(&c) : 0;

@@ -12,6 +12,7 @@ void mpart_cache_done(MPartCache *c) {
     arena_free(c->times);
     u64map_free(c->time_columns);
     mem_free(c->values);
+    mem_free(c->starts);
     *c = (MPartCache){0};
 }
 
@@ -78,7 +79,24 @@ typedef struct Read {
     Err *reterr;
 } Read;
 
+/* Splits off the start times; *ret_starts NULL: not known, or not wanted. */
+static ErrCode take_starts(Read *r, const MBlock *b, const int64_t *t, Str *bytes, const int64_t **ret_starts) {
+    *ret_starts = NULL;
+    Str starts = str_slice(*bytes, b->length - b->start_bytes, b->length);
+    *bytes = str_slice(*bytes, 0, b->length - b->start_bytes);
+    if (!b->start_bytes || !r->out->want_starts) return OK;
+    MPartCache *c = r->cache;
+    if (!c->starts) c->starts = mem_alloc_array(c->values_cap, sizeof *c->starts);
+    if (!mpart_starts_decode(starts, t, c->starts, b->n))
+        return mpart_damaged(r->part, "a column of start times", r->reterr);
+    *ret_starts = c->starts;
+    return OK;
+}
+
 static ErrCode take_histograms(Read *r, const MBlock *b, const int64_t *t, Str bytes) {
+    const int64_t *starts;
+    ErrCode split = take_starts(r, b, t, &bytes, &starts);
+    if (split != OK) return split;
     Str *blobs = mem_alloc_array(b->n, sizeof *blobs);
     ErrCode code = OK;
     if (!column_decode_str(bytes, blobs, b->n)) code = mpart_damaged(r->part, "a histogram column", r->reterr);
@@ -88,10 +106,24 @@ static ErrCode take_histograms(Read *r, const MBlock *b, const int64_t *t, Str b
         if (!copy.p)
             code = err_set(r->reterr, ERR_TOO_LARGE, "the query's memory budget is used up");
         else
-            vec_push(r->histograms, (HistogramRef){t[i], copy});
+            vec_push(r->histograms, (HistogramRef){t[i], copy, starts ? starts[i] : 0});
     }
     mem_free(blobs);
     return code;
+}
+
+static ErrCode take_floats(Read *r, const MBlock *b, const int64_t *t, Str bytes) {
+    const int64_t *starts;
+    SampleBuf *out = r->out;
+    ErrCode code = take_starts(r, b, t, &bytes, &starts);
+    if (code != OK) return code;
+    if (!column_decode_f64(bytes, r->cache->values, b->n)) return mpart_damaged(r->part, "a value column", r->reterr);
+    size_t before = out->n;
+    sample_buf_add(out, t, r->cache->values, b->n, r->min_t, r->max_t);
+    if (!starts || out->n == before) return OK;
+    size_t skipped = times_lower_bound(t, b->n, out->t[before]);
+    memcpy(sample_buf_starts(out, before), starts + skipped, (out->n - before) * sizeof *starts);
+    return OK;
 }
 
 static bool read_one(void *ctx, const MBlock *b) {
@@ -103,13 +135,7 @@ static bool read_one(void *ctx, const MBlock *b) {
     if (r->code == OK && !bytes.p)
         r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
     if (r->code != OK) return false;
-    if (b->is_histogram) {
-        r->code = take_histograms(r, b, t, bytes);
-    } else if (!column_decode_f64(bytes, r->cache->values, b->n)) {
-        r->code = mpart_damaged(r->part, "a value column", r->reterr);
-    } else {
-        sample_buf_add(r->out, t, r->cache->values, b->n, r->min_t, r->max_t);
-    }
+    r->code = b->is_histogram ? take_histograms(r, b, t, bytes) : take_floats(r, b, t, bytes);
     return r->code == OK;
 }
 
@@ -173,11 +199,13 @@ static bool read_run(void *ctx, const MBlock *b) {
     }
     TimeRun run = {.first = b->min_t, .last = b->max_t, .n = b->n, .kind = RUN_NAMED, .source = r->part};
     run.id = b->time_column;
-    to = b->is_histogram ? NULL : read_scratch_add(r->out, &run);
+    bool for_others = b->is_histogram || (b->start_bytes && r->out->want_starts);
+    to = for_others ? NULL : read_scratch_add(r->out, &run);
     r->tangled = !to;
     if (r->tangled) return false;
     Str bytes = b->in_place;
     if (!bytes.p) r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
+    bytes.n -= MIN(bytes.n, b->start_bytes);
     if (r->code == OK && !column_decode_f64(bytes, to, b->n))
         r->code = mpart_damaged(r->part, "a value column", r->reterr);
     r->stats->blocks_decoded++;

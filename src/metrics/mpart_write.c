@@ -47,6 +47,7 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
     vec_done(&w->values);
     vec_done(&w->histogram_t);
     vec_done(&w->histogram_bytes);
+    vec_done(&w->histogram_starts);
     mem_free(w);
     return NULL;
 }
@@ -116,14 +117,26 @@ static void put_stats(Buf *out, const double *v, size_t n) {
     buf_put_uvarint(out, s.resets);
 }
 
-/* One block; w->scratch holds the encoded values. */
-static ErrCode put_block(
-    MPartWriter *w, uint8_t flags, uint32_t time_id, const double *stats_of, size_t n, Err *reterr) {
+/* Behind the encoded values in w->scratch; gives how many bytes. */
+static size_t put_starts(MPartWriter *w, const int64_t *t, const int64_t *start, size_t n) {
+    size_t i = 0, before = w->scratch.n;
+    while (i < n && start[i] == 0) i++;
+    if (i == n) return 0;
+    w->has_starts = true;
+    mpart_starts_encode(&w->scratch, t, start, n);
+    return w->scratch.n - before;
+}
+
+/* One block; w->scratch holds the encoded values, the last start_bytes of it start times. */
+static ErrCode put_block(MPartWriter *w, uint8_t flags, uint32_t time_id, size_t start_bytes, const double *stats_of,
+    size_t n, Err *reterr) {
+    if (start_bytes) flags |= MBLOCK_STARTS;
     if (w->scratch.n <= MPART_IN_PLACE_MAX) flags |= MBLOCK_IN_PLACE;
     if (stats_of && n >= MPART_STATS_SAMPLES) flags |= MBLOCK_STATS;
     buf_put_char(&w->series, (char)flags);
     buf_put_uvarint(&w->series, time_id);
     buf_put_uvarint(&w->series, w->scratch.n);
+    if (start_bytes) buf_put_uvarint(&w->series, start_bytes);
     if (flags & MBLOCK_IN_PLACE) {
         buf_put_str(&w->series, buf_str(&w->scratch));
     } else {
@@ -138,16 +151,17 @@ static ErrCode put_block(
     return OK;
 }
 
-static ErrCode put_floats(MPartWriter *w, const int64_t *t, const double *v, size_t n, Err *reterr) {
+static ErrCode put_floats(MPartWriter *w, const SampleBuf *b, Err *reterr) {
     ErrCode code = OK;
-    for (size_t from = 0; from < n && code == OK;) {
-        size_t m = MIN(n - from, MPART_BLOCK_SAMPLES);
+    for (size_t from = 0; from < b->n && code == OK;) {
+        size_t m = MIN(b->n - from, MPART_BLOCK_SAMPLES);
         uint32_t time_id;
-        code = time_column(w, t + from, m, &time_id, reterr);
+        code = time_column(w, b->t + from, m, &time_id, reterr);
         if (code != OK) break;
         buf_clear(&w->scratch);
-        column_encode_f64(&w->scratch, v + from, m);
-        code = put_block(w, 0, time_id, v + from, m, reterr);
+        column_encode_f64(&w->scratch, b->v + from, m);
+        size_t start_bytes = b->has_starts ? put_starts(w, b->t + from, b->start + from, m) : 0;
+        code = put_block(w, 0, time_id, start_bytes, b->v + from, m, reterr);
         from += m;
     }
     return code;
@@ -159,8 +173,10 @@ static ErrCode put_histograms(MPartWriter *w, const HistogramRef *h, size_t n, E
         size_t m = 0, bytes = 0;
         vec_clear(&w->histogram_t);
         vec_clear(&w->histogram_bytes);
+        vec_clear(&w->histogram_starts);
         while (from < n && m < MPART_STATS_SAMPLES && bytes < MPART_GROUP_BYTES) {
             vec_push(&w->histogram_t, h[from].t);
+            vec_push(&w->histogram_starts, h[from].start);
             vec_push(&w->histogram_bytes, h[from].bytes);
             bytes += h[from++].bytes.n;
             m++;
@@ -170,29 +186,29 @@ static ErrCode put_histograms(MPartWriter *w, const HistogramRef *h, size_t n, E
         if (code != OK) break;
         buf_clear(&w->scratch);
         column_encode_str(&w->scratch, w->histogram_bytes.v, m);
-        code = put_block(w, MBLOCK_HISTOGRAM, time_id, NULL, m, reterr);
+        size_t start_bytes = put_starts(w, w->histogram_t.v, w->histogram_starts.v, m);
+        code = put_block(w, MBLOCK_HISTOGRAM, time_id, start_bytes, NULL, m, reterr);
     }
     return code;
 }
 
 ErrCode mpart_writer_series_ranked(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n_labels,
-    const int64_t *t, const double *v, size_t n, const HistogramRef *histograms, size_t n_histograms, Err *reterr) {
+    const SampleBuf *samples, const HistogramRefs *histograms, Err *reterr) {
     if (w->series.n > (UINT32_MAX >> 1)) return err_set(reterr, ERR_TOO_LARGE, "metrics part: too many series");
     uint32_t id = (uint32_t)w->series_offsets.n;
     vec_push(&w->series_offsets, (uint32_t)w->series.n);
     mpart_put_labels(w, names, values, n_labels, id);
-    ErrCode code = put_floats(w, t, v, n, reterr);
-    return code == OK ? put_histograms(w, histograms, n_histograms, reterr) : code;
+    ErrCode code = put_floats(w, samples, reterr);
+    return code == OK ? put_histograms(w, histograms->v, histograms->n, reterr) : code;
 }
 
-ErrCode mpart_writer_series(MPartWriter *w, Labels labels, const int64_t *t, const double *v, size_t n,
-    const HistogramRef *histograms, size_t n_histograms, Err *reterr) {
+ErrCode mpart_writer_series(
+    MPartWriter *w, Labels labels, const SampleBuf *samples, const HistogramRefs *histograms, Err *reterr) {
     vec_clear(&w->names);
     vec_clear(&w->values);
     for (size_t i = 0; i < labels.n; i++) {
         vec_push(&w->names, symbol_of(w, labels.v[i].name));
         vec_push(&w->values, symbol_of(w, labels.v[i].value));
     }
-    return mpart_writer_series_ranked(
-        w, w->names.v, w->values.v, (uint32_t)labels.n, t, v, n, histograms, n_histograms, reterr);
+    return mpart_writer_series_ranked(w, w->names.v, w->values.v, (uint32_t)labels.n, samples, histograms, reterr);
 }

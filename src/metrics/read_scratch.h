@@ -23,6 +23,7 @@ typedef struct TimeRun {
 typedef bool (*RunTimesFn)(void *ctx, const TimeRun *run, int64_t *out);
 
 typedef struct ReadScratch {
+    bool want_starts; /* the owner's; start times are not for here: a series that has them is refused */
     double *v; /* n values of the runs so far */
     size_t n, cap;
     TimeRun *runs;

@@ -1,11 +1,18 @@
 #include "metrics/record.h"
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 #define RECORD_VERSION_OLDEST 1
 #define VARINT_MAX 10
 
 /* First byte of a single sample; other items begin with a letter. */
-enum { SINGLE = 0x80, SINGLE_NEXT_ID = 1, SINGLE_SAME_T = 2, SINGLE_WHOLE = 4 };
+enum {
+    SINGLE = 0x80,
+    SINGLE_NEXT_ID = 1,
+    SINGLE_SAME_T = 2,
+    SINGLE_WHOLE = 4,
+    SINGLE_START = 8,       /* a start time follows */
+    SINGLE_SAME_START = 16, /* that of the one before which had one */
+};
 
 void labels_encode(Buf *out, Labels l) {
     buf_put_uvarint(out, l.n);
@@ -75,43 +82,57 @@ static bool is_whole(double v, int64_t *ret) {
 }
 
 /* Most samples come alone, series after series of one target: flags instead of the fields that repeat. */
-static char *put_single(char *p, uint32_t id, int64_t t, double v, const RecordState *state) {
-    int64_t whole;
+static char *put_single(char *p, uint32_t id, int64_t t, double v, int64_t start, RecordState *state) {
+    int64_t whole = 0;
     uint8_t flags = SINGLE;
     if (id == state->id + 1) flags |= SINGLE_NEXT_ID;
     if (t == state->t) flags |= SINGLE_SAME_T;
     if (is_whole(v, &whole)) flags |= SINGLE_WHOLE;
+    if (start) flags |= start == state->start ? SINGLE_SAME_START : SINGLE_START;
     *p++ = (char)flags;
     if (!(flags & SINGLE_NEXT_ID)) p = put_varint(p, id);
     if (!(flags & SINGLE_SAME_T)) p = put_delta(p, state->t, t);
+    if (flags & SINGLE_START) {
+        p = put_delta(p, state->start, start);
+        state->start = start;
+    }
     if (flags & SINGLE_WHOLE) return put_delta(p, 0, whole);
     memcpy(p, &v, 8); /* little-endian, as everything on disk */
     return p + 8;
 }
 
-void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, RecordState *state) {
-    buf_reserve(out, 1 + 2 * VARINT_MAX + n * (VARINT_MAX + sizeof *v));
+void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, const int64_t *start_ms, size_t n,
+    RecordState *state) {
+    buf_reserve(out, 1 + 2 * VARINT_MAX + n * (2 * VARINT_MAX + sizeof *v));
     char *p = out->p + out->n;
     if (n == 1) {
-        p = put_single(p, id, t_ms[0], v[0], state);
+        p = put_single(p, id, t_ms[0], v[0], start_ms ? start_ms[0] : 0, state);
     } else {
-        *p++ = RECORD_SAMPLES;
+        *p++ = (char)(start_ms ? RECORD_SAMPLES_STARTED : RECORD_SAMPLES);
         p = put_varint(p, id);
         p = put_varint(p, n);
         for (size_t i = 0; i < n; i++) {
             p = put_delta(p, i ? t_ms[i - 1] : state->t, t_ms[i]);
+            if (start_ms) {
+                p = put_delta(p, state->start, start_ms[i]);
+                state->start = start_ms[i];
+            }
             memcpy(p, &v[i], 8);
             p += 8;
         }
     }
-    if (n) *state = (RecordState){t_ms[n - 1], id};
+    if (n) {
+        state->t = t_ms[n - 1];
+        state->id = id;
+    }
     out->n = (size_t)(p - out->p);
 }
 
-void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, const Histogram *h) {
-    buf_put_char(out, RECORD_HISTOGRAM);
+void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, int64_t start_ms, const Histogram *h) {
+    buf_put_char(out, (char)(start_ms ? RECORD_HISTOGRAM_STARTED : RECORD_HISTOGRAM));
     buf_put_uvarint(out, id);
     buf_put_svarint(out, t_ms);
+    if (start_ms) buf_put_svarint(out, start_ms);
     histogram_encode(out, h);
 }
 
@@ -168,21 +189,29 @@ static bool read_symbol(RecordReader *r, RecordItem *it) {
     return !r->c.bad;
 }
 
-static bool read_samples(RecordReader *r, RecordItem *it) {
+static int64_t read_delta(RecordReader *r, int64_t from) {
+    return (int64_t)((uint64_t)from + (uint64_t)cursor_svarint(&r->c));
+}
+
+static bool read_samples(RecordReader *r, RecordItem *it, bool started) {
+    it->kind = RECORD_SAMPLES;
     if (!read_id(r, it)) return false;
     uint64_t n = cursor_uvarint(&r->c);
     if (r->c.bad || n > cursor_left(&r->c) / 9) return false;
     int64_t *t = ARENA_ARRAY(r->arena, int64_t, n);
     double *v = ARENA_ARRAY(r->arena, double, n);
-    if (!t || !v) return false;
+    int64_t *start = started ? ARENA_ARRAY(r->arena, int64_t, n) : NULL;
+    if (!t || !v || (started && !start)) return false;
     for (uint64_t i = 0; i < n; i++) {
-        r->state.t = (int64_t)((uint64_t)r->state.t + (uint64_t)cursor_svarint(&r->c));
+        r->state.t = read_delta(r, r->state.t);
+        if (start) start[i] = r->state.start = read_delta(r, r->state.start);
         uint64_t bits = cursor_u64le(&r->c);
         t[i] = r->state.t;
         memcpy(&v[i], &bits, 8);
     }
     it->t_ms = t;
     it->v = v;
+    it->start_ms = start;
     it->n = n;
     r->state.id = it->id;
     return !r->c.bad;
@@ -191,14 +220,19 @@ static bool read_samples(RecordReader *r, RecordItem *it) {
 static bool read_single(RecordReader *r, uint8_t flags, RecordItem *it) {
     int64_t *t = ARENA_ARRAY(r->arena, int64_t, 1);
     double *v = ARENA_ARRAY(r->arena, double, 1);
-    if (!t || !v) return false;
+    bool started = flags & (SINGLE_START | SINGLE_SAME_START);
+    int64_t *start = started ? ARENA_ARRAY(r->arena, int64_t, 1) : NULL;
+    if (!t || !v || (started && !start)) return false;
     it->kind = RECORD_SAMPLES;
     if (flags & SINGLE_NEXT_ID)
         it->id = r->state.id + 1;
     else if (!read_id(r, it))
         return false;
-    if (!(flags & SINGLE_SAME_T)) r->state.t = (int64_t)((uint64_t)r->state.t + (uint64_t)cursor_svarint(&r->c));
+    if (!(flags & SINGLE_SAME_T)) r->state.t = read_delta(r, r->state.t);
+    if (flags & SINGLE_START) r->state.start = read_delta(r, r->state.start);
+    if (start) *start = r->state.start;
     *t = r->state.t;
+    it->start_ms = start;
     if (flags & SINGLE_WHOLE) {
         *v = (double)cursor_svarint(&r->c);
     } else {
@@ -212,9 +246,11 @@ static bool read_single(RecordReader *r, uint8_t flags, RecordItem *it) {
     return !r->c.bad;
 }
 
-static bool read_histogram(RecordReader *r, RecordItem *it) {
+static bool read_histogram(RecordReader *r, RecordItem *it, bool started) {
+    it->kind = RECORD_HISTOGRAM;
     if (!read_id(r, it)) return false;
     it->t = cursor_svarint(&r->c);
+    it->start = started ? cursor_svarint(&r->c) : 0;
     size_t used = 0;
     if (r->c.bad) return false;
     Str rest = str_of((const char *)r->c.p, cursor_left(&r->c));
@@ -251,8 +287,10 @@ int record_next(RecordReader *r, RecordItem *ret) {
     case RECORD_SYMBOL: ok = read_symbol(r, ret); break;
     case RECORD_SERIES: ok = read_series(r, ret); break;
     case RECORD_SERIES_IN_FULL: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;
-    case RECORD_SAMPLES: ok = read_samples(r, ret); break;
-    case RECORD_HISTOGRAM: ok = read_histogram(r, ret); break;
+    case RECORD_SAMPLES:
+    case RECORD_SAMPLES_STARTED: ok = read_samples(r, ret, first == RECORD_SAMPLES_STARTED); break;
+    case RECORD_HISTOGRAM:
+    case RECORD_HISTOGRAM_STARTED: ok = read_histogram(r, ret, first == RECORD_HISTOGRAM_STARTED); break;
     case RECORD_EXEMPLAR: ok = read_exemplar(r, ret); break;
     case RECORD_METADATA: ok = read_metadata(r, ret); break;
     }

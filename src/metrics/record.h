@@ -3,7 +3,8 @@
  * A record names the head generation (epoch) it was made for and holds items: symbols (id with bytes), series (id with
  * labels, by symbols), runs of samples by id, histograms, exemplars, metadata. Ids mean something only within their
  * epoch, and a record that uses one comes after (or is) one that defines it, because the log is cut exactly where an
- * epoch ends. Version 1 wrote the labels of a series out in full; it is read still. */
+ * epoch ends. Version 1 wrote the labels of a series out in full, version 2 knew no start times; both are read still.
+ */
 #ifndef MEERKAT_METRICS_RECORD_H
 #define MEERKAT_METRICS_RECORD_H
 
@@ -18,12 +19,14 @@ void record_put_symbol(Buf *out, uint32_t id, Str symbol);
 void record_put_series(Buf *out, uint32_t id, const uint32_t *names, const uint32_t *values, uint32_t n);
 /* What the next item is a difference to; zero at the beginning of a record. */
 typedef struct RecordState {
-    int64_t t;
+    int64_t t, start;
     uint32_t id;
 } RecordState;
-/* n samples of one series. A single one takes 2 to 4 bytes when it is a whole number in a run of series. */
-void record_put_samples(Buf *out, uint32_t id, const int64_t *t_ms, const double *v, size_t n, RecordState *state);
-void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, const Histogram *h);
+/* n samples of one series; start_ms NULL: not known. A single one takes 2 to 4 bytes when it is a whole number in a run
+ * of series, and no more when its start time is that of the one before. */
+void record_put_samples(
+    Buf *out, uint32_t id, const int64_t *t_ms, const double *v, const int64_t *start_ms, size_t n, RecordState *state);
+void record_put_histogram(Buf *out, uint32_t id, int64_t t_ms, int64_t start_ms, const Histogram *h);
 void record_put_exemplar(Buf *out, uint32_t id, const Exemplar *e);
 void record_put_metadata(Buf *out, const MetricMetadata *m);
 
@@ -32,7 +35,9 @@ typedef enum RecordItemKind {
     RECORD_SERIES = 'T',
     RECORD_SERIES_IN_FULL = 'S',
     RECORD_SAMPLES = 'V',
+    RECORD_SAMPLES_STARTED = 'W', /* given as SAMPLES */
     RECORD_HISTOGRAM = 'H',
+    RECORD_HISTOGRAM_STARTED = 'G', /* given as HISTOGRAM */
     RECORD_EXEMPLAR = 'E',
     RECORD_METADATA = 'M'
 } RecordItemKind;
@@ -45,8 +50,9 @@ typedef struct RecordItem {
     const uint32_t *names, *values; /* SERIES: n of each */
     const int64_t *t_ms;            /* SAMPLES */
     const double *v;
-    size_t n;  /* of SAMPLES; of SERIES */
-    int64_t t; /* HISTOGRAM */
+    const int64_t *start_ms; /* NULL: not known */
+    size_t n;                /* of SAMPLES; of SERIES */
+    int64_t t, start;        /* HISTOGRAM */
     Histogram histogram;
     Exemplar exemplar;
     MetricMetadata metadata;

@@ -16,8 +16,8 @@ static void test_round_trip(void **state) {
     RecordState rs = {0};
     record_begin(&b, 77);
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
-        record_put_samples(&b, (uint32_t)(i < 9 ? i + 1 : 5), &times[i], &values[i], 1, &rs);
-    record_put_samples(&b, 3, times, values, ARRAY_LEN(values), &rs);
+        record_put_samples(&b, (uint32_t)(i < 9 ? i + 1 : 5), &times[i], &values[i], NULL, 1, &rs);
+    record_put_samples(&b, 3, times, values, NULL, ARRAY_LEN(values), &rs);
     Label l[] = {{STR("__name__"), STR("a")}};
     Exemplar e = {{l, 1}, 2.5, -3};
     MetricMetadata m = {STR("a"), METRIC_GAUGE, STR("h"), STR("s")};
@@ -59,6 +59,44 @@ static void test_round_trip(void **state) {
     arena_free(arena);
 }
 
+/* Alone and in runs, known and not, beside samples that have none. */
+static void test_starts(void **state) {
+    (void)state;
+    const int64_t starts[] = {5, 5, 0, 5, 4, INT64_MIN, INT64_MAX, 0, 7, 7}, times[] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
+    const double values[ARRAY_LEN(times)] = {1, 0.5};
+    const Histogram h = {.sum = 1};
+    Arena *arena = arena_create(1 << 20);
+    Buf b = {0};
+    RecordState rs = {0};
+    record_begin(&b, 1);
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) record_put_samples(&b, 3, &times[i], &values[i], &starts[i], 1, &rs);
+    size_t before = b.n;
+    record_put_samples(&b, 4, &times[9], &values[0], &starts[9], 1, &rs);
+    assert_int_equal(b.n - before, 2); /* flags and the value */
+    record_put_samples(&b, 5, times, values, starts, ARRAY_LEN(times), &rs);
+    record_put_samples(&b, 6, times, values, NULL, ARRAY_LEN(times), &rs);
+    record_put_histogram(&b, 7, 8, 9, &h);
+    record_put_histogram(&b, 8, 9, 0, &h);
+    RecordReader r;
+    RecordItem it;
+    assert_true(record_reader_init(&r, buf_str(&b), arena));
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        assert_int_equal(record_next(&r, &it), 1);
+        assert_true(it.kind == RECORD_SAMPLES && it.n == 1 && it.t_ms[0] == times[i] && it.v[0] == values[i]);
+        assert_int_equal(it.start_ms ? it.start_ms[0] : 0, starts[i]);
+    }
+    assert_true(record_next(&r, &it) == 1 && it.id == 4 && it.start_ms && it.start_ms[0] == 7);
+    assert_true(record_next(&r, &it) == 1 && it.kind == RECORD_SAMPLES && it.id == 5 && it.n == ARRAY_LEN(times));
+    assert_memory_equal(it.start_ms, starts, sizeof starts);
+    assert_memory_equal(it.t_ms, times, sizeof times);
+    assert_true(record_next(&r, &it) == 1 && it.kind == RECORD_SAMPLES && it.id == 6 && !it.start_ms);
+    assert_true(record_next(&r, &it) == 1 && it.kind == RECORD_HISTOGRAM && it.t == 8 && it.start == 9);
+    assert_true(record_next(&r, &it) == 1 && it.kind == RECORD_HISTOGRAM && it.t == 9 && it.start == 0);
+    assert_int_equal(record_next(&r, &it), 0);
+    buf_done(&b);
+    arena_free(arena);
+}
+
 /* A record as version 1 wrote it. */
 static void test_version_1(void **state) {
     (void)state;
@@ -76,11 +114,12 @@ static void test_version_1(void **state) {
     assert_int_equal(record_next(&r, &it), 1);
     assert_true(it.kind == RECORD_SAMPLES && it.id == 9 && it.n == 1 && it.t_ms[0] == 7 && it.v[0] == 1);
     assert_int_equal(record_next(&r, &it), 0);
-    assert_false(record_reader_init(&r, STR("\x03\x05"), arena)); /* a version to come */
+    assert_false(record_reader_init(&r, STR("\x04\x05"), arena)); /* a version to come */
     arena_free(arena);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_version_1)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_starts), cmocka_unit_test(test_version_1)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,23 @@
 void sample_buf_done(SampleBuf *b) {
     mem_free(b->t);
     mem_free(b->v);
+    mem_free(b->start);
     *b = (SampleBuf){0};
 }
 
 void sample_buf_clear(SampleBuf *b) {
     b->n = 0;
-    b->unsorted = false;
+    b->unsorted = b->has_starts = false;
+}
+
+int64_t *sample_buf_starts(SampleBuf *b, size_t from) {
+    if (b->start_cap < b->cap) {
+        b->start_cap = b->cap;
+        b->start = mem_realloc_array(b->start, b->cap, sizeof *b->start);
+    }
+    if (!b->has_starts && from) memset(b->start, 0, from * sizeof *b->start);
+    b->has_starts = true;
+    return b->start + from;
 }
 
 void sample_buf_reserve(SampleBuf *b, size_t extra) {
@@ -42,12 +53,14 @@ void sample_buf_add(SampleBuf *b, const int64_t *t, const double *v, size_t n, i
     memcpy(b->t + b->n, t + from, (to - from) * sizeof *t);
     memcpy(b->v + b->n, v + from, (to - from) * sizeof *v);
     b->n += to - from;
+    if (b->has_starts) memset(sample_buf_starts(b, b->n - (to - from)), 0, (to - from) * sizeof *b->start);
 }
 
 typedef struct Item {
     int64_t t;
     size_t order;
     double v;
+    int64_t start;
 } Item;
 
 static int item_cmp(const void *a, const void *b) {
@@ -59,11 +72,12 @@ static int item_cmp(const void *a, const void *b) {
 void sample_buf_finish(SampleBuf *b) {
     if (!b->unsorted) return;
     Item *items = mem_alloc_array(b->n, sizeof *items);
-    for (size_t i = 0; i < b->n; i++) items[i] = (Item){b->t[i], i, b->v[i]};
+    for (size_t i = 0; i < b->n; i++) items[i] = (Item){b->t[i], i, b->v[i], b->has_starts ? b->start[i] : 0};
     qsort(items, b->n, sizeof *items, item_cmp);
     size_t n = 0;
     for (size_t i = 0; i < b->n; i++) {
         if (n && b->t[n - 1] == items[i].t) n--;
+        if (b->has_starts) b->start[n] = items[i].start;
         b->t[n] = items[i].t;
         b->v[n++] = items[i].v;
     }

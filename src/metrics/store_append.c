@@ -142,10 +142,11 @@ static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t
     const int64_t *t = job->batch->t_ms.v + bs->first_sample;
     const double *v = job->batch->value.v + bs->first_sample;
     size_t n = bs->n_samples;
+    const int64_t *start = metrics_batch_starts(job->batch, bs->first_sample, n);
     for (size_t from = 0; from < n;) { /* runs of samples that are not too old: nearly always one */
         size_t to = from;
         while (to < n && t[to] >= job->min_t) to++;
-        if (to > from) record_put_samples(out, id, t + from, v + from, to - from, state);
+        if (to > from) record_put_samples(out, id, t + from, v + from, start ? start + from : NULL, to - from, state);
         from = to + 1;
     }
 }
@@ -190,10 +191,11 @@ static void encode(AppendJob *job, Buf *out) {
         uint32_t id = job->series[i];
         if (id == HEAD_NO_SERIES || !series_has_data(bs)) continue;
         encode_samples(job, bs, id, out, &state);
+        const int64_t *start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
         for (uint32_t k = 0; k < bs->n_histograms; k++) {
             size_t at = bs->first_histogram + k;
             if (b->histogram_t_ms.v[at] >= job->min_t)
-                record_put_histogram(out, id, b->histogram_t_ms.v[at], &b->histograms.v[at]);
+                record_put_histogram(out, id, b->histogram_t_ms.v[at], start ? start[k] : 0, &b->histograms.v[at]);
         }
         for (uint32_t k = 0; k < bs->n_exemplars; k++)
             record_put_exemplar(out, id, &b->exemplars.v[bs->first_exemplar + k]);
@@ -227,6 +229,8 @@ static void count_put(
 
 static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, uint32_t id, uint64_t *late) {
     const MetricsBatch *b = job->batch;
+    const int64_t *start = metrics_batch_starts(b, bs->first_sample, bs->n_samples);
+    const int64_t *h_start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
     for (uint32_t k = 0; k < bs->n_samples; k++) {
         int64_t t = b->t_ms.v[bs->first_sample + k];
         if (t < job->min_t) {
@@ -234,7 +238,7 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             note_error(job, "sample is older than the retention: timestamp", t, id);
             continue;
         }
-        HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k]);
+        HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k], start ? start[k] : 0);
         count_put(job, put, id, t, bs->first_sample + k, &job->result->samples, late);
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
@@ -243,7 +247,8 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             job->result->too_old++;
             continue;
         }
-        HeadPut put = head_put_histogram(job->head, id, t, &b->histograms.v[bs->first_histogram + k]);
+        const Histogram *h = &b->histograms.v[bs->first_histogram + k];
+        HeadPut put = head_put_histogram(job->head, id, t, h, h_start ? h_start[k] : 0);
         count_put(job, put, id, t, (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {

@@ -107,7 +107,7 @@ static ErrCode write_range(
     const Str *symbols = head_dump_symbols(d, &n_symbols);
     ErrCode code = mpart_writer_create(s->fs, path, symbols, n_symbols, 0, &w, reterr);
     if (code != OK) return code;
-    SampleBuf samples = {0};
+    SampleBuf samples = {.want_starts = true};
     HistogramRefs histograms = {0};
     for (size_t i = 0; i < head_dump_count(d) && code == OK; i++) {
         sample_buf_clear(&samples);
@@ -119,8 +119,7 @@ static ErrCode write_range(
         const uint32_t *names, *values;
         uint32_t n_labels;
         head_dump_labels(d, i, &names, &values, &n_labels);
-        code = mpart_writer_series_ranked(
-            w, names, values, n_labels, samples.t, samples.v, samples.n, histograms.v, histograms.n, reterr);
+        code = mpart_writer_series_ranked(w, names, values, n_labels, &samples, &histograms, reterr);
     }
     bool empty = mpart_writer_series_count(w) == 0;
     if (code == OK && !empty) code = mpart_writer_finish(w, &info, reterr);

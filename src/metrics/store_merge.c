@@ -77,8 +77,7 @@ static ErrCode merge_series(Merge *m, const Labels *labels, const bool *has, MPa
     histograms_finish(&m->histograms);
     rules_thin(m->rules, *labels, m->now, &m->samples, &m->histograms);
     if (m->samples.n + m->histograms.n == 0) return OK;
-    return mpart_writer_series(
-        w, *labels, m->samples.t, m->samples.v, m->samples.n, m->histograms.v, m->histograms.n, reterr);
+    return mpart_writer_series(w, *labels, &m->samples, &m->histograms, reterr);
 }
 
 static ErrCode merge_all(Merge *m, MPartWriter *w, Err *reterr) {
@@ -152,6 +151,7 @@ static void begin(Merge *m, PartInfo *info, char path[FS_PATH_MAX]) {
 
 static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, PartInfo *ret_info, Err *reterr) {
     Merge m = {.store = s, .arena = arena_create(ARENA_UNLIMITED), .now = clock_now_ms(), .rules = store_rules(s)};
+    m.samples.want_starts = true;
     PartSnapshot snap;
     PartInfo info = {0};
     char path[FS_PATH_MAX];

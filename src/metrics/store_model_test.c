@@ -24,6 +24,7 @@
  * contradicted an earlier one that was in another head. */
 typedef struct Cell {
     uint64_t bits, other; /* of a histogram: which one */
+    int64_t start, other_start; /* as with the values: the same value may come again with another start time */
     bool can, sure;
 } Cell;
 
@@ -125,15 +126,30 @@ static void world_free(World *w) {
 typedef struct Sent {
     Cell *cell;
     uint64_t bits;
+    int64_t start;
 } Sent;
 
 static void note_sent(const Sent *s, bool acknowledged) {
     Cell *c = s->cell;
     if (!c->can) {
-        *c = (Cell){s->bits, s->bits, true, acknowledged};
+        *c = (Cell){s->bits, s->bits, s->start, s->start, true, acknowledged};
     } else {
         c->sure |= acknowledged;
         if (s->bits != c->bits) c->other = s->bits;
+        if (s->start != c->start) c->other_start = s->start;
+    }
+}
+
+/* Series without, with one for long, with one per sample as deltas have it, with odd ones. */
+static int64_t start_for(World *w, const Cell *c, int s, int t) {
+    if (c->can && c->start != c->other_start) return c->start;
+    if (c->can && rng_u64(&w->rng) % 8) return c->start;
+    switch (s % 5) {
+    case 0: return 0;
+    case 1: return BASE + t / 400;
+    case 2: return BASE + (t - 1) * STEP;
+    case 3: return rng_u64(&w->rng) % 4 ? BASE + t / 30 : 0;
+    default: return (int64_t)rng_u64(&w->rng) >> (rng_u64(&w->rng) % 60);
     }
 }
 
@@ -156,16 +172,19 @@ static void append_random(World *w, int newest) {
         bool of_histograms = s % 7 == 6 && rng_u64(&w->rng) % 4;
         for (int t = from; t < from + count && t < N_TIMES; t++) {
             Cell *c = of_histograms ? &w->hists[s][t] : &w->floats[s][t];
-            Sent x = {c, value_for(w, c, of_histograms ? rng_u64(&w->rng) % N_HISTOGRAMS : random_bits(w), s % 3 == 0)};
+            Sent x = {c, value_for(w, c, of_histograms ? rng_u64(&w->rng) % N_HISTOGRAMS : random_bits(w), s % 3 == 0),
+                start_for(w, c, s, t)};
             vec_push(&sent, x);
             double v;
             memcpy(&v, &x.bits, 8);
             if (of_histograms) {
                 assert_true(avec_push(arena, &b.histogram_t_ms, BASE + t * STEP));
                 assert_true(avec_push(arena, &b.histograms, w->histograms[x.bits]));
+                assert_true(metrics_batch_set_histogram_start(&b, x.start));
                 bs.n_histograms++;
             } else {
                 assert_true(avec_push(arena, &b.t_ms, BASE + t * STEP) && avec_push(arena, &b.value, v));
+                assert_true(metrics_batch_set_start(&b, x.start));
                 bs.n_samples++;
             }
         }
@@ -214,6 +233,13 @@ static size_t count_sure(const Cell *row, int from, int to) {
     return n;
 }
 
+static void check_start(const Cell *x, const int64_t *starts, size_t i, int s) {
+    int64_t start = starts ? starts[i] : 0;
+    if (start != x->start && start != x->other_start)
+        fail_msg("series %d, sample %zu: start %lld, should be %lld or %lld", s, i, (long long)start,
+            (long long)x->start, (long long)x->other_start);
+}
+
 static void check_column(const World *w, const SeriesColumn *c, int s, int from, int to) {
     size_t sure = 0;
     for (size_t i = 0; i < c->n; i++) {
@@ -224,6 +250,7 @@ static void check_column(const World *w, const SeriesColumn *c, int s, int from,
             fail_msg("series %d time %d: %llx, can %d %llx %llx", s, (int)((c->t_ms[i] - BASE) / STEP), (unsigned long long)bits,
                 x->can, (unsigned long long)x->bits, (unsigned long long)x->other);
         assert_true(!i || c->t_ms[i] > c->t_ms[i - 1]);
+        check_start(x, c->start_ms, i, s);
         sure += x->sure;
     }
     if (sure != count_sure(w->floats[s], from, to)) {
@@ -240,6 +267,7 @@ static void check_column(const World *w, const SeriesColumn *c, int s, int from,
         if (!x->can) fail_msg("series %d time %d: a histogram", s, (int)((c->histogram_t_ms[i] - BASE) / STEP));
         assert_true((histogram_eq(h, &w->histograms[x->bits]) || histogram_eq(h, &w->histograms[x->other])));
         assert_true(!i || c->histogram_t_ms[i] > c->histogram_t_ms[i - 1]);
+        check_start(x, c->histogram_start_ms, i, s);
         sure += x->sure;
     }
     assert_int_equal(sure, count_sure(w->hists[s], from, to));
@@ -313,7 +341,7 @@ static void check_digests(World *w, MetricsSelect req, const SeriesColumns *cols
 }
 
 static MetricsSelect check_values(World *w, int from, int to, Arena *arena, SeriesColumns *cols) {
-    MetricsSelect req = {.arena = arena, .min_t_ms = BASE + from * STEP, .max_t_ms = BASE + to * STEP};
+    MetricsSelect req = {.arena = arena, .min_t_ms = BASE + from * STEP, .max_t_ms = BASE + to * STEP, .starts = true};
     Err err = {0};
     if (w->store->ops->select(w->store, &req, cols, &err) != OK) fail_msg("select: %s", err.msg);
     bool seen[N_SERIES] = {false};
@@ -328,11 +356,26 @@ static MetricsSelect check_values(World *w, int from, int to, Arena *arena, Seri
     return req;
 }
 
+/* The same series by series. */
+static void check_set(World *w, MetricsSelect req, int from, int to) {
+    SeriesSet *set;
+    assert_int_equal(metrics_store_open_set(w->store, &req, &set, NULL), OK);
+    SeriesReader *r = series_reader_create(set, req.arena);
+    for (size_t i = 0; i < set->n; i++) {
+        SeriesColumn c;
+        assert_int_equal(series_read(r, i, &c, NULL), OK);
+        check_column(w, &c, series_index(w, set->labels[i]), from, to);
+    }
+    series_reader_free(r);
+}
+
 static void check(World *w, int from, int to) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     SeriesColumns cols;
     MetricsSelect req = check_values(w, from, to, arena, &cols);
+    check_set(w, req, from, to);
     check_labels(w, &req, &cols);
+    req.starts = false;
     for (int i = 0; i < 3; i++) check_digests(w, req, &cols);
     arena_free(arena);
     MetricsStoreStats stats;
@@ -465,7 +508,7 @@ static void test_flipped_bits(void **state) {
             open_store(w);
             MetricsStoreStats stats;
             Arena *arena = arena_create(ARENA_UNLIMITED);
-            MetricsSelect all = {.arena = arena, .min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX};
+            MetricsSelect all = {.arena = arena, .min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX, .starts = true};
             SeriesColumns cols;
             assert_int_equal(w->store->ops->select(w->store, &all, &cols, NULL), OK);
             w->store->ops->stats(w->store, &stats);

@@ -15,13 +15,13 @@
 #define LANE_BYTES ((size_t)16 << 20) /* of records; a larger one goes alone */
 
 typedef struct Put {
-    int64_t t;
+    int64_t t, start;
     double v;
     uint32_t id;
 } Put;
 
 typedef struct HistogramPut {
-    int64_t t;
+    int64_t t, start;
     uint32_t id;
     Histogram h; /* in the arena */
 } HistogramPut;
@@ -165,11 +165,13 @@ static void index_item(Replay *r, Replayed *x, const RecordItem *it) {
     if (id == UNKNOWN) return;
     switch (it->kind) {
     case RECORD_SAMPLES:
-        for (size_t i = 0; i < it->n; i++)
-            if (it->t_ms[i] >= r->min_t) vec_push(&x->puts, (Put){it->t_ms[i], it->v[i], id});
+        for (size_t i = 0; i < it->n; i++) {
+            if (it->t_ms[i] < r->min_t) continue;
+            vec_push(&x->puts, (Put){it->t_ms[i], it->start_ms ? it->start_ms[i] : 0, it->v[i], id});
+        }
         break;
     case RECORD_HISTOGRAM:
-        if (it->t >= r->min_t) vec_push(&x->histograms, (HistogramPut){it->t, id, it->histogram});
+        if (it->t >= r->min_t) vec_push(&x->histograms, (HistogramPut){it->t, it->start, id, it->histogram});
         break;
     case RECORD_EXEMPLAR: learn_exemplar(r, id, &it->exemplar, x->arena); break;
     default: UNREACHABLE();
@@ -223,8 +225,8 @@ static void samples_main(void *ctx) {
         if (r->failed) continue;
         Head *h = r->store->active;
         head_write_begin(h);
-        vec_foreach(const Put, p, &x->puts)(void) head_put(h, p->id, p->t, p->v);
-        vec_foreach(const HistogramPut, p, &x->histograms)(void) head_put_histogram(h, p->id, p->t, &p->h);
+        vec_foreach(const Put, p, &x->puts)(void) head_put(h, p->id, p->t, p->v, p->start);
+        vec_foreach(const HistogramPut, p, &x->histograms)(void) head_put_histogram(h, p->id, p->t, &p->h, p->start);
         head_write_end(h);
         ErrCode code = spill(r);
         if (code != OK) r->failed = (int)code;

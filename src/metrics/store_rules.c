@@ -109,9 +109,15 @@ static double value_before(const SampleBuf *b, size_t i) {
     return b->v[i];
 }
 
+/* Whether b->v[i] or its neighbour is the first one since a start: a reset that its value may not show. */
+static bool beside_start(const SampleBuf *b, size_t i) {
+    if (!b->has_starts) return false;
+    return (i > 0 && b->start[i - 1] != b->start[i]) || (i + 1 < b->n && b->start[i + 1] != b->start[i]);
+}
+
 /* From the newest to the oldest: a sample stays when the one after it lies in another interval, and on both sides of a
  * reset: without the one after it, two climbs to the same height would look like none. Stale markers do not count as
- * values. The kept ones gather at the end and are moved to the front. */
+ * values. The kept ones gather at the end, no further than where they were, and are moved to the front. */
 static void thin_floats(SampleBuf *b, int64_t cutoff, int64_t len, bool counter) {
     size_t out = b->n;
     double next_v = 0;
@@ -123,19 +129,20 @@ static void thin_floats(SampleBuf *b, int64_t cutoff, int64_t len, bool counter)
         bool stale = is_stale_nan(v);
         bool stays = t >= cutoff || interval != next_interval;
         /* The first one of the part: what stands before it in another part may be higher. */
-        if (counter && !stale) stays = stays || i == 0 || (has_next && next_v < v) || value_before(b, i) > v;
+        if (counter && !stale)
+            stays = stays || i == 0 || (has_next && next_v < v) || value_before(b, i) > v || beside_start(b, i);
         if (!stale) {
             next_v = v;
             has_next = true;
         }
         next_interval = interval;
         if (!stays) continue;
-        b->t[--out] = t; /* out never falls below i: what is still to be looked at stays */
-        b->v[out] = v;
+        sample_buf_move(b, --out, i); /* out never falls below i: what is still to be looked at stays */
     }
     b->n -= out;
     memmove(b->t, b->t + out, b->n * sizeof *b->t);
     memmove(b->v, b->v + out, b->n * sizeof *b->v);
+    if (b->has_starts) memmove(b->start, b->start + out, b->n * sizeof *b->start);
 }
 
 static bool is_reset(Arena *scratch, Str older, Str newer) {
@@ -153,7 +160,8 @@ static void thin_histograms(HistogramRefs *h, int64_t cutoff, int64_t len) {
     for (size_t i = 0; i < h->n; i++) {
         HistogramRef x = h->v[i];
         bool stays = x.t >= cutoff || i == 0 || i + 1 == h->n || interval_of(x.t, len) != interval_of(h->v[i + 1].t, len);
-        bool before_reset = i + 1 < h->n && x.t < cutoff && is_reset(scratch, x.bytes, h->v[i + 1].bytes);
+        bool before_reset = i + 1 < h->n && x.t < cutoff &&
+                            (x.start != h->v[i + 1].start || is_reset(scratch, x.bytes, h->v[i + 1].bytes));
         if (stays || before_reset || after_reset) h->v[n++] = x;
         after_reset = before_reset;
     }

@@ -156,6 +156,42 @@ static void downsample_now(void) {
     close_world(&w);
 }
 
+/* A counter that is started anew behind the back of its values, once a day: both sides of each start stay. */
+static void test_downsample_starts(void **state) {
+    (void)state;
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    MetricsDownsampleRule rule = {.after_ms = DAY, .resolution_ms = 6 * HOUR};
+    rule.matchers = matchers(a, MATCH_EQ, "__name__", "c_total");
+    clock_fake_set(INT64_C(1700000000) * 1000000000);
+    World w = open_world(&(MetricsRules){.downsample = &rule, .n_downsample = 1}, 400 * DAY);
+    MetricsBatch b = {.arena = a};
+    Label l = {LABEL_NAME_METRIC, STR("c_total")};
+    int64_t first = (w.now - 6 * DAY) / DAY * DAY;
+    for (int64_t i = 0; i < 4 * 24 * 60; i++) {
+        assert_true(metrics_batch_add(&b, (Labels){&l, 1}, first + i * 60000, (double)i));
+        assert_true(metrics_batch_set_start(&b, first - HOUR + (i + 90) / 1440 * DAY));
+    }
+    MetricsAppendResult r;
+    assert_int_equal(w.store->ops->append(w.store, &b, &r, NULL), OK);
+    merge_all(&w);
+    MetricsSelect req = {.matchers = rule.matchers, .max_t_ms = INT64_MAX, .arena = w.arena, .starts = true};
+    SeriesColumns c;
+    assert_int_equal(w.store->ops->select(w.store, &req, &c, NULL), OK);
+    assert_true(c.n == 1 && c.v[0].n < 100 && c.v[0].start_ms);
+    size_t changes = 0;
+    for (size_t i = 0; i < c.v[0].n; i++) {
+        int64_t at = (c.v[0].t_ms[i] - first) / 60000;
+        assert_int_equal(c.v[0].start_ms[i], first - HOUR + (at + 90) / 1440 * DAY);
+        if (!i || c.v[0].start_ms[i] == c.v[0].start_ms[i - 1]) continue;
+        changes++;
+        assert_int_equal(c.v[0].t_ms[i] - c.v[0].t_ms[i - 1], 60000);
+    }
+    assert_int_equal(changes, 4);
+    arena_free(a);
+    close_world(&w);
+    clock_fake_off();
+}
+
 /* At any time of the day: parts and intervals lie differently then. */
 static void test_downsample(void **state) {
     (void)state;
@@ -231,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_new_rules_reach_merged_parts),
         cmocka_unit_test(test_downsample),
+        cmocka_unit_test(test_downsample_starts),
         cmocka_unit_test(test_clean_tombstones),
         cmocka_unit_test(test_visit),
     };

@@ -267,6 +267,22 @@ static ErrCode emit_floats(Gather *g, SeriesColumn *out, Err *reterr) {
         g->last_n = n;
     }
     out->t_ms = g->last_t;
+    if (!g->samples.has_starts) return OK;
+    int64_t *start = ARENA_ARRAY(g->out, int64_t, n);
+    if (!start) return exhausted(reterr);
+    memcpy(start, g->samples.start, n * sizeof *start);
+    out->start_ms = start;
+    return OK;
+}
+
+static ErrCode emit_histogram_starts(Gather *g, SeriesColumn *out, Err *reterr) {
+    bool any = false;
+    for (size_t i = 0; g->samples.want_starts && i < g->histograms.n; i++) any |= g->histograms.v[i].start != 0;
+    if (!any) return OK;
+    int64_t *start = ARENA_ARRAY(g->out, int64_t, g->histograms.n);
+    if (!start) return exhausted(reterr);
+    for (size_t i = 0; i < g->histograms.n; i++) start[i] = g->histograms.v[i].start;
+    out->histogram_start_ms = start;
     return OK;
 }
 
@@ -286,7 +302,7 @@ ErrCode gather_histograms(Gather *g, SeriesColumn *out, Err *reterr) {
     out->n_histograms = n;
     out->histogram_t_ms = t;
     out->histograms = h;
-    return OK;
+    return emit_histogram_starts(g, out, reterr);
 }
 
 size_t source_group_end(const SourceSeriesVec *all, size_t from) {
@@ -318,6 +334,7 @@ static ErrCode gather_all(Gather *g, SourceSeriesVec *all, SeriesColumns *ret, E
 
 void gather_begin(Gather *g, View *v, const MetricsSelect *req, Arena *out) {
     *g = (Gather){.view = v, .req = req, .out = out};
+    g->samples.want_starts = req->starts;
     g->caches = mem_alloc_array(MAX(v->parts.n, 1), sizeof *g->caches);
     memset(g->caches, 0, v->parts.n * sizeof *g->caches);
 }

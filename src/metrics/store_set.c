@@ -22,6 +22,7 @@ static SeriesReader *embedded_reader(SeriesSet *s, Arena *arena) {
     r->base = (SeriesReader){.set = s, .arena = arena};
     r->set = CONTAINER_OF(s, EmbeddedSet, base);
     gather_begin(&r->gather, r->set->view, &r->set->req, arena);
+    r->scratch.want_starts = r->set->req.starts;
     return &r->base;
 }
 
@@ -83,6 +84,7 @@ static ErrCode read_gathered(EmbeddedReader *r, SourceSeries *group, size_t n, S
     ret->n = g->samples.n;
     ret->t_ms = g->samples.t;
     ret->value = g->samples.v;
+    ret->start_ms = g->samples.has_starts ? g->samples.start : NULL;
     return gather_histograms(g, ret, reterr);
 }
 

@@ -222,8 +222,7 @@ static void drop_samples(SampleBuf *b, size_t from, int64_t min_t, int64_t max_t
     size_t n = from;
     for (size_t i = from; i < b->n; i++) {
         if (b->t[i] >= min_t && b->t[i] <= max_t) continue;
-        b->t[n] = b->t[i];
-        b->v[n++] = b->v[i];
+        sample_buf_move(b, n++, i);
     }
     b->n = n;
 }

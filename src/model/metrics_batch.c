@@ -15,6 +15,40 @@ bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double valu
            avec_push(b->arena, &b->series, s);
 }
 
+/* --- start times --- */
+typedef AVEC(int64_t) Starts;
+
+/* Most batches have none: the vector is made when the first one comes. */
+static bool set_start(Arena *arena, void *vec, size_t n, int64_t start_ms) {
+    Starts *starts = vec;
+    if (start_ms == 0 && starts->n == 0) return true;
+    DASSERT(n > 0 && starts->n < n);
+    if (!avec_reserve(arena, starts, n - starts->n)) return false;
+    while (starts->n + 1 < n) starts->v[starts->n++] = 0;
+    starts->v[starts->n++] = start_ms;
+    return true;
+}
+
+bool metrics_batch_set_start(MetricsBatch *b, int64_t start_ms) {
+    return set_start(b->arena, &b->start_ms, b->value.n, start_ms);
+}
+
+bool metrics_batch_set_histogram_start(MetricsBatch *b, int64_t start_ms) {
+    return set_start(b->arena, &b->histogram_start_ms, b->histograms.n, start_ms);
+}
+
+const int64_t *metrics_batch_starts(const MetricsBatch *b, size_t first, size_t n) {
+    if (b->start_ms.n <= first) return NULL;
+    ASSERT(first + n <= b->start_ms.n);
+    return b->start_ms.v + first;
+}
+
+const int64_t *metrics_batch_histogram_starts(const MetricsBatch *b, size_t first, size_t n) {
+    if (b->histogram_start_ms.n <= first) return NULL;
+    ASSERT(first + n <= b->histogram_start_ms.n);
+    return b->histogram_start_ms.v + first;
+}
+
 #define EMIT_LABELS_MAX 12
 
 /* The parts of a histogram or a summary are one family. */

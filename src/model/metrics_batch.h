@@ -68,12 +68,22 @@ typedef struct MetricsBatch {
     AVEC(double) value; /* same length as t_ms */
     AVEC(int64_t) histogram_t_ms;
     AVEC(Histogram) histograms;
+    /* When each sample and histogram began to count (Prometheus: start timestamp), 0: not known. Shorter than the
+     * others, or empty: not known from there on; for the samples of one series there are all or none. */
+    AVEC(int64_t) start_ms, histogram_start_ms;
     AVEC(Exemplar) exemplars;
     AVEC(MetricMetadata) metadata;
 } MetricsBatch;
 
 /* Convenience for one sample; false when the arena's budget is used up. labels are borrowed. */
 bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double value);
+/* Start times of the sample, the histogram that was pushed last; those of a series have to be told for all of them.
+ * false: the arena's budget is used up. */
+bool metrics_batch_set_start(MetricsBatch *b, int64_t start_ms);
+bool metrics_batch_set_histogram_start(MetricsBatch *b, int64_t start_ms);
+/* Of n samples, histograms from `first` on, all of one series; NULL: none is known. */
+const int64_t *metrics_batch_starts(const MetricsBatch *b, size_t first, size_t n);
+const int64_t *metrics_batch_histogram_starts(const MetricsBatch *b, size_t first, size_t n);
 /* One sample of a metric of our own, with its type. Pairs: label name, value, ..., NULL; at most 11; empty values are
  * no labels. All strings are borrowed. Beyond the budget it is left out. A family is described once; x_bucket, x_sum
  * and x_count of a histogram or summary are the family x. */
