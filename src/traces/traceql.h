@@ -21,7 +21,8 @@ ErrCode traceql_parse(Str src, Arena *arena, const TraceQl **ret, Err *reterr);
 /* The first error with the source line and a caret, for terminals. Nothing when src is fine. */
 void traceql_explain_error(Str src, Str file, Buf *out, bool colour);
 /* What tag and value lookups send along while a user is typing: the conditions of the (first) spanset filter that are
- * complete, joined by &&; "{ .a = \"x\" && .b = }" gives {.a = "x"}. Never fails: {} when there is nothing to keep. */
+ * complete, joined by &&; "{ .a = \"x\" && .b = }" gives {.a = "x"}. {} when there is nothing to keep; fails when the
+ * arena is used up only. */
 ErrCode traceql_parse_partial(Str src, Arena *arena, const TraceQl **ret, Err *reterr);
 /* A single field as it stands in URLs and labels: ".x", "span.x", "resource.\"a b\"", "name", "span:name", "x" (any
  * scope). ERR_INVALID. */

@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "codec/regex.h"
 #include "lang/lexer.h"
+#include "model/spans_batch.h"
 
 /* --- values: literals of the language and what fields of spans are --- */
 
