@@ -75,20 +75,25 @@ ErrCode notify_templates_load(
     return OK;
 }
 
-static ErrCode expand(
-    const NotifyTemplates *t, const NotifyData *data, Str text, bool html, Arena *arena, Str *ret, Err *reterr) {
+ErrCode notify_expand_data(
+    const NotifyTemplates *t, GoValue data, Str text, bool html, Arena *arena, Str *ret, Err *reterr) {
     *ret = text;
     if (str_find(text, STR("{{")) == SIZE_MAX) return OK;
-    GoTmplExec opts = {.arena = arena, .ctx = (void *)(uintptr_t)data, .max_output_bytes = EXPANDED_MAX,
+    GoTmplExec opts = {.arena = arena, .ctx = (void *)(uintptr_t)data.obj, .max_output_bytes = EXPANDED_MAX,
         .max_steps = STEPS_MAX, .html = html};
     Buf out = {0};
-    ErrCode code = gotmpl_expand(t->set, STR(""), text, go_of_obj(notify_data_type, data), &opts, &out, reterr);
+    ErrCode code = gotmpl_expand(t->set, STR(""), text, data, &opts, &out, reterr);
     if (!code) {
         *ret = arena_copy(arena, buf_str(&out));
         if (!ret->p) code = err_set(reterr, ERR_TOO_LARGE, "template: : result is too large");
     }
     buf_done(&out);
     return code;
+}
+
+static ErrCode expand(
+    const NotifyTemplates *t, const NotifyData *data, Str text, bool html, Arena *arena, Str *ret, Err *reterr) {
+    return notify_expand_data(t, go_of_obj(notify_data_type, data), text, html, arena, ret, reterr);
 }
 
 /* --- texts --- */

@@ -51,4 +51,9 @@ void notify_send(HttpClient *client, const NotifyRequest *req, Arena *arena, Not
 /* Expands one text against the request's data: for `template render` and previews. html: as html/template does. */
 ErrCode notify_expand(const NotifyRequest *req, Str text, bool html, Arena *arena, Str *ret, Err *reterr);
 
+/* The same against data that somebody wrote: JSON of the original's template.Data; STR_NULL: its example of two alerts,
+ * one firing for 5 minutes and one that was for 10. Errors are amtool's. */
+ErrCode notify_render(
+    const NotifyTemplates *t, Str text, bool html, Str json, int64_t now_ns, Arena *arena, Str *ret, Err *reterr);
+
 #endif

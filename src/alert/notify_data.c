@@ -2,7 +2,6 @@
 #include "alert/notify_int.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #define FN(name) static ErrCode name(GoCall *c, const GoValue *args, size_t n, GoValue *ret)
 #define ALERT(o) ((const NotifyAlert *)(o))
@@ -158,7 +157,7 @@ GETTER(alert_annotations, kv_of(ALERT(o)->annotations, arena))
 GETTER(alert_starts, go_of_obj(go_time, &ALERT(o)->starts))
 GETTER(alert_ends, go_of_obj(go_time, &ALERT(o)->ends))
 GETTER(alert_generator, go_of_str(ALERT(o)->generator_url))
-GETTER(alert_finger, go_of_str(str_cstr(ALERT(o)->fingerprint)))
+GETTER(alert_finger, go_of_str(ALERT(o)->fingerprint))
 static const GoField alert_fields[] = {{STR_INIT("Status"), alert_status}, {STR_INIT("Labels"), alert_labels},
     {STR_INIT("Annotations"), alert_annotations}, {STR_INIT("StartsAt"), alert_starts}, {STR_INIT("EndsAt"), alert_ends},
     {STR_INIT("GeneratorURL"), alert_generator}, {STR_INIT("Fingerprint"), alert_finger}};
@@ -208,6 +207,8 @@ static const GoField data_fields[] = {{STR_INIT("Receiver"), data_receiver}, {ST
     {STR_INIT("RouteLabels"), data_route}, {STR_INIT("ExternalURL"), data_external_url}};
 const GoType notify_data_type[1] = {{.name = "*template.Data", .kind = GO_STRUCT, .fields = data_fields,
     .n_fields = ARRAY_LEN(data_fields), .pointer = true}};
+const GoType notify_data_value[1] = {
+    {.name = "template.Data", .kind = GO_STRUCT, .fields = data_fields, .n_fields = ARRAY_LEN(data_fields)}};
 
 /* --- making it --- */
 
@@ -249,13 +250,13 @@ static GoTime utc(int64_t ns) {
     return (GoTime){.unix_s = s, .ns = (int32_t)rest, .zone = STR("UTC")};
 }
 
-static void fill_alert(NotifyAlert *out, const Alert *a, int64_t now_ns) {
+static void fill_alert(NotifyAlert *out, const Alert *a, int64_t now_ns, Arena *arena) {
     bool resolved = alert_is_resolved(a, now_ns);
     *out = (NotifyAlert){.status = resolved ? STR("resolved") : STR("firing"), .labels = a->labels,
         .annotations = a->annotations, .starts = utc(a->starts_ns),
         .ends = resolved ? utc(a->ends_ns) : (GoTime){.unix_s = GO_TIME_ZERO_S, .zone = STR("UTC")},
         .generator_url = a->generator_url};
-    snprintf(out->fingerprint, sizeof out->fingerprint, "%016" PRIx64, alert_fingerprint(a->labels));
+    out->fingerprint = arena_printf(arena, "%016" PRIx64, alert_fingerprint(a->labels));
 }
 
 NotifyData *notify_data(const NotifyRequest *req, size_t max_alerts, Arena *arena) {
@@ -264,7 +265,7 @@ NotifyData *notify_data(const NotifyRequest *req, size_t max_alerts, Arena *aren
     NotifyAlert *v = ARENA_ARRAY(arena, NotifyAlert, n);
     if (!d || !v) return NULL;
     for (size_t i = 0; i < n; i++) {
-        fill_alert(&v[i], &req->alerts[i], req->now_ns);
+        fill_alert(&v[i], &req->alerts[i], req->now_ns, arena);
         d->n_firing += str_eq_lit(v[i].status, "firing");
     }
     d->alerts = v;

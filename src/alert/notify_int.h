@@ -21,7 +21,7 @@ typedef struct NotifyAlert {
     Labels labels, annotations;
     GoTime starts, ends;
     Str generator_url;
-    char fingerprint[17];
+    Str fingerprint;
 } NotifyAlert;
 
 typedef struct NotifyData {
@@ -33,9 +33,14 @@ typedef struct NotifyData {
     Str external_url;
 } NotifyData;
 
-extern const GoType notify_data_type[1]; /* *template.Data */
+extern const GoType notify_data_type[1];  /* *template.Data */
+extern const GoType notify_data_value[1]; /* template.Data, as `template render` passes it */
 /* From at most max_alerts (0: all) of the request's. NULL: out of memory. */
 NotifyData *notify_data(const NotifyRequest *req, size_t max_alerts, Arena *arena);
+
+/* Expands text against data of one of these types. */
+ErrCode notify_expand_data(
+    const NotifyTemplates *t, GoValue data, Str text, bool html, Arena *arena, Str *ret, Err *reterr);
 
 /* --- JSON as Go writes it --- */
 void gojson_str(JsonWriter *w, Str s);

@@ -30,7 +30,7 @@ static void put_alerts(JsonWriter *w, const NotifyData *d) {
         put_time(w, STR("startsAt"), &a->starts);
         put_time(w, STR("endsAt"), &a->ends);
         gojson_key_str(w, STR("generatorURL"), a->generator_url);
-        gojson_key_str(w, STR("fingerprint"), str_cstr(a->fingerprint));
+        gojson_key_str(w, STR("fingerprint"), a->fingerprint);
         json_end_object(w);
     }
     json_end_array(w);

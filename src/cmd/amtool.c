@@ -8,22 +8,38 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "codec/yaml.h"
+#include "lang/gotime.h"
 #include "lang/lexer.h"
+#include "metrics/prom_http.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
+#include "sys/process.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *amtool_program = "meerkat";
+
+bool amtool_is_amtool(void) { return strcmp(amtool_program, "amtool") == 0; }
+
 int amtool_error(const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    fputs("meerkat: error: ", stderr);
+    fprintf(stderr, "%s: error: ", amtool_program);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
     va_end(ap);
     return 1;
+}
+
+int amtool_usage(const char *fmt, ...) {
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return amtool_is_amtool() ? amtool_error("%s", text) : command_usage("%s", text);
 }
 
 /* --- flags --- */
@@ -49,18 +65,34 @@ static size_t flags_of(Amtool *a, bool silences, Flag *v) {
         {"require-comment", 0, NULL, &a->require_comment}, {"generator-url", 0, NULL, &a->generator_url}, {"force", 'f', &a->force, NULL},
         {"worker", 'w', NULL, &a->workers}, {"verify.receivers", 0, NULL, &a->verify}, {"tree", 0, &a->tree, NULL},
         {"owner", 0, NULL, &a->owner}, {"limit", 0, NULL, &a->limit}, {"kind", 0, NULL, &a->kind}, {"json", 0, &a->json, NULL},
-        {"resolved", 0, &a->resolved, NULL}};
+        {"resolved", 0, &a->resolved, NULL}, {"template.text", 0, NULL, &a->template_text}, {"template.type", 0, NULL, &a->template_type},
+        {"template.data", 0, NULL, &a->template_data}};
     memcpy(v, all, sizeof all);
     return ARRAY_LEN(all);
+}
+
+bool amtool_takes_value(const char *arg) {
+    Flag flags[64];
+    Amtool *a = NEW(Amtool);
+    size_t n = flags_of(a, true, flags);
+    bool takes = strncmp(arg, "--annotation", 13) == 0 || strncmp(arg, "--template.glob", 16) == 0;
+    for (size_t k = 0; k < n; k++) {
+        bool same = arg[1] == '-' ? strcmp(arg + 2, flags[k].name) == 0 : arg[1] == flags[k].letter && !arg[2];
+        takes |= same && flags[k].value;
+    }
+    mem_free(a);
+    return takes;
 }
 
 static int set_long(Amtool *a, const Flag *flags, size_t n, int argc, char **argv, int *i) {
     const char *arg = argv[*i] + 2, *eq = strchr(arg, '=');
     Str name = eq ? str_of(arg, (size_t)(eq - arg)) : str_cstr(arg);
-    if (str_eq_lit(name, "annotation")) {
+    bool glob = str_eq_lit(name, "template.glob");
+    if (glob || str_eq_lit(name, "annotation")) {
         const char *value = eq ? eq + 1 : *i + 1 < argc ? argv[++*i] : NULL;
-        if (!value || a->n_annotations == ARRAY_LEN(a->annotations)) return command_usage("--annotation wants name=value");
-        a->annotations[a->n_annotations++] = value;
+        size_t *count = glob ? &a->n_globs : &a->n_annotations;
+        if (!value || *count == AMTOOL_REPEATS_MAX) return command_usage("--%.*s wants a value, at most %d times", (int)name.n, name.p, AMTOOL_REPEATS_MAX);
+        (glob ? a->globs : a->annotations)[(*count)++] = value;
         return 0;
     }
     for (size_t k = 0; k < n; k++) {
@@ -73,6 +105,7 @@ static int set_long(Amtool *a, const Flag *flags, size_t n, int argc, char **arg
     Str names[64];
     for (size_t k = 0; k < n; k++) names[k] = str_cstr(flags[k].name);
     Str near = diag_suggest(name, names, n);
+    if (amtool_is_amtool()) return amtool_error("unknown long flag '--%.*s'", (int)name.n, name.p);
     if (near.n) return command_usage("unknown flag \"%s\"; did you mean \"--%.*s\"?", argv[*i], (int)near.n, near.p);
     return command_usage("unknown flag \"%s\"", argv[*i]);
 }
@@ -83,6 +116,7 @@ static int set_short(const Flag *flags, size_t n, int argc, char **argv, int *i)
     while (*p) {
         size_t k = 0;
         while (k < n && flags[k].letter != *p) k++;
+        if (k == n && amtool_is_amtool()) return amtool_error("unknown short flag '-%c'", *p);
         if (k == n) return command_usage("unknown flag \"-%c\"", *p);
         p++;
         if (flags[k].flag) {
@@ -98,34 +132,46 @@ static int set_short(const Flag *flags, size_t n, int argc, char **argv, int *i)
     return 0;
 }
 
-/* amtool's own file: defaults for some flags. */
-static void read_defaults(Amtool *a) {
+/* A flag that was not given takes what the file says. Keys that are no flags of the verb are no mistake: there is one file
+ * for all verbs. */
+static void set_default(Amtool *a, const Flag *flags, size_t n, const YamlNode *i, const YamlNode *root) {
+    Str key = i->key->text;
+    if (str_eq_lit(key, "comment_required")) { /* the name it once had */
+        if (yaml_get(root, STR("require-comment"))) return;
+        key = STR("require-comment");
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (!str_eq(key, str_cstr(flags[k].name))) continue;
+        if (flags[k].flag) *flags[k].flag |= str_eq_lit(i->text, "true");
+        else if (!*flags[k].value) *flags[k].value = arena_copy(a->arena, i->text).p;
+    }
+}
+
+/* amtool's own files: defaults for flags. 0, or the exit code. */
+static int read_defaults(Amtool *a, const Flag *flags, size_t n) {
     const char *home = getenv("HOME");
     Buf path = {0}, text = {0};
     buf_printf(&path, "%s/.config/amtool/config.yml", home ? home : "");
     const char *files[] = {buf_cstr(&path), "/etc/amtool/config.yml"};
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+    int code = 0;
+    for (size_t i = 0; i < ARRAY_LEN(files) && !code; i++) {
         DiagList diags;
         YamlNode *root = NULL;
         buf_clear(&text);
         if (fs_read_file(fs_real(), files[i], 1 << 20, &text, NULL)) continue;
         Str copy = arena_copy(a->arena, buf_str(&text));
-        diag_init(&diags, str_cstr(files[i]), copy);
-        if (yaml_parse(copy, a->arena, &root, &diags) == OK && root->kind == YAML_MAPPING) {
-            const struct {
-                const char *key, **value;
-            } keys[] = {{"alertmanager.url", &a->url}, {"author", &a->author}, {"output", &a->output}, {"date.format", &a->date_format},
-                {"comment_required", &a->require_comment}, {"require-comment", &a->require_comment}};
-            for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-                const YamlNode *n = yaml_get(root, str_cstr(keys[k].key));
-                if (n && n->kind == YAML_SCALAR && !*keys[k].value) *keys[k].value = arena_copy(a->arena, n->text).p;
-            }
+        diag_init(&diags, arena_copy(a->arena, str_cstr(files[i])), copy);
+        bool good = yaml_parse(copy, a->arena, &root, &diags) == OK && (yaml_is_null(root) || root->kind == YAML_MAPPING);
+        for (const YamlNode *k = good && root->kind == YAML_MAPPING ? root->first : NULL; k && good; k = k->next) {
+            if (k->kind == YAML_SCALAR) set_default(a, flags, n, k, root);
+            else good = false;
         }
+        if (!good) code = amtool_error("could not load config file: %s is not a mapping of flags to values", files[i]);
         diag_done(&diags);
-        break;
     }
     buf_done(&path);
     buf_done(&text);
+    return code;
 }
 
 static void default_url(Amtool *a) {
@@ -147,27 +193,129 @@ int amtool_parse(Amtool *a, int argc, char **argv) {
         else if (a->n_args < AMTOOL_ARGS_MAX) a->args[a->n_args++] = argv[i];
         if (code) return code;
     }
-    read_defaults(a);
+    int wrong = read_defaults(a, flags, n);
+    if (wrong) return wrong;
+    a->has_url = a->url != NULL;
     if (!a->url) default_url(a);
     if (!a->output) a->output = a->json ? "json" : "simple";
     if (strcmp(a->output, "simple") != 0 && strcmp(a->output, "extended") != 0 && strcmp(a->output, "json") != 0) {
-        return command_usage("--output is one of simple, extended, json, not \"%s\"", a->output);
+        return amtool_usage("enum value must be one of simple,extended,json, got '%s'", a->output);
     }
     return 0;
 }
 
 void amtool_done(Amtool *a) {
+    prom_http_free(a->http);
     http_client_free(a->client);
     arena_free(a->arena);
     buf_done(&a->url_buf);
 }
 
+/* --- durations, with Go's and Prometheus' complaints --- */
+
+static size_t digits_of(Str s, bool fraction) {
+    size_t n = 0;
+    while (n < s.n && ((s.p[n] >= '0' && s.p[n] <= '9') || (fraction && s.p[n] == '.'))) n++;
+    return n;
+}
+
+static size_t unit_of(Str s) {
+    size_t n = 0;
+    while (n < s.n && s.p[n] != '.' && (s.p[n] < '0' || s.p[n] > '9')) n++;
+    return n;
+}
+
+static bool is_one_of(Str s, const char *const *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(s, str_cstr(v[i]))) return true;
+    }
+    return false;
+}
+
+bool amtool_go_duration(const char *text, int64_t *ret_ns) {
+    static const char *const units[] = {"ns", "us", "\xC2\xB5s", "\xCE\xBCs", "ms", "s", "m", "h"};
+    if (duration_parse_go(str_cstr(text), ret_ns)) return true;
+    Str s = str_cstr(text);
+    if (s.n && (s.p[0] == '-' || s.p[0] == '+')) s = str_skip(s, 1);
+    while (s.n) {
+        size_t n = digits_of(s, true);
+        Str unit = str_slice(str_skip(s, n), 0, unit_of(str_skip(s, n)));
+        if (!n) break;
+        if (!unit.n) {
+            amtool_error("time: missing unit in duration \"%s\"", text);
+            return false;
+        }
+        if (!is_one_of(unit, units, ARRAY_LEN(units))) {
+            amtool_error("time: unknown unit \"%.*s\" in duration \"%s\"", (int)unit.n, unit.p, text);
+            return false;
+        }
+        s = str_skip(s, n + unit.n);
+    }
+    amtool_error("time: invalid duration \"%s\"", text);
+    return false;
+}
+
+bool amtool_prom_duration(const char *text, int64_t *ret_ms) {
+    static const char *const units[] = {"ms", "s", "m", "h", "d", "w", "y"};
+    if (*text && duration_parse_prom(str_cstr(text), ret_ms)) return true;
+    for (Str s = str_cstr(text); s.n;) {
+        size_t n = digits_of(s, false);
+        Str unit = str_slice(str_skip(s, n), 0, unit_of(str_skip(s, n)));
+        if (!n || !unit.n) break;
+        if (!is_one_of(unit, units, ARRAY_LEN(units))) {
+            amtool_error("unknown unit \"%.*s\" in duration \"%s\"", (int)unit.n, unit.p, text);
+            return false;
+        }
+        s = str_skip(s, n + unit.n);
+    }
+    if (*text) amtool_error("not a valid duration string: \"%s\"", text);
+    else amtool_error("empty duration string");
+    return false;
+}
+
 /* --- calls --- */
 
+/* --http.config.file: how to sign in and what to trust, in Prometheus' words. */
+static bool open_client(Amtool *a) {
+    PromHttpConfig *config = NULL;
+    int64_t timeout_ns = 30 * NS_PER_S;
+    if (a->timeout && !amtool_go_duration(a->timeout, &timeout_ns)) return false;
+    a->deadline_ns = clock_mono_ns() + timeout_ns;
+    if (a->http_config) {
+        Buf text = {0};
+        Err err = {0};
+        DiagList diags;
+        YamlNode *root;
+        if (fs_read_file(fs_real(), a->http_config, 1 << 20, &text, &err)) {
+            buf_done(&text);
+            amtool_error("failed to load HTTP config file: %s", err.msg);
+            return false;
+        }
+        Str copy = arena_copy(a->arena, buf_str(&text)), name = str_cstr(a->http_config);
+        size_t slash = str_rfind_char(name, '/');
+        buf_done(&text);
+        diag_init(&diags, name, copy);
+        config = ARENA_NEW(a->arena, PromHttpConfig);
+        if (yaml_parse(copy, a->arena, &root, &diags) == OK)
+            prom_http_config_read(root, slash == SIZE_MAX ? STR(".") : str_slice(name, 0, slash), a->arena, config, &diags);
+        bool bad = diag_error_count(&diags) > 0;
+        Buf out = {0};
+        diag_render(&diags, &out, command_colour());
+        fwrite(out.p ? out.p : "", 1, out.n, stderr);
+        buf_done(&out);
+        diag_done(&diags);
+        if (bad) {
+            amtool_error("failed to load HTTP config file: %s", a->http_config);
+            return false;
+        }
+    }
+    a->client = http_client_create("amtool");
+    a->http = prom_http_create(a->client, config);
+    return true;
+}
+
 int amtool_call(Amtool *a, const char *method, Str path, Str body, Buf *out) {
-    int64_t timeout_ms = 30000, ns;
-    if (a->timeout && duration_parse_go(str_cstr(a->timeout), &ns)) timeout_ms = ns / NS_PER_MS;
-    if (!a->client) a->client = http_client_create("meerkat-alert");
+    if (!a->client && !open_client(a)) return -1;
     buf_clear(&a->url_buf);
     Str base = str_cstr(a->url);
     while (base.n && base.p[base.n - 1] == '/') base.n--;
@@ -175,15 +323,41 @@ int amtool_call(Amtool *a, const char *method, Str path, Str body, Buf *out) {
     buf_put_str(&a->url_buf, base);
     buf_put_str(&a->url_buf, path);
     static const char *const headers[] = {"Content-Type: application/json", NULL};
+    int64_t left_ms = (a->deadline_ns - clock_mono_ns()) / NS_PER_MS;
     HttpClientRequest req = {.method = method, .url = buf_cstr(&a->url_buf), .headers = body.n ? headers : NULL, .body = body,
-        .timeout_ms = timeout_ms, .max_body_bytes = (size_t)1 << 30, .accept_gzip = true, .bearer_token = a->token};
+        .timeout_ms = MAX(left_ms, 1), .max_body_bytes = (size_t)1 << 30, .accept_gzip = true, .bearer_token = a->token};
     int status = 0;
     Err err = {0};
-    if (http_client_fetch(a->client, &req, &status, out, &err)) {
+    if (prom_http_fetch(a->http, &req, &status, NULL, out, &err)) {
         amtool_error("%s", err.msg);
         return -1;
     }
     return status;
+}
+
+/* In the words of the original's client, which knows these statuses of these calls; of others it says less than we do. */
+static void tell_refusal(const char *method, Str path, int status, Str text, const JsonValue *parsed) {
+    static const struct {
+        const char *method, *path, *shown, *name;
+        bool not_found;
+    } calls[] = {{"GET", "/alerts", "/alerts", "getAlerts", false}, {"POST", "/alerts", "/alerts", "postAlerts", false},
+        {"GET", "/silences", "/silences", "getSilences", false}, {"POST", "/silences", "/silences", "postSilences", true},
+        {"GET", "/silence/", "/silence/{silenceID}", "getSilence", true},
+        {"DELETE", "/silence/", "/silence/{silenceID}", "deleteSilence", true}, {"GET", "/status", "/status", "getStatus", false}};
+    Str message = parsed && parsed->kind == JSON_K_STRING ? parsed->text : parsed ? json_get_str(parsed, STR("message")) : text;
+    if (!message.n) message = str_cstr(http_status_text(status));
+    Str rest = str_starts_with(path, STR("/api/v2")) ? str_skip(path, 7) : STR("");
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        if (strcmp(calls[i].method, method) != 0 || !str_starts_with(rest, str_cstr(calls[i].path))) continue;
+        const char *what = status == 400 ? "BadRequest" : status == 500 ? "InternalServerError" : "NotFound";
+        bool with_body = (status == 400 || status == 500 || status == 404) && text.n;
+        if (status == 400 || status == 500 || (status == 404 && calls[i].not_found))
+            amtool_error("[%s %s][%d] %s%s %.*s", method, calls[i].shown, status, calls[i].name, what, with_body ? (int)text.n : 0, text.p ? text.p : "");
+        else
+            amtool_error("[%s %s] %s (status %d): %.*s", method, calls[i].shown, calls[i].name, status, (int)message.n, message.p);
+        return;
+    }
+    amtool_error("[%s %.*s][%d] %.*s", method, (int)path.n, path.p, status, (int)message.n, message.p);
 }
 
 JsonValue *amtool_fetch(Amtool *a, const char *method, Str path, Str body) {
@@ -200,9 +374,7 @@ JsonValue *amtool_fetch(Amtool *a, const char *method, Str path, Str body) {
         if (!parsed) amtool_error("the answer is not JSON: %s", err.msg);
         return parsed ? root : NULL;
     }
-    Str message = parsed && root->kind == JSON_K_STRING ? root->text : parsed ? json_get_str(root, STR("message")) : text;
-    if (!message.n) message = str_cstr(http_status_text(status));
-    amtool_error("[%s %.*s][%d] %.*s", method, (int)path.n, path.p, status, (int)message.n, message.p);
+    tell_refusal(method, path, status, text, parsed ? root : NULL);
     return NULL;
 }
 
@@ -213,6 +385,25 @@ void amtool_put_param(Buf *url, const char *name, Str value) {
 }
 
 /* --- arguments --- */
+
+bool amtool_read_file(Amtool *a, const char *path, size_t max, Str *ret) {
+    Buf b = {0};
+    Err err = {0};
+    ErrCode rc = fs_read_file(fs_real(), path, max, &b, &err);
+    if (rc == ERR_NOT_FOUND) amtool_error("path '%s' does not exist", path);
+    else if (rc) amtool_error("%s", err.msg);
+    *ret = arena_copy(a->arena, b.n ? buf_str(&b) : STR(""));
+    buf_done(&b);
+    return rc == OK;
+}
+
+const char *amtool_user(Amtool *a) {
+    Buf b = {0};
+    process_user_name(&b);
+    Str s = arena_copy(a->arena, buf_str(&b));
+    buf_done(&b);
+    return s.n ? arena_printf(a->arena, "%.*s", (int)s.n, s.p).p : "";
+}
 
 void amtool_first_matcher(Amtool *a) {
     const Matcher *m;
@@ -245,42 +436,26 @@ bool amtool_pairs(Amtool *a, const char *const *v, size_t n, const char *what, J
 }
 
 bool amtool_time(const char *text, int64_t fallback_ns, int64_t *ret_ns) {
+    GoTime t;
+    Err err = {0};
     *ret_ns = fallback_ns;
-    if (!text || time_parse_rfc3339(str_cstr(text), ret_ns)) return true;
-    amtool_error("\"%s\" is not a time: give RFC 3339, as 2026-11-20T15:04:05Z", text);
-    return false;
+    if (!text || !*text) return true;
+    if (go_time_parse(STR("2006-01-02T15:04:05Z07:00"), str_cstr(text), &t, &err)) {
+        amtool_error("%s", err.msg);
+        return false;
+    }
+    *ret_ns = go_time_ns(&t);
+    return true;
 }
 
 Str amtool_date(Amtool *a, Str rfc3339) {
-    if (rfc3339.n < 19) return rfc3339;
-    return arena_printf(a->arena, "%.10s %.8s UTC", rfc3339.p, rfc3339.p + 11);
-}
-
-/* --- tables --- */
-
-void amtable_add(AmTable *t, Str cell) { vec_push(&t->cells, cell); }
-
-static size_t width_of(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
-void amtable_print(AmTable *t) {
-    size_t widths[16] = {0};
-    Buf out = {0};
-    for (size_t i = 0; i < t->cells.n; i++) {
-        size_t w = width_of(t->cells.v[i]) + 2;
-        if (w > widths[i % t->columns]) widths[i % t->columns] = w;
-    }
-    for (size_t i = 0; i < t->cells.n; i++) {
-        buf_put_str(&out, t->cells.v[i]);
-        for (size_t k = width_of(t->cells.v[i]); k < widths[i % t->columns]; k++) buf_put_char(&out, ' ');
-        if ((i + 1) % t->columns == 0) buf_put_char(&out, '\n');
-    }
-    fwrite(out.p ? out.p : "", 1, out.n, stdout);
-    buf_done(&out);
-    vec_done(&t->cells);
+    GoTime t;
+    if (go_time_parse(STR("2006-01-02T15:04:05Z07:00"), rfc3339, &t, NULL)) return rfc3339;
+    Buf b = {0};
+    go_time_format(&b, &t, a->date_format ? str_cstr(a->date_format) : STR("2006-01-02 15:04:05 MST"));
+    Str s = arena_copy(a->arena, buf_str(&b));
+    buf_done(&b);
+    return s;
 }
 
 int amtool_run(const AmVerb *verbs, size_t n, const char *kind, int argc, char **argv) {

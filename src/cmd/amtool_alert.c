@@ -11,11 +11,20 @@
 
 #define OWN "/api/meerkat/v1/alerting/"
 
+/* As Go prints it: <, > and & stand in strings only, and are escaped there. */
+void amtool_print_json(Str text) {
+    for (size_t i = 0; i < text.n; i++) {
+        if (strchr("<>&", text.p[i]) && text.p[i]) printf("\\u%04x", (unsigned)text.p[i]);
+        else putchar(text.p[i]);
+    }
+    putchar('\n');
+}
+
 static void print_json(const JsonValue *v) {
     Buf out = {0};
     JsonWriter w = json_writer(&out);
     json_value(&w, v);
-    printf("%s\n", buf_cstr(&out));
+    amtool_print_json(buf_str(&out));
     buf_done(&out);
 }
 
@@ -76,7 +85,7 @@ static void print_alerts(Amtool *a, const JsonValue *root) {
         }
         amtable_add(&t, json_get_str(json_get(v[i], STR("status")), STR("state")));
     }
-    amtable_print(&t);
+    amtable_print(a, &t);
     mem_free(v);
 }
 
@@ -185,7 +194,7 @@ static int ack(Amtool *a) {
         }
         json_end_array(&w);
     }
-    const char *owner = a->owner ? a->owner : a->author ? a->author : getenv("USER");
+    const char *owner = a->owner ? a->owner : a->author ? a->author : amtool_user(a);
     json_key_lit(&w, "owner");
     json_str(&w, str_cstr(owner));
     json_key_lit(&w, "comment");
@@ -216,7 +225,8 @@ static int history(Amtool *a) {
     buf_put_lit(&path, OWN "history");
     if (a->limit) amtool_put_param(&path, "limit", str_cstr(a->limit));
     if (a->kind) amtool_put_param(&path, "kind", str_cstr(a->kind));
-    if (a->within && duration_parse_go(str_cstr(a->within), &ns)) {
+    if (a->within && !amtool_go_duration(a->within, &ns)) return 1;
+    if (a->within) {
         Buf t = {0};
         time_put_rfc3339(&t, clock_now_ns() - ns);
         amtool_put_param(&path, "from", buf_str(&t));
@@ -246,7 +256,7 @@ static int history(Amtool *a) {
         amtable_add(&t, arena_copy(a->arena, buf_str(&details)));
         buf_done(&details);
     }
-    amtable_print(&t);
+    amtable_print(a, &t);
     return 0;
 }
 
@@ -288,16 +298,46 @@ static int test_receiver(Amtool *a) {
 
 /* --- configuration and cluster --- */
 
+/* After config and cluster the verb may be said. */
+static bool drop_show(Amtool *a, const char *what) {
+    if (a->n_args && strcmp(a->args[0], "show") == 0) {
+        memmove(a->args, a->args + 1, (a->n_args - 1) * sizeof *a->args);
+        a->n_args--;
+    }
+    if (!a->n_args) return true;
+    (void)command_usage("alert %s wants show, not \"%s\"", what, a->args[0]);
+    return false;
+}
+
+static void print_extended(const JsonValue *root, Str text) {
+    static const char *const keys[] = {"buildUser", "goVersion", "revision", "version", "branch", "buildDate"};
+    printf("%.*s\n", (int)text.n, text.p);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        Str v = json_get_str(json_get(root, STR("versionInfo")), str_cstr(keys[i]));
+        printf("%s %.*s\n", keys[i], (int)v.n, v.p ? v.p : "");
+    }
+    Str up = json_get_str(root, STR("uptime"));
+    printf("uptime %.*s\n", (int)up.n, up.p ? up.p : "");
+}
+
 static int config_show(Amtool *a) {
+    if (a->n_args && strcmp(a->args[0], "routes") == 0) {
+        memmove(a->args, a->args + 1, (a->n_args - 1) * sizeof *a->args);
+        a->n_args--;
+        return amtool_routes(a);
+    }
+    if (!drop_show(a, "config")) return 2;
     const JsonValue *root = amtool_fetch(a, "GET", STR("/api/v2/status"), STR_NULL);
     if (!root) return 1;
     Str text = json_get_str(json_get(root, STR("config")), STR("original"));
     if (strcmp(a->output, "json") == 0) print_json(root);
+    else if (strcmp(a->output, "extended") == 0) print_extended(root, text);
     else printf("%.*s\n", (int)text.n, text.p);
     return 0;
 }
 
 static int cluster_show(Amtool *a) {
+    if (!drop_show(a, "cluster")) return 2;
     const JsonValue *root = amtool_fetch(a, "GET", STR("/api/v2/status"), STR_NULL);
     if (!root) return 1;
     const JsonValue *c = json_get(root, STR("cluster")), *peers = json_get(c, STR("peers"));
@@ -306,23 +346,23 @@ static int cluster_show(Amtool *a) {
         print_json(c);
         return 0;
     }
-    printf("Cluster Status:  %.*s\nNode Name:       %.*s\n", (int)status.n, status.p, (int)name.n, name.p ? name.p : "");
-    if (strcmp(a->output, "extended") != 0) return 0;
-    AmTable t = {.columns = 2};
-    amtable_add(&t, STR("Address"));
-    amtable_add(&t, STR("Name"));
-    for (const JsonValue *p = peers ? peers->first : NULL; p; p = p->next) {
-        amtable_add(&t, json_get_str(p, STR("address")));
-        amtable_add(&t, json_get_str(p, STR("name")));
+    Buf b = {0};
+    buf_printf(&b, "Cluster Status:\t%.*s\nNode Name:\t%.*s\n", (int)status.n, status.p, (int)name.n, name.p ? name.p : "");
+    if (strcmp(a->output, "extended") == 0) {
+        buf_put_lit(&b, "\nAddress\tName\n");
+        for (const JsonValue *p = peers ? peers->first : NULL; p; p = p->next) {
+            Str address = json_get_str(p, STR("address")), peer = json_get_str(p, STR("name"));
+            buf_printf(&b, "%.*s\t%.*s\t\n", (int)address.n, address.p, (int)peer.n, peer.p);
+        }
     }
-    putchar('\n');
-    amtable_print(&t);
+    amtool_print_tabs(a, buf_str(&b));
+    buf_done(&b);
     return 0;
 }
 
 int cmd_alert(int argc, char **argv) {
     static const AmVerb verbs[] = {{"query", query}, {"add", add}, {"routes", amtool_routes}, {"why", why},
         {"ack", ack}, {"unack", unack}, {"history", history}, {"test-receiver", test_receiver}, {"config", config_show},
-        {"cluster", cluster_show}};
+        {"cluster", cluster_show}, {"template", amtool_template}};
     return amtool_run(verbs, ARRAY_LEN(verbs), "alert", argc, argv);
 }

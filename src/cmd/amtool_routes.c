@@ -24,15 +24,8 @@ static AmConfig *load(Amtool *a) {
     Str text = STR_NULL;
     Str name = a->config_file ? str_cstr(a->config_file) : STR("the server's configuration");
     if (a->config_file) {
-        Buf b = {0};
-        Err err = {0};
-        if (fs_read_file(fs_real(), a->config_file, FILE_MAX, &b, &err)) {
-            (void)command_fail(&err);
-            buf_done(&b);
-            return NULL;
-        }
-        text = arena_copy(a->arena, buf_str(&b));
-        buf_done(&b);
+        if (!amtool_read_file(a, a->config_file, FILE_MAX, &text)) return NULL;
+        if (a->has_url) fprintf(stderr, "Warning: --config.file flag overrides the --alertmanager.url.\n");
     } else {
         const JsonValue *root = amtool_fetch(a, "GET", STR("/api/v2/status"), STR_NULL);
         if (!root) return NULL;
@@ -41,7 +34,12 @@ static AmConfig *load(Amtool *a) {
     AmConfig *c = NULL;
     DiagList diags;
     diag_init(&diags, name, text);
-    if (amconfig_parse_routes(name, text, &c, &diags)) print_diags(&diags);
+    if (amconfig_parse_routes(name, text, &c, &diags)) {
+        const Diag *first = NULL;
+        vec_foreach(Diag, d, &diags.items) first = !first && d->level == DIAG_ERROR ? d : first;
+        if (amtool_is_amtool() && first) amtool_error("%s", first->msg);
+        else print_diags(&diags);
+    }
     diag_done(&diags);
     return c;
 }
@@ -165,10 +163,11 @@ static bool check_one(const char *file) {
 
 int cmd_check_alertmanager(int argc, char **argv) {
     size_t failed = 0;
-    if (argc == 0) return command_usage("check alertmanager takes files");
+    if (argc == 0 && isatty(STDIN_FILENO)) return command_usage("check alertmanager takes files, or one on standard input");
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-') return command_usage("check alertmanager takes files, not \"%s\"", argv[i]);
     }
+    if (argc == 0) failed += !check_one("/dev/stdin");
     for (int i = 0; i < argc; i++) failed += !check_one(argv[i]);
     return failed ? amtool_error("failed to validate %zu file(s)", failed) : 0;
 }

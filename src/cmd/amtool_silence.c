@@ -3,6 +3,7 @@
 
 #include "alert/amlabel.h"
 #include "alert/ammatch.h"
+#include "alert/gojson_scan.h"
 
 #include "base/timefmt.h"
 #include "sys/clock.h"
@@ -48,7 +49,7 @@ static void print_silences(Amtool *a, const JsonValue **v, size_t n) {
         json_begin_array(&w);
         for (size_t i = 0; i < n; i++) json_value(&w, v[i]);
         json_end_array(&w);
-        printf("%s\n", buf_cstr(&out));
+        amtool_print_json(buf_str(&out));
         buf_done(&out);
         return;
     }
@@ -67,7 +68,7 @@ static void print_silences(Amtool *a, const JsonValue **v, size_t n) {
         amtable_add(&t, json_get_str(v[i], STR("createdBy")));
         amtable_add(&t, json_get_str(v[i], STR("comment")));
     }
-    amtable_print(&t);
+    amtable_print(a, &t);
 }
 
 /* --- query --- */
@@ -85,7 +86,7 @@ static bool wanted(const Amtool *a, const JsonValue *s, int64_t now, int64_t wit
 
 static int query(Amtool *a) {
     int64_t within = 0, now = clock_now_ns();
-    if (a->within && !duration_parse_go(str_cstr(a->within), &within)) return command_usage("--within is a duration as 8h");
+    if (a->within && !amtool_go_duration(a->within, &within)) return 1;
     amtool_first_matcher(a);
     Buf path = {0};
     buf_put_str(&path, API_PATH);
@@ -133,8 +134,10 @@ static bool put_matchers(Amtool *a, JsonWriter *w) {
     return true;
 }
 
-/* Under the guard rails where there are any: our own API first, API v2 of another Alertmanager when that is not there. */
+/* Under the guard rails where there are any: our own API first, API v2 of another Alertmanager when that is not there.
+ * amtool's own command lines know no guard rails. */
 static JsonValue *post_silence(Amtool *a, Str body) {
+    if (amtool_is_amtool()) return amtool_fetch(a, "POST", API_PATH, body);
     Buf out = {0};
     int status = amtool_call(a, "POST", OWN_PATH, body, &out);
     JsonValue *root = NULL;
@@ -154,10 +157,7 @@ static JsonValue *post_silence(Amtool *a, Str body) {
 static bool read_span(Amtool *a, int64_t start, int64_t *ret_end) {
     int64_t ms;
     if (a->end) return amtool_time(a->end, 0, ret_end);
-    if (!duration_parse_prom(str_cstr(a->duration ? a->duration : "1h"), &ms)) {
-        amtool_error("not a valid duration string: \"%s\"", a->duration);
-        return false;
-    }
+    if (!amtool_prom_duration(a->duration ? a->duration : "1h", &ms)) return false;
     if (ms == 0) {
         amtool_error("silence duration must be greater than 0");
         return false;
@@ -174,7 +174,7 @@ static int add(Amtool *a) {
     if (start > end) return amtool_error("silence cannot start after it ends");
     bool need = !a->require_comment || strcmp(a->require_comment, "false") != 0;
     if (need && (!a->comment || !*a->comment)) return amtool_error("comment required by config");
-    if (!a->author) a->author = getenv("USER");
+    if (!a->author) a->author = amtool_user(a);
     Buf body = {0};
     JsonWriter w = json_writer(&body);
     json_begin_object(&w);
@@ -303,16 +303,18 @@ static bool import_one(Amtool *a, const JsonValue *s) {
 static int import_file(Amtool *a) {
     Buf text = {0};
     Err err = {0};
-    if (!a->n_args) {
+    Str copy;
+    if (a->n_args) {
+        if (!amtool_read_file(a, a->args[0], (size_t)256 << 20, &copy)) return 1;
+    } else {
         char piece[4096];
         for (size_t n; (n = fread(piece, 1, sizeof piece, stdin)) > 0;) buf_put(&text, piece, n);
-    } else if (fs_read_file(fs_real(), a->args[0], (size_t)256 << 20, &text, &err)) {
-        return command_fail(&err);
+        copy = arena_copy(a->arena, buf_str(&text));
+        buf_done(&text);
     }
     JsonValue *root = NULL;
-    Str copy = arena_copy(a->arena, buf_str(&text));
-    buf_done(&text);
-    if (json_parse(copy, a->arena, &root, &err) || root->kind != JSON_K_ARRAY) {
+    size_t end;
+    if (gojson_scan(copy, GOJSON_DECODER, &end, &err) || json_parse(str_slice(copy, 0, end), a->arena, &root, &err) || root->kind != JSON_K_ARRAY) {
         return amtool_error("couldn't unmarshal input data, is it JSON?: %s", err.msg[0] ? err.msg : "not a list");
     }
     size_t failed = 0;

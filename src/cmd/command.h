@@ -36,6 +36,8 @@ int cmd_query_logs(int argc, char **argv);
 int cmd_query_traces(int argc, char **argv);
 int cmd_check_alertmanager(int argc, char **argv);
 int cmd_alert(int argc, char **argv);
+int cmd_amtool(int argc, char **argv);
+int cmd_alertmanager(int argc, char **argv);
 int cmd_silence(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_completion(int argc, char **argv);

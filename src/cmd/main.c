@@ -93,7 +93,7 @@ const Command command_table[] = {
         "What amtool check-config prints, and every problem with file, line and column.\n\n"
         "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
         cmd_check_alertmanager},
-    {"alert", "query|add|routes|why|ack|history|test-receiver ...", "alerts of a running server, as amtool does",
+    {"alert", "query|add|routes|why|ack|history|test-receiver|template ...", "alerts of a running server, as amtool does",
         "  meerkat alert [query] [-i] [-s] [-a] [-u] [-r RECEIVER] [MATCHER...]\n"
         "  meerkat alert add [--annotation N=V] [--generator-url U] [--start T] [--end T] NAME=VALUE...\n"
         "  meerkat alert routes [show|test] [--config.file F] [--tree] [--verify.receivers R] [NAME=VALUE...]\n"
@@ -102,8 +102,10 @@ const Command command_table[] = {
         "  meerkat alert unack FINGERPRINT...\n"
         "  meerkat alert history [--within 24h] [--kind K] [--limit N] [MATCHER...]\n"
         "  meerkat alert test-receiver [--resolved] [--annotation N=V] RECEIVER [NAME=VALUE...]\n"
-        "  meerkat alert config|cluster                 as amtool config show, amtool cluster show\n\n"
-        "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n\n"
+        "  meerkat alert template render --template.glob F --template.text T [--template.type text|html] [--template.data F]\n"
+        "  meerkat alert config|cluster [show]          as amtool config show, amtool cluster show\n\n"
+        "--alertmanager.url URL, -o simple|extended|json, --date.format F, --http.config.file F and --timeout D are amtool's;\n"
+        "so is its configuration file. `meerkat amtool ...` takes amtool's command lines as they are.\n\n"
         "Examples:\n  meerkat alert severity=critical\n  meerkat alert routes test --tree severity=critical service=db\n"
         "  meerkat alert ack -d 2h -c 'on it' alertname=HighErrorRate\n",
         cmd_alert, true},
@@ -117,6 +119,12 @@ const Command command_table[] = {
         "Too broad or too long a silence is refused (alerting.silence_guard); --force (-f) makes it all the same.\n\n"
         "Examples:\n  meerkat silence add -c 'planned work' -d 2h instance=~'db-.*'\n  meerkat silence expire $(meerkat silence -q)\n",
         cmd_silence, true},
+    {"amtool", "[FLAGS] COMMAND [ARGS]", "Alertmanager's command-line tool, for scripts that call it",
+        "alert, silence, config, cluster, check-config and template with amtool's flags, output and exit codes. A link to the\n"
+        "program named amtool does the same.\n\n"
+        "Examples:\n  meerkat amtool --alertmanager.url=http://localhost:9093 silence query -o json\n"
+        "  ln -s $(command -v meerkat) ~/bin/amtool\n",
+        cmd_amtool, true},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo, true},
     {"completion", "bash|zsh|fish", "print completion for a shell",
@@ -186,11 +194,26 @@ static int print_version(void) {
     return 0;
 }
 
+/* Links to the program by other programs' names do what those do. */
+static int run_as(const char *name, int argc, char **argv) {
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } names[] = {{"amtool", cmd_amtool}};
+    const char *slash = strrchr(name, '/');
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(slash ? slash + 1 : name, names[i].name) == 0) return names[i].run(argc, argv);
+    }
+    return -1;
+}
+
 int main(int argc, char **argv) {
     hash_set_process_seed(random_u64());
     signals_block();
     crash_install(MEERKAT_VERSION);
     log_ring_install();
+    int code = argc ? run_as(argv[0], argc - 1, argv + 1) : -1;
+    if (code >= 0) return code;
     if (argc < 2) {
         command_put_overview(stderr);
         return 2;

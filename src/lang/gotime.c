@@ -136,7 +136,7 @@ static void put_piece(Buf *out, const GoTime *t, const GoClock *c, Piece p, Str 
         if (t->zone.n)
             buf_put_str(out, t->zone);
         else
-            put_offset(out, t, t->offset_s / 60 % 60 ? P_NUM_TZ : P_NUM_SHORT_TZ);
+            put_offset(out, t, P_NUM_TZ);
         break;
     case P_FRACTION_0:
     case P_FRACTION_9: put_fraction(out, t, p, text); break;

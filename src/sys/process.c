@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -98,6 +99,15 @@ void process_hostname(Buf *out) {
     }
     name[sizeof name - 1] = '\0';
     buf_put(out, name, strlen(name));
+}
+
+void process_user_name(Buf *out) {
+    struct passwd entry, *found = NULL;
+    char text[4096];
+    if (getpwuid_r(geteuid(), &entry, text, sizeof text, &found) == 0 && found)
+        buf_put(out, entry.pw_name, strlen(entry.pw_name));
+    else
+        buf_printf(out, "%u", (unsigned)geteuid());
 }
 
 /* Socket inode of the listener on port in a table of the kernel, or 0. Source: proc_net_tcp in the kernel's docs. */

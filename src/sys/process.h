@@ -17,6 +17,7 @@ int process_pid(void);
 /* Memory this process may use: the machine's, or its cgroup's limit when that is lower. */
 uint64_t process_memory_bytes(void);
 void process_hostname(Buf *out);
+void process_user_name(Buf *out); /* of the effective user; its number when it has no name */
 /* Raises the limit of open files to want, as far as this process may. Gives the limit that then holds. */
 uint64_t process_raise_max_fds(uint64_t want);
 /* Who listens on a TCP port of this machine: "prometheus (pid 1234)" into out; false when unknown. */
