@@ -190,44 +190,16 @@ void prom_http_start(PromHttp *h, const HttpClientRequest *req, HttpClientDone d
 }
 
 /* --- waiting for the answer --- */
-typedef struct Fetch {
-    Mutex lock;
-    Cond done;
-    bool ready;
-    int status;
-    Str header_name;
-    Buf *header, *type, *body;
-    Err err;
-} Fetch;
-
-static void fetch_done(void *ctx, const HttpClientResponse *res) {
-    Fetch *f = ctx;
-    mutex_lock(&f->lock);
-    f->status = res->status;
-    f->err.code = res->code;
-    snprintf(f->err.msg, sizeof f->err.msg, "%s", res->error);
-    if (f->body) buf_put_str(f->body, res->body);
-    if (f->type) buf_put_str(f->type, res->content_type);
-    if (f->header) buf_put_str(f->header, http_client_header(res, f->header_name));
-    f->ready = true;
-    cond_signal(&f->done);
-    mutex_unlock(&f->lock);
+static void start_here(void *h, const HttpClientRequest *req, HttpClientDone done, void *ctx) {
+    prom_http_start(h, req, done, ctx);
 }
 
 ErrCode prom_http_fetch_header(PromHttp *h, const HttpClientRequest *req, int *ret_status, Str header_name,
     Buf *ret_header, Buf *ret_type, Buf *ret_body, Err *reterr) {
-    Fetch f = {.header_name = header_name, .header = ret_header, .type = ret_type, .body = ret_body};
-    mutex_init(&f.lock);
-    cond_init(&f.done);
-    prom_http_start(h, req, fetch_done, &f);
-    mutex_lock(&f.lock);
-    while (!f.ready) cond_wait(&f.done, &f.lock);
-    mutex_unlock(&f.lock);
-    mutex_done(&f.lock);
-    cond_done(&f.done);
-    if (ret_status) *ret_status = f.status;
-    if (reterr && f.err.code != OK) *reterr = f.err;
-    return f.err.code;
+    HttpFetched out = {.header_name = header_name, .header = ret_header, .content_type = ret_type, .body = ret_body};
+    ErrCode code = http_client_wait(start_here, h, req, &out, reterr);
+    if (ret_status) *ret_status = out.status;
+    return code;
 }
 
 ErrCode prom_http_fetch(

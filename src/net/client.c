@@ -1,12 +1,11 @@
-/* client.c - one thread drives all transfers through curl's multi interface. */
+/* client.c - requests in, answers out; one thread has all transfers (client_lanes.c). */
 #include "net/client_int.h"
 
 #include "sys/clock.h"
 
 #include <stdio.h>
 
-#define CONNECTIONS_KEPT 256L
-#define WAIT_MS 1000
+#define CONNECTIONS_KEPT 256
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static void curl_begin(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -18,10 +17,42 @@ static void finish(Transfer *t, CURLcode result) {
     transfer_free(t);
 }
 
-static void cancel(Transfer *t) {
-    HttpClientResponse res = {.code = ERR_CANCELLED, .error = "the client is shutting down"};
+static void cancel(Transfer *t, ErrCode code, const char *why) {
+    HttpClientResponse res = {.code = code};
+    snprintf(res.error, sizeof res.error, "%s", why);
     t->done(t->ctx, &res);
     transfer_free(t);
+}
+
+static void cancel_stopping(Transfer *t) { cancel(t, ERR_CANCELLED, "the client is shutting down"); }
+
+static void link_active(HttpClient *c, Transfer *t) {
+    t->next = c->active;
+    if (c->active) c->active->prev = t;
+    c->active = t;
+}
+
+static void unlink_active(HttpClient *c, Transfer *t) {
+    lanes_remove(t);
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        c->active = t->next;
+    if (t->next) t->next->prev = t->prev;
+    t->next = t->prev = NULL;
+}
+
+void client_finished(HttpClient *c, Transfer *t, CURLcode result) {
+    unlink_active(c, t);
+    finish(t, result);
+}
+
+static void begin(HttpClient *c, Transfer *t) {
+    ErrCode code = transfer_setup(t, c->user_agent);
+    if (code != OK || !lanes_add(c, t))
+        finish(t, code == OK ? CURLE_FAILED_INIT : CURLE_URL_MALFORMAT);
+    else
+        link_active(c, t);
 }
 
 /* Takes what was queued; false: time to stop. */
@@ -34,62 +65,26 @@ static bool take_queued(HttpClient *c) {
     size_t keep = c->keep;
     c->keep = 0;
     mutex_unlock(&c->lock);
-    if (keep) curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)keep);
+    if (keep) lanes_keep(c, keep);
     while (list) {
         Transfer *t = list;
         list = t->next;
         t->next = NULL;
-        if (stop) {
-            cancel(t);
-            continue;
-        }
-        ErrCode code = transfer_setup(t, c->user_agent);
-        if (code != OK || curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) {
-            finish(t, code == OK ? CURLE_FAILED_INIT : CURLE_URL_MALFORMAT);
-            continue;
-        }
-        t->next = c->active;
-        if (c->active) c->active->prev = t;
-        c->active = t;
+        if (stop)
+            cancel_stopping(t);
+        else
+            begin(c, t);
     }
     return !stop;
 }
 
-static void unlink_active(HttpClient *c, Transfer *t) {
-    curl_multi_remove_handle(c->multi, t->easy);
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        c->active = t->next;
-    if (t->next) t->next->prev = t->prev;
-    t->next = t->prev = NULL;
-}
-
-static void take_finished(HttpClient *c) {
-    CURLMsg *msg;
-    int left;
-    while ((msg = curl_multi_info_read(c->multi, &left))) {
-        if (msg->msg != CURLMSG_DONE) continue;
-        CURLcode result = msg->data.result;
-        void *private = NULL;
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
-        unlink_active(c, private);
-        finish(private, result);
-    }
-}
-
 static void client_main(void *ctx) {
     HttpClient *c = ctx;
-    while (take_queued(c)) {
-        int running;
-        curl_multi_perform(c->multi, &running);
-        take_finished(c);
-        curl_multi_poll(c->multi, NULL, 0, WAIT_MS, NULL);
-    }
+    while (take_queued(c)) lanes_run(c);
     while (c->active) {
         Transfer *t = c->active;
         unlink_active(c, t);
-        cancel(t);
+        cancel_stopping(t);
     }
 }
 
@@ -98,11 +93,9 @@ HttpClient *http_client_create(const char *user_agent) {
     HttpClient *c = NEW(HttpClient);
     c->user_agent = str_dup_cstr(str_cstr(user_agent));
     c->queued_tail = &c->queued;
+    c->epoll_fd = c->wake_fd = -1;
+    c->kept = CONNECTIONS_KEPT;
     mutex_init(&c->lock);
-    c->multi = curl_multi_init();
-    ASSERT(c->multi);
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
-    curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     return c;
 }
 
@@ -112,7 +105,7 @@ void http_client_stop(HttpClient *c) {
     Thread *thread = c->thread;
     c->thread = NULL;
     mutex_unlock(&c->lock);
-    curl_multi_wakeup(c->multi);
+    if (thread) lanes_wake(c);
     thread_join(thread);
     take_queued(c);
 }
@@ -120,7 +113,7 @@ void http_client_stop(HttpClient *c) {
 HttpClient *http_client_free(HttpClient *c) {
     if (!c) return NULL;
     http_client_stop(c);
-    curl_multi_cleanup(c->multi);
+    lanes_close(c);
     mutex_done(&c->lock);
     mem_free(c->user_agent);
     mem_free(c);
@@ -133,57 +126,78 @@ void http_client_keep(HttpClient *c, size_t connections) {
     mutex_unlock(&c->lock);
 }
 
+/* Lock held. The thread exists from the first request on: a process that never asks anybody has none. */
+static bool run_thread(HttpClient *c) {
+    if (c->thread) return true;
+    if (c->epoll_fd < 0 && !lanes_open(c)) return false;
+    c->thread = thread_start("net-client", client_main, c);
+    return c->thread != NULL;
+}
+
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx) {
     Transfer *t = transfer_create(req, done, ctx);
     t->start_ns = clock_mono_ns();
     mutex_lock(&c->lock);
-    if (c->stop) {
-        mutex_unlock(&c->lock);
-        cancel(t);
-        return;
+    bool stop = c->stop, runs = !stop && run_thread(c), wake = runs && !c->queued;
+    if (runs) {
+        *c->queued_tail = t;
+        c->queued_tail = &t->next;
     }
-    *c->queued_tail = t;
-    c->queued_tail = &t->next;
-    /* The thread exists from the first request on: a process that never asks anybody has none. */
-    if (!c->thread) c->thread = thread_start("net-client", client_main, c);
     mutex_unlock(&c->lock);
-    curl_multi_wakeup(c->multi);
+    if (wake) lanes_wake(c);
+    if (stop)
+        cancel_stopping(t);
+    else if (!runs)
+        cancel(t, ERR_UNAVAILABLE, "no thread or file descriptor is left for requests");
 }
 
-typedef struct Fetch {
+typedef struct Wait {
     Mutex lock;
     Cond done;
     bool ready;
-    int status;
-    Buf *body;
+    HttpFetched *out;
     Err err;
-} Fetch;
+} Wait;
 
-static void fetch_done(void *ctx, const HttpClientResponse *res) {
-    Fetch *f = ctx;
-    mutex_lock(&f->lock);
-    f->status = res->status;
-    f->err.code = res->code;
-    snprintf(f->err.msg, sizeof(f->err.msg), "%s", res->error);
-    if (f->body) buf_put_str(f->body, res->body);
-    f->ready = true;
-    cond_signal(&f->done);
-    mutex_unlock(&f->lock);
+static void wait_done(void *ctx, const HttpClientResponse *res) {
+    Wait *w = ctx;
+    mutex_lock(&w->lock);
+    HttpFetched *out = w->out;
+    out->status = res->status;
+    w->err.code = res->code;
+    snprintf(w->err.msg, sizeof(w->err.msg), "%s", res->error);
+    if (out->body) buf_put_str(out->body, res->body);
+    if (out->content_type) buf_put_str(out->content_type, res->content_type);
+    if (out->header) buf_put_str(out->header, http_client_header(res, out->header_name));
+    w->ready = true;
+    cond_signal(&w->done);
+    mutex_unlock(&w->lock);
+}
+
+ErrCode http_client_wait(
+    HttpClientStart start, void *starter, const HttpClientRequest *req, HttpFetched *ret, Err *reterr) {
+    Wait w = {.out = ret};
+    mutex_init(&w.lock);
+    cond_init(&w.done);
+    start(starter, req, wait_done, &w);
+    mutex_lock(&w.lock);
+    while (!w.ready) cond_wait(&w.done, &w.lock);
+    mutex_unlock(&w.lock);
+    mutex_done(&w.lock);
+    cond_done(&w.done);
+    if (reterr && w.err.code != OK) *reterr = w.err;
+    return w.err.code;
+}
+
+static void start_here(void *client, const HttpClientRequest *req, HttpClientDone done, void *ctx) {
+    http_client_start(client, req, done, ctx);
 }
 
 ErrCode http_client_fetch(HttpClient *c, const HttpClientRequest *req, int *ret_status, Buf *ret_body, Err *reterr) {
-    Fetch f = {.body = ret_body};
-    mutex_init(&f.lock);
-    cond_init(&f.done);
-    http_client_start(c, req, fetch_done, &f);
-    mutex_lock(&f.lock);
-    while (!f.ready) cond_wait(&f.done, &f.lock);
-    mutex_unlock(&f.lock);
-    mutex_done(&f.lock);
-    cond_done(&f.done);
-    if (ret_status) *ret_status = f.status;
-    if (reterr && f.err.code != OK) *reterr = f.err;
-    return f.err.code;
+    HttpFetched out = {.body = ret_body};
+    ErrCode code = http_client_wait(start_here, c, req, &out, reterr);
+    if (ret_status) *ret_status = out.status;
+    return code;
 }
 
 Str http_client_header(const HttpClientResponse *res, Str name) {

@@ -1,4 +1,5 @@
-/* client.h - HTTP client on libcurl's multi interface, one thread, thousands of requests in flight. */
+/* client.h - HTTP client on libcurl's multi interface: one thread, tens of thousands of connections kept, thousands of
+ * requests in flight. What a request costs does not depend on how many there are. */
 #ifndef MEERKAT_NET_CLIENT_H
 #define MEERKAT_NET_CLIENT_H
 
@@ -70,6 +71,18 @@ void http_client_keep(HttpClient *c, size_t connections);
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
 /* First header or trailer of that name (case-insensitive), trimmed; STR_NULL when absent. */
 Str http_client_header(const HttpClientResponse *res, Str name);
+/* What http_client_wait copies out of the answer; NULL: not wanted. Callers: buf_done. */
+typedef struct HttpFetched {
+    int status;
+    Buf *body, *content_type;
+    Buf *header; /* the first of the name header_name */
+    Str header_name;
+} HttpFetched;
+/* Something that begins requests as http_client_start does. */
+typedef void (*HttpClientStart)(void *starter, const HttpClientRequest *req, HttpClientDone done, void *ctx);
+/* Begins the request and waits for its end. Not from the client's thread. */
+ErrCode http_client_wait(
+    HttpClientStart start, void *starter, const HttpClientRequest *req, HttpFetched *ret, Err *reterr);
 /* Waits for the answer; body is copied to *ret_body (caller: buf_done). Not from the client's thread. */
 ErrCode http_client_fetch(HttpClient *c, const HttpClientRequest *req, int *ret_status, Buf *ret_body, Err *reterr);
 

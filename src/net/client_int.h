@@ -8,9 +8,19 @@
 
 #include <curl/curl.h>
 
+#define CLIENT_LANES 64
+
+/* A multi handle, made when the first host that is its own is asked; the thread's. */
+typedef struct Lane {
+    CURLM *multi;
+    struct HttpClient *client;
+    int64_t due_ns; /* of curl's next timer; INT64_MAX: none */
+} Lane;
+
 typedef struct Transfer {
     struct Transfer *prev, *next;
     CURL *easy;
+    Lane *lane;
     HttpClientRequest req; /* strings in arena */
     Arena *arena;
     struct curl_slist *headers, *connect_to, *proxy_headers;
@@ -27,14 +37,17 @@ typedef struct Transfer {
 } Transfer;
 
 struct HttpClient {
-    CURLM *multi; /* the thread's, but for wakeups */
     char *user_agent;
     Thread *thread;
-    Mutex lock; /* queued, stop, thread */
+    int epoll_fd, wake_fd; /* -1 until the thread is started */
+    Mutex lock;            /* queued, stop, keep, thread */
     Transfer *queued, **queued_tail;
     bool stop;
     size_t keep; /* 0: as it is */
-    Transfer *active; /* the thread's */
+    /* The thread's. */
+    Transfer *active;
+    size_t kept;
+    Lane lanes[CLIENT_LANES];
 };
 
 /* Copies req. */
@@ -42,6 +55,17 @@ Transfer *transfer_create(const HttpClientRequest *req, HttpClientDone done, voi
 ErrCode transfer_setup(Transfer *t, const char *user_agent); /* makes t->easy */
 void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret);
 void transfer_free(Transfer *t);
+/* --- client.c: a transfer has come to its end --- */
+void client_finished(HttpClient *c, Transfer *t, CURLcode result);
+/* --- client_lanes.c --- */
+bool lanes_open(HttpClient *c); /* false: no descriptors left */
+void lanes_close(HttpClient *c);
+bool lanes_add(HttpClient *c, Transfer *t);
+void lanes_remove(Transfer *t);
+/* One round: timers that are due, then whatever socket is ready, waiting for it. */
+void lanes_run(HttpClient *c);
+void lanes_wake(HttpClient *c); /* from any thread: ends the wait */
+void lanes_keep(HttpClient *c, size_t keep);
 /* --- client_facts.c --- */
 void transfer_note_tls(Transfer *t); /* while the connection is there */
 void transfer_facts(Transfer *t, HttpClientFacts *ret);

@@ -6,6 +6,7 @@
 #define BODY_MAX_DEFAULT ((size_t)64 << 20)
 #define HEAD_MAX ((size_t)256 << 10)
 #define REDIRECTS_MAX 10L
+#define IDLE_CONNECTION_S 300L /* kept for the next request, as Go's client does; scrapes come every few minutes */
 
 static const char *copy(Arena *a, const char *s) { return s ? arena_copy(a, str_cstr(s)).p : NULL; }
 
@@ -235,6 +236,7 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     /* Names are looked up when a connection is made, as Go's client does. curl's own cache is walked from end to end after
      * every request: with thousands of hosts that is most of the time spent. */
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, r->no_follow_redirects ? 0L : 1L);
