@@ -14,7 +14,9 @@
 typedef struct Lane {
     CURLM *multi;
     struct HttpClient *client;
-    int64_t due_ns; /* of curl's next timer; INT64_MAX: none */
+    int64_t due_ns;    /* of curl's next timer; INT64_MAX: none */
+    uint64_t progress; /* pieces that its transfers were given */
+    size_t n_http2;    /* transfers that may be HTTP/2 */
 } Lane;
 
 typedef struct Transfer {
@@ -27,7 +29,7 @@ typedef struct Transfer {
     MemFile pem[3];
     unsigned n_pem;
     Buf body, head;
-    bool too_large, stopped;
+    bool too_large, stopped, may_http2;
     const char *setup_error;
     char curl_error[CURL_ERROR_SIZE];
     int64_t start_ns;

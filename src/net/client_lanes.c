@@ -42,11 +42,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *kn
     return 0;
 }
 
-static int on_timer(CURLM *multi, long timeout_ms, void *ctx) {
-    Lane *l = ctx;
-    (void)multi;
+/* Asked after everything that may have changed it, rather than told by curl's callback, which is silent when a timer is
+ * set anew for the same moment. */
+static void note_timer(Lane *l) {
+    long timeout_ms = -1;
+    curl_multi_timeout(l->multi, &timeout_ms);
     l->due_ns = timeout_ms < 0 ? INT64_MAX : clock_mono_ns() + timeout_ms * 1000000;
-    return 0;
 }
 
 static void lane_keep(Lane *l, size_t keep) {
@@ -62,8 +63,6 @@ static bool lane_open(HttpClient *c, Lane *l) {
     curl_multi_setopt(l->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
-    curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
     lane_keep(l, c->kept);
     return true;
 }
@@ -81,10 +80,16 @@ bool lanes_add(HttpClient *c, Transfer *t) {
     Lane *l = &c->lanes[hash_xx64(authority_of(t->req.url), 0) % CLIENT_LANES];
     if (!lane_open(c, l) || curl_multi_add_handle(l->multi, t->easy) != CURLM_OK) return false;
     t->lane = l;
+    l->n_http2 += t->may_http2;
+    note_timer(l);
     return true;
 }
 
-void lanes_remove(Transfer *t) { curl_multi_remove_handle(t->lane->multi, t->easy); }
+void lanes_remove(Transfer *t) {
+    curl_multi_remove_handle(t->lane->multi, t->easy);
+    t->lane->n_http2 -= t->may_http2;
+    t->lane->progress++;
+}
 
 static void take_finished(Lane *l) {
     CURLMsg *msg;
@@ -98,10 +103,18 @@ static void take_finished(Lane *l) {
     }
 }
 
+/* With HTTP/2, curl 7.88 may leave a part of what it has read in a buffer of its own, of which no socket tells: as long
+ * as there is progress it is asked again. */
 static void act(Lane *l, curl_socket_t fd, int events) {
     int running;
-    curl_multi_socket_action(l->multi, fd, events, &running);
-    take_finished(l);
+    uint64_t before;
+    do {
+        before = l->progress;
+        curl_multi_socket_action(l->multi, fd, events, &running);
+        take_finished(l);
+        events = CURL_CSELECT_IN;
+    } while (fd != CURL_SOCKET_TIMEOUT && l->n_http2 && l->progress != before);
+    note_timer(l);
 }
 
 /* Runs what is due; how long until the next timer, -1: there is none. A lane whose timer keeps saying "now" gets its
@@ -111,10 +124,7 @@ static int run_timers(HttpClient *c) {
     for (size_t i = 0; i < CLIENT_LANES; i++) {
         Lane *l = &c->lanes[i];
         if (!l->multi) continue;
-        if (l->due_ns <= now) {
-            l->due_ns = INT64_MAX; /* curl says anew when there is another one */
-            act(l, CURL_SOCKET_TIMEOUT, 0);
-        }
+        if (l->due_ns <= now) act(l, CURL_SOCKET_TIMEOUT, 0);
         next = MIN(next, l->due_ns);
     }
     if (next == INT64_MAX) return -1;

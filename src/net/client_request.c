@@ -67,6 +67,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
     Transfer *t = ctx;
     size_t bytes = size * n;
     long status = 0;
+    if (t->lane) t->lane->progress++;
     if (t->req.on_data && curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
         t->stopped = !t->req.on_data(t->ctx, str_of(p, bytes));
         return t->stopped ? 0 : bytes;
@@ -83,6 +84,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
 static size_t on_head(char *p, size_t size, size_t n, void *ctx) {
     Transfer *t = ctx;
     size_t bytes = size * n;
+    if (t->lane) t->lane->progress++;
     if (str_starts_with(str_of(p, bytes), STR("HTTP/"))) {
         buf_clear(&t->head);
         buf_clear(&t->body);
@@ -249,6 +251,7 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     if (r->accept_gzip) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
+    t->may_http2 = !r->http1_only; /* a redirect may lead to TLS, which may lead there */
     if (r->http2_prior_knowledge) {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
         /* curl 7.88 cannot use such a connection twice ("Error in the HTTP2 framing layer"). */
