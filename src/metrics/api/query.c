@@ -7,9 +7,19 @@
 
 /* --- results --- */
 
+typedef struct Buckets {
+    JsonWriter *w;
+    bool any;
+} Buckets;
+
 static void put_bucket(void *ctx, int bounds, double lower, double upper, double count) {
-    JsonWriter *w = ctx;
+    Buckets *o = ctx;
     Buf b = {0};
+    if (!o->any) {
+        json_key_lit(o->w, "buckets");
+        json_begin_array(o->w);
+        o->any = true;
+    }
     buf_printf(&b, "[%d,", bounds);
     api_put_value(&b, lower);
     buf_put_char(&b, ',');
@@ -17,7 +27,7 @@ static void put_bucket(void *ctx, int bounds, double lower, double upper, double
     buf_put_char(&b, ',');
     api_put_value(&b, count);
     buf_put_char(&b, ']');
-    json_raw(w, buf_str(&b));
+    json_raw(o->w, buf_str(&b));
     buf_done(&b);
 }
 
@@ -34,12 +44,9 @@ static void put_histogram(JsonWriter *w, const Histogram *h) {
     put_raw_value(w, h->count);
     json_key_lit(w, "sum");
     put_raw_value(w, h->sum);
-    if (h->n_pos || h->n_neg || h->zero_count != 0) {
-        json_key_lit(w, "buckets");
-        json_begin_array(w);
-        promql_each_bucket(h, put_bucket, w);
-        json_end_array(w);
-    }
+    Buckets out = {.w = w};
+    promql_each_bucket(h, put_bucket, &out);
+    if (out.any) json_end_array(w);
     json_end_object(w);
 }
 

@@ -28,44 +28,55 @@ bool binop_changes_metric(PqlTok op) {
            op == TOK_ATAN2;
 }
 
-/* No operator for these two kinds of samples. */
-static BinopResult incompatible(Ev *ev, const PqlNode *n, bool lh, bool rh) {
+void binop_annotate(Ev *ev, const PqlNode *n, BinopNote note) {
     static const char *const kinds[] = {"float", "histogram"};
-    const char *op = pql_tok_text(n->binary.op);
-    ev_info(ev, n->span, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op, kinds[lh],
-        op, kinds[rh]);
+    const char *op = pql_tok_text(n->binary.op), *word = n->binary.op == TOK_ADD ? "addition" : "subtraction";
+    int pair = (int)note - BINOP_NOTE_FLOAT_FLOAT;
+    switch (note) {
+    case BINOP_NOTE_NONE: return;
+    case BINOP_NOTE_LAYOUT:
+        ev_warn(ev, n->span, "incompatible bucket layout encountered for binary operator %s", op);
+        return;
+    case BINOP_NOTE_COLLISION: ev_warn(ev, n->span, "conflicting counter resets during histogram %s", word); return;
+    case BINOP_NOTE_RECONCILED:
+        ev_info(ev, n->span, "mismatched custom buckets were reconciled during %s", word);
+        return;
+    default:
+        ev_info(ev, n->span, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
+            kinds[pair / 2], op, kinds[pair % 2]);
+    }
+}
+
+/* No operator for these two kinds of samples. */
+static BinopResult nothing(BinopNote *note, BinopNote why) {
+    *note = why;
     return BINOP_NOTHING;
 }
 
-static BinopResult histogram_histogram(Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out) {
+static BinopResult histogram_histogram(
+    Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out, BinopNote *note) {
     PqlTok op = n->binary.op;
     if (op == TOK_EQLC || op == TOK_NEQ) {
         *out = *l;
         return fh_eq(l->h, r->h) == (op == TOK_EQLC) ? BINOP_KEEP : BINOP_DROP;
     }
-    if (op != TOK_ADD && op != TOK_SUB) return incompatible(ev, n, true, true);
-    const char *word = op == TOK_ADD ? "addition" : "subtraction";
+    if (op != TOK_ADD && op != TOK_SUB) return nothing(note, BINOP_NOTE_HISTOGRAM_HISTOGRAM);
     FHist *h = fh_copy(ev->arena, l->h);
     if (!h) return ev_no_memory(ev), BINOP_ERROR;
     FhNotes notes = fh_add(ev->arena, h, r->h, op == TOK_ADD ? 1 : -1, false);
     if (notes.no_memory) return ev_no_memory(ev), BINOP_ERROR;
-    if (notes.incompatible) {
-        ev_warn(ev, n->span, "incompatible bucket layout encountered for binary operator %s", pql_tok_text(op));
-        return BINOP_NOTHING;
-    }
+    if (notes.incompatible) return nothing(note, BINOP_NOTE_LAYOUT);
     if (op == TOK_SUB) h->reset = HISTOGRAM_RESET_GAUGE;
-    if (notes.bounds_reconciled) ev_info(ev, n->span, "mismatched custom buckets were reconciled during %s", word);
-    if (notes.reset_collision) {
-        ev_warn(ev, n->span, "conflicting counter resets during histogram %s", word);
-        return BINOP_NOTHING;
-    }
+    if (notes.reset_collision) return nothing(note, BINOP_NOTE_COLLISION);
+    if (notes.bounds_reconciled) *note = BINOP_NOTE_RECONCILED;
     fh_compact(h);
     *out = (Sample){0, h};
     return BINOP_KEEP;
 }
 
 /* One histogram and one number. */
-static BinopResult histogram_float(Ev *ev, const PqlNode *n, const FHist *h, double v, bool h_is_left, Sample *out) {
+static BinopResult histogram_float(
+    Ev *ev, const PqlNode *n, const FHist *h, double v, bool h_is_left, Sample *out, BinopNote *note) {
     PqlTok op = n->binary.op;
     FHist *r = NULL;
     if (op == TOK_MUL || (op == TOK_DIV && h_is_left)) {
@@ -76,17 +87,18 @@ static BinopResult histogram_float(Ev *ev, const PqlNode *n, const FHist *h, dou
     } else if ((op == TOK_TRIM_UPPER || op == TOK_TRIM_LOWER) && h_is_left) {
         r = fh_trim(ev->arena, h, v, op == TOK_TRIM_UPPER);
     } else {
-        return incompatible(ev, n, h_is_left, !h_is_left);
+        return nothing(note, h_is_left ? BINOP_NOTE_HISTOGRAM_FLOAT : BINOP_NOTE_FLOAT_HISTOGRAM);
     }
     *out = (Sample){0, r};
     return r ? BINOP_KEEP : (ev_no_memory(ev), BINOP_ERROR);
 }
 
-BinopResult binop_samples(Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out) {
-    if (l->h && r->h) return histogram_histogram(ev, n, l, r, out);
-    if (l->h) return histogram_float(ev, n, l->h, r->v, true, out);
-    if (r->h) return histogram_float(ev, n, r->h, l->v, false, out);
-    if (n->binary.op == TOK_TRIM_UPPER || n->binary.op == TOK_TRIM_LOWER) return incompatible(ev, n, false, false);
+BinopResult binop_samples(Ev *ev, const PqlNode *n, const Sample *l, const Sample *r, Sample *out, BinopNote *note) {
+    *note = BINOP_NOTE_NONE;
+    if (l->h && r->h) return histogram_histogram(ev, n, l, r, out, note);
+    if (l->h) return histogram_float(ev, n, l->h, r->v, true, out, note);
+    if (r->h) return histogram_float(ev, n, r->h, l->v, false, out, note);
+    if (n->binary.op == TOK_TRIM_UPPER || n->binary.op == TOK_TRIM_LOWER) return nothing(note, BINOP_NOTE_FLOAT_FLOAT);
     bool keep;
     *out = (Sample){binop_float(n->binary.op, l->v, r->v, &keep), NULL};
     return keep ? BINOP_KEEP : BINOP_DROP;

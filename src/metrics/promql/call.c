@@ -126,7 +126,7 @@ bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
         if (!ev_eval(ev, g, arg, &in)) return false;
     } else {
         static const PqlFunction present = {
-            "present_over_time", FN_PRESENT_OVER_TIME, 1, 0, PQL_TYPE_VECTOR, {PQL_TYPE_MATRIX}, false};
+            "absent_over_time", FN_PRESENT_OVER_TIME, 1, 0, PQL_TYPE_VECTOR, {PQL_TYPE_MATRIX}, false};
         PqlNode call = *n;
         call.call.fn = &present;
         bool delayed = ev->opts.delayed_name_removal;

@@ -46,7 +46,7 @@ static bool add_bucket_series(HistCall *c, size_t k, Buf *key) {
     const PqlSeries *s = &c->in.v[k];
     double upper;
     if (!has_floats(c, s)) return true;
-    if (!num_parse_f64(labels_get(s->labels, STR("le")), &upper)) {
+    if (!num_parse_f64(labels_get(s->labels, STR("le")), &upper) || isnan(upper)) {
         warn_bad_le(c, s->labels);
         return true;
     }

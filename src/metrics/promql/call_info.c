@@ -33,28 +33,72 @@ static bool collect_matchers(Info *c, const PqlNode *n) {
     return push_matcher(c, &c->names, MATCH_EQ, LABEL_NAME_METRIC, STR("target_info"));
 }
 
-/* The first selector of the expression lends its offset and @, with those of the subqueries around it. */
-static bool first_shift(const PqlNode *n, PqlShift *ret) {
-    switch (n->kind) {
-    case PQL_SELECTOR: *ret = n->selector.shift; return true;
-    case PQL_MATRIX: return first_shift(n->matrix.selector, ret);
-    case PQL_SUBQUERY:
-        if (!first_shift(n->subquery.expr, ret)) return false;
-        if (ret->at != PQL_AT_NONE) return true;
-        ret->offset.ms += n->subquery.shift.offset.ms;
-        ret->at = n->subquery.shift.at;
-        ret->at_ms = n->subquery.shift.at_ms;
-        return true;
-    case PQL_UNARY: return first_shift(n->unary.expr, ret);
-    case PQL_PAREN: return first_shift(n->paren, ret);
-    case PQL_BINARY: return first_shift(n->binary.lhs, ret) || first_shift(n->binary.rhs, ret);
-    case PQL_AGGREGATE: return first_shift(n->aggregate.expr, ret);
-    case PQL_CALL:
-        for (size_t i = 0; i < n->call.args.n; i++)
-            if (first_shift(n->call.args.v[i], ret)) return true;
-        return false;
-    default: return false;
+/* The reference time that the selectors of an expression share. */
+typedef struct Reference {
+    PqlShift first;
+    bool found, uniform, free; /* free: some vector comes from no selector, as of the step */
+} Reference;
+
+static bool same_shift(const PqlShift *a, const PqlShift *b) {
+    bool fixed = a->at != PQL_AT_NONE;
+    if (fixed != (b->at != PQL_AT_NONE)) return false;
+    int64_t from = fixed ? a->at_ms : 0, to = fixed ? b->at_ms : 0;
+    return from - a->offset.ms == to - b->offset.ms;
+}
+
+/* around: the subqueries outside, whose offsets add up until an @ makes what is further out of no matter. */
+typedef struct Around {
+    const PqlShift *shift;
+    const struct Around *out;
+} Around;
+
+static void refer(Reference *r, PqlShift shift, const Around *around) {
+    for (; around && shift.at == PQL_AT_NONE; around = around->out) {
+        shift.offset.ms += around->shift->offset.ms;
+        shift.at = around->shift->at;
+        shift.at_ms = around->shift->at_ms;
     }
+    if (r->found)
+        r->uniform = r->uniform && same_shift(&r->first, &shift);
+    else
+        r->first = shift;
+    r->found = true;
+}
+
+static bool find_reference(Reference *r, const PqlNode *n, const Around *around) {
+    PqlType type = promql_type(n);
+    bool any = false;
+    if (type != PQL_TYPE_VECTOR && type != PQL_TYPE_MATRIX) return false;
+    switch (n->kind) {
+    case PQL_SELECTOR: refer(r, n->selector.shift, around); return true;
+    case PQL_MATRIX: any = find_reference(r, n->matrix.selector, around); break;
+    case PQL_SUBQUERY: any = find_reference(r, n->subquery.expr, &(Around){&n->subquery.shift, around}); break;
+    case PQL_UNARY: any = find_reference(r, n->unary.expr, around); break;
+    case PQL_PAREN: any = find_reference(r, n->paren, around); break;
+    case PQL_BINARY:
+        any = find_reference(r, n->binary.lhs, around);
+        any = find_reference(r, n->binary.rhs, around) || any;
+        break;
+    case PQL_AGGREGATE:
+        any = find_reference(r, n->aggregate.expr, around);
+        any = (n->aggregate.param && find_reference(r, n->aggregate.param, around)) || any;
+        break;
+    case PQL_CALL:
+        for (size_t i = 0; i < n->call.args.n && (i == 0 || n->call.fn->id != FN_INFO); i++)
+            any = find_reference(r, n->call.args.v[i], around) || any;
+        break;
+    default: break;
+    }
+    if (!any) r->free = true;
+    return any;
+}
+
+bool ev_info_reference(const PqlNode *n, PqlShift *ret) {
+    Reference r = {.uniform = true};
+    find_reference(&r, n, NULL);
+    bool shared = r.found && r.uniform && !r.free;
+    *ret = shared ? r.first : (PqlShift){0};
+    return shared;
 }
 
 static bool is_info(const Info *c, Labels l) {
@@ -82,7 +126,7 @@ static bool fetch_info(Info *c, const PqlNode *n) {
         if (!avec_push(c->ev->arena, &all, i < c->names.n ? c->names.v[i] : c->data.v[i - c->names.n]))
             return ev_no_memory(c->ev);
     PqlNode sel = {.kind = PQL_SELECTOR, .selector = {.matchers = {all.v, all.n}}};
-    first_shift(n->call.args.v[0], &sel.selector.shift);
+    ev_info_reference(n->call.args.v[0], &sel.selector.shift);
     if (!ev_selector(c->ev, c->g, &sel, true, &c->info)) return false;
     PqlMatrix values = {0}; /* histograms are no info metrics */
     if (!ev_selector(c->ev, c->g, &sel, false, &values)) return false;

@@ -153,7 +153,9 @@ static bool only_floats(PqlMatrix *m, const Grid *g) {
 bool ev_sort_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     bool by_value = n->call.fn->id == FN_SORT || n->call.fn->id == FN_SORT_DESC;
     if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
-    if (g->n > 1)
+    const PromqlQuery *q = ev->query;
+    bool one_of_range = g->start_ms == q->start_ms && q->start_ms != q->end_ms && !n->invariant;
+    if (g->n > 1 || one_of_range)
         ev_warn(ev, n->span, "sort is ineffective for range queries since results are always ordered by labels");
     if (by_value) only_floats(ret, g);
     if (g->n != 1 || ret->n < 2) return true;

@@ -144,13 +144,13 @@ static bool prepare(Ev *ev, PqlNode *n) {
     case PQL_STRING: n->invariant = true; return true;
     case PQL_SELECTOR: n->invariant = n->selector.shift.at != PQL_AT_NONE; return resolve_shift(ev, &n->selector.shift);
     case PQL_MATRIX:
-        ok = prepare(ev, n->matrix.selector) && resolve_span(ev, &n->matrix.range, false);
+        ok = resolve_span(ev, &n->matrix.range, false) && prepare(ev, n->matrix.selector);
         n->invariant = n->matrix.selector->invariant;
         return ok;
     case PQL_SUBQUERY:
         n->invariant = n->subquery.shift.at != PQL_AT_NONE;
-        return prepare(ev, n->subquery.expr) && resolve_span(ev, &n->subquery.range, false) &&
-               resolve_span(ev, &n->subquery.step, false) && resolve_shift(ev, &n->subquery.shift);
+        return resolve_shift(ev, &n->subquery.shift) && resolve_span(ev, &n->subquery.step, false) &&
+               resolve_span(ev, &n->subquery.range, false) && prepare(ev, n->subquery.expr);
     case PQL_UNARY:
         ok = prepare(ev, n->unary.expr);
         n->invariant = n->unary.expr->invariant;
@@ -165,7 +165,8 @@ static bool prepare(Ev *ev, PqlNode *n) {
         return ok;
     case PQL_AGGREGATE:
         ok = prepare(ev, n->aggregate.expr) && (!n->aggregate.param || prepare(ev, n->aggregate.param));
-        n->invariant = n->aggregate.expr->invariant && (!n->aggregate.param || n->aggregate.param->invariant);
+        n->invariant =
+            n->aggregate.expr->invariant; /* Prometheus looks at the parameter at the first step only, then */
         return ok;
     case PQL_CALL:
         n->invariant = !call_is_time_dependent(n->call.fn->id);
@@ -173,6 +174,8 @@ static bool prepare(Ev *ev, PqlNode *n) {
             ok = prepare(ev, n->call.args.v[i]);
             n->invariant = n->invariant && n->call.args.v[i]->invariant;
         }
+        if (ok && n->call.fn->id == FN_INFO) /* its selector is evaluated where the vector is */
+            n->invariant = n->call.args.v[0]->invariant && ev_info_reference(n->call.args.v[0], &(PqlShift){0});
         return ok;
     case PQL_DURATION: UNREACHABLE();
     }
@@ -335,7 +338,12 @@ static bool eval_root(Ev *ev, PqlNode *root, PromqlResult *ret) {
     Grid g = {
         q->start_ms, instant ? 1 : q->step_ms, instant ? 1 : (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1};
     ret->type = instant ? promql_type(root) : PQL_TYPE_MATRIX;
-    if (!prepare(ev, root)) return false;
+    if (!prepare(ev, root)) {
+        /* A duration that is none is a mistake of the expression, found late. */
+        if (ev->rc == ERR_UNPROCESSABLE) ev->rc = ERR_INVALID;
+        if (ev->err) ev->err->code = ev->rc;
+        return false;
+    }
     if (q->step_stats) {
         ret->stats.n_steps = g.n;
         ev->step_total = arena_alloc_zero(ev->arena, 2 * g.n * sizeof *ev->step_total);

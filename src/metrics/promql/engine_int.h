@@ -50,9 +50,9 @@ typedef struct Ev {
     int64_t gone_asked_ns;
     Arena *scratch; /* for what is of no use after the row that is being worked on; may be the arena */
     /* One that works for another Ev, beside others: */
-    _Atomic bool *stop;            /* NULL: it does not; true: one of them wants all to end */
-    bool stopped;                  /* ended for this reason */
-    size_t beside_bytes; /* memory of the other Ev */
+    _Atomic bool *stop;                /* NULL: it does not; true: one of them wants all to end */
+    bool stopped;                      /* ended for this reason */
+    size_t beside_bytes;               /* memory of the other Ev */
     const _Atomic size_t *parts_bytes; /* of all that work for it */
     int64_t prepare_ns;
 } Ev;
@@ -170,6 +170,8 @@ bool ev_binary_vectors(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *lhs, PqlMat
 bool ev_histogram_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_label_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_info_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
+/* The reference time that all selectors of an expression share (call_info.c); false: there is none, ret is empty. */
+bool ev_info_reference(const PqlNode *n, PqlShift *ret);
 bool ev_date_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 bool ev_sort_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
 /* A scalar argument as a column. */
@@ -211,16 +213,19 @@ typedef struct Columns {
 
 typedef struct Window {
     Ev *ev;
-    const PqlNode *arg; /* the range vector argument: spans in annotations */
+    const PqlNode *arg; /* the range vector argument */
+    LangSpan span;      /* its place, for annotations */
     Column *col;
     size_t from, to; /* floats: [from, to) */
     size_t h_from, h_to;
-    int64_t t_ms;         /* of the step */
-    int64_t min_t, max_t; /* (min_t, max_t] */
-    double p1, p2;        /* scalar arguments */
-    LangSpan p1_span, args_span;
+    int64_t t_ms;              /* of the step */
+    int64_t min_t, max_t;      /* (min_t, max_t] */
+    double p1, p2;             /* scalar arguments */
+    LangSpan p1_span, p2_span; /* of the first and the second argument */
     bool anchored, smoothed;
 } Window;
+/* What integral() takes for the value between two samples: the left one's, the right one's, the mean of both. */
+enum { INTEGRAL_LEFT, INTEGRAL_RIGHT, INTEGRAL_TRAPEZOIDAL };
 /* false: no value (or an error in ev->rc). *ret_h is set for a histogram result. */
 typedef bool (*WindowFn)(Window *w, double *ret, FHist **ret_h);
 WindowFn window_fn(PqlFn id); /* NULL when the function takes no range vector */
@@ -231,8 +236,9 @@ typedef struct WindowCall {
     const PqlFunction *function;
     WindowFn fn;
     const double *p1, *p2;
-    PqlNode *matrix; /* the argument, without parentheses */
-    LangSpan p1_span;
+    PqlNode *matrix;           /* the argument, without parentheses */
+    LangSpan span;             /* its place, for annotations */
+    LangSpan p1_span, p2_span; /* of the first and the second argument */
 } WindowCall;
 bool window_call_init(Ev *ev, const Grid *g, PqlNode *n, WindowCall *ret); /* all but spec */
 bool window_check_extended(Ev *ev, const WindowCall *call);

@@ -1,6 +1,8 @@
 /* fhist.c - histograms as sparse bucket lists: conversion, addition over different layouts, resets. */
 #include "metrics/promql/engine_int.h"
 
+#include <float.h>
+
 static bool buckets_alloc(Arena *a, FhBuckets *b, size_t n, bool kahan) {
     b->idx = ARENA_ARRAY(a, int32_t, n);
     b->v = ARENA_ARRAY(a, double, n);
@@ -126,10 +128,18 @@ FHist *fh_copy_to_schema(Arena *a, const FHist *h, int32_t schema) {
     return f;
 }
 
+/* Upper bound of a bucket, digit for digit as Prometheus' tables have it: those of a schema were made by multiplying
+ * every second bound, which is one of the schema below, by the schema's factor. The factors are 2^(2^-schema), the
+ * first one 1 ulp too low. The last bucket of finite values ends at the largest of them. */
 static double bound(int32_t idx, int32_t schema) {
-    if (schema < 0) return ldexp(1, (int)MIN((int64_t)idx * (INT64_C(1) << -schema), (int64_t)1100));
-    int32_t per = 1 << schema, frac = idx & (per - 1);
-    return ldexp(exp2((double)frac / per), idx >> schema);
+    static const double factors[] = {1, 0x1.6a09e667f3bccp+0, 0x1.306fe0a31b715p+0, 0x1.172b83c7d517bp+0,
+        0x1.0b5586cf9890fp+0, 0x1.059b0d3158574p+0, 0x1.02c9a3e778061p+0, 0x1.0163da9fb3335p+0, 0x1.00b1afa5abcbfp+0};
+    int64_t exponent = schema < 0 ? idx * (INT64_C(1) << -schema) : idx >> schema;
+    double frac = 0.5;
+    for (int32_t bit = schema - 1; bit >= 0; bit--)
+        if (idx >> bit & 1) frac *= factors[schema - bit];
+    if (frac == 0.5 && exponent == 1024) return DBL_MAX;
+    return ldexp(frac, (int)MAX(MIN(exponent, 2000), -2000) + 1);
 }
 
 /* --- zero buckets --- */
@@ -137,6 +147,7 @@ static double bound(int32_t idx, int32_t schema) {
 /* The zero count when the threshold grows to *threshold, which itself grows to the end of a populated bucket. */
 static double zero_count_within(const FHist *h, double *threshold) {
     const FhBuckets *sides[] = {&h->pos, &h->neg};
+    if (*threshold == h->zero_threshold) return h->zero_count;
     for (;;) {
         double count = h->zero_count;
         bool again = false;
@@ -158,10 +169,11 @@ static double zero_count_within(const FHist *h, double *threshold) {
     }
 }
 
-static void drop_inside(FhBuckets *b, int32_t schema, double threshold) {
+/* Out with the buckets that end (whole) or only begin below the threshold. */
+static void drop_inside(FhBuckets *b, int32_t schema, double threshold, bool whole) {
     size_t n = 0;
     for (size_t i = 0; i < b->n; i++) {
-        if (bound(b->idx[i] - 1, schema) < threshold) continue;
+        if (whole ? bound(b->idx[i], schema) <= threshold : bound(b->idx[i] - 1, schema) < threshold) continue;
         b->idx[n] = b->idx[i];
         b->v[n] = b->v[i];
         if (b->c) b->c[n] = b->c[i];
@@ -182,8 +194,8 @@ static double reconcile_zero(FHist *acc, const FHist *other) {
             double grown = threshold;
             acc->zero_count = zero_count_within(acc, &grown);
             acc->zero_threshold = grown;
-            drop_inside(&acc->pos, acc->schema, grown);
-            drop_inside(&acc->neg, acc->schema, grown);
+            drop_inside(&acc->pos, acc->schema, grown, false);
+            drop_inside(&acc->neg, acc->schema, grown, false);
         }
     }
     return count;
@@ -296,8 +308,8 @@ static bool add_exponential(Arena *a, FHist *acc, const FHist *b, double sign, b
     }
     FHist *other = fh_copy_to_schema(a, b, acc->schema);
     if (!other) return false;
-    drop_inside(&other->pos, other->schema, acc->zero_threshold);
-    drop_inside(&other->neg, other->schema, acc->zero_threshold);
+    drop_inside(&other->pos, other->schema, acc->zero_threshold, true);
+    drop_inside(&other->neg, other->schema, acc->zero_threshold, true);
     return merge_buckets(a, &acc->pos, &other->pos, sign, kahan) &&
            merge_buckets(a, &acc->neg, &other->neg, sign, kahan);
 }
@@ -446,35 +458,42 @@ bool fh_detect_reset(Arena *a, const FHist *cur, const FHist *prev) {
     if (threshold != cur->zero_threshold || cur->zero_count < zero) return true;
     FHist *coarse = fh_copy_to_schema(a, prev, cur->schema);
     if (!coarse) return false;
-    drop_inside(&coarse->pos, coarse->schema, threshold);
-    drop_inside(&coarse->neg, coarse->schema, threshold);
+    drop_inside(&coarse->pos, coarse->schema, threshold, true);
+    drop_inside(&coarse->neg, coarse->schema, threshold, true);
     return buckets_dropped(&cur->pos, &coarse->pos) || buckets_dropped(&cur->neg, &coarse->neg);
 }
 
 /* --- buckets in order --- */
 
+static bool has_zero_bucket(const FHist *h) { return !fh_is_custom(h) && h->zero_count > 0; }
+
 FhIter fh_iter(const FHist *h) {
     /* negative buckets, the zero bucket where there is one, positive buckets */
-    bool zero = !fh_is_custom(h) && (h->zero_count > 0 || h->zero_count < 0);
-    return (FhIter){h, 0, h->neg.n + zero + h->pos.n};
+    return (FhIter){h, 0, h->neg.n + has_zero_bucket(h) + h->pos.n};
 }
 
-static FhBucket bucket_at(const FHist *h, size_t i) {
-    bool zero = !fh_is_custom(h) && (h->zero_count > 0 || h->zero_count < 0);
-    if (i < h->neg.n) {
-        size_t k = h->neg.n - 1 - i;
-        return (FhBucket){-bound(h->neg.idx[k], h->schema), -bound(h->neg.idx[k] - 1, h->schema), h->neg.v[k], true,
-            false, h->neg.idx[k]};
+FhBucket fh_bucket(const FHist *h, bool positive, size_t k) {
+    const FhBuckets *b = positive ? &h->pos : &h->neg;
+    int32_t idx = b->idx[k];
+    if (!fh_is_custom(h)) {
+        double near = bound(idx - 1, h->schema), far = bound(idx, h->schema);
+        return positive ? (FhBucket){near, far, b->v[k], false, true, idx}
+                        : (FhBucket){-far, -near, b->v[k], true, false, idx};
     }
-    i -= h->neg.n;
-    if (zero && i == 0) return (FhBucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, 0};
-    i -= zero;
-    int32_t idx = h->pos.idx[i];
-    if (!fh_is_custom(h))
-        return (FhBucket){bound(idx - 1, h->schema), bound(idx, h->schema), h->pos.v[i], false, true, idx};
     double lower = idx <= 0 ? -INFINITY : (size_t)idx <= h->n_bounds ? h->bounds[idx - 1] : INFINITY;
     double upper = idx >= 0 && (size_t)idx < h->n_bounds ? h->bounds[idx] : INFINITY;
-    return (FhBucket){lower, upper, h->pos.v[i], idx <= 0, true, idx};
+    return (FhBucket){lower, upper, b->v[k], idx <= 0, true, idx};
+}
+
+/* A bucket that reaches into the zero bucket begins where that ends. */
+static FhBucket bucket_at(const FHist *h, size_t i) {
+    bool zero = has_zero_bucket(h);
+    if (zero && i == h->neg.n) return (FhBucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, 0};
+    bool positive = i >= h->neg.n;
+    FhBucket b = fh_bucket(h, positive, positive ? i - h->neg.n - zero : h->neg.n - 1 - i);
+    if (b.lower > 0 && b.lower < h->zero_threshold) b.lower = h->zero_threshold;
+    if (b.upper < 0 && b.upper > -h->zero_threshold) b.upper = -h->zero_threshold;
+    return b;
 }
 
 bool fh_next(FhIter *it, FhBucket *ret) {

@@ -61,6 +61,8 @@ typedef struct FhIter {
     size_t i, n;
 } FhIter;
 FhIter fh_iter(const FHist *h);
+/* The k-th of one side, counted from 0 outwards, with its own bounds even where the zero bucket covers a part of it. */
+FhBucket fh_bucket(const FHist *h, bool positive, size_t k);
 bool fh_next(FhIter *it, FhBucket *ret);
 bool fh_next_reverse(FhIter *it, FhBucket *ret); /* from the highest; not to be mixed with fh_next */
 

@@ -47,12 +47,7 @@ double fh_quantile(const FHist *h, double q, bool *ret_nan_result, bool *ret_nan
     rank = forward ? rank - (count - b.count) : count - rank;
     if (isnan(h->sum)) {
         double total = count;
-        FhBucket found = b;
-        while (fh_next(&it, &next)) {
-            total += next.count;
-            found = next;
-        }
-        (void)found;
+        while (fh_next(&it, &next)) total += next.count;
         *ret_nan_skew = total < h->count;
     }
     double fraction = rank / b.count;
@@ -84,8 +79,9 @@ double fh_fraction(const FHist *h, double lower, double upper, bool *ret_nans) {
     FhBucket b;
     while (!(set[0] && set[1]) && fh_next(&it, &b)) {
         count += b.count;
-        bool zero = b.lower <= 0 && b.upper >= 0;
+        bool zero = !fh_is_custom(h) && b.lower <= 0 && b.upper >= 0;
         if (zero) clip_zero_bucket(h, &b);
+        if (fh_is_custom(h) && b.lower == -INFINITY && b.upper > 0) b.lower = 0; /* as of classic histograms */
         for (int k = 0; k < 2; k++) {
             if (set[k]) continue;
             if (b.lower >= limits[k])
@@ -165,7 +161,7 @@ static double trim_bucket(const FhBucket *b, double at, bool upper, bool positiv
         *ret_mid = midpoint(b->lower, b->upper, positive, linear);
         return b->count;
     }
-    if (upper ? b->lower >= at : b->upper <= at) {
+    if (!(upper ? b->lower < at : b->upper > at)) { /* or at is NaN */
         *ret_mid = 0;
         return 0;
     }
@@ -196,11 +192,7 @@ FHist *fh_trim(Arena *a, const FHist *h, double at, bool upper) {
     FhBuckets *sides[2] = {&out->neg, &out->pos};
     for (int s = 0; s < 2; s++) {
         for (size_t i = 0; i < sides[s]->n; i++) {
-            FhIter it = fh_iter(h);
-            FhBucket b;
-            it.i = s == 0 ? h->neg.n - 1 - i : it.n - h->pos.n + i;
-            bool found = fh_next(&it, &b);
-            ASSERT(found);
+            FhBucket b = fh_bucket(h, s == 1, i);
             if (b.count == 0) continue;
             has[s] = true;
             double mid, keep = trim_bucket(&b, at, upper, s == 1, fh_is_custom(h), &mid);
@@ -227,23 +219,37 @@ FHist *fh_trim(Arena *a, const FHist *h, double at, bool upper) {
 
 /* --- text and buckets for the outside --- */
 
-static void put_bucket(void *ctx, int bounds, double lower, double upper, double count) {
-    Buf *out = ctx;
-    buf_printf(out, ", %c", bounds & 1 ? '[' : '(');
-    pql_put_g(out, lower);
+static void put_bucket(Buf *out, const FhBucket *b) {
+    if (b->count == 0) return;
+    buf_printf(out, ", %c", b->lower_inclusive ? '[' : '(');
+    pql_put_g(out, b->lower);
     buf_put_char(out, ',');
-    pql_put_g(out, upper);
-    buf_printf(out, "%c:", bounds == 1 ? ')' : ']');
-    pql_put_g(out, count);
+    pql_put_g(out, b->upper);
+    buf_printf(out, "%c:", b->upper_inclusive ? ']' : ')');
+    pql_put_g(out, b->count);
 }
 
-void promql_put_histogram_text(Buf *out, const Histogram *h) {
+/* Other than the JSON, the text has buckets with their own bounds, and a zero bucket below 0. */
+void promql_put_histogram_text(Buf *out, const Histogram *model) {
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    FHist *h = fh_from_model(a, model);
+    ASSERT(h);
     buf_put_lit(out, "{count:");
     pql_put_g(out, h->count);
     buf_put_lit(out, ", sum:");
     pql_put_g(out, h->sum);
-    promql_each_bucket(h, put_bucket, out);
+    for (size_t i = h->neg.n; i-- > 0;) {
+        FhBucket b = fh_bucket(h, false, i);
+        put_bucket(out, &b);
+    }
+    FhBucket zero = {-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, 0};
+    if (!fh_is_custom(h)) put_bucket(out, &zero);
+    for (size_t i = 0; i < h->pos.n; i++) {
+        FhBucket b = fh_bucket(h, true, i);
+        put_bucket(out, &b);
+    }
     buf_put_char(out, '}');
+    arena_free(a);
 }
 
 void promql_each_bucket(

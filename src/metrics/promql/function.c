@@ -49,6 +49,7 @@ static const PqlFunction functions[] = {
     {"idelta", FN_IDELTA, 1, 0, V, {M}, false},
     {"increase", FN_INCREASE, 1, 0, V, {M}, false},
     {"info", FN_INFO, 2, 1, V, {V, V}, true},
+    {"integral", FN_INTEGRAL, 2, 1, V, {M, S}, true},
     {"irate", FN_IRATE, 1, 0, V, {M}, false},
     {"label_join", FN_LABEL_JOIN, 4, -1, V, {V, T, T, T}, false},
     {"label_replace", FN_LABEL_REPLACE, 5, 0, V, {V, T, T, T, T}, false},

@@ -49,6 +49,7 @@ typedef enum PqlFn {
     FN_IDELTA,
     FN_INCREASE,
     FN_INFO,
+    FN_INTEGRAL,
     FN_IRATE,
     FN_LABEL_JOIN,
     FN_LABEL_REPLACE,

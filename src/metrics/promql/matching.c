@@ -10,10 +10,18 @@ typedef struct Match {
     const PqlNode *n;
     PqlMatrix *many, *one; /* sides as matching sees them: group_right swaps */
     bool swapped;
-    size_t *many_sig, *one_sig; /* signature of each series */
+    const double *fill_many, *fill_one; /* values of a side that is missing, or NULL */
+    size_t *many_sig, *one_sig;         /* signature of each series */
     size_t n_sigs;
     PqlMatrix *ret;
+    struct StepNote *notes; /* per step; NULL: there are none yet */
 } Match;
+
+/* Of all pairs of a step that are to be remarked on, Prometheus tells of the last only. */
+typedef struct StepNote {
+    BinopNote note;
+    size_t order; /* of the pair */
+} StepNote;
 
 static bool signatures(Ev *ev, const PqlMatrix *m, GroupMap *map, size_t **ret) {
     *ret = ARENA_ARRAY(ev->arena, size_t, m->n);
@@ -101,6 +109,23 @@ static bool fail_duplicates(Match *m, Labels a, Labels b) {
     return false;
 }
 
+/* Which two of the one side meet: at the first step where any do, in the order of the series. */
+static bool fail_one_side(Match *m, const uint64_t *any) {
+    size_t *seen = ARENA_ARRAY(m->ev->arena, size_t, m->n_sigs);
+    if (!seen) return ev_no_memory(m->ev);
+    for (size_t step = 0; step < m->g->n; step++) {
+        if (!bit_get(any, step)) continue;
+        memset(seen, 0, m->n_sigs * sizeof *seen);
+        for (size_t i = 0; i < m->one->n; i++) {
+            if (!bit_get(m->one->v[i].present, step)) continue;
+            size_t *first = &seen[m->one_sig[i]];
+            if (*first) return fail_duplicates(m, m->one->v[i].labels, m->one->v[*first - 1].labels);
+            *first = i + 1;
+        }
+    }
+    UNREACHABLE();
+}
+
 /* On the one side a signature may have one sample per step, wherever the other side has anything at all. */
 static bool check_one_side(Match *m, const size_t *order, const size_t *first) {
     const Grid *g = m->g;
@@ -115,14 +140,10 @@ static bool check_one_side(Match *m, const size_t *order, const size_t *first) {
         if (first[s + 1] - first[s] < 2) continue;
         memset(seen, 0, words * sizeof *seen);
         for (size_t k = first[s]; k < first[s + 1]; k++) {
-            const PqlSeries *b = &m->one->v[order[k]];
+            const uint64_t *present = m->one->v[order[k]].present;
             for (size_t w = 0; w < words; w++) {
-                uint64_t clash = seen[w] & b->present[w] & any[w];
-                seen[w] |= b->present[w];
-                if (!clash) continue;
-                size_t step = w * 64 + (size_t)__builtin_ctzll(clash), j = first[s];
-                while (!bit_get(m->one->v[order[j]].present, step)) j++;
-                return fail_duplicates(m, b->labels, m->one->v[order[j]].labels);
+                if (seen[w] & present[w] & any[w]) return fail_one_side(m, any);
+                seen[w] |= present[w];
             }
         }
     }
@@ -142,16 +163,32 @@ static bool by_signature(Ev *ev, size_t n, const size_t *sig, size_t n_sigs, siz
     return true;
 }
 
-/* The samples of a pair at the steps of `steps`; a missing side has its fill value. */
+static bool put_note(Match *m, const PqlSeries *many, const PqlSeries *one, size_t step, BinopNote note) {
+    size_t order = many ? (size_t)(many - m->many->v) : m->many->n + (size_t)(one - m->one->v);
+    if (!m->notes) m->notes = arena_alloc_zero(m->ev->arena, m->g->n * sizeof *m->notes);
+    if (!m->notes) return ev_no_memory(m->ev);
+    StepNote *s = &m->notes[step];
+    if (s->note == BINOP_NOTE_NONE || s->order < order) *s = (StepNote){note, order};
+    return true;
+}
+
+static void annotate(const Match *m) {
+    for (size_t i = 0; m->notes && i < m->g->n; i++) binop_annotate(m->ev, m->n, m->notes[i].note);
+}
+
+/* The samples of a pair at the steps of `steps`; a missing side has its fill value. Steps at which there is no such
+ * operation leave `steps`: they do not count as matched. */
 static bool pair_steps(
-    Match *m, const PqlSeries *many, const PqlSeries *one, double fill, const uint64_t *steps, PqlSeries *out) {
+    Match *m, const PqlSeries *many, const PqlSeries *one, double fill, uint64_t *steps, PqlSeries *out) {
     const Grid *g = m->g;
     bool want_bool = m->n->binary.return_bool;
+    BinopNote note;
     for (size_t i = bitmap_next(steps, 0, g->n); i < g->n; i = bitmap_next(steps, i + 1, g->n)) {
         Sample a = many ? (Sample){many->v[i], series_h(many, i)} : (Sample){fill, NULL};
         Sample b = one ? (Sample){one->v[i], series_h(one, i)} : (Sample){fill, NULL}, r = {0};
-        BinopResult res = binop_samples(m->ev, m->n, m->swapped ? &b : &a, m->swapped ? &a : &b, &r);
-        if (res == BINOP_ERROR) return false;
+        BinopResult res = binop_samples(m->ev, m->n, m->swapped ? &b : &a, m->swapped ? &a : &b, &r, &note);
+        if (res == BINOP_ERROR || (note && !put_note(m, many, one, i, note))) return false;
+        if (res == BINOP_NOTHING) bit_clear(steps, i);
         if (res == BINOP_NOTHING || (res == BINOP_DROP && !want_bool)) continue;
         if (want_bool) r = (Sample){res == BINOP_KEEP ? 1 : 0, NULL};
         if (r.h) {
@@ -195,22 +232,20 @@ static bool check_unique(Match *m, MatchedVec *seen, Labels labels, const uint64
 }
 
 static bool match_pair(
-    Match *m, MatchedVec *seen, const PqlSeries *many, const PqlSeries *one, double fill, const uint64_t *steps) {
+    Match *m, MatchedVec *seen, const PqlSeries *many, const PqlSeries *one, double fill, uint64_t *steps) {
     if (!bitmap_any(steps, m->g->n)) return true;
     Labels fake = many ? (Labels){0} : match_labels(m->ev, m->n, one->labels);
     Labels other = one ? one->labels : match_labels(m->ev, m->n, many->labels);
     Labels labels = result_labels(m, many ? many->labels : fake, other);
-    if (m->ev->rc != OK || !check_unique(m, seen, labels, steps)) return false;
-    PqlSeries *out = matrix_add(m->ev, m->ret, m->g, labels);
+    PqlSeries *out = m->ev->rc == OK ? matrix_add(m->ev, m->ret, m->g, labels) : NULL;
     if (!out) return false;
     out->drop_name = m->n->binary.return_bool;
-    return pair_steps(m, many, one, fill, steps, out);
+    return pair_steps(m, many, one, fill, steps, out) && check_unique(m, seen, labels, steps);
 }
 
 /* All pairs of one signature. */
 static bool match_signature(
     Match *m, const size_t *many, size_t n_many, const size_t *one, size_t n_one, uint64_t *scratch) {
-    const PqlNode *n = m->n;
     size_t words = bitmap_words(m->g->n);
     uint64_t *both = scratch, *rest = scratch + words, *matched = scratch + 2 * words;
     MatchedVec seen = {0};
@@ -224,18 +259,18 @@ static bool match_signature(
             for (size_t w = 0; w < words; w++) {
                 both[w] = a->present[w] & b->present[w];
                 rest[w] &= ~both[w];
-                matched[w] |= both[w];
             }
             if (!match_pair(m, &seen, a, b, 0, both)) return false;
+            for (size_t w = 0; w < words; w++) matched[w] |= both[w];
         }
-        if (!n->binary.has_fill_rhs) continue;
+        if (!m->fill_one) continue;
+        if (!match_pair(m, &seen, a, NULL, *m->fill_one, rest)) return false;
         for (size_t w = 0; w < words; w++) matched[w] |= rest[w];
-        if (!match_pair(m, &seen, a, NULL, n->binary.fill_rhs, rest)) return false;
     }
-    for (size_t j = 0; n->binary.has_fill_lhs && j < n_one; j++) {
+    for (size_t j = 0; m->fill_many && j < n_one; j++) {
         const PqlSeries *b = &m->one->v[one[j]];
         for (size_t w = 0; w < words; w++) rest[w] = b->present[w] & ~matched[w];
-        if (!match_pair(m, &seen, NULL, b, n->binary.fill_lhs, rest)) return false;
+        if (!match_pair(m, &seen, NULL, b, *m->fill_many, rest)) return false;
     }
     return true;
 }
@@ -252,6 +287,7 @@ static bool match_all(Match *m) {
         if (!match_signature(m, many_order + many_first[s], many_first[s + 1] - many_first[s], one_order + one_first[s],
                 one_first[s + 1] - one_first[s], scratch))
             return false;
+    annotate(m);
     matrix_drop_empty(m->ret, m->g);
     return matrix_merge_same(ev, m->ret, m->g, false);
 }
@@ -259,7 +295,12 @@ static bool match_all(Match *m) {
 bool ev_binary_vectors(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *lhs, PqlMatrix *rhs, PqlMatrix *ret) {
     if (pql_tok_is_set_op(n->binary.op)) return set_operator(ev, g, n, lhs, rhs, ret);
     Match m = {.ev = ev, .g = g, .n = n, .many = lhs, .one = rhs, .ret = ret};
+    m.fill_many = n->binary.has_fill_lhs ? &n->binary.fill_lhs : NULL;
+    m.fill_one = n->binary.has_fill_rhs ? &n->binary.fill_rhs : NULL;
     if (n->binary.card == PQL_ONE_TO_MANY) {
+        const double *fill = m.fill_many;
+        m.fill_many = m.fill_one;
+        m.fill_one = fill;
         m.many = rhs;
         m.one = lhs;
         m.swapped = true;

@@ -65,6 +65,7 @@ bool pql_unexpected(PqlParser *p, const char *context, const char *expected) {
     Buf b = {0};
     buf_put_lit(&b, "unexpected ");
     pql_token_describe(&b, &p->cur);
+    if (!*context && p->aggregations) context = "aggregation"; /* the nearest rule with a text of its own */
     if (*context) buf_printf(&b, " in %s", context);
     if (*expected) buf_printf(&b, ", expected %s", expected);
     lang_fail(&p->err, p->cur.span, "%s", buf_cstr(&b));
@@ -124,9 +125,10 @@ static bool parse_grouping(PqlParser *p, StrVec *out) {
 
 /* --- calls and aggregations --- */
 
+/* Up to the closing parenthesis, which is cur then: what is wrong with a call is told before what lies behind it. */
 static bool parse_args(PqlParser *p, PqlNodeVec *out) {
     pql_advance(p);
-    if (pql_accept(p, TOK_RPAREN)) return true;
+    if (p->cur.tok == TOK_RPAREN) return true;
     for (;;) {
         PqlNode *arg = pratt_parse(&p->pratt, 0);
         if (!arg) return false;
@@ -136,13 +138,21 @@ static bool parse_args(PqlParser *p, PqlNodeVec *out) {
         if (p->cur.tok == TOK_RPAREN)
             return lang_fail(&p->err, comma.span, "trailing commas not allowed in function call args");
     }
-    return pql_expect(p, TOK_RPAREN, "", "");
+    return p->cur.tok == TOK_RPAREN || pql_unexpected(p, "", "");
 }
 
 static bool parse_aggregate_modifier(PqlParser *p, PqlNode *n) {
     n->aggregate.without = p->cur.tok == TOK_WITHOUT;
     pql_advance(p);
     return parse_grouping(p, &n->aggregate.grouping);
+}
+
+static bool check_aggregate_args(PqlParser *p, const PqlNode *n, size_t got) {
+    size_t want = pql_tok_aggregator_has_param(n->aggregate.op) ? 2 : 1;
+    if (got == want) return true;
+    if (got == 0) return lang_fail(&p->err, n->span, "no arguments for aggregate expression provided");
+    return lang_fail(&p->err, n->span,
+        "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want, got);
 }
 
 static PqlNode *parse_aggregate(PqlParser *p, PqlToken op) {
@@ -156,20 +166,17 @@ static PqlNode *parse_aggregate(PqlParser *p, PqlToken op) {
         pql_unexpected(p, "aggregation", "");
         return NULL;
     }
+    p->aggregations++;
     if (!parse_args(p, &args)) return NULL;
+    p->aggregations--;
+    n->span.end = p->cur.span.end;
+    if (modifier_first && !check_aggregate_args(p, n, args.n)) return NULL;
+    pql_advance(p);
     if (!modifier_first && (p->cur.tok == TOK_BY || p->cur.tok == TOK_WITHOUT) && !parse_aggregate_modifier(p, n))
         return NULL;
     n->span.end = (uint32_t)p->last_end;
+    if (!check_aggregate_args(p, n, args.n)) return NULL;
     size_t want = pql_tok_aggregator_has_param(op.tok) ? 2 : 1;
-    if (args.n == 0) {
-        lang_fail(&p->err, n->span, "no arguments for aggregate expression provided");
-        return NULL;
-    }
-    if (args.n != want) {
-        lang_fail(&p->err, n->span,
-            "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want, args.n);
-        return NULL;
-    }
     n->aggregate.param = want == 2 ? args.v[0] : NULL;
     n->aggregate.expr = args.v[want - 1];
     return n;
@@ -178,9 +185,11 @@ static PqlNode *parse_aggregate(PqlParser *p, PqlToken op) {
 static PqlNode *parse_call(PqlParser *p, PqlToken name) {
     PqlNode *n = pql_node(p, PQL_CALL, name.span.start, name.span.end);
     if (!n || !parse_args(p, &n->call.args)) return NULL;
-    n->span.end = (uint32_t)p->last_end;
+    n->span.end = p->cur.span.end;
     n->call.fn = pql_function_find(name.text);
-    if (!n->call.fn) {
+    if (n->call.fn) {
+        pql_advance(p);
+    } else {
         Buf b = {0};
         lang_put_quoted(&b, name.text);
         lang_fail(&p->err, name.span, "unknown function with name %s", buf_cstr(&b));

@@ -10,8 +10,9 @@ typedef struct PqlParser {
     Str src;
     PqlLexer lex;
     PqlToken cur;
-    size_t last_end; /* end of the token before cur */
-    bool in_offset;  /* for the error's text */
+    size_t last_end;       /* end of the token before cur */
+    bool in_offset;        /* for the error's text */
+    unsigned aggregations; /* around; likewise */
     LangError err;
     Pratt pratt;
 } PqlParser;

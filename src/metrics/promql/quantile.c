@@ -50,6 +50,7 @@ double quantile_of(double q, double *v, size_t n) {
     size_t k = (size_t)lower, nans = nans_first(v, n);
     if (k >= nans) select_kth(v + nans, n - nans, k - nans);
     double low = k < nans ? NAN : v[k], high = low;
+    if (weight == 0) return low; /* not times 0, of which infinities make NaN */
     if (upper > lower) {
         size_t from = MAX(k + 1, nans);
         high = k + 1 < nans ? NAN : v[from];

@@ -5,8 +5,8 @@
 /* --- functions --- */
 
 static double fn_sgn(double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }
-static double fn_rad(double v) { return v * M_PI / 180; }
-static double fn_deg(double v) { return v * 180 / M_PI; }
+static double fn_rad(double v) { return v * (M_PI / 180); }
+static double fn_deg(double v) { return v * (180 / M_PI); }
 
 typedef double (*MathFn)(double);
 
@@ -100,8 +100,10 @@ static bool negate_row(Ev *ev, const Grid *g, PqlSeries *s) {
 static bool binary_point(Ev *ev, const RowOp *op, double scalar, PqlSeries *s, size_t i) {
     PqlNode *n = op->n;
     Sample vec = {s->v[i], series_h(s, i)}, num = {scalar, NULL}, out = {0};
-    BinopResult res = binop_samples(ev, n, op->swapped ? &num : &vec, op->swapped ? &vec : &num, &out);
+    BinopNote note;
+    BinopResult res = binop_samples(ev, n, op->swapped ? &num : &vec, op->swapped ? &vec : &num, &out, &note);
     if (res == BINOP_ERROR) return false;
+    if (note) binop_annotate(ev, n, note);
     /* The vector's element is the result of a comparison, on whichever side it stands. */
     if (pql_tok_is_comparison(n->binary.op) && op->swapped) out = vec;
     if (n->binary.return_bool && res != BINOP_NOTHING) {
@@ -145,6 +147,11 @@ static bool binary_row(Ev *ev, const Grid *g, const RowOp *op, PqlSeries *s) {
         }
     }
     return !row_drops_name(op->n) || series_drop_name(ev, s);
+}
+
+bool row_filters(const PqlNode *n) {
+    if (n->kind == PQL_CALL) return n->call.fn->id == FN_CLAMP;
+    return n->kind == PQL_BINARY && pql_tok_is_comparison(n->binary.op) && !n->binary.return_bool;
 }
 
 bool row_drops_name(const PqlNode *n) {

@@ -530,11 +530,26 @@ static bool collect_finish(Stream *s, Collect *c, PqlMatrix *ret) {
     return !may_clash(s) || matrix_merge_same(s->ev, ret, s->g, window);
 }
 
+/* Label sets that become equal below a filter are an error even where the filter takes the samples away: what is below
+ * the innermost such filter is evaluated, and checked, first. */
+static bool check_below_filter(Stream *s) {
+    bool drops = s->kind == SOURCE_WINDOW || s->kind == SOURCE_COLUMNS;
+    size_t k = s->n_ops;
+    while (k > 0 && !(drops && row_filters(s->ops[k - 1].n))) drops |= row_drops_name(s->ops[--k].n);
+    if (k == 0 || !may_clash(s)) return true;
+    if (!ev_stream_matrix(s->ev, s->g, row_child(s->ops[k - 1].n), &s->matrix)) return false;
+    s->kind = SOURCE_MATRIX;
+    s->set = NULL;
+    s->n_ops = k;
+    s->n_series = s->matrix.n;
+    return true;
+}
+
 static bool collect(Stream *s, PqlMatrix *ret) {
     Collect c = {.g = s->g};
     StreamSink sink = {&c, collect_begin, collect_row};
     s->sink = &sink;
-    bool ok = open_source(s) && stream_run(s) && collect_finish(s, &c, ret);
+    bool ok = open_source(s) && check_below_filter(s) && stream_run(s) && collect_finish(s, &c, ret);
     plan_done(s);
     return ok;
 }

@@ -29,11 +29,19 @@ static bool anchor(Window *w) {
     return true;
 }
 
+static bool is_rate(PqlFn id) { return id == FN_RATE || id == FN_INCREASE || id == FN_DELTA; }
+
 #define CHECK_EVERY 32 /* windows; each may hold very many samples */
 
 bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, PqlSeries *out) {
     const WindowSpec *spec = call->spec;
-    Window window = {.ev = ev, .arg = call->matrix, .col = c, .p1_span = call->p1_span}, *w = &window;
+    Window window = {.ev = ev,
+               .arg = call->matrix,
+               .span = call->span,
+               .col = c,
+               .p1_span = call->p1_span,
+               .p2_span = call->p2_span},
+           *w = &window;
     w->anchored = spec->anchored;
     w->smoothed = spec->smoothed;
     size_t from = 0, to = 0, h_from = 0, h_to = 0, seen = 0, h_seen = 0;
@@ -59,8 +67,12 @@ bool window_series(Ev *ev, const Grid *g, const WindowCall *call, Column *c, Pql
         w->to = to;
         w->h_from = h_from;
         w->h_to = h_to;
+        if (spec->anchored && is_rate(call->function->id) && to > from && h_to > h_from) {
+            ev_warn_metric(ev, w->span, WARN_MIXED_FLOATS, c->labels); /* all of the lookback counts */
+            continue;
+        }
         if (spec->anchored && !anchor(w)) continue;
-        w->p1 = call->p1 ? call->p1[i] : 0;
+        w->p1 = call->p1 ? call->p1[i] : call->function->id == FN_INTEGRAL ? INTEGRAL_TRAPEZOIDAL : 0;
         w->p2 = call->p2 ? call->p2[i] : 0;
         double v = 0;
         FHist *h = NULL;
@@ -87,7 +99,7 @@ void window_note_gauge(Ev *ev, const Grid *g, const WindowCall *call, const PqlS
     if (name.n == 0 || has_suffix_of_counter(name)) return;
     FOR_PRESENT(i, s, g->n) {
         if (series_h(s, i)) continue;
-        ev_info_metric(ev, call->matrix->span,
+        ev_info_metric(ev, call->span,
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:", s->labels);
         return;
     }
@@ -95,12 +107,11 @@ void window_note_gauge(Ev *ev, const Grid *g, const WindowCall *call, const PqlS
 
 bool window_check_extended(Ev *ev, const WindowCall *call) {
     PqlFn id = call->function->id;
-    bool rate = id == FN_RATE || id == FN_INCREASE || id == FN_DELTA;
-    if (call->spec->anchored && !rate && id != FN_CHANGES && id != FN_RESETS)
+    if (call->spec->anchored && !is_rate(id) && id != FN_CHANGES && id != FN_RESETS)
         return ev_fail(ev,
             "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
             call->function->name);
-    if (call->spec->smoothed && !rate)
+    if (call->spec->smoothed && !is_rate(id))
         return ev_fail(
             ev, "smoothed modifier can only be used with: delta, increase, rate - not with %s", call->function->name);
     return true;
@@ -121,7 +132,11 @@ bool window_call_init(Ev *ev, const Grid *g, PqlNode *n, WindowCall *ret) {
             if (!ev_scalar_arg(ev, g, arg, params[k++])) return false;
         }
     }
-    ret->p1_span = n->call.args.v[0]->span;
     ASSERT(ret->matrix);
+    /* In Prometheus a subquery has lost its place by the time it is remarked on. */
+    ret->span = ret->matrix->kind == PQL_SUBQUERY ? (LangSpan){0} : ret->matrix->span;
+    const PqlNode *first = promql_unparen(n->call.args.v[0]);
+    ret->p1_span = first->kind == PQL_SUBQUERY ? (LangSpan){0} : first->span;
+    if (n->call.args.n > 1) ret->p2_span = promql_unparen(n->call.args.v[1])->span;
     return true;
 }

@@ -131,7 +131,7 @@ static bool correct(
 }
 
 static bool histogram_rate(Window *w, bool counter, bool per_second, FHist **ret) {
-    Where at = {w->ev, w->arg->span, w->col->labels};
+    Where at = {w->ev, w->span, w->col->labels};
     FHist *const *h = w->col->h + w->h_from;
     const int64_t *t = w->col->t_h + w->h_from;
     Ends e;
@@ -224,7 +224,14 @@ bool selector_smooth(Ev *ev, const Grid *g, const PqlNode *n, const Column *c, P
 bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, int64_t min_t, int64_t max_t) {
     if (c->n_h)
         return ev_fail(ev, "%s modifier is not supported with histograms", spec->anchored ? "anchored" : "smoothed");
-    Window w = {.ev = ev, .arg = n, .col = c, .to = c->n, .min_t = min_t, .max_t = max_t, .smoothed = spec->smoothed};
+    Window w = {.ev = ev,
+        .arg = n,
+        .span = n->span,
+        .col = c,
+        .to = c->n,
+        .min_t = min_t,
+        .max_t = max_t,
+        .smoothed = spec->smoothed};
     Ends e;
     size_t n_all = c->n, k = 0;
     c->n = 0;

@@ -108,7 +108,7 @@ static size_t last_two(const Window *w, Pick out[2]) {
 
 static bool instant_histogram(Window *w, const Pick s[2], bool rate, FHist **ret) {
     Ev *ev = w->ev;
-    LangSpan span = w->arg->span;
+    LangSpan span = w->span;
     bool gauges = s[0].h->reset == HISTOGRAM_RESET_GAUGE && s[1].h->reset == HISTOGRAM_RESET_GAUGE;
     bool any_gauge = s[0].h->reset == HISTOGRAM_RESET_GAUGE || s[1].h->reset == HISTOGRAM_RESET_GAUGE;
     if (rate && any_gauge) ev_warn_metric(ev, span, "this native histogram metric is not a counter:", w->col->labels);

@@ -2,14 +2,14 @@
 #include "metrics/promql/engine_int.h"
 
 static FHist *warn_schemas(const Window *w) {
-    ev_warn_metric(w->ev, w->arg->span, WARN_MIXED_SCHEMAS, w->col->labels);
+    ev_warn_metric(w->ev, w->span, WARN_MIXED_SCHEMAS, w->col->labels);
     return NULL;
 }
 
 static void warn_gauge(const Window *w, bool counter) {
     const char *text =
         counter ? "this native histogram metric is not a counter:" : "this native histogram metric is not a gauge:";
-    ev_warn_metric(w->ev, w->arg->span, text, w->col->labels);
+    ev_warn_metric(w->ev, w->span, text, w->col->labels);
 }
 
 /* An empty histogram with h's layout: what a counter was right after its reset. */
@@ -40,8 +40,8 @@ static bool combine(const Window *w, FHist *acc, const FHist *h, double sign) {
     if (notes.no_memory) return ev_no_memory(ev);
     if (notes.incompatible) return warn_schemas(w) != NULL;
     if (notes.bounds_reconciled)
-        ev_info(ev, w->arg->span, "mismatched custom buckets were reconciled during %s",
-            sign < 0 ? "subtraction" : "addition");
+        ev_info(
+            ev, w->span, "mismatched custom buckets were reconciled during %s", sign < 0 ? "subtraction" : "addition");
     return true;
 }
 

@@ -10,7 +10,7 @@ static inline const double *vals(const Window *w) { return w->col->v + w->from; 
 static inline const int64_t *times(const Window *w) { return w->col->t + w->from; }
 
 static inline bool warn_mixed(const Window *w) {
-    ev_warn_metric(w->ev, w->arg->span, WARN_MIXED_FLOATS, w->col->labels);
+    ev_warn_metric(w->ev, w->span, WARN_MIXED_FLOATS, w->col->labels);
     return false;
 }
 

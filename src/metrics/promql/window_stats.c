@@ -40,15 +40,15 @@ static bool aggregate_histograms(Window *w, bool mean, FHist **ret) {
         }
         if (notes.no_memory) return ev_no_memory(ev);
         if (notes.incompatible) {
-            ev_warn_metric(ev, w->arg->span, WARN_MIXED_SCHEMAS, w->col->labels);
+            ev_warn_metric(ev, w->span, WARN_MIXED_SCHEMAS, w->col->labels);
             return false;
         }
         reconciled |= notes.bounds_reconciled;
     }
     if (mean && !incremental) fh_divide(sum, count);
     fh_fold(sum);
-    if (yes && no) ev_warn(ev, w->arg->span, "conflicting counter resets during histogram aggregation");
-    if (reconciled) ev_info(ev, w->arg->span, "mismatched custom buckets were reconciled during aggregation");
+    if (yes && no) ev_warn(ev, w->span, "conflicting counter resets during histogram aggregation");
+    if (reconciled) ev_info(ev, w->span, "mismatched custom buckets were reconciled during aggregation");
     *ret = sum;
     return true;
 }
@@ -156,6 +156,57 @@ static bool fn_mad(Window *w, double *ret, FHist **h) {
     return true;
 }
 
+/* --- integrals --- */
+
+static int integral_strategy(const Window *w) {
+    double p = w->p1;
+    if (p == INTEGRAL_LEFT || p == INTEGRAL_RIGHT || p == INTEGRAL_TRAPEZOIDAL) return (int)p;
+    Buf b = {0};
+    pql_put_g(&b, p);
+    ev_warn(w->ev, w->p2_span, "strategy should be 0, 1, or 2 (default), using 2, got %s", buf_cstr(&b));
+    buf_done(&b);
+    return INTEGRAL_TRAPEZOIDAL;
+}
+
+/* The mean of two, with its rounding error: halves are taken first only where the sum would overflow. */
+static double mean_of_two(double a, double b, double *ret_c) {
+    double sum = a, c = 0;
+    kahan_add(b, &sum, &c);
+    if (isinf(sum) && !isinf(a) && !isinf(b)) {
+        sum = a / 2;
+        c = 0;
+        kahan_add(b / 2, &sum, &c);
+        *ret_c = c;
+        return sum;
+    }
+    *ret_c = c / 2;
+    return sum / 2;
+}
+
+/* NaN counts as 0. */
+static bool fn_integral(Window *w, double *ret, FHist **h) {
+    (void)h;
+    size_t n = floats(w);
+    const double *v = vals(w);
+    const int64_t *t = times(w);
+    double sum = 0, c = 0;
+    if (!n) return false;
+    info_ignored(w);
+    int strategy = integral_strategy(w);
+    for (size_t i = 1; i < n; i++) {
+        double left = isnan(v[i - 1]) ? 0 : v[i - 1], right = isnan(v[i]) ? 0 : v[i], rounded = 0;
+        double value = strategy == INTEGRAL_LEFT    ? left
+                       : strategy == INTEGRAL_RIGHT ? right
+                                                    : mean_of_two(left, right, &rounded);
+        double seconds = (double)(t[i] - t[i - 1]) / 1000;
+        if (value == 0 && rounded == 0) continue;
+        c += rounded * seconds;
+        kahan_add(value * seconds, &sum, &c);
+    }
+    *ret = isinf(sum) ? sum : sum + c;
+    return true;
+}
+
 /* --- regressions --- */
 
 static void regression(const double *v, const int64_t *t, size_t n, int64_t origin, double *slope, double *intercept) {
@@ -231,6 +282,7 @@ WindowFn window_stats_fn(PqlFn id) {
     case FN_STDDEV_OVER_TIME: return fn_stddev;
     case FN_QUANTILE_OVER_TIME: return fn_quantile;
     case FN_MAD_OVER_TIME: return fn_mad;
+    case FN_INTEGRAL: return fn_integral;
     case FN_DERIV: return fn_deriv;
     case FN_PREDICT_LINEAR: return fn_predict;
     case FN_DOUBLE_EXPONENTIAL_SMOOTHING: return fn_smoothing;
