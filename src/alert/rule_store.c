@@ -26,6 +26,7 @@ static void put_key(Buf *out, const MetricsSelect *req) {
     buf_put_svarint(out, req->min_t_ms);
     buf_put_svarint(out, req->max_t_ms);
     buf_put_uvarint(out, req->samples_max);
+    buf_put_char(out, (char)req->starts);
 }
 
 /* The engine may change the list in place (never what it points to), so it gets its own. */

@@ -61,7 +61,7 @@ typedef struct Config {
     struct {
         int64_t timeout_ms, max_samples, memory_bytes, lookback_ms;
         int64_t concurrency, total_memory_bytes, slow_ms, slow_max;
-        bool delayed_name_removal;
+        bool delayed_name_removal, use_start_timestamps;
     } query;
     struct {
         Str admin_user, admin_password, admin_password_file, api_token, api_token_file;

@@ -89,6 +89,7 @@ const ConfigKey config_keys[] = {
     {"query.slow_threshold", CONFIG_DURATION, AT(query.slow_ms), "1s", 1, DAY, .needs_restart = true, .doc = "PromQL queries that take at least this long are logged and kept under /api/meerkat/v1/queries/slow."},
     {"query.slow_log_size", CONFIG_INT, AT(query.slow_max), "200", 1, 100000, .needs_restart = true, .doc = "How many slow queries are kept, the newest."},
     {"query.delayed_name_removal", CONFIG_BOOL, AT(query.delayed_name_removal), "false", .needs_restart = true, .doc = "Keep metric names until a query's end, as Prometheus with promql-delayed-name-removal."},
+    {"query.use_start_timestamps", CONFIG_BOOL, AT(query.use_start_timestamps), "false", .needs_restart = true, .doc = "rate, irate, increase and resets go by the samples' start timestamps, and start_timestamp() has results, as in Prometheus with use-start-timestamps."},
 
     {"auth.admin_user", CONFIG_STR, AT(auth.admin_user), "admin", .env = "GRAFANA_ADMIN_USER", .doc = "Name of the administrator."},
     {"auth.admin_password", CONFIG_SECRET, AT(auth.admin_password), "", .env = "GRAFANA_ADMIN_PASSWORD", .doc = "Password of the administrator. Empty: the one kept in the data directory, at first \"admin\"."},

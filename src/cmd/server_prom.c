@@ -305,6 +305,7 @@ void server_open_prom_api(Server *s) {
         .engine = {.lookback_ms = s->config->query.lookback_ms,
             .samples_max = (uint64_t)s->config->query.max_samples,
             .delayed_name_removal = s->config->query.delayed_name_removal,
+            .use_start_timestamps = s->config->query.use_start_timestamps,
             .pool = s->query_helpers},
         .query_timeout_ms = s->config->query.timeout_ms,
         .query_arena_bytes = (size_t)s->config->query.memory_bytes,

@@ -37,7 +37,7 @@ static void put_api(JsonWriter *w, const PromApiOptions *o) {
     put(w, "api", v, ARRAY_LEN(v));
 }
 
-static void put_promql(JsonWriter *w) {
+static void put_promql(JsonWriter *w, const PromApiOptions *o) {
     static const Feature v[] = {{"anchored", true}, {"at_modifier", true}, {"bool", true}, {"by", true},
         {"delayed_name_removal", false}, {"duration_expr", true}, {"fill", true}, {"fill_left", true},
         {"fill_right", true}, {"group_left", true}, {"group_right", true}, {"ignoring", true}, {"negative_offset", true},
@@ -53,7 +53,7 @@ static void put_promql(JsonWriter *w) {
     json_begin_object(w);
     for (size_t i = 0; i < n; i++) {
         json_key(w, str_cstr(fns[i].name));
-        json_bool(w, fns[i].id != FN_START_TIMESTAMP);
+        json_bool(w, fns[i].id != FN_START_TIMESTAMP || o->engine.use_start_timestamps);
     }
     json_end_object(w);
     put_names(w, "promql_operators", operators, ARRAY_LEN(operators));
@@ -77,7 +77,7 @@ bool api_features(ApiCall *c) {
     put_api(w, &c->api->opts);
     put(w, "otlp_receiver", otlp, ARRAY_LEN(otlp));
     put(w, "prometheus", server, ARRAY_LEN(server));
-    put_promql(w);
+    put_promql(w, &c->api->opts);
     put(w, "rules", rules, ARRAY_LEN(rules));
     put(w, "scrape", scrape, ARRAY_LEN(scrape));
     put_names(w, "service_discovery_providers", discovery, ARRAY_LEN(discovery));

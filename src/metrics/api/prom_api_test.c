@@ -35,10 +35,10 @@ static Fixture setup(void) {
     Arena *a = arena_create(ARENA_UNLIMITED);
     Labels up = labels_of(a, "{__name__=\"up\", job=\"api\"}"), down = labels_of(a, "{__name__=\"up\", job=\"db\"}");
     for (int64_t t = 0; t <= 600; t += 60) {
-        test_store_add(f.store, up, t * 1000, (double)t / 60);
-        test_store_add(f.store, down, t * 1000, 0.5);
+        test_store_add(f.store, up, t * 1000, (double)t / 60, 0);
+        test_store_add(f.store, down, t * 1000, 0.5, 0);
     }
-    test_store_add(f.store, labels_of(a, "{__name__=\"dotted\", \"my.label\"=\"x\"}"), 600000, 1);
+    test_store_add(f.store, labels_of(a, "{__name__=\"dotted\", \"my.label\"=\"x\"}"), 600000, 1, 0);
     arena_free(a);
     clock_fake_set(INT64_C(600) * 1000000000);
     f.api = prom_api_create(&opts);
@@ -120,7 +120,7 @@ static void test_targets_metadata(void **state) {
     MetricsAppendResult done = {0};
     assert_true(avec_push(a, &batch.metadata, other) && avec_push(a, &batch.metadata, seen));
     assert_int_equal(f.store->ops->append(f.store, &batch, &done, NULL), OK);
-    test_store_add(f.store, labels_of(a, "{__name__=\"seen\", job=\"api\"}"), 600000, 1);
+    test_store_add(f.store, labels_of(a, "{__name__=\"seen\", job=\"api\"}"), 600000, 1, 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Str target = arena_printf(a, "/api/v1/targets/metadata%s", cases[i].query);
         HttpResponse res;

@@ -96,6 +96,17 @@ void ev_info_metric(Ev *ev, LangSpan span, const char *text, Labels labels) {
     note_metric(ev, true, span, text, labels_metric(labels));
 }
 
+void ev_warn_start_overlap(Ev *ev, LangSpan span, Labels labels) {
+    Buf b = {0};
+    buf_put_lit(&b, "sample has start time that overlaps with previous sample timestamp for metric ");
+    lang_put_quoted(&b, labels_metric(labels));
+    Annotation *a = note_put(ev, false, span, buf_str(&b));
+    buf_done(&b);
+    if (!a) return;
+    a->counted = true;
+    a->count++;
+}
+
 void ev_note_maybe_metric(Ev *ev, bool info, LangSpan span, const char *text, Str metric) {
     if (metric.n == 0) {
         note_put(ev, info, span, str_cstr(text));
@@ -145,6 +156,7 @@ static Str note_text(Ev *ev, const Annotation *a) {
         buf_put_lit(&b, " to ");
         put_short_time(&b, a->last_ms);
     }
+    if (a->counted && a->count > 1) buf_printf(&b, " (%llu occurrences)", (unsigned long long)a->count);
     diag_locate(ev->source, MIN((size_t)a->span.start, ev->source.n), &line, &col);
     buf_printf(&b, " (%d:%d)", line, col);
     Str s = arena_copy(ev->arena, buf_str(&b));
@@ -155,7 +167,10 @@ static Str note_text(Ev *ev, const Annotation *a) {
 void ev_annotations_merge(Ev *ev, const Ev *w) {
     for (size_t i = 0; i < w->notes.n; i++) {
         DASSERT(!w->notes.v[i].monotonicity); /* rows do not have these */
-        note_put(ev, w->notes.v[i].info, w->notes.v[i].span, w->notes.v[i].text);
+        Annotation *a = note_put(ev, w->notes.v[i].info, w->notes.v[i].span, w->notes.v[i].text);
+        if (!a || !w->notes.v[i].counted) continue;
+        a->counted = true;
+        a->count += w->notes.v[i].count;
     }
 }
 

@@ -72,7 +72,7 @@ static bool call_timestamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     PqlNode *arg = n->call.args.v[0];
     while (arg->kind == PQL_PAREN) arg = arg->paren;
     if (arg->kind == PQL_SELECTOR && !arg->selector.smoothed) {
-        if (!ev_selector(ev, g, arg, true, ret)) return false;
+        if (!ev_selector(ev, g, arg, SAMPLE_TIME, ret)) return false;
         return finish_floats(ev, g, ret);
     }
     if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
@@ -81,6 +81,17 @@ static bool call_timestamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
         FOR_PRESENT(i, &ret->v[k], g->n) ret->v[k].v[i] = (double)grid_t(g, i) / 1000;
     }
     return finish_floats(ev, g, ret);
+}
+
+/* Only samples have a start time, not what was made of them. */
+static bool call_start_timestamp(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
+    PqlNode *arg = n->call.args.v[0];
+    while (arg->kind == PQL_PAREN) arg = arg->paren;
+    if (arg->kind != PQL_SELECTOR || arg->selector.smoothed || !ev->opts.use_start_timestamps) {
+        PqlMatrix in = {0};
+        return ev_eval(ev, g, n->call.args.v[0], &in); /* for its errors and warnings */
+    }
+    return ev_selector(ev, g, arg, SAMPLE_START, ret) && finish_floats(ev, g, ret);
 }
 
 /* The labels that a selector fixes with =, once each. */
@@ -153,7 +164,7 @@ bool ev_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     case FN_STEP: return call_constant(ev, g, id, ret);
     case FN_VECTOR: return call_vector(ev, g, n, ret);
     case FN_TIMESTAMP: return call_timestamp(ev, g, n, ret);
-    case FN_START_TIMESTAMP: return true; /* samples carry no start time: no result, as without the feature */
+    case FN_START_TIMESTAMP: return call_start_timestamp(ev, g, n, ret);
     case FN_ABSENT:
     case FN_ABSENT_OVER_TIME: return ev_absent_call(ev, g, n, ret);
     case FN_SORT:

@@ -127,9 +127,9 @@ static bool fetch_info(Info *c, const PqlNode *n) {
             return ev_no_memory(c->ev);
     PqlNode sel = {.kind = PQL_SELECTOR, .selector = {.matchers = {all.v, all.n}}};
     ev_info_reference(n->call.args.v[0], &sel.selector.shift);
-    if (!ev_selector(c->ev, c->g, &sel, true, &c->info)) return false;
+    if (!ev_selector(c->ev, c->g, &sel, SAMPLE_TIME, &c->info)) return false;
     PqlMatrix values = {0}; /* histograms are no info metrics */
-    if (!ev_selector(c->ev, c->g, &sel, false, &values)) return false;
+    if (!ev_selector(c->ev, c->g, &sel, SAMPLE_VALUE, &values)) return false;
     for (size_t i = 0; i < values.n; i++) {
         if (!values.v[i].h) continue;
         Buf text = {0};

@@ -86,6 +86,7 @@ typedef struct Annotation {
     double min_bucket, max_bucket, max_diff;
     int64_t first_ms, last_ms;
     uint64_t count;
+    bool counted; /* the text says how often */
 } Annotation;
 void ev_warn(Ev *ev, LangSpan span, const char *fmt, ...) ATTR_PRINTF(3, 4);
 void ev_info(Ev *ev, LangSpan span, const char *fmt, ...) ATTR_PRINTF(3, 4);
@@ -94,6 +95,8 @@ void ev_info_monotonicity(Ev *ev, LangSpan span, Str metric, int64_t t_ms, doubl
 /* Texts with quoted names: `fmt` ends where the quoted name begins. */
 void ev_warn_metric(Ev *ev, LangSpan span, const char *text, Labels labels);
 void ev_info_metric(Ev *ev, LangSpan span, const char *text, Labels labels);
+/* A sample began to count before the one before it was taken. Once per series and step. */
+void ev_warn_start_overlap(Ev *ev, LangSpan span, Labels labels);
 /* " for metric name "x"" is added only when the metric has a name. */
 void ev_note_maybe_metric(Ev *ev, bool info, LangSpan span, const char *text, Str metric);
 /* As Go's %g with the shortest digits. */
@@ -202,7 +205,8 @@ typedef struct Column { /* samples of one series without stale markers */
     const int64_t *t, *t_h;
     const double *v;
     FHist **h;
-    const uint32_t *resets; /* indices of v lower than the one before, made on demand */
+    const int64_t *start, *start_h; /* start times of both, 0: not known; NULL: none is known */
+    const uint32_t *resets;         /* indices of v where the counter began anew, made on demand */
     size_t n_resets;
     bool have_resets;
 } Column;
@@ -250,8 +254,10 @@ void ev_window_spec(
     Ev *ev, const Grid *g, const PqlNode *matrix, WindowSpec *ret, int64_t *ret_first, int64_t *ret_last);
 /* What of a column of the store has no stale markers; floats may be the column's own arrays. */
 bool column_from_store(Ev *ev, const SeriesColumn *c, Column *ret);
+/* What an instant vector is made of: the samples, or what timestamp(), start_timestamp() tell of them. */
+typedef enum PqlSample { SAMPLE_VALUE, SAMPLE_TIME, SAMPLE_START } PqlSample;
 /* One series of an instant vector. */
-bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s);
+bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, PqlSample what, PqlSeries *s);
 void selector_range(Ev *ev, const Grid *g, const PqlNode *n, int64_t *ret_first, int64_t *ret_last);
 /* Samples of a matrix selector or subquery for the windows of g; *ret_windows gives range, reference times. */
 struct WindowSpec {
@@ -263,8 +269,17 @@ struct WindowSpec {
 bool ev_range_vector(Ev *ev, const Grid *g, PqlNode *n, Columns *ret, WindowSpec *ret_spec);
 bool ev_matrix_result(Ev *ev, PqlNode *n, PromqlResult *ret); /* instant query whose value is a range vector */
 bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
+/* window_start.c: resets that start times tell of; false where these are not known. */
+bool start_is_reset(int64_t prev_start, int64_t prev_t, int64_t start, int64_t t);
+bool float_start_resets(const Column *c, size_t i); /* sample i against the one before */
+bool histogram_start_resets(const Column *c, size_t i);
+/* Where the window's first sample begins to count from 0 inside the window, in place of a guess. */
+bool window_start(const Window *w, bool histograms, int64_t *ret_ms);
+/* Warns when some sample of the window began to count before the one before it was taken. */
+void window_note_overlap(const Window *w, bool histograms);
 /* window_hist.c */
 FHist *window_hist_rate(Window *w, bool counter);
+bool window_hist_add(Window *w, FHist *acc, const FHist *h); /* false: schemas that do not go together, warned of */
 /* window_extended.c */
 bool selector_smooth(Ev *ev, const Grid *g, const PqlNode *n, const Column *c, PqlSeries *s);
 /* The column's samples become those of the range, with one at each of its ends. */

@@ -18,6 +18,8 @@ typedef struct PromqlOptions {
     int64_t subquery_step_ms;  /* 0: 1 minute; step of expr[5m:] (global evaluation_interval) */
     uint64_t samples_max;      /* 0: 50 million */
     bool delayed_name_removal; /* keep __name__ until the end of the query (feature flag of Prometheus) */
+    bool
+        use_start_timestamps; /* rates honour start times (feature flag of Prometheus); start_timestamp() has results */
     struct Pool *pool;         /* threads that may help with large queries; borrowed. NULL: none */
     unsigned part_series;      /* series that are worth a part of their own, see stream.h; 0: 64 */
 } PromqlOptions;

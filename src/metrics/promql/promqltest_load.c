@@ -10,11 +10,12 @@
 static void load_line(MetricsStore *store, Arena *a, const SeqLine *l, int64_t step_ms) {
     for (size_t i = 0; i < l->items.n; i++) {
         const SeqItem *it = &l->items.v[i];
+        int64_t t = (int64_t)i * step_ms, start = it->started ? t + it->start_ms : 0;
         if (it->omitted) continue;
         if (it->h)
-            test_store_add_histogram(store, l->labels, (int64_t)i * step_ms, fh_to_model(a, it->h));
+            test_store_add_histogram(store, l->labels, t, fh_to_model(a, it->h), start);
         else
-            test_store_add(store, l->labels, (int64_t)i * step_ms, it->v);
+            test_store_add(store, l->labels, t, it->v, start);
     }
 }
 
@@ -102,7 +103,7 @@ static void load_nhcb(MetricsStore *store, Arena *a, const SeqLines *lines, int6
         if (g->bounds.n) qsort(g->bounds.v, g->bounds.n, sizeof *g->bounds.v, cmp_bound);
         for (size_t i = 0; g->bounds.n && i < longest; i++) {
             FHist *h = nhcb_at(a, g, i);
-            if (h) test_store_add_histogram(store, g->labels, (int64_t)i * step_ms, fh_to_model(a, h));
+            if (h) test_store_add_histogram(store, g->labels, (int64_t)i * step_ms, fh_to_model(a, h), 0);
         }
         vec_done(&g->bounds);
         vec_done(&g->lines);

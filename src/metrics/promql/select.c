@@ -69,8 +69,14 @@ static FHist *lookback_histogram(Ev *ev, Lookback *l, size_t i) {
     return l->hist;
 }
 
+static int64_t lookback_start(const Lookback *l, size_t h) {
+    const SeriesColumn *c = l->c;
+    if (h != SIZE_MAX) return c->histogram_start_ms ? c->histogram_start_ms[h] : 0;
+    return c->start_ms ? c->start_ms[l->f - 1] : 0;
+}
+
 static bool lookback_series(
-    Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s) {
+    Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, PqlSample what, PqlSeries *s) {
     const PqlShift *shift = &n->selector.shift;
     Lookback l = {.c = c, .lookback_ms = ev->opts.lookback_ms};
     uint64_t points = 0;
@@ -81,8 +87,10 @@ static bool lookback_series(
         if (!lookback_at(&l, ref, &t, &v, &h)) continue;
         points++;
         ev_note_samples(ev, i, 1, 1);
-        if (timestamps)
+        if (what == SAMPLE_TIME)
             series_set(s, i, (double)t / 1000);
+        else if (what == SAMPLE_START)
+            series_set(s, i, (double)lookback_start(&l, h) / 1000);
         else if (h == SIZE_MAX)
             series_set(s, i, v);
         else if (!series_set_h(ev, s, g, i, lookback_histogram(ev, &l, h)))
@@ -91,8 +99,8 @@ static bool lookback_series(
     return ev_count_samples(ev, points);
 }
 
-bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, bool timestamps, PqlSeries *s) {
-    if (!n->selector.smoothed) return lookback_series(ev, g, n, c, timestamps, s);
+bool selector_series(Ev *ev, const Grid *g, const PqlNode *n, const SeriesColumn *c, PqlSample what, PqlSeries *s) {
+    if (!n->selector.smoothed) return lookback_series(ev, g, n, c, what, s);
     Column clean;
     return column_from_store(ev, c, &clean) && selector_smooth(ev, g, n, &clean, s);
 }
@@ -115,17 +123,21 @@ static bool column_floats(Ev *ev, const SeriesColumn *c, Column *out) {
     out->n = c->n - stale;
     out->t = c->t_ms;
     out->v = c->value;
+    out->start = c->start_ms;
     if (!stale) return true;
     int64_t *t = ARENA_ARRAY(ev->scratch, int64_t, out->n);
     double *v = ARENA_ARRAY(ev->scratch, double, out->n);
-    if (!t || !v) return ev_no_memory(ev);
+    int64_t *start = c->start_ms ? ARENA_ARRAY(ev->scratch, int64_t, out->n) : NULL;
+    if (!t || !v || (c->start_ms && !start)) return ev_no_memory(ev);
     for (size_t i = 0, k = 0; i < c->n; i++) {
         if (is_stale_nan(c->value[i])) continue;
+        if (start) start[k] = c->start_ms[i];
         t[k] = c->t_ms[i];
         v[k++] = c->value[i];
     }
     out->t = t;
     out->v = v;
+    out->start = start;
     return true;
 }
 
@@ -133,15 +145,18 @@ static bool column_histograms(Ev *ev, const SeriesColumn *c, Column *out) {
     if (!c->n_histograms) return true;
     int64_t *t = ARENA_ARRAY(ev->arena, int64_t, c->n_histograms);
     FHist **h = ARENA_ARRAY(ev->arena, FHist *, c->n_histograms);
-    if (!t || !h) return ev_no_memory(ev);
+    int64_t *start = c->histogram_start_ms ? ARENA_ARRAY(ev->arena, int64_t, c->n_histograms) : NULL;
+    if (!t || !h || (c->histogram_start_ms && !start)) return ev_no_memory(ev);
     for (size_t i = 0; i < c->n_histograms; i++) {
         if (histogram_is_stale(&c->histograms[i])) continue;
+        if (start) start[out->n_h] = c->histogram_start_ms[i];
         t[out->n_h] = c->histogram_t_ms[i];
         h[out->n_h] = fh_from_model(ev->arena, &c->histograms[i]);
         if (!h[out->n_h++]) return ev_no_memory(ev);
     }
     out->t_h = t;
     out->h = h;
+    out->start_h = start;
     return true;
 }
 

@@ -25,7 +25,7 @@ typedef struct Stream {
     SourceKind kind;
     PqlNode *node;     /* at the bottom */
     PqlNode *selector; /* SOURCE_SELECTOR, SOURCE_WINDOW */
-    bool timestamps;
+    PqlSample what;    /* of SOURCE_SELECTOR */
     WindowCall call;
     WindowSpec spec;
     SeriesSet *set;
@@ -116,6 +116,13 @@ static MetricsDigest window_digest(const Stream *s) {
     return d;
 }
 
+static bool needs_starts(const Stream *s) {
+    if (!s->ev->opts.use_start_timestamps) return false;
+    if (s->kind != SOURCE_WINDOW) return s->what == SAMPLE_START;
+    PqlFn id = s->call.function->id;
+    return id == FN_RATE || id == FN_IRATE || id == FN_INCREASE || id == FN_RESETS;
+}
+
 /* Samples in (first, last]. */
 static bool open_set(Stream *s, int64_t first, int64_t last) {
     Ev *ev = s->ev;
@@ -125,7 +132,8 @@ static bool open_set(Stream *s, int64_t first, int64_t last) {
         .arena = ev->arena,
         .samples_max = ev->opts.samples_max,
         .cancel = ev->query->cancel,
-        .digest = window_digest(s)};
+        .digest = window_digest(s),
+        .starts = needs_starts(s)};
     static SeriesSet nothing;
     s->set = &nothing;
     if (req.min_t_ms > req.max_t_ms) return true;
@@ -178,6 +186,15 @@ static bool has_stale(const SeriesColumn *c) {
     return any;
 }
 
+/* Whether start times change anything: not when all samples began to count at one time before the first window. */
+static bool starts_matter(const Stream *s, const Column *c) {
+    if (!c->start) return false;
+    for (size_t i = 1; i < c->n; i++)
+        if (c->start[i] != c->start[0]) return true;
+    const WindowSpec *w = &s->spec;
+    return c->n && c->start[0] > (w->fixed ? w->fixed_ms : grid_t(s->g, 0)) - w->offset_ms - w->range_ms;
+}
+
 static bool count_windows(Ev *ev, const Steps *s, size_t n) {
     size_t seen = 0;
     for (size_t i = 0; ev->step_total && i < n; i++) {
@@ -195,7 +212,8 @@ static bool count_windows(Ev *ev, const Steps *s, size_t n) {
 static bool window_quick(Stream *s, Part *p, const SeriesColumn *c, const Column *clean, bool *ret_done) {
     PqlFn id = s->call.function->id;
     size_t least = window_batch_least(id);
-    *ret_done = least > 0 && !c->n_histograms && !s->spec.anchored && !s->spec.smoothed && clean->n <= UINT32_MAX;
+    *ret_done = least > 0 && !c->n_histograms && !s->spec.anchored && !s->spec.smoothed && clean->n <= UINT32_MAX &&
+                !starts_matter(s, clean);
     if (!*ret_done) return true;
     bool shared = clean->n == c->n && c->times_id;
     if (!shared || p->steps.times_id != c->times_id)
@@ -232,7 +250,7 @@ static bool window_from_store(Stream *s, Part *p, SeriesColumn *c) {
     bool done;
     if (s->selector->selector.detect_resets && !ev_detect_column(&p->ev, c)) return false;
     if (c->n_histograms == 0 && !has_stale(c))
-        clean = (Column){.labels = c->labels, .n = c->n, .t = c->t_ms, .v = c->value};
+        clean = (Column){.labels = c->labels, .n = c->n, .t = c->t_ms, .v = c->value, .start = c->start_ms};
     else if (!column_from_store(&p->ev, c, &clean))
         return false;
     if (clean.n + clean.n_h == 0) return true;
@@ -244,7 +262,7 @@ static bool window_from_store(Stream *s, Part *p, SeriesColumn *c) {
 static bool selector_from_store(Stream *s, Part *p, SeriesColumn *c) {
     if (s->selector->selector.detect_resets && !ev_detect_column(&p->ev, c)) return false;
     if (c->n_histograms || s->selector->selector.smoothed || c->n > UINT32_MAX)
-        return selector_series(&p->ev, s->g, s->selector, c, s->timestamps, &p->row);
+        return selector_series(&p->ev, s->g, s->selector, c, s->what, &p->row);
     if (!c->times_id || p->steps.times_id != c->times_id)
         steps_instants(&p->steps, s->g, &s->selector->selector.shift, p->ev.opts.lookback_ms, c->t_ms, c->n);
     p->steps.times_id = c->times_id;
@@ -252,8 +270,10 @@ static bool selector_from_store(Stream *s, Part *p, SeriesColumn *c) {
     memcpy(row->present, p->steps.present, bitmap_words(s->g->n) * sizeof *row->present);
     uint64_t points = p->steps.total;
     const uint32_t *pick = p->steps.from;
-    if (s->timestamps)
+    if (s->what == SAMPLE_TIME)
         for (size_t i = 0; i < s->g->n; i++) row->v[i] = (double)c->t_ms[pick[i]] / 1000;
+    else if (s->what == SAMPLE_START)
+        for (size_t i = 0; i < s->g->n; i++) row->v[i] = c->start_ms ? (double)c->start_ms[pick[i]] / 1000 : 0;
     else
         for (size_t i = 0; i < s->g->n; i++) row->v[i] = c->value[pick[i]];
     if (has_stale(c)) {
@@ -561,8 +581,8 @@ bool ev_stream_matrix(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     return false;
 }
 
-bool ev_selector(Ev *ev, const Grid *g, PqlNode *n, bool timestamps, PqlMatrix *ret) {
-    Stream s = {.ev = ev, .g = g, .kind = SOURCE_SELECTOR, .node = n, .selector = n, .timestamps = timestamps};
+bool ev_selector(Ev *ev, const Grid *g, PqlNode *n, PqlSample what, PqlMatrix *ret) {
+    Stream s = {.ev = ev, .g = g, .kind = SOURCE_SELECTOR, .node = n, .selector = n, .what = what};
     plan_streamed(&s, n);
     return collect(&s, ret);
 }

@@ -26,7 +26,7 @@ bool stream_has_rows(const Grid *g, PqlNode *n);
 bool ev_stream(Ev *ev, const Grid *g, PqlNode *n, const StreamSink *sink, bool *ret_clashes);
 /* All rows as a matrix, with the check for equal label sets. */
 bool ev_stream_matrix(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret);
-/* A selector's rows, with the samples' times in place of their values if so. */
-bool ev_selector(Ev *ev, const Grid *g, PqlNode *n, bool timestamps, PqlMatrix *ret);
+/* A selector's rows. */
+bool ev_selector(Ev *ev, const Grid *g, PqlNode *n, PqlSample what, PqlMatrix *ret);
 
 #endif

@@ -10,6 +10,8 @@ typedef struct TestSeries {
     VEC(double) v;
     VEC(int64_t) t_h;
     VEC(Histogram) h;
+    VEC(int64_t) start, start_h;
+    bool started; /* some start time is known */
 } TestSeries;
 
 typedef struct TestStore {
@@ -40,23 +42,25 @@ static TestSeries *series_of(TestStore *st, Labels labels) {
     return &st->series.v[lo];
 }
 
-void test_store_add(MetricsStore *s, Labels labels, int64_t t_ms, double v) {
+void test_store_add(MetricsStore *s, Labels labels, int64_t t_ms, double v, int64_t start_ms) {
     TestSeries *ts = series_of(self(s), labels);
     size_t i = ts->t.n;
+    ts->started |= start_ms != 0;
     while (i > 0 && ts->t.v[i - 1] >= t_ms) i--;
-    if (i < ts->t.n && ts->t.v[i] == t_ms) {
-        ts->v.v[i] = v;
-        return;
+    if (i == ts->t.n || ts->t.v[i] != t_ms) {
+        vec_push(&ts->t, t_ms);
+        vec_push(&ts->v, v);
+        vec_push(&ts->start, start_ms);
+        memmove(&ts->t.v[i + 1], &ts->t.v[i], (ts->t.n - 1 - i) * sizeof t_ms);
+        memmove(&ts->v.v[i + 1], &ts->v.v[i], (ts->v.n - 1 - i) * sizeof v);
+        memmove(&ts->start.v[i + 1], &ts->start.v[i], (ts->start.n - 1 - i) * sizeof start_ms);
     }
-    vec_push(&ts->t, t_ms);
-    vec_push(&ts->v, v);
-    memmove(&ts->t.v[i + 1], &ts->t.v[i], (ts->t.n - 1 - i) * sizeof t_ms);
-    memmove(&ts->v.v[i + 1], &ts->v.v[i], (ts->v.n - 1 - i) * sizeof v);
     ts->t.v[i] = t_ms;
     ts->v.v[i] = v;
+    ts->start.v[i] = start_ms;
 }
 
-void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, const Histogram *h) {
+void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, const Histogram *h, int64_t start_ms) {
     TestStore *st = self(s);
     TestSeries *ts = series_of(st, labels);
     Histogram copy = *histogram_copy(st->arena, h);
@@ -66,8 +70,10 @@ void test_store_add_histogram(MetricsStore *s, Labels labels, int64_t t_ms, cons
         FHist *cur = fh_from_model(st->arena, &copy), *prev = fh_from_model(st->arena, vec_last(&ts->h));
         copy.reset = fh_detect_reset(st->arena, cur, prev) ? HISTOGRAM_RESET_UNKNOWN : HISTOGRAM_RESET_NO;
     }
+    ts->started |= start_ms != 0;
     vec_push(&ts->t_h, t_ms);
     vec_push(&ts->h, copy);
+    vec_push(&ts->start_h, start_ms);
 }
 
 static void copy_range(const TestSeries *ts, const MetricsSelect *req, SeriesColumn *out) {
@@ -80,10 +86,12 @@ static void copy_range(const TestSeries *ts, const MetricsSelect *req, SeriesCol
     if (b > a) {
         out->t_ms = ts->t.v + a;
         out->value = ts->v.v + a;
+        if (req->starts && ts->started) out->start_ms = ts->start.v + a;
     }
     if (d > c) {
         out->histogram_t_ms = ts->t_h.v + c;
         out->histograms = ts->h.v + c;
+        if (req->starts && ts->started) out->histogram_start_ms = ts->start_h.v + c;
     }
 }
 
@@ -149,11 +157,14 @@ static ErrCode test_append(MetricsStore *s, const MetricsBatch *b, MetricsAppend
     TestStore *st = self(s);
     *ret = (MetricsAppendResult){0};
     vec_foreach(BatchSeries, bs, &b->series) {
+        uint32_t first = bs->first_sample, first_h = bs->first_histogram;
+        const int64_t *start = metrics_batch_starts(b, first, bs->n_samples);
+        const int64_t *start_h = metrics_batch_histogram_starts(b, first_h, bs->n_histograms);
         for (uint32_t i = 0; i < bs->n_samples; i++)
-            test_store_add(s, bs->labels, b->t_ms.v[bs->first_sample + i], b->value.v[bs->first_sample + i]);
+            test_store_add(s, bs->labels, b->t_ms.v[first + i], b->value.v[first + i], start ? start[i] : 0);
         for (uint32_t i = 0; i < bs->n_histograms; i++)
-            test_store_add_histogram(
-                s, bs->labels, b->histogram_t_ms.v[bs->first_histogram + i], &b->histograms.v[bs->first_histogram + i]);
+            test_store_add_histogram(s, bs->labels, b->histogram_t_ms.v[first_h + i], &b->histograms.v[first_h + i],
+                start_h ? start_h[i] : 0);
         ret->samples += bs->n_samples;
         ret->histograms += bs->n_histograms;
         ret->exemplars += bs->n_exemplars;
@@ -224,6 +235,8 @@ void test_store_clear(MetricsStore *s) {
         vec_done(&ts->v);
         vec_done(&ts->t_h);
         vec_done(&ts->h);
+        vec_done(&ts->start);
+        vec_done(&ts->start_h);
     }
     vec_done(&st->series);
     vec_done(&st->metadata);

@@ -3,15 +3,19 @@
 
 /* --- rate, increase, delta --- */
 
+static bool is_float_reset(const Column *c, size_t i) {
+    return c->v[i] < c->v[i - 1] || (c->start && float_start_resets(c, i));
+}
+
 static bool find_resets(Window *w) {
     Column *c = w->col;
     if (c->have_resets) return true;
     size_t n = 0;
-    for (size_t i = 1; i < c->n; i++) n += c->v[i] < c->v[i - 1];
+    for (size_t i = 1; i < c->n; i++) n += is_float_reset(c, i);
     uint32_t *at = ARENA_ARRAY(w->ev->scratch, uint32_t, n);
     if (!at) return ev_no_memory(w->ev);
     for (size_t i = 1; i < c->n; i++)
-        if (c->v[i] < c->v[i - 1]) at[c->n_resets++] = (uint32_t)i;
+        if (is_float_reset(c, i)) at[c->n_resets++] = (uint32_t)i;
     c->resets = at;
     c->have_resets = true;
     return true;
@@ -45,13 +49,26 @@ static double extrapolation(
     return sampled != 0 ? (sampled + to_start + to_end) / sampled : 1;
 }
 
+/* The same when it is known where the first sample began to count from 0: nothing is guessed to its left. */
+static double extrapolation_from(const Window *w, int64_t start, int64_t first_t, int64_t last_t, size_t n) {
+    double to_end = (double)(w->max_t - last_t) / 1000, sampled = (double)(last_t - start) / 1000;
+    double average = n > 1 ? (double)(last_t - first_t) / 1000 / (double)(n - 1) : 0;
+    if (to_end >= average * 1.1) to_end = average / 2;
+    return (sampled + to_end) / sampled; /* start < first_t <= last_t */
+}
+
 static bool rate_histograms(Window *w, bool counter, bool per_second, FHist **ret_h) {
     size_t n = histograms(w);
-    if (n < 2) return false;
-    FHist *h = window_hist_rate(w, counter);
-    if (!h) return false;
+    int64_t start;
+    bool started = counter && window_start(w, true, &start);
+    if (n < 2 && !started) return false;
+    FHist *first = w->col->h[w->h_from];
+    FHist *h = n < 2 ? fh_copy(w->ev->arena, first) : window_hist_rate(w, counter);
+    if (!h) return n < 2 ? ev_no_memory(w->ev) : false;
+    if (started && n > 1 && !window_hist_add(w, h, first)) return false;
     const int64_t *t = w->col->t_h + w->h_from;
-    double f = extrapolation(w, t[0], t[n - 1], n, counter, w->col->h[w->h_from]->count, h->count);
+    double f = started ? extrapolation_from(w, start, t[0], t[n - 1], n)
+                       : extrapolation(w, t[0], t[n - 1], n, counter, first->count, h->count);
     if (per_second) f /= (double)(w->max_t - w->min_t) / 1000;
     fh_scale(h, f);
     *ret_h = h;
@@ -63,7 +80,9 @@ static bool extrapolated(Window *w, bool counter, bool per_second, double *ret, 
     if (n && histograms(w)) return warn_mixed(w);
     if (w->anchored || w->smoothed) return window_extended_rate(w, counter, per_second, ret, ret_h);
     if (!n) return rate_histograms(w, counter, per_second, ret_h);
-    if (n < 2) return false;
+    int64_t start;
+    bool started = counter && window_start(w, false, &start);
+    if (n < 2 && !started) return false;
     const double *v = vals(w);
     const int64_t *t = times(w);
     double result = v[n - 1] - v[0];
@@ -72,8 +91,11 @@ static bool extrapolated(Window *w, bool counter, bool per_second, double *ret, 
         const Column *c = w->col;
         for (size_t r = reset_from(c, w->from + 1); r < c->n_resets && c->resets[r] < w->to; r++)
             result += c->v[c->resets[r] - 1];
+        if (c->start) window_note_overlap(w, false);
     }
-    double f = extrapolation(w, t[0], t[n - 1], n, counter, v[0], result);
+    if (started) result += v[0];
+    double f = started ? extrapolation_from(w, start, t[0], t[n - 1], n)
+                       : extrapolation(w, t[0], t[n - 1], n, counter, v[0], result);
     if (per_second) f /= (double)(w->max_t - w->min_t) / 1000;
     *ret = result * f;
     return true;
@@ -89,7 +111,16 @@ typedef struct Pick {
     int64_t t;
     double v;
     FHist *h;
+    int64_t start;
 } Pick;
+
+static Pick pick_float(const Column *c, size_t i) { return (Pick){c->t[i], c->v[i], NULL, c->start ? c->start[i] : 0}; }
+static Pick pick_histogram(const Column *c, size_t i) {
+    return (Pick){c->t_h[i], 0, c->h[i], c->start_h ? c->start_h[i] : 0};
+}
+static bool picks_reset(const Pick *prev, const Pick *cur) {
+    return start_is_reset(prev->start, prev->t, cur->start, cur->t);
+}
 
 /* Sample k from the end, floats and histograms in one order. */
 static size_t last_two(const Window *w, Pick out[2]) {
@@ -97,7 +128,7 @@ static size_t last_two(const Window *w, Pick out[2]) {
     const Column *c = w->col;
     while (n < 2 && (i > w->from || j > w->h_from)) {
         bool hist = i == w->from || (j > w->h_from && c->t_h[j - 1] >= c->t[i - 1]);
-        out[1 - n++] = hist ? (Pick){c->t_h[j - 1], 0, c->h[j - 1]} : (Pick){c->t[i - 1], c->v[i - 1], NULL};
+        out[1 - n++] = hist ? pick_histogram(c, j - 1) : pick_float(c, i - 1);
         if (hist)
             j--;
         else
@@ -115,7 +146,7 @@ static bool instant_histogram(Window *w, const Pick s[2], bool rate, FHist **ret
     if (!rate && !gauges) ev_warn_metric(ev, span, "this native histogram metric is not a gauge:", w->col->labels);
     FHist *h = fh_copy(ev->arena, s[1].h);
     if (!h) return ev_no_memory(ev);
-    if (!rate || !fh_detect_reset(ev->arena, s[1].h, s[0].h)) {
+    if (!rate || (!picks_reset(&s[0], &s[1]) && !fh_detect_reset(ev->arena, s[1].h, s[0].h))) {
         FhNotes notes = fh_add(ev->arena, h, s[0].h, -1, false);
         if (notes.no_memory) return ev_no_memory(ev);
         if (notes.incompatible) {
@@ -137,7 +168,7 @@ static bool instant_value(Window *w, bool rate, double *ret, FHist **ret_h) {
     if ((s[0].h != NULL) != (s[1].h != NULL)) return warn_mixed(w);
     if (s[0].h) return instant_histogram(w, s, rate, ret_h);
     double v = s[1].v;
-    if (!rate || !(s[1].v < s[0].v)) v = s[1].v - s[0].v;
+    if (!rate || !(s[1].v < s[0].v || picks_reset(&s[0], &s[1]))) v = s[1].v - s[0].v;
     *ret = rate ? v / ((double)(s[1].t - s[0].t) / 1000) : v;
     return true;
 }
@@ -160,7 +191,7 @@ static bool count_pairs(Window *w, bool resets, double *ret) {
     Pick prev = {0};
     while (i < w->to || j < w->h_to) {
         bool hist = i >= w->to || (j < w->h_to && c->t_h[j] < c->t[i]);
-        Pick cur = hist ? (Pick){c->t_h[j], 0, c->h[j]} : (Pick){c->t[i], c->v[i], NULL};
+        Pick cur = hist ? pick_histogram(c, j) : pick_float(c, i);
         if (hist)
             j++;
         else
@@ -170,7 +201,8 @@ static bool count_pairs(Window *w, bool resets, double *ret) {
             if ((prev.h != NULL) != (cur.h != NULL))
                 count++;
             else
-                count += cur.h ? fh_detect_reset(w->ev->arena, cur.h, prev.h) : cur.v < prev.v;
+                count +=
+                    picks_reset(&prev, &cur) || (cur.h ? fh_detect_reset(w->ev->arena, cur.h, prev.h) : cur.v < prev.v);
         }
         prev = cur;
         have = true;

@@ -45,6 +45,14 @@ static bool combine(const Window *w, FHist *acc, const FHist *h, double sign) {
     return true;
 }
 
+bool window_hist_add(Window *w, FHist *acc, const FHist *h) { return combine(w, acc, h, 1); }
+
+/* Of sample i of the column; prev stands for the one before. */
+static bool is_reset(const Window *w, size_t i, const FHist *prev) {
+    const Column *c = w->col;
+    return (c->start_h && histogram_start_resets(c, i)) || fh_detect_reset(w->ev->arena, c->h[i], prev);
+}
+
 FHist *window_hist_rate(Window *w, bool counter) {
     Ev *ev = w->ev;
     FHist **h = w->col->h + w->h_from;
@@ -53,7 +61,7 @@ FHist *window_hist_rate(Window *w, bool counter) {
     const FHist *prev = h[0];
     bool gauges = h[0]->reset == HISTOGRAM_RESET_GAUGE && last->reset == HISTOGRAM_RESET_GAUGE;
     if (counter && (h[0]->reset == HISTOGRAM_RESET_GAUGE || last->reset == HISTOGRAM_RESET_GAUGE)) warn_gauge(w, true);
-    if (counter && fh_detect_reset(ev->arena, h[1], prev)) prev = empty_like(ev, h[1]);
+    if (counter && is_reset(w, w->h_from + 1, prev)) prev = empty_like(ev, h[1]);
     if (!prev) return ev_no_memory(ev), NULL;
     bool custom = fh_is_custom(prev);
     if (fh_is_custom(last) != custom) return warn_schemas(w);
@@ -63,9 +71,10 @@ FHist *window_hist_rate(Window *w, bool counter) {
     if (!out) return ev_no_memory(ev), NULL;
     if (!combine(w, out, prev, -1)) return NULL;
     for (size_t i = 1; counter && i < n; i++) {
-        if (fh_detect_reset(ev->arena, h[i], prev) && !combine(w, out, prev, 1)) return NULL;
+        if (is_reset(w, w->h_from + i, prev) && !combine(w, out, prev, 1)) return NULL;
         prev = h[i];
     }
+    if (counter && w->col->start_h) window_note_overlap(w, true);
     if (!counter && !gauges) warn_gauge(w, false);
     out->reset = HISTOGRAM_RESET_GAUGE;
     fh_compact(out);
