@@ -16,6 +16,10 @@ void column_encode_i64(Buf *out, const int64_t *v, size_t n);
 ATTR_MUST bool column_decode_i64(Str in, int64_t *out, size_t n);
 void column_encode_f64(Buf *out, const double *v, size_t n);
 ATTR_MUST bool column_decode_f64(Str in, double *out, size_t n);
+/* The values [from, to) of the n in the column, without decoding what its scheme can pass over. last: the column's last
+ * value if it is known (else NULL): the end of a column of differences is then decoded without its beginning. Malformed
+ * bytes of values that are passed over are not noticed. */
+ATTR_MUST bool column_decode_f64_range(Str in, size_t n, size_t from, size_t to, const double *last, double *out);
 void column_encode_str(Buf *out, const Str *v, size_t n);
 /* The same, and what the encoder learned on the way: when it found that values repeat, the distinct ones, in the order
  * of their first occurrence, are put to words (room for n) and counted in *ret_words; else *ret_words is 0. */

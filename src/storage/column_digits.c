@@ -211,6 +211,16 @@ static void take_blocks(const PackDigits *x, const uint8_t *in, size_t in_n, siz
     }
 }
 
+size_t pack_digits_seek(PackDigitsReader *r, size_t to) {
+    const PackDigits *x = &r->shape;
+    size_t pair = (size_t)x->digits * PACK_LANES * 2; /* whose low bits fill whole bytes */
+    ASSERT(r->at == 0);
+    r->at = to - to % pair;
+    r->low += bitpack_size_bytes(r->at, x->low_bits);
+    r->words += r->at / x->digits * x->bytes;
+    return r->at;
+}
+
 size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]) {
     const PackDigits *x = &r->shape;
     size_t block = (size_t)x->digits * PACK_LANES, left = r->n - r->at;

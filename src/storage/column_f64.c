@@ -269,7 +269,8 @@ static bool patch_exceptions(Cursor *c, double *out, size_t n, uint64_t count) {
     return true;
 }
 
-static bool take_decimal(Cursor *c, uint8_t scheme, double *out, size_t n) {
+/* What stands before the mantissas; false: malformed. */
+static bool take_way(Cursor *c, uint8_t scheme, size_t n, uint8_t *ret_way, uint64_t *ret_exceptions) {
     uint64_t count = 0;
     uint8_t way = scheme & (uint8_t)~F64_EXACT;
     if (scheme == F64_DECIMAL) {
@@ -278,19 +279,27 @@ static bool take_decimal(Cursor *c, uint8_t scheme, double *out, size_t n) {
         if (c->bad || way & DEC_WIDE) return false;
         if (way & DEC_WIDE_OLD) way ^= DEC_WIDE_OLD | DEC_WIDE;
     }
-    unsigned e = way & DEC_EXPONENT;
-    if (e > EXPONENT_MAX || count > n) return false;
+    *ret_way = way;
+    *ret_exceptions = count;
+    return (way & DEC_EXPONENT) <= EXPONENT_MAX && count <= n;
+}
+
+static bool take_decimal(Cursor *c, uint8_t scheme, double *out, size_t n) {
+    uint64_t count;
+    uint8_t way;
+    if (!take_way(c, scheme, n, &way, &count)) return false;
     ColumnFinish finish = finish_of(way);
     if (!column_take_i64(c, (AliasI64 *)(void *)out, n, &finish)) return false;
     return patch_exceptions(c, out, n, count);
 }
 
-static bool take_xor(Cursor *c, double *out, size_t n) {
+/* The values [from, to) of n. */
+static bool take_xor(Cursor *c, double *out, size_t n, size_t from, size_t to) {
     Str nibbles = cursor_bytes(c, n / 2 + n % 2);
     if (c->bad) return false;
     const uint8_t *p = c->p, *end = c->end;
     uint64_t prev = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < to; i++) {
         unsigned code = (uint8_t)nibbles.p[i / 2] >> (i % 2 * 4) & 15;
         unsigned bytes = code > 8 ? code - 8 : code;
         uint64_t x = 0;
@@ -305,7 +314,7 @@ static bool take_xor(Cursor *c, double *out, size_t n) {
         }
         p += bytes;
         prev ^= x;
-        out[i] = of_bits(prev);
+        if (i >= from) out[i - from] = of_bits(prev);
     }
     c->p = p;
     return true;
@@ -332,8 +341,58 @@ bool column_decode_f64(Str in, double *out, size_t n) {
     }
     case F64_DECIMAL: good = take_decimal(&c, scheme, out, n); break;
     case F64_BITS: good = column_take_i64(&c, (AliasI64 *)(void *)out, n, NULL); break;
-    case F64_XOR: good = take_xor(&c, out, n); break;
+    case F64_XOR: good = take_xor(&c, out, n, 0, n); break;
     default: break;
     }
     return good && cursor_left(&c) == 0;
+}
+
+/* --- a range --- */
+
+static bool range_decimal(
+    Cursor *c, uint8_t scheme, double *out, size_t n, size_t from, size_t to, const double *last) {
+    uint64_t count, at = 0;
+    uint8_t way;
+    if (!take_way(c, scheme, n, &way, &count)) return false;
+    ColumnFinish finish = finish_of(way);
+    int64_t mantissa;
+    bool known = last && count == 0 && to_decimal(*last, way & DEC_EXPONENT, &mantissa);
+    if (!column_take_i64_range(c, (AliasI64 *)(void *)out, n, from, to, known ? &mantissa : NULL, &finish))
+        return false;
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t step = cursor_uvarint(c), bits = cursor_u64le(c);
+        if (c->bad || step >= n - at) return false;
+        at += step;
+        if (at >= from && at < to) out[at - from] = of_bits(bits);
+    }
+    return true;
+}
+
+bool column_decode_f64_range(Str in, size_t n, size_t from, size_t to, const double *last, double *out) {
+    ASSERT(from <= to && to <= n);
+    if (from == 0 && to == n) return column_decode_f64(in, out, n);
+    if (from == to) return true;
+    Cursor c = cursor_of(in);
+    uint8_t scheme = cursor_u8(&c);
+    if (c.bad || n > SIZE_MAX / 8) return false;
+    if (scheme & F64_EXACT) return range_decimal(&c, scheme, out, n, from, to, last);
+    switch (scheme) {
+    case F64_RAW: {
+        Str raw = cursor_bytes(&c, n * 8);
+        if (!c.bad) memcpy(out, raw.p + from * 8, (to - from) * 8);
+        return !c.bad;
+    }
+    case F64_CONST: {
+        double v = of_bits(cursor_u64le(&c));
+        for (size_t i = 0; i < to - from; i++) out[i] = v;
+        return !c.bad;
+    }
+    case F64_DECIMAL: return range_decimal(&c, scheme, out, n, from, to, last);
+    case F64_BITS: {
+        int64_t bits = last ? (int64_t)bits_of(*last) : 0;
+        return column_take_i64_range(&c, (AliasI64 *)(void *)out, n, from, to, last ? &bits : NULL, NULL);
+    }
+    case F64_XOR: return take_xor(&c, out, n, from, to);
+    default: return false;
+    }
 }

@@ -309,3 +309,87 @@ bool column_decode_i64(Str in, int64_t *out, size_t n) {
     Cursor c = cursor_of(in);
     return column_take_i64(&c, out, n, NULL) && cursor_left(&c) == 0;
 }
+
+/* --- a range --- */
+
+static bool range_for(Cursor *c, uint8_t scheme, AliasI64 *out, size_t n, size_t from, size_t to) {
+    uint64_t u[PACK_GROUP];
+    Frame f;
+    size_t at;
+    if (!open_frame(&f, c, scheme, n) || !pack_seek(&f.values, from, &at)) return false;
+    for (size_t k; at < to; at += k) {
+        if (!pack_next(&f.values, u, &k)) return false;
+        size_t first = MAX(at, from), end = MIN(at + k, to);
+        for (size_t i = first; i < end; i++) out[i - from] = (int64_t)(u[i - at] * f.factor + f.base);
+    }
+    return true;
+}
+
+/* From the beginning; what lies before the range is only added up. */
+static bool delta_forward(Frame *f, AliasI64 *out, size_t from, size_t to, uint64_t acc) {
+    uint64_t u[PACK_GROUP];
+    for (size_t at = 0, k; at < to; at += k) {
+        if (!pack_next(&f->values, u, &k)) return false;
+        acc = pack_prefix_sum(u, k, acc, f->factor, f->base, u);
+        size_t first = MAX(at, from), end = MIN(at + k, to);
+        if (first < end) memcpy((void *)(out + (first - from)), u + (first - at), (end - first) * sizeof *u);
+    }
+    return true;
+}
+
+/* From the last value back: the differences behind the range's first value lead there, then forward again. */
+static bool delta_backward(Frame *f, AliasI64 *out, size_t n, size_t from, size_t to, uint64_t last) {
+    uint64_t u[PACK_GROUP], sum = 0;
+    size_t at;
+    if (!pack_seek(&f->values, MIN(from + 1, n - 1), &at)) return false;
+    for (size_t k; at < n; at += k) {
+        if (!pack_next(&f->values, u, &k)) return false;
+        size_t first = MAX(at, from + 1), end = MIN(at + k, to);
+        for (size_t i = first; i < at + k; i++) sum += u[i - at];
+        if (first < end) memcpy((void *)(out + (first - from)), u + (first - at), (end - first) * sizeof *u);
+    }
+    uint64_t acc = last - sum * f->factor - f->base * (n - 1 - from);
+    AliasU64 *d = (AliasU64 *)out;
+    d[0] = acc;
+    for (size_t i = 1; i < to - from; i++) d[i] = acc += d[i] * f->factor + f->base;
+    return true;
+}
+
+static bool range_delta(
+    Cursor *c, uint8_t scheme, AliasI64 *out, size_t n, size_t from, size_t to, const int64_t *last) {
+    uint64_t acc = (uint64_t)cursor_svarint(c);
+    Frame f;
+    if (!open_frame(&f, c, scheme, n)) return false;
+    if (last && n - from < to) return delta_backward(&f, out, n, from, to, (uint64_t)*last);
+    return delta_forward(&f, out, from, to, acc - f.base);
+}
+
+/* Rare schemes: all of it. */
+static bool range_all(Cursor *c, AliasI64 *out, size_t n, size_t from, size_t to) {
+    int64_t *all = mem_alloc_array(n, sizeof *all);
+    bool ok = column_take_i64(c, all, n, NULL);
+    if (ok) memcpy((void *)out, all + from, (to - from) * sizeof *all);
+    mem_free(all);
+    return ok;
+}
+
+bool column_take_i64_range(
+    Cursor *c, AliasI64 *out, size_t n, size_t from, size_t to, const int64_t *last, const ColumnFinish *finish) {
+    ASSERT(from < to && to <= n);
+    Cursor rest = *c;
+    uint8_t scheme = cursor_u8(&rest), plain = scheme & (uint8_t)~(I64_NO_BASE | I64_NO_FACTOR);
+    bool ok;
+    if (!rest.bad && plain == I64_FOR) {
+        ok = range_for(&rest, scheme, out, n, from, to);
+    } else if (!rest.bad && plain == I64_DELTA) {
+        ok = range_delta(&rest, scheme, out, n, from, to, last);
+    } else {
+        rest = *c;
+        ok = range_all(&rest, out, n, from, to);
+    }
+    *c = rest;
+    if (!ok) return false;
+    for (size_t at = 0; at < to - from; at += PACK_GROUP)
+        finish_run(finish, out + at, MIN((size_t)PACK_GROUP, to - from - at));
+    return true;
+}

@@ -63,6 +63,8 @@ typedef struct PackDigitsReader {
 } PackDigitsReader;
 /* in: pack_digits_bytes(shape, n) bytes. */
 void pack_digits_open(PackDigitsReader *r, const PackDigits *shape, const uint8_t *in, size_t n);
+/* Before the first pack_digits_next: goes on to a place at or not far before `to`, which it gives. */
+size_t pack_digits_seek(PackDigitsReader *r, size_t to);
 /* The next values, how many: up to 256, 0 at the end. */
 size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]);
 
@@ -98,6 +100,8 @@ typedef struct PackReader {
 ATTR_MUST bool pack_open(PackReader *r, Cursor *c, size_t n);
 /* The next values: at least one and up to 256, as long as some are left. False on bad exceptions. */
 ATTR_MUST bool pack_next(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n);
+/* Before the first pack_next: goes on to a place at or not far before `to`, without unpacking what is skipped. */
+ATTR_MUST bool pack_seek(PackReader *r, size_t to, size_t *ret_at);
 /* All values are 0. */
 static inline bool pack_is_zero(const PackReader *r) {
     return r->width == 0 && r->exceptions_left == 0 && r->unit == 0 && !r->bitmap;
@@ -115,6 +119,9 @@ typedef struct ColumnFinish {
 } ColumnFinish;
 /* As column_decode_i64, from a cursor. */
 ATTR_MUST bool column_take_i64(Cursor *c, AliasI64 *out, size_t n, const ColumnFinish *finish);
+/* The values [from, to) of n; last: the last of all, or NULL when it is not known. c ends behind the column. */
+ATTR_MUST bool column_take_i64_range(
+    Cursor *c, AliasI64 *out, size_t n, size_t from, size_t to, const int64_t *last, const ColumnFinish *finish);
 ATTR_MUST bool column_take_u32(Cursor *c, uint32_t *out, size_t n);
 
 /* to[i] = first + the sum of u[0..i] * factor + base each; gives the last one. All modulo 2^64; to may be u. */

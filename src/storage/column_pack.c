@@ -342,6 +342,40 @@ static bool next_plain(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     return true;
 }
 
+/* Words of digits, groups and whole bytes of a tail can be begun at. */
+static bool seek_plain(PackReader *r, size_t to, size_t *ret_at) {
+    size_t tail = r->n & ~(size_t)(PACK_GROUP - 1), at = to & ~(size_t)(PACK_GROUP - 1);
+    if (r->digits.shape.radix) {
+        at = pack_digits_seek(&r->digits, to);
+    } else if (r->radix.radix) {
+        at = to - to % r->radix.digits;
+        r->packed += at / r->radix.digits * r->radix.bytes;
+    } else {
+        if (to > tail) at = tail + ((to - tail) & ~(size_t)7);
+        r->packed += at / 8 * r->width;
+    }
+    while (r->next_exception < at) {
+        size_t i = r->next_exception;
+        (void)cursor_uvarint(&r->exceptions);
+        r->exceptions_left--;
+        if (!take_exception_index(r, i) || r->next_exception == i) return false;
+    }
+    *ret_at = r->at = at;
+    return true;
+}
+
+bool pack_seek(PackReader *r, size_t to, size_t *ret_at) {
+    ASSERT(r->at == 0 && r->at_all == 0);
+    if (!r->bitmap) return seek_plain(r, to, ret_at);
+    *ret_at = r->at_all = to & ~(size_t)63;
+    size_t others = count_bits(r->bitmap, r->at_all), at;
+    if (!seek_plain(r, others, &at)) return false;
+    if (at == others) return true;
+    if (!next_plain(r, r->rest, &r->n_rest)) return false;
+    r->at_rest = others - at;
+    return true;
+}
+
 /* The common value, and the others at the places of the bitmap's ones. Groups begin at whole words of it. */
 static bool next_sparse(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     size_t n = MIN((size_t)PACK_GROUP, r->n_all - r->at_all);

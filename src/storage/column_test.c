@@ -242,6 +242,53 @@ static void test_f64_round_trip(void **state) {
     mem_free(w);
 }
 
+/* What test_i64_dense packs, as floats: digits, common values left out, values beyond the range; as differences, too.
+ */
+static void f_dense(double *v, size_t n, Rng *r) {
+    static const uint64_t ranges[] = {2, 3, 10, 100, 1300, 1500000};
+    uint64_t range = ranges[rng_u64(r) % ARRAY_LEN(ranges)], other_of_16 = rng_u64(r) % 16 + 1;
+    bool sum = rng_u64(r) % 2, far = rng_u64(r) % 2;
+    double x = 0;
+    for (size_t i = 0; i < n; i++) {
+        double d = rng_u64(r) % 16 < other_of_16 ? (double)(rng_u64(r) % range) : 1;
+        if (far && rng_u64(r) % 300 == 0) d = (double)(rng_u64(r) >> 20);
+        x = sum ? x + d : d;
+        v[i] = x;
+    }
+}
+
+static void check_range(const char *name, Str column, const double *v, size_t n, size_t from, size_t to, double *w) {
+    for (unsigned know = 0; know < 2; know++) {
+        memset(w, 0xa5, (to - from) * 8);
+        if (!column_decode_f64_range(column, n, from, to, know ? &v[n - 1] : NULL, w))
+            fail_msg("%s n=%zu [%zu, %zu): refused", name, n, from, to);
+        if (memcmp(v + from, w, (to - from) * 8) != 0) fail_msg("%s n=%zu [%zu, %zu): differs", name, n, from, to);
+    }
+}
+
+static void test_f64_ranges(void **state) {
+    (void)state;
+    enum { N = 1100 };
+    double *v = mem_alloc(N * 8), *w = mem_alloc(N * 8);
+    Buf b = {0};
+    Rng r;
+    rng_seed(&r, 5);
+    for (size_t round = 0; round < 600; round++) {
+        size_t shape = rng_u64(&r) % (2 * ARRAY_LEN(float_shapes)), n = 1 + rng_u64(&r) % N;
+        bool dense = shape >= ARRAY_LEN(float_shapes);
+        (dense ? f_dense : float_shapes[shape].fill)(v, n, &r);
+        buf_clear(&b);
+        column_encode_f64(&b, v, n);
+        for (size_t i = 0; i < 40; i++) {
+            size_t from = rng_u64(&r) % n, to = i % 4 ? from + 1 + rng_u64(&r) % (n - from) : n;
+            check_range(dense ? "dense" : float_shapes[shape].name, buf_str(&b), v, n, from, to, w);
+        }
+    }
+    buf_done(&b);
+    mem_free(v);
+    mem_free(w);
+}
+
 static void test_str_round_trip(void **state) {
     (void)state;
     static char text[N_MAX][16];
@@ -368,6 +415,8 @@ static void decode_all(Str in, size_t n) {
     uint32_t *u32 = mem_alloc(MAX(n, 1) * 4);
     (void)!column_decode_i64(in, i64, n);
     (void)!column_decode_f64(in, f64, n);
+    if (n > 1) (void)!column_decode_f64_range(in, n, n / 3, n - 1, NULL, f64);
+    if (n > 1) (void)!column_decode_f64_range(in, n, n / 2, n, f64, f64);
     if (column_decode_str(in, str, n))
         for (size_t i = 0; i < n; i++)
             assert_true(str[i].n == 0 || (str[i].p >= in.p && str[i].p + str[i].n <= in.p + in.n));
@@ -451,6 +500,7 @@ int main(void) {
         cmocka_unit_test(test_i64_widths),
         cmocka_unit_test(test_i64_dense),
         cmocka_unit_test(test_f64_round_trip),
+        cmocka_unit_test(test_f64_ranges),
         cmocka_unit_test(test_str_round_trip),
         cmocka_unit_test(test_u32_round_trip),
         cmocka_unit_test(test_u32_sparse),

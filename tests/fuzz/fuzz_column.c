@@ -14,6 +14,8 @@ static void decode(unsigned which, Str in, size_t n) {
     } else if (which == 1) {
         double *v = mem_alloc(MAX(n, 1) * sizeof *v);
         (void)!column_decode_f64(in, v, n);
+        if (n > 1) (void)!column_decode_f64_range(in, n, n / 2, n - 1, NULL, v);
+        if (n > 1) (void)!column_decode_f64_range(in, n, n / 3, n, &(double){17}, v);
         mem_free(v);
     } else if (which == 2) {
         Str *v = mem_alloc(MAX(n, 1) * sizeof *v);
