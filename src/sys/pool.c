@@ -76,7 +76,6 @@ static ErrCode submit_locked(Pool *pool, Job job) {
     if (n == pool->cap) grow_ring(pool);
     pool->ring[(pool->head + n) & (pool->cap - 1)] = job;
     atomic_store(&pool->queued, n + 1);
-    cond_signal(&pool->work);
     return OK;
 }
 
@@ -84,6 +83,7 @@ ErrCode pool_submit(Pool *pool, void (*fn)(void *ctx), void *ctx) {
     mutex_lock(&pool->lock);
     ErrCode code = submit_locked(pool, (Job){fn, ctx});
     mutex_unlock(&pool->lock);
+    if (code == OK) cond_signal(&pool->work); /* not under the lock, which the thread would have to wait for at once */
     return code;
 }
 

@@ -93,7 +93,7 @@ static uint64_t cgroup_cpu_limit(void) {
     return limit;
 }
 
-unsigned thread_cpu_count(void) {
+static unsigned count_cpus(void) {
     cpu_set_t set;
     unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 0;
     if (n == 0) { /* more CPUs than the set has room for */
@@ -102,6 +102,18 @@ unsigned thread_cpu_count(void) {
     }
     uint64_t limit = cgroup_cpu_limit();
     return limit && limit < n ? (unsigned)limit : n;
+}
+
+/* Asked by every query, while quotas change rarely: looked up once a second. */
+unsigned thread_cpu_count(void) {
+    static _Atomic uint64_t known; /* second of the clock, count */
+    struct timespec now;
+    ASSERT(clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0);
+    uint64_t v = atomic_load(&known), second = (uint64_t)now.tv_sec + 1;
+    if (v >> 32 == (second & UINT32_MAX)) return (unsigned)(v & UINT32_MAX);
+    unsigned n = count_cpus();
+    atomic_store(&known, second << 32 | n);
+    return n;
 }
 
 void mutex_init(Mutex *m) { ASSERT(pthread_mutex_init(&m->m, NULL) == 0); }

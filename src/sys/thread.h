@@ -15,6 +15,15 @@ ATTR_MUST Thread *thread_start(const char *name, void (*fn)(void *ctx), void *ct
 void thread_join(Thread *t); /* frees t; NULL is fine */
 unsigned thread_cpu_count(void); /* usable by this process (affinity, cgroup quota rounded up) */
 
+/* In a loop that waits for another thread for a few microseconds. */
+static inline void thread_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 typedef struct Mutex { pthread_mutex_t m; } Mutex;
 typedef struct Cond { pthread_cond_t c; } Cond;
 typedef struct RwLock { pthread_rwlock_t l; } RwLock;
