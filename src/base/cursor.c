@@ -23,7 +23,7 @@ uint16_t cursor_u16le(Cursor *c) { return (uint16_t)read_le(c, 2); }
 uint32_t cursor_u32le(Cursor *c) { return (uint32_t)read_le(c, 4); }
 uint64_t cursor_u64le(Cursor *c) { return read_le(c, 8); }
 
-uint64_t cursor_uvarint(Cursor *c) {
+uint64_t cursor_long_uvarint(Cursor *c) {
     uint64_t v = 0;
     if (c->bad) return 0;
     for (unsigned shift = 0; shift < 64 && c->p < c->end; shift += 7) {

@@ -18,7 +18,12 @@ uint8_t cursor_u8(Cursor *c);
 uint16_t cursor_u16le(Cursor *c);
 uint32_t cursor_u32le(Cursor *c);
 uint64_t cursor_u64le(Cursor *c);
-uint64_t cursor_uvarint(Cursor *c);
+uint64_t cursor_long_uvarint(Cursor *c);
+/* Most are short. */
+static inline uint64_t cursor_uvarint(Cursor *c) {
+    if (LIKELY(!c->bad && c->p < c->end && *c->p < 0x80)) return *c->p++;
+    return cursor_long_uvarint(c);
+}
 int64_t cursor_svarint(Cursor *c);
 Str cursor_bytes(Cursor *c, size_t n);
 Str cursor_lenstr(Cursor *c);

@@ -121,9 +121,13 @@ void histograms_finish(HistogramRefs *h); /* as sample_buf_finish */
  * chunk did not decode (memory corruption; cannot happen with sound encoders). */
 ATTR_MUST bool head_read(
     Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms);
-/* The same without a copy in between. false: the series is not that simple (late samples, histograms, damage) and is
- * for head_read; what was added to out is of no use then. */
-ATTR_MUST bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out);
+typedef struct HeadReadStats {
+    uint64_t samples, chunks, chunks_read; /* read: those in the range; an open chunk is one, too */
+} HeadReadStats;
+/* The same without a copy in between; adds to stats. false: the series is not that simple (late samples, histograms,
+ * damage) and is for head_read; what was added to out is of no use then. */
+ATTR_MUST bool head_read_runs(
+    Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats);
 /* Times of the oldest and newest sample or histogram; false: there is none. Takes the shard lock. */
 bool head_series_range(Head *h, uint32_t id, int64_t *ret_min_t, int64_t *ret_max_t);
 /* Whether the series has a sample or histogram whose time could lie in the range. */

@@ -3,11 +3,12 @@
 #include "storage/column.h"
 
 /* From the oldest to the newest; the list is newest first. */
-static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadScratch *out) {
+static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
     const SealedChunk *local[64], **v = local;
     size_t n = 0, cap = ARRAY_LEN(local);
     bool ok = true;
     for (; c; c = c->older) {
+        stats->chunks++;
         if (c->max_t < min_t || c->min_t > max_t) continue;
         if (n == cap) {
             const SealedChunk **more = mem_alloc_array(cap * 2, sizeof *more);
@@ -18,7 +19,9 @@ static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadS
         }
         v[n++] = c;
     }
+    stats->chunks_read += n;
     while (ok && n-- > 0) {
+        stats->samples += v[n]->n;
         TimeRun run = {.first = v[n]->min_t, .last = v[n]->max_t, .n = v[n]->n, .step = v[n]->step_ms};
         if (v[n]->t_bytes) {
             run.kind = RUN_BYTES;
@@ -31,13 +34,17 @@ static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadS
     return ok;
 }
 
-static bool add_open(const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out) {
-    if (s->n == 0 || s->first_t > max_t) return true;
+static bool add_open(const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
+    if (s->n == 0) return true;
+    stats->chunks++;
+    if (s->first_t > max_t) return true;
     TimeRun run = {.first = s->first_t, .n = s->n, .step = s->n > 1 ? s->step_ms : 0};
     run.last = head_open_t(s, s->n - 1u);
     if (run.last < min_t) return true;
     double *to = s->irregular ? read_scratch_add_raw(out, head_open_times(s), s->n) : read_scratch_add(out, &run);
     if (!to) return false;
+    stats->chunks_read++;
+    stats->samples += s->n;
     if (s->v) {
         memcpy(to, s->v, s->n * sizeof *to);
     } else {
@@ -46,7 +53,7 @@ static bool add_open(const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScra
     return true;
 }
 
-bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out) {
+bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
     const HeadSeries *s = head_series(h, id);
     if (!s) return true;
     Mutex *m = head_shard_of(h, id);
@@ -55,7 +62,7 @@ bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScra
     if (s->max_t >= min_t && s->min_t <= max_t) {
         ok = !s->extra || (s->extra->n_late == 0 && s->extra->n_histograms == 0);
         ok = ok && !(s->started && out->want_starts);
-        ok = ok && add_sealed(s->sealed, min_t, max_t, out) && add_open(s, min_t, max_t, out);
+        ok = ok && add_sealed(s->sealed, min_t, max_t, out, stats) && add_open(s, min_t, max_t, out, stats);
     }
     mutex_unlock(m);
     return ok;

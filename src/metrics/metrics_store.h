@@ -40,6 +40,8 @@ typedef struct MetricsSelect {
     const _Atomic bool *cancel;  /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
     MetricsDigest digest;        /* for open only */
     bool starts;                 /* start times are wanted */
+    bool no_values;              /* for open only: nobody looks at the values of floats that are no stale markers */
+    bool any_order;              /* for open only: series need not be sorted */
 } MetricsSelect;
 
 /* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */
@@ -54,6 +56,8 @@ typedef struct SeriesColumn {
     /* When each began to count (Prometheus: start timestamp), 0: not known. NULL: none is known, or none was wanted. */
     const int64_t *start_ms, *histogram_start_ms;
     uint64_t times_id;           /* not 0: columns of one reader with the same id have the same t_ms, value for value */
+    bool fresh;                  /* it is known that value has no stale markers; value is NULL if nobody wants it */
+    bool rising;                 /* it is known that no value is less than the one before */
 } SeriesColumn;
 
 typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
@@ -160,7 +164,7 @@ typedef struct MetricsStoreOps {
     bool (*parts)(MetricsStore *s, Arena *arena, MetricsPartInfo **ret, size_t *ret_n);
     /* Metrics whose new series limits have refused, most first; may be NULL. false: the arena is used up. */
     bool (*refused)(MetricsStore *s, Arena *arena, MetricsRefused **ret, size_t *ret_n);
-    /* select in two steps (series_set.h): the series now, sorted by labels, samples later, one series at a time and
+    /* select in two steps (series_set.h): the series now, samples later, one series at a time and
      * from several threads. Series without samples in the range may be among them. NULL: made out of select. */
     ErrCode (*open)(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
     /* Sets who is told of appends; before the first of them, or with fn NULL after the last. May be NULL. */

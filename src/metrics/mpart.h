@@ -58,6 +58,9 @@ ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret,
 /* The same as symbols (mpart_symbol), appended to names and values. After mpart_load. */
 typedef VEC(uint32_t) SymbolVec;
 ErrCode mpart_label_symbols(const MPart *p, uint32_t series, SymbolVec *names, SymbolVec *values, Err *reterr);
+/* Whether it is known that every series has a sample in the range, without looking at them; few: so many things may be
+ * looked at for it. After mpart_load. */
+bool mpart_all_overlap(const MPart *p, int64_t min_t, int64_t max_t, size_t few);
 /* Whether a block of the series overlaps the range. */
 bool mpart_overlaps(const MPart *p, uint32_t series, int64_t min_t, int64_t max_t);
 
@@ -70,6 +73,7 @@ typedef struct MBlock {
     uint32_t n, time_column;
     int64_t min_t, max_t;
     bool is_histogram, has_stats;
+    bool fresh; /* floats, none of them a stale marker */
     MBlockStats stats;
     uint32_t group, offset, length; /* of the encoded values, when in_place.p == NULL */
     uint32_t start_bytes;           /* of them those at the end, which are start times; 0: not known */
@@ -88,6 +92,9 @@ typedef struct MPartCache {
     double *values;
     int64_t *starts; /* made on demand */
     size_t values_cap;
+    /* Which samples of a time column lie in a range: the column asked for last. */
+    uint32_t cut_column, cut_from, cut_to;
+    int64_t cut_min_t, cut_max_t;
 } MPartCache;
 void mpart_cache_done(MPartCache *c);
 

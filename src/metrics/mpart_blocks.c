@@ -29,6 +29,7 @@ static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
     *b = (MBlock){.n = t.n, .time_column = (uint32_t)time_id, .min_t = t.min_t, .max_t = t.max_t};
     b->is_histogram = flags & MBLOCK_HISTOGRAM;
     b->has_stats = flags & MBLOCK_STATS;
+    b->fresh = flags & MBLOCK_FRESH;
     b->length = (uint32_t)length;
     uint64_t start_bytes = flags & MBLOCK_STARTS ? cursor_uvarint(c) : 0;
     if (start_bytes > length) return false;
@@ -79,4 +80,15 @@ static bool find_overlap(void *ctx, const MBlock *b) {
 bool mpart_overlaps(const MPart *p, uint32_t series, int64_t min_t, int64_t max_t) {
     Overlap o = {min_t, max_t, false};
     return mpart_blocks(p, series, find_overlap, &o, NULL) == OK && o.found;
+}
+
+/* Every series has a block, and a block one of the time columns. */
+bool mpart_all_overlap(const MPart *p, int64_t min_t, int64_t max_t, size_t few) {
+    size_t n = p->section[MPART_TIMES].n / MPART_TIME_BYTES;
+    if (n == 0 || n > few) return false;
+    for (size_t i = 0; i < n; i++) {
+        MPartTime t;
+        if (!mpart_time_entry(p, i, &t) || t.max_t < min_t || t.min_t > max_t) return false;
+    }
+    return true;
 }

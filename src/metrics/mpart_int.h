@@ -30,8 +30,9 @@ typedef struct MPartTime {
     int64_t min_t, max_t;
 } MPartTime;
 
-/* Kinds of blocks in a series entry: one byte of flags before each. */
-enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4, MBLOCK_STARTS = 8 };
+/* Kinds of blocks in a series entry: one byte of flags before each. MBLOCK_FRESH: floats without a stale marker among
+ * them (parts of earlier releases do not say so). */
+enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4, MBLOCK_STARTS = 8, MBLOCK_FRESH = 16 };
 
 /* mpart_start.c: start times of samples at t; a whole run of the same takes a few bytes. */
 void mpart_starts_encode(Buf *out, const int64_t *t, const int64_t *start, size_t n);

@@ -23,6 +23,7 @@ static void cache_init(MPartCache *c) {
         c->group_id[i] = GROUP_NONE;
     }
     c->times = arena_create(ARENA_UNLIMITED);
+    c->cut_column = GROUP_NONE;
     c->time_columns = u64map_create();
     c->values_cap = MPART_BLOCK_SAMPLES;
     c->values = mem_alloc_array(c->values_cap, sizeof *c->values);
@@ -174,7 +175,7 @@ static bool digest_run(ReadRuns *r, const MBlock *b, double **to) {
     const MBlockStats *s = &b->stats;
     /* Nothing but stale markers leaves them like this, too. */
     if (s->min == 0 && s->max == 0 && s->first == 0 && s->last == 0) return false;
-    TimeRun run = {.first = b->max_t, .last = b->max_t, .n = 1, .kind = RUN_REGULAR};
+    TimeRun run = {.first = b->max_t, .last = b->max_t, .n = 1, .kind = RUN_REGULAR, .fresh = true};
     *to = read_scratch_add(r->out, &run);
     if (*to)
         **to = d->kind == DIGEST_MIN    ? s->min
@@ -183,6 +184,41 @@ static bool digest_run(ReadRuns *r, const MBlock *b, double **to) {
                                         : s->first;
     r->stats->blocks_skipped++;
     return true;
+}
+
+/* Which samples of the block lie in the range. */
+static ErrCode cut_block(ReadRuns *r, const MBlock *b, size_t *ret_from, size_t *ret_to) {
+    MPartCache *c = r->cache;
+    int64_t min_t = r->req->min_t_ms, max_t = r->req->max_t_ms;
+    *ret_from = 0;
+    *ret_to = b->n;
+    if (b->min_t >= min_t && b->max_t <= max_t) return OK;
+    if (c->cut_column != b->time_column || c->cut_min_t != min_t || c->cut_max_t != max_t) {
+        const int64_t *t = NULL;
+        ErrCode code = times_of(r->part, c, b, &t, r->reterr);
+        if (code != OK) return code;
+        c->cut_from = (uint32_t)times_lower_bound(t, b->n, min_t);
+        c->cut_to = (uint32_t)(max_t == INT64_MAX ? b->n : times_lower_bound(t, b->n, max_t + 1));
+        c->cut_column = b->time_column;
+        c->cut_min_t = min_t;
+        c->cut_max_t = max_t;
+    }
+    *ret_from = c->cut_from;
+    *ret_to = c->cut_to;
+    return OK;
+}
+
+/* A block of floats: those of the samples [from, to) that somebody wants to know. */
+static bool read_values(ReadRuns *r, const MBlock *b, size_t from, size_t to, double *out) {
+    Str bytes = b->in_place;
+    if (!bytes.p) r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
+    bytes.n -= MIN(bytes.n, b->start_bytes);
+    const double *last = b->has_stats && b->fresh ? &b->stats.last : NULL;
+    if (r->code == OK && !column_decode_f64_range(bytes, b->n, from, to, last, out))
+        r->code = mpart_damaged(r->part, "a value column", r->reterr);
+    r->stats->blocks_decoded++;
+    r->stats->samples += to - from;
+    return r->code == OK;
 }
 
 static bool read_run(void *ctx, const MBlock *b) {
@@ -197,20 +233,26 @@ static bool read_run(void *ctx, const MBlock *b) {
         r->tangled = !to;
         return !r->tangled;
     }
-    TimeRun run = {.first = b->min_t, .last = b->max_t, .n = b->n, .kind = RUN_NAMED, .source = r->part};
-    run.id = b->time_column;
     bool for_others = b->is_histogram || (b->start_bytes && r->out->want_starts);
+    size_t from, end;
+    r->code = cut_block(r, b, &from, &end);
+    if (r->code != OK || from >= end) return r->code == OK;
+    TimeRun run = {.first = MAX(b->min_t, r->req->min_t_ms),
+        .last = MIN(b->max_t, r->req->max_t_ms),
+        .n = end - from,
+        .kind = RUN_NAMED,
+        .fresh = b->fresh,
+        .rising = b->has_stats && b->stats.resets == 0,
+        .absent = r->req->no_values && b->fresh,
+        .source = r->part,
+        .id = b->time_column,
+        .skip = from};
     to = for_others ? NULL : read_scratch_add(r->out, &run);
     r->tangled = !to;
     if (r->tangled) return false;
-    Str bytes = b->in_place;
-    if (!bytes.p) r->code = group_bytes(r->part, r->cache, 1, b->group, b->offset, b->length, &bytes, r->reterr);
-    bytes.n -= MIN(bytes.n, b->start_bytes);
-    if (r->code == OK && !column_decode_f64(bytes, to, b->n))
-        r->code = mpart_damaged(r->part, "a value column", r->reterr);
-    r->stats->blocks_decoded++;
-    r->stats->samples += b->n;
-    return r->code == OK;
+    if (!run.absent) return read_values(r, b, from, end, to);
+    r->stats->blocks_skipped++;
+    return true;
 }
 
 ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, const MetricsSelect *req, ReadScratch *out,
@@ -224,8 +266,10 @@ ErrCode mpart_read_runs(MPart *p, MPartCache *cache, uint32_t series, const Metr
 
 bool mpart_run_times(MPart *p, MPartCache *cache, const TimeRun *run, int64_t *out) {
     const int64_t *t = NULL;
-    MBlock b = {.n = (uint32_t)run->n, .time_column = (uint32_t)run->id};
-    if (times_of(p, cache, &b, &t, NULL) != OK) return false;
-    memcpy(out, t, run->n * sizeof *t);
+    MPartTime e;
+    if (!mpart_time_entry(p, run->id, &e)) return false;
+    MBlock b = {.n = e.n, .time_column = (uint32_t)run->id};
+    if (run->skip + run->n > e.n || times_of(p, cache, &b, &t, NULL) != OK) return false;
+    memcpy(out, t + run->skip, run->n * sizeof *t);
     return true;
 }

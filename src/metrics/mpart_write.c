@@ -161,7 +161,8 @@ static ErrCode put_floats(MPartWriter *w, const SampleBuf *b, Err *reterr) {
         buf_clear(&w->scratch);
         column_encode_f64(&w->scratch, b->v + from, m);
         size_t start_bytes = b->has_starts ? put_starts(w, b->t + from, b->start + from, m) : 0;
-        code = put_block(w, 0, time_id, start_bytes, b->v + from, m, reterr);
+        uint8_t fresh = stale_nan_among(b->v + from, m) ? 0 : MBLOCK_FRESH;
+        code = put_block(w, fresh, time_id, start_bytes, b->v + from, m, reterr);
         from += m;
     }
     return code;

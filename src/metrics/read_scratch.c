@@ -48,7 +48,7 @@ static bool same_run(const ReadScratch *s, const TimeRun *a, const TimeRun *b) {
     case RUN_REGULAR: return a->step == b->step;
     case RUN_BYTES: return str_eq(a->bytes, b->bytes);
     case RUN_RAW: return memcmp(s->raw + a->raw, s->have_raw + b->raw, a->n * sizeof *s->raw) == 0;
-    case RUN_NAMED: return a->source == b->source && a->id == b->id;
+    case RUN_NAMED: return a->source == b->source && a->id == b->id && a->skip == b->skip;
     }
     UNREACHABLE();
 }
@@ -99,7 +99,28 @@ static bool assemble(ReadScratch *s, RunTimesFn fn, void *ctx) {
     return true;
 }
 
+/* What holds for every run, and where they meet. Values that were left out in vain, as others were not, become zeros.
+ */
+static void note_values(ReadScratch *s) {
+    size_t n_absent = 0, at = 0;
+    s->fresh = s->rising = true;
+    for (size_t i = 0; i < s->n_runs; i++) {
+        s->fresh &= s->runs[i].fresh;
+        s->rising &= s->runs[i].rising;
+        n_absent += s->runs[i].absent;
+    }
+    s->absent = s->n_runs && n_absent == s->n_runs;
+    for (size_t i = 0; i < s->n_runs && n_absent && !s->absent; at += s->runs[i++].n)
+        if (s->runs[i].absent) memset(s->v + at, 0, s->runs[i].n * sizeof *s->v);
+    at = 0;
+    for (size_t i = 0; i + 1 < s->n_runs && s->rising && !s->absent; i++) {
+        at += s->runs[i].n;
+        s->rising = !(s->v[at] < s->v[at - 1]);
+    }
+}
+
 bool read_scratch_finish(ReadScratch *s, int64_t min_t, int64_t max_t, RunTimesFn fn, void *ctx) {
+    note_values(s);
     if (s->times_id && s->min_t == min_t && s->max_t == max_t && same_runs(s)) return true;
     if (!assemble(s, fn, ctx)) return false;
     s->min_t = min_t;

@@ -12,11 +12,16 @@ typedef struct TimeRun {
     int64_t first, last;
     size_t n;
     enum { RUN_REGULAR, RUN_BYTES, RUN_RAW, RUN_NAMED } kind;
+    /* What is known of the values. */
+    bool fresh;         /* no stale markers */
+    bool rising;        /* none less than the one before */
+    bool absent;        /* left out: nobody wants them (the room in the scratch has no values); fresh */
     int64_t step;       /* RUN_REGULAR: first + i * step */
     Str bytes;          /* RUN_BYTES: column_encode_i64; they outlive the scratch */
     size_t raw;         /* RUN_RAW: where they begin in the scratch's raw */
-    const void *source; /* RUN_NAMED: times `id` of this source */
+    const void *source; /* RUN_NAMED: n times from the `skip`th on of times `id` of this source */
     uint64_t id;
+    size_t skip;
 } TimeRun;
 
 /* The times of a RUN_NAMED; false: damaged. */
@@ -40,6 +45,7 @@ typedef struct ReadScratch {
     size_t have_raw_cap;
     int64_t min_t, max_t;
     size_t from, to; /* of t: those in the range */
+    bool fresh, rising, absent; /* of all runs: as TimeRun has them */
     uint64_t times_id;
 } ReadScratch;
 

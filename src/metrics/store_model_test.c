@@ -323,11 +323,13 @@ static void check_digests(World *w, MetricsSelect req, const SeriesColumns *cols
     SeriesReader *r = series_reader_create(set, req.arena);
     for (size_t i = 0, k = 0; i < set->n; i++) {
         SeriesColumn c;
+        Labels labels;
         assert_int_equal(series_read(r, i, &c, NULL), OK);
-        while (k < cols->n && labels_cmp(cols->v[k].labels, set->labels[i]) < 0) k++;
-        bool same = k < cols->n && labels_eq(cols->v[k].labels, set->labels[i]);
+        assert_int_equal(series_labels(set, i, req.arena, &labels, NULL), OK);
+        while (k < cols->n && labels_cmp(cols->v[k].labels, labels) < 0) k++;
+        bool same = k < cols->n && labels_eq(cols->v[k].labels, labels);
         assert_true(same || c.n == 0);
-        if (!same || contradicted(w->floats[series_index(w, set->labels[i])])) continue; /* a merge may decide now */
+        if (!same || contradicted(w->floats[series_index(w, labels)])) continue; /* a merge may decide now */
         for (size_t j = 0; j < req.digest.n; j++) {
             int64_t to = req.digest.first_ms[1] + (int64_t)j * req.digest.step_ms;
             double a = 0, b = 0;
@@ -363,8 +365,10 @@ static void check_set(World *w, MetricsSelect req, int from, int to) {
     SeriesReader *r = series_reader_create(set, req.arena);
     for (size_t i = 0; i < set->n; i++) {
         SeriesColumn c;
+        Labels labels;
         assert_int_equal(series_read(r, i, &c, NULL), OK);
-        check_column(w, &c, series_index(w, set->labels[i]), from, to);
+        assert_int_equal(series_labels(set, i, req.arena, &labels, NULL), OK);
+        check_column(w, &c, series_index(w, labels), from, to);
     }
     series_reader_free(r);
 }

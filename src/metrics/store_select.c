@@ -56,6 +56,7 @@ ErrCode view_match_ids(View *v, size_t source, const MetricsSelect *req, IdList 
     PostingIndex x = is_part ? mpart_postings(ref->obj) : head_postings(h);
     code = match_ids(&x, req, ret, reterr);
     if (h) head_unlock(h);
+    if (is_part && code == OK && mpart_all_overlap(ref->obj, req->min_t_ms, req->max_t_ms, ret->n)) return OK;
     size_t n = 0;
     for (size_t i = 0; i < ret->n && code == OK; i++) {
         if (i % CANCEL_EVERY == 0 && is_cancelled(req)) code = err_set(reterr, ERR_CANCELLED, "query cancelled");

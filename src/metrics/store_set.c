@@ -1,21 +1,18 @@
 /* store_set.c - a selection of the embedded store, read series by series. */
-#include "metrics/series_set.h"
-#include "metrics/store_int.h"
-
-typedef struct EmbeddedSet {
-    SeriesSet base; /* first */
-    View *view;
-    MetricsSelect req;
-    SourceSeries *sources; /* grouped by series, in the arena */
-    uint32_t *first;       /* n + 1: where a series' sources begin */
-} EmbeddedSet;
+#include "metrics/store_set_int.h"
 
 typedef struct EmbeddedReader {
     SeriesReader base; /* first */
     EmbeddedSet *set;
     Gather gather;
     ReadScratch scratch;
+    Arena *labels; /* where they are needed: for tombstones */
 } EmbeddedReader;
+
+static ErrCode embedded_labels(SeriesSet *base, size_t i, Arena *arena, Labels *ret, Err *reterr) {
+    EmbeddedSet *s = CONTAINER_OF(base, EmbeddedSet, base);
+    return view_labels(s->view, s->sources[set_first(s, i)], arena, ret, reterr);
+}
 
 static SeriesReader *embedded_reader(SeriesSet *s, Arena *arena) {
     EmbeddedReader *r = NEW(EmbeddedReader);
@@ -30,6 +27,7 @@ static void embedded_reader_free(SeriesReader *base) {
     EmbeddedReader *r = CONTAINER_OF(base, EmbeddedReader, base);
     gather_end(&r->gather);
     read_scratch_done(&r->scratch);
+    arena_free(r->labels);
     mem_free(r);
 }
 
@@ -43,42 +41,66 @@ static bool run_times(void *ctx, const TimeRun *run, int64_t *out) {
     return i < v->parts.n && mpart_run_times(v->parts.v[i].obj, &r->gather.caches[i], run, out);
 }
 
-static bool read_source(EmbeddedReader *r, const SourceSeries *s) {
+/* Whether samples of the series in this part may be deleted. */
+static bool may_be_deleted(EmbeddedReader *r, SetSource at) {
+    const View *v = r->set->view;
+    if (v->tombs->n == 0) return false;
+    Labels labels;
+    if (!r->labels) r->labels = arena_create(ARENA_UNLIMITED);
+    arena_reset(r->labels);
+    return view_labels(r->set->view, at, r->labels, &labels, NULL) != OK ||
+           tombs_touch(v->tombs, v->parts.v[at.source].info.id, labels);
+}
+
+static bool read_source(EmbeddedReader *r, SetSource at) {
     View *v = r->set->view;
     const MetricsSelect *req = &r->set->req;
-    if (s->source >= v->parts.n) {
-        Head *h = v->heads[s->source - v->parts.n];
-        return head_read_runs(h, s->id, req->min_t_ms, req->max_t_ms, &r->scratch);
+    if (at.source >= v->parts.n) {
+        Head *h = v->heads[at.source - v->parts.n];
+        HeadReadStats stats = {0};
+        bool ok = head_read_runs(h, at.id, req->min_t_ms, req->max_t_ms, &r->scratch, &stats);
+        r->base.stats.samples += stats.samples;
+        r->base.stats.blocks += stats.chunks;
+        r->base.stats.blocks_decoded += stats.chunks_read;
+        r->base.stats.blocks_skipped += stats.chunks - stats.chunks_read;
+        return ok;
     }
-    const PartRef *ref = &v->parts.v[s->source];
     bool tangled = false;
-    if (v->tombs->n && tombs_touch(v->tombs, ref->info.id, s->labels)) return false;
-    ErrCode code = mpart_read_runs(
-        ref->obj, &r->gather.caches[s->source], s->id, req, &r->scratch, &r->base.stats, &tangled, NULL);
+    if (may_be_deleted(r, at)) return false;
+    ErrCode code = mpart_read_runs(v->parts.v[at.source].obj, &r->gather.caches[at.source], at.id, req, &r->scratch,
+        &r->base.stats, &tangled, NULL);
     return code == OK && !tangled;
 }
 
-static bool read_quick(EmbeddedReader *r, const SourceSeries *group, size_t n, SeriesColumn *ret) {
+static bool read_quick(EmbeddedReader *r, const SetSource *group, size_t n, SeriesColumn *ret) {
     ReadScratch *x = &r->scratch;
     read_scratch_begin(x);
     for (size_t i = 0; i < n; i++)
-        if (!read_source(r, &group[i])) return false;
+        if (!read_source(r, group[i])) return false;
     if (!read_scratch_finish(x, r->set->req.min_t_ms, r->set->req.max_t_ms, run_times, r)) {
         x->times_id = 0; /* what is left of it is of no use */
         return false;
     }
     ret->n = x->to - x->from;
     ret->t_ms = x->t + x->from;
-    ret->value = x->v + x->from;
+    ret->value = x->absent ? NULL : x->v + x->from;
     ret->times_id = x->times_id;
+    ret->fresh = x->fresh;
+    ret->rising = x->rising;
     return true;
 }
 
 /* --- any other --- */
 
-static ErrCode read_gathered(EmbeddedReader *r, SourceSeries *group, size_t n, SeriesColumn *ret, Err *reterr) {
+static ErrCode read_gathered(EmbeddedReader *r, const SetSource *from, size_t n, SeriesColumn *ret, Err *reterr) {
     Gather *g = &r->gather;
-    ErrCode code = gather_group(g, group, n, reterr);
+    if (!r->labels) r->labels = arena_create(ARENA_UNLIMITED);
+    arena_reset(r->labels);
+    SourceSeries *group = ARENA_ARRAY(r->labels, SourceSeries, n);
+    Labels labels;
+    ErrCode code = view_labels(r->set->view, from[0], r->labels, &labels, reterr);
+    for (size_t i = 0; i < n; i++) group[i] = (SourceSeries){labels, from[i].source, from[i].id};
+    if (code == OK) code = gather_group(g, group, n, reterr);
     if (code != OK) return code;
     r->base.stats.samples += g->samples.n + g->histograms.n;
     ret->n = g->samples.n;
@@ -91,46 +113,26 @@ static ErrCode read_gathered(EmbeddedReader *r, SourceSeries *group, size_t n, S
 static ErrCode embedded_read(SeriesReader *base, size_t i, SeriesColumn *ret, Err *reterr) {
     EmbeddedReader *r = CONTAINER_OF(base, EmbeddedReader, base);
     EmbeddedSet *s = r->set;
-    SourceSeries *group = s->sources + s->first[i];
-    size_t n = s->first[i + 1] - s->first[i];
-    *ret = (SeriesColumn){.labels = s->base.labels[i]};
+    size_t first = set_first(s, i), n = set_first(s, i + 1) - first;
+    const SetSource *group = s->sources + first;
+    SeriesReadStats before = r->base.stats;
+    *ret = (SeriesColumn){0};
     if (read_quick(r, group, n, ret)) return OK;
-    *ret = (SeriesColumn){.labels = s->base.labels[i]};
+    *ret = (SeriesColumn){0};
+    r->base.stats = before;
     return read_gathered(r, group, n, ret, reterr);
 }
 
 /* --- opening --- */
 
-static bool group_sources(EmbeddedSet *s, const SourceSeriesVec *all, Arena *arena) {
-    size_t n = 0;
-    s->sources = ARENA_ARRAY(arena, SourceSeries, all->n);
-    s->first = ARENA_ARRAY(arena, uint32_t, all->n + 1);
-    Labels *labels = ARENA_ARRAY(arena, Labels, all->n);
-    if (!s->sources || !s->first || !labels) return false;
-    if (all->n) memcpy(s->sources, all->v, all->n * sizeof *all->v);
-    for (size_t i = 0; i < all->n; i = source_group_end(all, i), n++) {
-        s->first[n] = (uint32_t)i;
-        labels[n] = all->v[i].labels;
-    }
-    s->first[n] = (uint32_t)all->n;
-    s->base.labels = labels;
-    s->base.n = n;
-    return true;
-}
-
 ErrCode store_open_set(MetricsStore *base, const MetricsSelect *req, SeriesSet **ret, Err *reterr) {
-    static const SeriesSetOps ops = {embedded_reader, embedded_read, embedded_reader_free};
+    static const SeriesSetOps ops = {embedded_labels, embedded_reader, embedded_read, embedded_reader_free};
     EmbeddedSet *s = ARENA_NEW(req->arena, EmbeddedSet);
     if (!s || !(s->view = view_open(CONTAINER_OF(base, EmbeddedStore, base), req->arena)))
         return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up");
     s->base.ops = &ops;
     s->req = *req;
     s->req.samples_max = 0; /* the engine counts what it holds */
-    SourceSeriesVec all = {0};
-    ErrCode code = view_match(s->view, req, &all, reterr);
-    if (code == OK && !group_sources(s, &all, req->arena))
-        code = err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up");
-    vec_done(&all);
     *ret = &s->base;
-    return code;
+    return set_fill(s, reterr);
 }

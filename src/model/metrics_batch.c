@@ -85,3 +85,25 @@ void metrics_batch_emit(MetricsBatch *b, int64_t t_ms, MetricType type, const ch
     describe(b, family_of(str_cstr(name), type), type);
     (void)metrics_batch_add(b, (Labels){own, n}, t_ms, value);
 }
+
+/* --- stale markers --- */
+
+static inline __attribute__((always_inline)) bool stale_body(const double *v, size_t n) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &v[i], sizeof bits);
+        any |= bits == STALE_NAN_BITS ? UINT64_MAX : 0;
+    }
+    return any;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static bool stale_avx2(const double *v, size_t n) { return stale_body(v, n); }
+
+bool stale_nan_among(const double *v, size_t n) {
+    return __builtin_cpu_supports("avx2") ? stale_avx2(v, n) : stale_body(v, n);
+}
+#else
+bool stale_nan_among(const double *v, size_t n) { return stale_body(v, n); }
+#endif

@@ -15,6 +15,8 @@ static inline double stale_nan(void) {
     memcpy(&d, &b, 8);
     return d;
 }
+/* Whether one of n values is the stale marker. */
+bool stale_nan_among(const double *v, size_t n);
 static inline bool is_stale_nan(double d) {
     uint64_t b;
     memcpy(&b, &d, 8);

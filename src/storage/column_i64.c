@@ -377,7 +377,7 @@ bool column_take_i64_range(
     Cursor *c, AliasI64 *out, size_t n, size_t from, size_t to, const int64_t *last, const ColumnFinish *finish) {
     ASSERT(from < to && to <= n);
     Cursor rest = *c;
-    uint8_t scheme = cursor_u8(&rest), plain = scheme & (uint8_t)~(I64_NO_BASE | I64_NO_FACTOR);
+    uint8_t scheme = cursor_u8(&rest), plain = scheme & (uint8_t) ~(I64_NO_BASE | I64_NO_FACTOR);
     bool ok;
     if (!rest.bad && plain == I64_FOR) {
         ok = range_for(&rest, scheme, out, n, from, to);

@@ -46,6 +46,7 @@ static AccRow *row_of(Accum *a, Ev *w, AccPart *p, const PqlSeries *s) {
     size_t n = a->g->n, words = bitmap_words(n), group = group_map_find(p->groups, s->labels, &is_new);
     if (!is_new) return &p->rows.v[group];
     AccRow r = {.labels = group_labels(w, a->n, s->labels)};
+    if (r.labels.v == s->labels.v && !stream_keep_labels(w, r.labels, &r.labels)) return NULL;
     size_t columns = 1 + needs_c(a->op) + needs_count(a->op);
     double *v = arena_alloc_zero(w->arena, columns * n * sizeof *v + words * sizeof *r.present);
     if (!v) return ev_no_memory(w), NULL;
@@ -85,13 +86,30 @@ static inline void welford(AccRow *r, size_t i, double x) {
     r->c[i] += delta * (x - r->v[i]);
 }
 
+/* Whether both have points at all steps. */
+static bool all_again(const AccRow *r, const PqlSeries *s, size_t n) {
+    for (size_t w = 0; w < n / 64; w++)
+        if ((r->present[w] & s->present[w]) != UINT64_MAX) return false;
+    return n % 64 == 0 || (r->present[n / 64] & s->present[n / 64]) == (UINT64_C(1) << n % 64) - 1;
+}
+
 static void add_row(PqlTok op, AccRow *r, const PqlSeries *s, size_t n) {
     double *v = r->v, *c = r->c, *count = r->count;
     const double *x = s->v;
     switch (op) {
-    case TOK_SUM: FOR_ADDED(i, r, s, n, v[i] = x[i], kahan_add(x[i], &v[i], &c[i])); return;
+    case TOK_SUM:
+        if (all_again(r, s, n))
+            lanes_kahan_add(v, c, x, n);
+        else
+            FOR_ADDED(i, r, s, n, v[i] = x[i], kahan_add(x[i], &v[i], &c[i]));
+        return;
     case TOK_AVG:
-        FOR_ADDED(i, r, s, n, (v[i] = x[i], count[i] = 1), (count[i]++, kahan_add(x[i], &v[i], &c[i])));
+        if (all_again(r, s, n)) {
+            lanes_kahan_add(v, c, x, n);
+            for (size_t i = 0; i < n; i++) count[i]++;
+        } else {
+            FOR_ADDED(i, r, s, n, (v[i] = x[i], count[i] = 1), (count[i]++, kahan_add(x[i], &v[i], &c[i])));
+        }
         return;
     case TOK_MAX: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] < x[i] || isnan(v[i]) ? x[i] : v[i]); return;
     case TOK_MIN: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] > x[i] || isnan(v[i]) ? x[i] : v[i]); return;
@@ -222,7 +240,9 @@ bool ev_aggregate_stream(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret, bool
     *ret_done = false;
     if (!op_streams(n->aggregate.op)) return true;
     Accum a = {.g = g, .n = n, .op = n->aggregate.op};
-    StreamSink sink = {&a, accum_begin, accum_row};
+    bool one_group = !n->aggregate.without && n->aggregate.grouping.n == 0;
+    bool counts = a.op == TOK_COUNT || a.op == TOK_GROUP;
+    StreamSink sink = {.ctx = &a, .no_labels = one_group, .no_values = counts, .begin = accum_begin, .row = accum_row};
     bool clashes = false;
     bool ok = ev_stream(ev, g, n->aggregate.expr, &sink, &clashes) && !clashes && accum_finish(&a, ev, ret);
     for (size_t k = 0; a.parts && k < a.n_parts; k++) group_map_free(a.parts[k].groups);

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "metrics/promql/fhist.h"
 #include "metrics/promql/function.h"
+#include "metrics/promql/lanes.h"
 #include "metrics/promql/promql.h"
 
 #include <math.h>
@@ -154,7 +155,7 @@ Labels labels_without_name(Ev *ev, Labels l); /* without __name__, __type__, __u
 Labels labels_keep(Ev *ev, Labels l, const StrVec *names);
 Labels labels_remove(Ev *ev, Labels l, const StrVec *names, bool also_name);
 Labels labels_with(Ev *ev, Labels l, Str name, Str value); /* empty value removes */
-/* Now or at the end, as the engine is set. */
+/* Now or at the end, as the engine is set. The new array is in ev->scratch. */
 bool series_drop_name(Ev *ev, PqlSeries *s);
 static inline Str labels_metric(Labels l) { return labels_get(l, LABEL_NAME_METRIC); }
 /* {__name__="x", a="b"}: as messages print label sets. */
@@ -287,17 +288,6 @@ bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, 
 bool window_extended_rate(Window *w, bool counter, bool per_second, double *ret, FHist **ret_h);
 
 /* --- numbers --- */
-/* Neumaier's compensated addition. */
-static inline void kahan_add(double inc, double *sum, double *c) {
-    double t = *sum + inc;
-    if (isinf(t))
-        *c = 0;
-    else if (fabs(*sum) >= fabs(inc))
-        *c += (*sum - t) + inc;
-    else
-        *c += (inc - t) + *sum;
-    *sum = t;
-}
 /* q-quantile of n values, which are sorted here (NaN first). */
 double quantile_of(double q, double *values, size_t n);
 typedef struct ClassicBucket {

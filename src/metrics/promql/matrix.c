@@ -115,11 +115,11 @@ static bool names_have(const StrVec *names, Str name) {
 /* A copy with only the labels keep() says; the strings are shared. */
 typedef bool (*LabelKeep)(Str name, const void *ctx);
 
-static Labels labels_filter(Ev *ev, Labels l, LabelKeep keep, const void *ctx) {
+static Labels labels_filter(Ev *ev, Arena *arena, Labels l, LabelKeep keep, const void *ctx) {
     size_t n = 0;
     for (size_t i = 0; i < l.n; i++) n += keep(l.v[i].name, ctx);
     if (n == l.n) return l;
-    Label *v = ARENA_ARRAY(ev->arena, Label, n);
+    Label *v = ARENA_ARRAY(arena, Label, n);
     if (!v) {
         ev_no_memory(ev);
         return (Labels){0};
@@ -140,10 +140,10 @@ static bool keep_not_named_or_metric(Str name, const void *ctx) {
     return !names_have(ctx, name) && !str_eq(name, LABEL_NAME_METRIC);
 }
 
-Labels labels_without_name(Ev *ev, Labels l) { return labels_filter(ev, l, keep_not_metadata, NULL); }
-Labels labels_keep(Ev *ev, Labels l, const StrVec *names) { return labels_filter(ev, l, keep_named, names); }
+Labels labels_without_name(Ev *ev, Labels l) { return labels_filter(ev, ev->arena, l, keep_not_metadata, NULL); }
+Labels labels_keep(Ev *ev, Labels l, const StrVec *names) { return labels_filter(ev, ev->arena, l, keep_named, names); }
 Labels labels_remove(Ev *ev, Labels l, const StrVec *names, bool also_name) {
-    return labels_filter(ev, l, also_name ? keep_not_named_or_metric : keep_not_named, names);
+    return labels_filter(ev, ev->arena, l, also_name ? keep_not_named_or_metric : keep_not_named, names);
 }
 
 Labels labels_with(Ev *ev, Labels l, Str name, Str value) {
@@ -165,7 +165,7 @@ Labels labels_with(Ev *ev, Labels l, Str name, Str value) {
 
 bool series_drop_name(Ev *ev, PqlSeries *s) {
     s->drop_name = true;
-    if (!ev->opts.delayed_name_removal) s->labels = labels_without_name(ev, s->labels);
+    if (!ev->opts.delayed_name_removal) s->labels = labels_filter(ev, ev->scratch, s->labels, keep_not_metadata, NULL);
     return ev->rc == OK;
 }
 

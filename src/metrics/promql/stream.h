@@ -11,13 +11,18 @@
  * parts there are depends on the number of series alone, so that sums are the same on every machine. */
 typedef struct StreamSink {
     void *ctx;
+    bool no_labels; /* rows' labels are not looked at, unless they have histograms: they may be anything */
+    bool no_values; /* of rows without histograms only where there are points */
     /* Before all rows. */
     bool (*begin)(void *ctx, Ev *ev, size_t n_series, size_t n_parts);
-    /* row is scratch memory, but for its labels and histograms; index is the series' place among all. w is the part's
-     * own Ev, its arena is kept. May be called with a row without any point. */
+    /* row is scratch memory, its array of labels as well, but not their strings and its histograms; index is the
+     * series' place among all. w is the part's own Ev, its arena is kept. May be called with a row without any point.
+     */
     bool (*row)(void *ctx, Ev *w, size_t part, size_t index, PqlSeries *row);
 } StreamSink;
 
+/* Labels of a row, to be kept beyond it. */
+bool stream_keep_labels(Ev *w, Labels l, Labels *ret);
 /* Whether the rows of n come from a selector, a function of a range vector, or an operator on such rows. */
 bool stream_has_rows(const Grid *g, PqlNode *n);
 /* The same for any expression; those without rows of their own are evaluated first. *ret_clashes: dropping __name__
