@@ -21,7 +21,13 @@ uint64_t cursor_u64le(Cursor *c);
 uint64_t cursor_long_uvarint(Cursor *c);
 /* Most are short. */
 static inline uint64_t cursor_uvarint(Cursor *c) {
-    if (LIKELY(!c->bad && c->p < c->end && *c->p < 0x80)) return *c->p++;
+    if (LIKELY(!c->bad && c->end - c->p >= 2)) {
+        if (c->p[0] < 0x80) return *c->p++;
+        if (c->p[1] < 0x80) {
+            c->p += 2;
+            return (c->p[-2] & 0x7Fu) | (uint64_t)c->p[-1] << 7;
+        }
+    }
     return cursor_long_uvarint(c);
 }
 int64_t cursor_svarint(Cursor *c);

@@ -14,11 +14,14 @@ bool mpart_time_entry(const MPart *p, uint64_t id, MPartTime *ret) {
     return ret->n > 0 && ret->n <= MPART_BLOCK_SAMPLES && ret->min_t <= ret->max_t;
 }
 
-static double cursor_f64(Cursor *c) {
-    uint64_t bits = cursor_u64le(c);
-    double d;
-    memcpy(&d, &bits, 8);
-    return d;
+/* Columns are little-endian anyhow (storage/column_pack.c). */
+static void read_stats(Cursor *c, MBlockStats *ret) {
+    double v[5];
+    Str bytes = cursor_bytes(c, sizeof v);
+    if (c->bad) return;
+    memcpy(v, bytes.p, sizeof v);
+    *ret = (MBlockStats){.min = v[0], .max = v[1], .sum = v[2], .first = v[3], .last = v[4]};
+    ret->resets = (uint32_t)cursor_uvarint(c);
 }
 
 static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
@@ -40,14 +43,7 @@ static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
         b->group = (uint32_t)cursor_uvarint(c);
         b->offset = (uint32_t)cursor_uvarint(c);
     }
-    if (b->has_stats) {
-        b->stats = (MBlockStats){.min = cursor_f64(c)};
-        b->stats.max = cursor_f64(c);
-        b->stats.sum = cursor_f64(c);
-        b->stats.first = cursor_f64(c);
-        b->stats.last = cursor_f64(c);
-        b->stats.resets = (uint32_t)cursor_uvarint(c);
-    }
+    if (b->has_stats) read_stats(c, &b->stats);
     return !c->bad;
 }
 

@@ -227,7 +227,9 @@ size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]) {
     /* Pairs of blocks are a multiple of eight values: the low bits of what follows begin at a whole byte. */
     size_t n = left <= PACK_GROUP ? left : PACK_GROUP / (2 * block) * (2 * block);
     size_t low_bytes = bitpack_size_bytes(n, x->low_bits);
-    bool good = bitpack_decode_u64(r->low, (size_t)(r->low_end - r->low), n, x->low_bits, out);
+    ASSERT(low_bytes <= (size_t)(r->low_end - r->low));
+    /* The words behind the low bits may be read as well, which spares it a slow end. */
+    bool good = bitpack_decode_u64(r->low, (size_t)(r->words_end - r->low), n, x->low_bits, out);
     ASSERT(good); /* the stream's length was checked */
     r->low += low_bytes;
     size_t blocks = n / block;

@@ -383,6 +383,11 @@ bool column_take_i64_range(
         ok = range_for(&rest, scheme, out, n, from, to);
     } else if (!rest.bad && plain == I64_DELTA) {
         ok = range_delta(&rest, scheme, out, n, from, to, last);
+    } else if (!rest.bad && (plain == I64_CONST || plain == I64_LINEAR) && plain == scheme) {
+        uint64_t first = (uint64_t)cursor_svarint(&rest);
+        uint64_t step = scheme == I64_LINEAR ? (uint64_t)cursor_svarint(&rest) : 0;
+        fill_linear(out, to - from, (int64_t)(first + step * from), (int64_t)step, NULL);
+        ok = !rest.bad;
     } else {
         rest = *c;
         ok = range_all(&rest, out, n, from, to);

@@ -1,5 +1,6 @@
 /* query.c - /query, /query_range, /format_query, /parse_query, /query_exemplars, and how results are written. */
 #include "metrics/api/api_int.h"
+#include "metrics/api/points.h"
 
 #include "base/num.h"
 #include "lang/lexer.h"
@@ -74,68 +75,6 @@ static void put_labels(JsonWriter *w, Labels l) {
     json_end_object(w);
 }
 
-/* The times of a range query, each as text, since all series have the same; n 0: they are written anew each time. */
-typedef struct TimeTexts {
-    Buf text;
-    uint32_t *end; /* of each step's text */
-    size_t n;
-    int64_t start_ms, step_ms;
-} TimeTexts;
-
-static TimeTexts time_texts(const PromqlResult *r, const PromqlQuery *q) {
-    TimeTexts t = {.start_ms = q->start_ms, .step_ms = q->step_ms};
-    if (r->type != PQL_TYPE_MATRIX || q->step_ms <= 0 || r->n < 2) return t;
-    t.n = (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1;
-    t.end = mem_alloc_array(t.n, sizeof *t.end);
-    for (size_t i = 0; i < t.n; i++) {
-        api_put_time(&t.text, t.start_ms + (int64_t)i * t.step_ms);
-        t.end[i] = (uint32_t)t.text.n;
-    }
-    return t;
-}
-
-static void time_texts_done(TimeTexts *t) {
-    buf_done(&t->text);
-    mem_free(t->end);
-}
-
-static void put_known_time(Buf *out, const TimeTexts *t, int64_t t_ms) {
-    size_t i = t->n ? (size_t)((t_ms - t->start_ms) / t->step_ms) : 0;
-    if (i >= t->n) {
-        api_put_time(out, t_ms);
-        return;
-    }
-    uint32_t from = i ? t->end[i - 1] : 0;
-    buf_put(out, t->text.p + from, t->end[i] - from);
-}
-
-/* Most values are whole numbers of moderate size. */
-static void put_quoted(Buf *out, double v) {
-    bool whole = v >= 1 && v < 9e15 && (double)(uint64_t)v == v;
-    if (!whole) {
-        api_put_value(out, v);
-        return;
-    }
-    buf_put_char(out, '"');
-    num_put_u64(out, (uint64_t)v);
-    buf_put_char(out, '"');
-}
-
-/* A series without histograms, which may have very many points: straight into the answer. */
-static void put_floats(JsonWriter *w, const PromqlSeries *s, const TimeTexts *t) {
-    json_key_lit(w, "values");
-    json_raw(w, STR("["));
-    Buf *out = w->out;
-    for (size_t i = 0; i < s->n; i++) {
-        buf_put_str(out, i ? STR(",[") : STR("["));
-        put_known_time(out, t, s->t_ms[i]);
-        buf_put_char(out, ',');
-        put_quoted(out, s->value[i]);
-        buf_put_char(out, ']');
-    }
-    buf_put_char(out, ']');
-}
-
 /* The series' floats, or its histograms, under key; nothing when there are none. */
 static void put_points(JsonWriter *w, const char *key, const PromqlSeries *s, bool histograms) {
     bool any = false;
@@ -152,12 +91,14 @@ static void put_points(JsonWriter *w, const char *key, const PromqlSeries *s, bo
     if (any) json_end_array(w);
 }
 
-static void put_series(JsonWriter *w, const PromqlSeries *s, bool matrix, const TimeTexts *t) {
+static void put_series(JsonWriter *w, const PromqlSeries *s, bool matrix, const PointTimes *t) {
     json_begin_object(w);
     json_key_lit(w, "metric");
     put_labels(w, s->labels);
     if (matrix && !s->histogram && s->n) {
-        put_floats(w, s, t);
+        json_key_lit(w, "values");
+        json_raw(w, STR(""));
+        points_put(w->out, s, t);
     } else if (matrix) {
         put_points(w, "values", s, false);
         put_points(w, "histograms", s, true);
@@ -241,9 +182,9 @@ static void put_result(ApiCall *c, const PromqlResult *r, const PromqlQuery *q) 
         put_scalar(w, &r->series[0]);
     } else {
         json_begin_array(w);
-        TimeTexts times = time_texts(r, q);
+        PointTimes times = point_times(r, q);
         for (size_t i = 0; i < r->n; i++) put_series(w, &r->series[i], r->type == PQL_TYPE_MATRIX, &times);
-        time_texts_done(&times);
+        point_times_done(&times);
         json_end_array(w);
     }
     if (http_param(c->req, STR("stats")).n) put_stats(w, &r->stats, q);

@@ -9,6 +9,7 @@ typedef struct AccRow {
     bool drop_name;
     uint64_t *present;
     double *v, *c, *count;
+    uint64_t full; /* rows with points at all steps, which count does not have yet */
 } AccRow;
 
 typedef struct AccPart {
@@ -106,14 +107,19 @@ static void add_row(PqlTok op, AccRow *r, const PqlSeries *s, size_t n) {
     case TOK_AVG:
         if (all_again(r, s, n)) {
             lanes_kahan_add(v, c, x, n);
-            for (size_t i = 0; i < n; i++) count[i]++;
+            r->full++;
         } else {
             FOR_ADDED(i, r, s, n, (v[i] = x[i], count[i] = 1), (count[i]++, kahan_add(x[i], &v[i], &c[i])));
         }
         return;
     case TOK_MAX: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] < x[i] || isnan(v[i]) ? x[i] : v[i]); return;
     case TOK_MIN: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] > x[i] || isnan(v[i]) ? x[i] : v[i]); return;
-    case TOK_COUNT: FOR_ADDED(i, r, s, n, count[i] = 1, count[i]++); return;
+    case TOK_COUNT:
+        if (all_again(r, s, n))
+            r->full++;
+        else
+            FOR_ADDED(i, r, s, n, count[i] = 1, count[i]++);
+        return;
     case TOK_GROUP: FOR_ADDED(i, r, s, n, v[i] = 1, (void)i); return;
     default:
         ASSERT(op == TOK_STDDEV || op == TOK_STDVAR);
@@ -172,8 +178,17 @@ static void join_row(PqlTok op, AccRow *r, const AccRow *s, size_t n) {
     }
 }
 
+static void count_full(AccPart *p, size_t n) {
+    for (size_t j = 0; j < p->rows.n; j++) {
+        AccRow *r = &p->rows.v[j];
+        for (size_t i = 0; r->full && i < n; i++) r->count[i] += (double)r->full;
+        r->full = 0;
+    }
+}
+
 static bool join_parts(Accum *a, Ev *ev) {
     AccPart *first = &a->parts[0];
+    for (size_t k = 0; k < a->n_parts; k++) count_full(&a->parts[k], a->g->n);
     for (size_t k = 1; k < a->n_parts; k++) {
         AccPart *p = &a->parts[k];
         for (size_t j = 0; j < p->rows.n; j++) {
