@@ -66,7 +66,11 @@ uint64_t bitpack_get_u64(const uint8_t *in, size_t in_n, size_t i, unsigned widt
 
 static void decode_tail(const uint8_t *in, size_t in_n, size_t from, size_t n, unsigned width, uint64_t *out) {
     uint64_t mask = mask_of(width);
-    for (size_t i = from; i < n; i++) out[i] = get_one(in, in + in_n, i, width, mask);
+    for (size_t i = from; i < n; i++) {
+        size_t at = i * width / 8;
+        bool whole = width <= 57 && at + 8 <= in_n; /* one load brings all of it */
+        out[i] = whole ? (load_u64(in + at) >> (i * width & 7)) & mask : get_one(in, in + in_n, i, width, mask);
+    }
 }
 
 /* Values before this index can be read with a load of load_bytes at their first byte. */

@@ -9,7 +9,7 @@ typedef struct AccRow {
     bool drop_name;
     uint64_t *present;
     double *v, *c, *count;
-    uint64_t full; /* rows with points at all steps, which count does not have yet */
+    uint64_t same; /* rows that count does not have yet: they have points where present says */
 } AccRow;
 
 typedef struct AccPart {
@@ -87,39 +87,39 @@ static inline void welford(AccRow *r, size_t i, double x) {
     r->c[i] += delta * (x - r->v[i]);
 }
 
-/* Whether both have points at all steps. */
-static bool all_again(const AccRow *r, const PqlSeries *s, size_t n) {
-    for (size_t w = 0; w < n / 64; w++)
-        if ((r->present[w] & s->present[w]) != UINT64_MAX) return false;
-    return n % 64 == 0 || (r->present[n / 64] & s->present[n / 64]) == (UINT64_C(1) << n % 64) - 1;
+/* Rows that were only counted, so far, are counted at their steps. */
+static void count_rows(AccRow *r, size_t n) {
+    if (!r->same) return;
+    for (size_t i = bitmap_next(r->present, 0, n); i < n; i = bitmap_next(r->present, i + 1, n))
+        r->count[i] += (double)r->same;
+    r->same = 0;
+}
+
+/* A row with points at just those steps that have had some: what most are. false: it is not, or its steps are
+ * scattered. */
+static bool add_same(PqlTok op, AccRow *r, const PqlSeries *s, size_t n) {
+    size_t from, to;
+    if (op != TOK_SUM && op != TOK_AVG && op != TOK_COUNT) return false;
+    if (memcmp(r->present, s->present, bitmap_words(n) * sizeof *r->present) != 0) return false;
+    if (op != TOK_COUNT && !bitmap_run(s->present, n, &from, &to)) return false;
+    if (op != TOK_COUNT) lanes_kahan_add(r->v + from, r->c + from, s->v + from, to - from);
+    if (op != TOK_SUM) r->same++;
+    return true;
 }
 
 static void add_row(PqlTok op, AccRow *r, const PqlSeries *s, size_t n) {
     double *v = r->v, *c = r->c, *count = r->count;
     const double *x = s->v;
+    if (add_same(op, r, s, n)) return;
+    count_rows(r, n);
     switch (op) {
-    case TOK_SUM:
-        if (all_again(r, s, n))
-            lanes_kahan_add(v, c, x, n);
-        else
-            FOR_ADDED(i, r, s, n, v[i] = x[i], kahan_add(x[i], &v[i], &c[i]));
-        return;
+    case TOK_SUM: FOR_ADDED(i, r, s, n, v[i] = x[i], kahan_add(x[i], &v[i], &c[i])); return;
     case TOK_AVG:
-        if (all_again(r, s, n)) {
-            lanes_kahan_add(v, c, x, n);
-            r->full++;
-        } else {
-            FOR_ADDED(i, r, s, n, (v[i] = x[i], count[i] = 1), (count[i]++, kahan_add(x[i], &v[i], &c[i])));
-        }
+        FOR_ADDED(i, r, s, n, (v[i] = x[i], count[i] = 1), (count[i]++, kahan_add(x[i], &v[i], &c[i])));
         return;
     case TOK_MAX: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] < x[i] || isnan(v[i]) ? x[i] : v[i]); return;
     case TOK_MIN: FOR_ADDED(i, r, s, n, v[i] = x[i], v[i] = v[i] > x[i] || isnan(v[i]) ? x[i] : v[i]); return;
-    case TOK_COUNT:
-        if (all_again(r, s, n))
-            r->full++;
-        else
-            FOR_ADDED(i, r, s, n, count[i] = 1, count[i]++);
-        return;
+    case TOK_COUNT: FOR_ADDED(i, r, s, n, count[i] = 1, count[i]++); return;
     case TOK_GROUP: FOR_ADDED(i, r, s, n, v[i] = 1, (void)i); return;
     default:
         ASSERT(op == TOK_STDDEV || op == TOK_STDVAR);
@@ -178,17 +178,10 @@ static void join_row(PqlTok op, AccRow *r, const AccRow *s, size_t n) {
     }
 }
 
-static void count_full(AccPart *p, size_t n) {
-    for (size_t j = 0; j < p->rows.n; j++) {
-        AccRow *r = &p->rows.v[j];
-        for (size_t i = 0; r->full && i < n; i++) r->count[i] += (double)r->full;
-        r->full = 0;
-    }
-}
-
 static bool join_parts(Accum *a, Ev *ev) {
     AccPart *first = &a->parts[0];
-    for (size_t k = 0; k < a->n_parts; k++) count_full(&a->parts[k], a->g->n);
+    for (size_t k = 0; k < a->n_parts; k++)
+        for (size_t j = 0; j < a->parts[k].rows.n; j++) count_rows(&a->parts[k].rows.v[j], a->g->n);
     for (size_t k = 1; k < a->n_parts; k++) {
         AccPart *p = &a->parts[k];
         for (size_t j = 0; j < p->rows.n; j++) {

@@ -117,6 +117,8 @@ static inline void bit_set(uint64_t *b, size_t i) { b[i / 64] |= UINT64_C(1) << 
 static inline void bit_clear(uint64_t *b, size_t i) { b[i / 64] &= ~(UINT64_C(1) << (i % 64)); }
 bool bitmap_any(const uint64_t *b, size_t n);
 size_t bitmap_count(const uint64_t *b, size_t n);
+/* Whether the set bits are neighbours, and there are some: [*ret_from, *ret_to). */
+bool bitmap_run(const uint64_t *b, size_t n, size_t *ret_from, size_t *ret_to);
 /* Next set bit at or after i, or n. */
 static inline size_t bitmap_next(const uint64_t *b, size_t i, size_t n) {
     if (i >= n) return n;

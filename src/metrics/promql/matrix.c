@@ -17,6 +17,13 @@ size_t bitmap_count(const uint64_t *b, size_t n) {
     return count;
 }
 
+bool bitmap_run(const uint64_t *b, size_t n, size_t *ret_from, size_t *ret_to) {
+    size_t from = bitmap_next(b, 0, n), to = from + bitmap_count(b, n);
+    *ret_from = from;
+    *ret_to = to;
+    return from < n && bit_get(b, to - 1) && bitmap_next(b, to, n) == n;
+}
+
 PqlSeries *matrix_add(Ev *ev, PqlMatrix *m, const Grid *g, Labels labels) {
     PqlSeries s = {.labels = labels};
     s.v = ARENA_ARRAY(ev->arena, double, g->n);

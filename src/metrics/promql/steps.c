@@ -42,7 +42,8 @@ void steps_windows(
     reserve(s, g->n);
     memset(s->present, 0, bitmap_words(g->n) * sizeof *s->present);
     s->total = s->fresh = s->widest = s->n_present = s->cuts.n = 0;
-    size_t from = 0, to = 0, seen = 0;
+    size_t from = 0, to = 0, seen = 0, last = 0;
+    s->first_present = 0;
     for (size_t i = 0; i < g->n; i++) {
         int64_t max_t = (spec->fixed ? spec->fixed_ms : grid_t(g, i)) - spec->offset_ms, min_t = max_t - spec->range_ms;
         while (to < n && t[to] <= max_t) to++;
@@ -56,9 +57,11 @@ void steps_windows(
         s->widest = MAX(s->widest, width);
         if (width < least || width == 0) continue;
         bit_set(s->present, i);
-        s->n_present++;
+        if (s->n_present++ == 0) s->first_present = i;
+        last = i;
         if (least > 1) stretch(s, i, t[from], t[to - 1], width, min_t, max_t, per_second);
     }
+    s->is_run = s->n_present && last - s->first_present + 1 == s->n_present;
 }
 
 void steps_instants(Steps *s, const Grid *g, const PqlShift *shift, int64_t lookback_ms, const int64_t *t, size_t n) {

@@ -18,7 +18,8 @@ typedef struct Steps {
     /* Of a window: samples [from, to). Of an instant: from is the newest sample, or 0 where there is none. */
     uint32_t *from, *to;
     uint64_t *present; /* where there is at least one (rates: two) */
-    size_t n_present;
+    size_t n_present, first_present;
+    bool is_run; /* those with bits set in present are neighbours */
     /* Rates only: how far each is stretched to the window's ends when the counter's zero does not limit it; seconds. */
     double *sampled, *to_start, *to_end, *factor;
     Cuts cuts;

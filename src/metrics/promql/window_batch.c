@@ -58,10 +58,10 @@ static double limited_factor(const Batch *b, size_t i, double first, double resu
 static void rates(const Batch *b, bool counter, bool per_second) {
     const Steps *s = b->in.s;
     const double *v = b->in.v;
-    size_t n_falls = counter ? find_falls(b) : 0, lo = 0, n = b->in.g->n;
+    size_t n_falls = counter ? find_falls(b) : 0, lo = 0, a = s->first_present, z = a + s->n_present;
     const uint32_t *falls = b->scratch->falls;
-    if (counter && n_falls == 0 && s->n_present == n &&
-        lanes_rates(v, s->from, s->to, s->sampled, s->to_start, s->factor, n, b->out->v))
+    if (counter && n_falls == 0 && s->is_run &&
+        lanes_rates(v, s->from + a, s->to + a, s->sampled + a, s->to_start + a, s->factor + a, z - a, b->out->v + a))
         return;
     FOR_WINDOWS(i, b) {
         uint32_t from = s->from[i], to = s->to[i];
@@ -149,18 +149,25 @@ static bool tame(const Batch *b) {
     return !lanes_any_beyond(b->in.v, b->in.n, fmin(1e290, 1e300 / (double)MAX(b->in.n, 1)));
 }
 
+/* kahan_add where nothing can overflow. */
+static inline void add_tame(double inc, double *sum, double *c) {
+    double t = *sum + inc, part = t - *sum;
+    *c += (*sum - (t - part)) + (inc - part);
+    *sum = t;
+}
+
 static void stretch_sums(const Batch *b, const Cuts *c) {
     const double *v = b->in.v;
     for (size_t k = 0; k < c->n; k++) {
         double sum = 0, rest = 0;
-        for (uint32_t i = c->at[k]; i < c->at[k + 1]; i++) kahan_add(v[i], &sum, &rest);
+        for (uint32_t i = c->at[k]; i < c->at[k + 1]; i++) add_tame(v[i], &sum, &rest);
         b->scratch->stretch[k] = sum;
         b->scratch->rest[k] = rest;
     }
 }
 
 static inline void add_pair(double sum, double rest, double *to, double *to_rest) {
-    kahan_add(sum, to, to_rest);
+    add_tame(sum, to, to_rest);
     *to_rest += rest;
 }
 
