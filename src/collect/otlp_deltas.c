@@ -15,7 +15,7 @@
 typedef struct DeltaEntry {
     uint64_t key;
     double sum;
-    int64_t t_ms;
+    int64_t t_ms, start_ms;    /* t_ms INT64_MIN: no point yet */
     uint32_t older, newer;     /* list by last use; 0: none (slot 0 is unused) */
     DeltaHistogram *histogram; /* owned, NULL for plain numbers */
 } DeltaEntry;
@@ -106,10 +106,16 @@ static DeltaEntry *entry_of(DeltaTable *t, uint64_t key) {
     return &t->entries.v[slot];
 }
 
-bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, double *ret_sum) {
+static void take_start(DeltaEntry *e, int64_t *start_ms) {
+    if (e->t_ms == INT64_MIN) e->start_ms = *start_ms;
+    *start_ms = e->start_ms;
+}
+
+bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, double *ret_sum, int64_t *start_ms) {
     mutex_lock(&d->mutex);
     DeltaEntry *e = entry_of(&d->numbers, key);
     bool known = t_ms >= e->t_ms;
+    take_start(e, start_ms);
     if (t_ms > e->t_ms) {
         e->t_ms = t_ms;
         e->sum += delta;
@@ -183,10 +189,11 @@ static void accumulate(DeltaHistogram *sum, DeltaHistogram *delta) {
     sum->zero_threshold = MAX(sum->zero_threshold, delta->zero_threshold);
 }
 
-bool otlp_deltas_add_histogram(OtlpDeltas *d, uint64_t key, int64_t t_ms, DeltaHistogram *h) {
+bool otlp_deltas_add_histogram(OtlpDeltas *d, uint64_t key, int64_t t_ms, DeltaHistogram *h, int64_t *start_ms) {
     mutex_lock(&d->mutex);
     DeltaEntry *e = entry_of(&d->histograms, key);
     bool known = t_ms >= e->t_ms;
+    take_start(e, start_ms);
     if (!e->histogram) {
         e->histogram = NEW(DeltaHistogram);
         *e->histogram = *h;

@@ -20,9 +20,10 @@ typedef struct DeltaHistogram {
 } DeltaHistogram;
 
 /* Adds a delta to the series' sum. A point with the time of the last one gets the same sum
- * again; false: it is older, *ret_sum is untouched. */
-bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, double *ret_sum);
+ * again; false: it is older, *ret_sum is untouched. *start_ms goes in as when the delta began (0: not known) and comes
+ * out as when the sum did, which is when its first delta began. */
+bool otlp_deltas_add(OtlpDeltas *d, uint64_t key, int64_t t_ms, double delta, double *ret_sum, int64_t *start_ms);
 /* The same for exponential histograms; *h goes in as the delta and comes out as the sum. */
-bool otlp_deltas_add_histogram(OtlpDeltas *d, uint64_t key, int64_t t_ms, DeltaHistogram *h);
+bool otlp_deltas_add_histogram(OtlpDeltas *d, uint64_t key, int64_t t_ms, DeltaHistogram *h, int64_t *start_ms);
 
 #endif

@@ -38,6 +38,7 @@ static bool take_buckets(MetricDecoder *d, Str message, DeltaBuckets *b) {
 
 static bool point_field(MetricDecoder *d, const ProtoField *f, OtlpPoint *p, DeltaHistogram *h, int64_t *time_ns) {
     switch (f->number) {
+    case 2: p->start_ms = otlp_start_ms(f); return true;
     case 3: *time_ns = proto_i64(f); return true;
     case 4: h->count = (double)f->u64; return true;
     case 5: h->sum = proto_f64(f); return true;
@@ -102,7 +103,8 @@ static bool emit_native(MetricDecoder *d, OtlpPoint *p, const DeltaHistogram *h)
         .first_exemplar = p->first_exemplar,
         .n_exemplars = (uint32_t)d->batch->exemplars.n - p->first_exemplar};
     bool ok = avec_push(d->r.arena, &d->batch->histogram_t_ms, p->t_ms) &&
-              avec_push(d->r.arena, &d->batch->histograms, out) && avec_push(d->r.arena, &d->batch->series, s);
+              avec_push(d->r.arena, &d->batch->histograms, out) && avec_push(d->r.arena, &d->batch->series, s) &&
+              metrics_batch_set_histogram_start(d->batch, p->start_ms);
     return ok ? true : otlp_full(&d->r);
 }
 
@@ -111,13 +113,13 @@ static bool sum_up(MetricDecoder *d, OtlpPoint *p, DeltaHistogram *h) {
     Labels labels;
     uint64_t raw_hash;
     if (!otlp_series_labels(d, p, OTLP_AS_IS, (Label){0}, &labels, &raw_hash)) return false;
-    if (!otlp_deltas_add_histogram(d->deltas, labels_hash(labels), p->t_ms, h))
+    if (!otlp_deltas_add_histogram(d->deltas, labels_hash(labels), p->t_ms, h, &p->start_ms))
         d->r.problem = "a delta point is older than the one before it";
     return true;
 }
 
-/* ExponentialHistogramDataPoint{attributes = 1, time = 3, count = 4, sum = 5, scale = 6, zero_count = 7, positive = 8,
- * negative = 9, flags = 10, exemplars = 11, zero_threshold = 14} */
+/* ExponentialHistogramDataPoint{attributes = 1, start_time = 2, time = 3, count = 4, sum = 5, scale = 6, zero_count =
+ * 7, positive = 8, negative = 9, flags = 10, exemplars = 11, zero_threshold = 14} */
 static bool decode_point(MetricDecoder *d, Str message, DeltaHistogram *h) {
     ProtoReader r = proto_reader(message);
     ProtoField f;

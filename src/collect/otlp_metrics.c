@@ -129,6 +129,7 @@ static bool one_point(MetricDecoder *d, Str message) {
     b->t_ms.n = b->value.n = samples;
     b->histogram_t_ms.n = b->histograms.n = histograms;
     b->exemplars.n = exemplars;
+    metrics_batch_trim_starts(b);
     return true;
 }
 

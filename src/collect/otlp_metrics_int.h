@@ -50,7 +50,7 @@ typedef struct OtlpPoint {
     size_t extra_at;
     bool extra_replaces;
     size_t wire_first; /* its attributes in d->wire */
-    int64_t t_ms;
+    int64_t t_ms, start_ms;               /* start: when it began to count, 0: not known */
     bool no_value;                        /* flag NO_RECORDED_VALUE */
     uint32_t first_exemplar, n_exemplars; /* in d->batch->exemplars */
 } OtlpPoint;
@@ -61,6 +61,8 @@ bool otlp_histogram_point(MetricDecoder *d, Str message);
 bool otlp_exp_histogram_point(MetricDecoder *d, Str message);
 bool otlp_summary_point(MetricDecoder *d, Str message);
 
+/* start_time_unix_nano: 0, not known, when beyond the year 2262. */
+static inline int64_t otlp_start_ms(const ProtoField *f) { return MAX(proto_i64(f), 0) / 1000000; }
 /* Exemplar message into the batch; a malformed one is left out. */
 bool otlp_exemplar(MetricDecoder *d, Str message);
 /* Turns the wire attributes from wire_first on into p->labels (with job and instance) and sets the time. */

@@ -74,8 +74,34 @@ static const struct MetricCase {
      ",\"count\":\"2\",\"scale\":-4,\"positive\":{\"offset\":2,\"bucketCounts\":[\"2\"]}}]}}",
         "e{job=\"api\"} @ 1700000000000 histogram schema=-4 count=3 sum=0 zero=0 spans=1+1,1+1 buckets=1,2\n", 1},
     {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"9999999999999999999\",\"asInt\":1}]}}", "", 1},
+    {"{\"name\":\"c\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"startTimeUnixNano\":\"1600000000123456789\",\"asInt\":1},{" T ",\"asInt\":2}]}}",
+        "c_total{job=\"api\"} @ 1700000000000 1 since 1600000000123\nc_total{job=\"api\"} @ 1700000000000 2\n", 0},
+    {"{\"name\":\"lat\",\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"startTimeUnixNano\":\"5000000\",\"count\":\"3\",\"sum\":1}]}}",
+        "lat_bucket{job=\"api\", le=\"+Inf\"} @ 1700000000000 3 since 5\nlat_sum{job=\"api\"} @ 1700000000000 1 since "
+        "5\nlat_count{job=\"api\"} @ 1700000000000 3 since 5\n",
+        0},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"startTimeUnixNano\":\"7000000\",\"count\":\"1\",\"zeroCount\":\"1\"}]}}",
+        "e{job=\"api\"} @ 1700000000000 histogram schema=0 count=1 sum=0 zero=1 spans= since 7\n", 0},
+    {"{\"name\":\"s\",\"summary\":{\"dataPoints\":[{" T
+     ",\"startTimeUnixNano\":\"9000000\",\"count\":\"2\",\"sum\":3}]}}",
+        "s_sum{job=\"api\"} @ 1700000000000 3 since 9\ns_count{job=\"api\"} @ 1700000000000 2 since 9\n", 0},
+    /* A sum of deltas begins where the first of them did. */
+    {"{\"name\":\"d\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":1,\"dataPoints\":[{\"timeUnixNano\":"
+     "\"2000000\",\"startTimeUnixNano\":\"1000000\",\"asInt\":1},{\"timeUnixNano\":\"3000000\","
+     "\"startTimeUnixNano\":\"2000000\",\"asInt\":2}]}}",
+        "d_total{job=\"api\"} @ 2 1 since 1\nd_total{job=\"api\"} @ 3 3 since 1\n", 0},
+    /* A refused point leaves no start time behind. */
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"startTimeUnixNano\":\"9000000\"},{" T ",\"asInt\":1}]}}",
+        "g{job=\"api\"} @ 1700000000000 1\n", 1},
     {"{\"name\":\"nothing\"}", "", 0},
 };
+
+static void put_start(Buf *out, const int64_t *start) {
+    if (start && *start) buf_printf(out, " since %lld", (long long)*start);
+}
 
 static void put_batch(Buf *out, const MetricsBatch *b) {
     for (size_t i = 0; i < b->series.n; i++) {
@@ -88,6 +114,7 @@ static void put_batch(Buf *out, const MetricsBatch *b) {
             for (uint32_t j = 0; j < h->n_pos_spans; j++)
                 buf_printf(out, "%s%d+%u", j ? "," : "", h->pos_spans[j].offset, h->pos_spans[j].length);
             for (uint32_t j = 0; j < h->n_pos; j++) buf_printf(out, "%s%g", j ? "," : " buckets=", h->pos[j]);
+            put_start(out, metrics_batch_histogram_starts(b, s->first_histogram, 1));
             buf_put_char(out, '\n');
             continue;
         }
@@ -98,6 +125,7 @@ static void put_batch(Buf *out, const MetricsBatch *b) {
         } else {
             num_put_f64_prom(out, v);
         }
+        put_start(out, metrics_batch_starts(b, s->first_sample, 1));
         buf_put_char(out, '\n');
     }
 }
@@ -303,9 +331,10 @@ static void test_hostile_points(void **state) {
     OtlpDeltas *deltas = otlp_deltas_create(64);
     for (uint64_t key = 1; key < 100; key++) {
         double sum;
+        int64_t start = 0;
         DeltaHistogram h = {.count = 1};
-        assert_true(otlp_deltas_add(deltas, key, 1, 1, &sum));
-        assert_true(otlp_deltas_add_histogram(deltas, key, 1, &h));
+        assert_true(otlp_deltas_add(deltas, key, 1, 1, &sum, &start));
+        assert_true(otlp_deltas_add_histogram(deltas, key, 1, &h, &start));
     }
     assert_int_equal(otlp_deltas_count(deltas), 64 + 4);
     otlp_deltas_free(deltas);

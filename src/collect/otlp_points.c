@@ -7,7 +7,7 @@
 
 #define FLAG_NO_RECORDED_VALUE 1u
 
-/* NumberDataPoint{attributes = 7, time = 3, as_double = 4, exemplars = 5, as_int = 6, flags = 8} */
+/* NumberDataPoint{attributes = 7, start_time = 2, time = 3, as_double = 4, exemplars = 5, as_int = 6, flags = 8} */
 bool otlp_number_point(MetricDecoder *d, Str message) {
     ProtoReader r = proto_reader(message);
     ProtoField f;
@@ -17,6 +17,7 @@ bool otlp_number_point(MetricDecoder *d, Str message) {
     bool has_value = false, has_exemplars = false;
     while (proto_next(&r, &f)) {
         switch (f.number) {
+        case 2: p.start_ms = otlp_start_ms(&f); break;
         case 3: time_ns = proto_i64(&f); break;
         case 4: value = proto_f64(&f), has_value = true; break;
         case 6: value = (double)proto_i64(&f), has_value = true; break;
@@ -139,6 +140,7 @@ static bool emit_buckets(MetricDecoder *d, OtlpPoint *p, const ExplicitBuckets *
 
 static bool histogram_field(MetricDecoder *d, const ProtoField *f, OtlpPoint *p, ExplicitBuckets *b, int64_t *time_ns) {
     switch (f->number) {
+    case 2: p->start_ms = otlp_start_ms(f); return true;
     case 3: *time_ns = proto_i64(f); return true;
     case 4: b->count = f->u64; return true;
     case 5: b->sum = proto_f64(f), b->has_sum = true; return true;
@@ -151,8 +153,8 @@ static bool histogram_field(MetricDecoder *d, const ProtoField *f, OtlpPoint *p,
     }
 }
 
-/* HistogramDataPoint{attributes = 9, time = 3, count = 4, sum = 5, bucket_counts = 6, explicit_bounds = 7, exemplars =
- * 8, flags = 10} */
+/* HistogramDataPoint{attributes = 9, start_time = 2, time = 3, count = 4, sum = 5, bucket_counts = 6, explicit_bounds =
+ * 7, exemplars = 8, flags = 10} */
 bool otlp_histogram_point(MetricDecoder *d, Str message) {
     ProtoReader r = proto_reader(message);
     ProtoField f;
@@ -179,8 +181,8 @@ bool otlp_histogram_point(MetricDecoder *d, Str message) {
 
 /* --- summaries --- */
 
-/* SummaryDataPoint{attributes = 7, time = 3, count = 4, sum = 5, quantile_values = 6{quantile = 1, value = 2}, flags =
- * 8} */
+/* SummaryDataPoint{attributes = 7, start_time = 2, time = 3, count = 4, sum = 5, quantile_values = 6{quantile = 1,
+ * value = 2}, flags = 8} */
 static bool emit_quantile(MetricDecoder *d, OtlpPoint *p, Str message) {
     ProtoReader r = proto_reader(message);
     ProtoField f;
@@ -204,6 +206,7 @@ bool otlp_summary_point(MetricDecoder *d, Str message) {
     uint64_t count = 0;
     while (proto_next(&r, &f)) {
         switch (f.number) {
+        case 2: p.start_ms = otlp_start_ms(&f); break;
         case 3: time_ns = proto_i64(&f); break;
         case 4: count = f.u64; break;
         case 5: sum = proto_f64(&f); break;

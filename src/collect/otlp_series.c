@@ -157,14 +157,17 @@ bool otlp_emit(MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, d
     uint32_t n_exemplars) {
     Labels labels;
     uint64_t raw_hash;
+    int64_t start_ms = p->start_ms;
     if (!otlp_series_labels(d, p, suffix, extra, &labels, &raw_hash)) return false;
     if (p->no_value) {
         value = stale_nan();
-    } else if (d->metric.is_delta && !otlp_deltas_add(d->deltas, labels_hash(labels), p->t_ms, value, &value)) {
+    } else if (d->metric.is_delta &&
+               !otlp_deltas_add(d->deltas, labels_hash(labels), p->t_ms, value, &value, &start_ms)) {
         d->r.problem = "a delta point is older than the one before it";
         return true;
     }
-    if (!metrics_batch_add(d->batch, labels, p->t_ms, value)) return otlp_full(&d->r);
+    if (!metrics_batch_add(d->batch, labels, p->t_ms, value) || !metrics_batch_set_start(d->batch, start_ms))
+        return otlp_full(&d->r);
     BatchSeries *s = vec_last(&d->batch->series);
     s->raw_hash = raw_hash;
     s->first_exemplar = first_exemplar;

@@ -37,6 +37,11 @@ bool metrics_batch_set_histogram_start(MetricsBatch *b, int64_t start_ms) {
     return set_start(b->arena, &b->histogram_start_ms, b->histograms.n, start_ms);
 }
 
+void metrics_batch_trim_starts(MetricsBatch *b) {
+    b->start_ms.n = MIN(b->start_ms.n, b->value.n);
+    b->histogram_start_ms.n = MIN(b->histogram_start_ms.n, b->histograms.n);
+}
+
 const int64_t *metrics_batch_starts(const MetricsBatch *b, size_t first, size_t n) {
     if (b->start_ms.n <= first) return NULL;
     ASSERT(first + n <= b->start_ms.n);

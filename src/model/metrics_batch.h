@@ -83,6 +83,8 @@ bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double valu
  * false: the arena's budget is used up. */
 bool metrics_batch_set_start(MetricsBatch *b, int64_t start_ms);
 bool metrics_batch_set_histogram_start(MetricsBatch *b, int64_t start_ms);
+/* After samples or histograms at the end have been taken back. */
+void metrics_batch_trim_starts(MetricsBatch *b);
 /* Of n samples, histograms from `first` on, all of one series; NULL: none is known. */
 const int64_t *metrics_batch_starts(const MetricsBatch *b, size_t first, size_t n);
 const int64_t *metrics_batch_histogram_starts(const MetricsBatch *b, size_t first, size_t n);

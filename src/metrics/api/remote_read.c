@@ -112,10 +112,11 @@ void remote_read_put_labels(Buf *out, Labels l, Labels external) {
 
 static bool is_zero(double v) { return v == 0 && !signbit(v); }
 
-void remote_read_put_sample(Buf *out, int64_t t_ms, double v) {
+void remote_read_put_sample(Buf *out, int64_t t_ms, double v, int64_t start_ms) {
     size_t mark = proto_begin(out, 2);
     if (!is_zero(v)) proto_put_f64(out, 1, v);
     if (t_ms) proto_put_varint(out, 2, (uint64_t)t_ms);
+    if (start_ms) proto_put_varint(out, 3, (uint64_t)start_ms);
     proto_end(out, mark);
 }
 
@@ -150,7 +151,7 @@ static void put_spans(Buf *out, uint32_t number, const HistogramSpan *v, size_t 
     }
 }
 
-void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Histogram *h) {
+void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Histogram *h, int64_t start_ms) {
     size_t mark = proto_begin(out, number);
     if (h->is_float)
         proto_put_f64(out, 2, h->count);
@@ -176,14 +177,15 @@ void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Hi
     if (h->reset) proto_put_varint(out, 14, h->reset);
     if (t_ms) proto_put_varint(out, 15, (uint64_t)t_ms);
     put_doubles(out, 16, h->custom_bounds, h->n_custom_bounds);
+    if (start_ms) proto_put_varint(out, 17, (uint64_t)start_ms);
     proto_end(out, mark);
 }
 
 void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external) {
     size_t series = proto_begin(out, 1);
     remote_read_put_labels(out, c->labels, external);
-    for (size_t k = 0; k < c->n; k++) remote_read_put_sample(out, c->t_ms[k], c->value[k]);
+    for (size_t k = 0; k < c->n; k++) remote_read_put_sample(out, c->t_ms[k], c->value[k], 0);
     for (size_t k = 0; k < c->n_histograms; k++)
-        remote_read_put_histogram(out, 4, c->histogram_t_ms[k], &c->histograms[k]);
+        remote_read_put_histogram(out, 4, c->histogram_t_ms[k], &c->histograms[k], 0);
     proto_end(out, series);
 }

@@ -23,8 +23,9 @@ ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRe
 void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external);
 /* Labels as messages under field 1: for samples and chunks alike. */
 void remote_read_put_labels(Buf *out, Labels l, Labels external);
-/* One sample under field 2, one histogram under the given field: remote read and both versions of remote write alike. */
-void remote_read_put_sample(Buf *out, int64_t t_ms, double v);
-void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Histogram *h);
+/* One sample under field 2, one histogram under the given field: remote read and both versions of remote write alike.
+ * start_ms 0: not known; only remote write 2.0 has a place for it. */
+void remote_read_put_sample(Buf *out, int64_t t_ms, double v, int64_t start_ms);
+void remote_read_put_histogram(Buf *out, uint32_t number, int64_t t_ms, const Histogram *h, int64_t start_ms);
 
 #endif

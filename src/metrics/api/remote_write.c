@@ -39,15 +39,18 @@ bool rw_put_varints(RwDecoder *d, const ProtoField *f, RwVarints *out) {
 
 /* --- series --- */
 
-/* A double as field 1, then a varint as field 2: what senders write. */
-static bool read_plain_sample(Str bytes, double *ret_v, int64_t *ret_t) {
+/* A double as field 1, a varint as field 2, in version 2 often one as field 3: what senders write. */
+static bool read_plain_sample(Str bytes, double *ret_v, int64_t *ret_t, int64_t *ret_start) {
     const uint8_t *p = (const uint8_t *)bytes.p;
     if (bytes.n < 11 || p[0] != (1 << 3 | PROTO_FIXED64) || p[9] != (2 << 3 | PROTO_VARINT)) return false;
     ProtoReader r = proto_reader(str_of(bytes.p + 10, bytes.n - 10));
-    uint64_t t;
+    uint64_t t, start;
     memcpy(ret_v, p + 1, 8);
-    if (!proto_packed_varint(&r, &t) || r.p != r.end) return false;
+    if (!proto_packed_varint(&r, &t)) return false;
     *ret_t = (int64_t)t;
+    if (r.p == r.end) return true;
+    if (*r.p++ != (3 << 3 | PROTO_VARINT) || !proto_packed_varint(&r, &start) || r.p != r.end) return false;
+    *ret_start = (int64_t)start;
     return true;
 }
 
@@ -55,15 +58,18 @@ static bool read_sample(RwDecoder *d, Str bytes, BatchSeries *s) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     double v = 0;
-    int64_t t = 0;
-    if (!read_plain_sample(bytes, &v, &t)) {
+    int64_t t = 0, start = 0;
+    if (!read_plain_sample(bytes, &v, &t, &start)) {
+        start = 0;
         while (proto_next(&r, &f)) {
             if (f.number == 1) v = proto_f64(&f);
             if (f.number == 2) t = proto_i64(&f);
+            if (f.number == 3) start = proto_i64(&f);
         }
     }
     if (!rw_check(d, &r)) return false;
     if (!avec_push(d->arena, &d->batch->value, v) || !avec_push(d->arena, &d->batch->t_ms, t)) return rw_no_memory(d);
+    if (d->version == REMOTE_WRITE_2 && !metrics_batch_set_start(d->batch, start)) return rw_no_memory(d);
     s->n_samples++;
     return true;
 }
@@ -171,6 +177,7 @@ static bool read_series_rest(RwDecoder *d, Str rest, BatchSeries *s, MetricMetad
     if (!*ret_plain) {
         d->batch->t_ms.n = d->batch->value.n = s->first_sample;
         d->batch->histograms.n = d->batch->histogram_t_ms.n = s->first_histogram;
+        metrics_batch_trim_starts(d->batch);
     }
     return true;
 }

@@ -4,7 +4,7 @@ typedef AVEC(HistogramSpan) Spans;
 
 typedef struct RawHistogram {
     Histogram h;
-    int64_t t_ms;
+    int64_t t_ms, start_ms;
     RwVarints pos_deltas, neg_deltas;
     RwDoubles pos, neg, bounds;
     Spans pos_spans, neg_spans;
@@ -46,6 +46,7 @@ static bool read_histogram_field(RwDecoder *d, const ProtoField *f, RawHistogram
         return true;
     case 15: raw->t_ms = proto_i64(f); return true;
     case 16: return rw_put_f64s(d, f, &raw->bounds);
+    case 17: raw->start_ms = d->version == REMOTE_WRITE_2 ? proto_i64(f) : 0; return true;
     default: return true;
     }
 }
@@ -96,6 +97,7 @@ bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     h->n_custom_bounds = (uint32_t)raw.bounds.n;
     if (!avec_push(d->arena, &d->batch->histograms, *h) || !avec_push(d->arena, &d->batch->histogram_t_ms, raw.t_ms))
         return rw_no_memory(d);
+    if (!metrics_batch_set_histogram_start(d->batch, raw.start_ms)) return rw_no_memory(d);
     s->n_histograms++;
     return true;
 }

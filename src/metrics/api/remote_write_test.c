@@ -84,6 +84,48 @@ static void test_late_labels(void **state) {
     }
 }
 
+/* Version 2 tells when a sample began to count, in the third field; version 1 has no such field. */
+static void test_starts(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        int64_t t, start;
+        bool turned; /* fields the other way round */
+    } samples[] = {{1, 1000, 500, false}, {0.5, 2000, 0, false}, {0, 3000, 700, false}, {2, 4000, -5, true}};
+    for (int version = REMOTE_WRITE_1; version <= REMOTE_WRITE_2; version++) {
+        bool v2 = version == REMOTE_WRITE_2;
+        Buf body = {0};
+        for (int i = 0; v2 && i < 3; i++)
+            proto_put_bytes(&body, 4, i == 0 ? STR("") : i == 1 ? STR("__name__") : STR("up"));
+        size_t ts = proto_begin(&body, v2 ? 5 : 1);
+        if (v2)
+            proto_put_bytes(&body, 1, STR("\x01\x02"));
+        else
+            put_part(&body, 'n');
+        for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+            size_t sample = proto_begin(&body, 2);
+            if (samples[i].turned) proto_put_varint(&body, 3, (uint64_t)samples[i].start);
+            proto_put_f64(&body, 1, samples[i].value);
+            proto_put_varint(&body, 2, (uint64_t)samples[i].t);
+            if (samples[i].start && !samples[i].turned) proto_put_varint(&body, 3, (uint64_t)samples[i].start);
+            proto_end(&body, sample);
+        }
+        proto_end(&body, ts);
+        MetricsBatch b = {.arena = arena_create(1 << 20)};
+        uint64_t skipped;
+        assert_int_equal(remote_write_decode(buf_str(&body), (RemoteWriteVersion)version, &b, &skipped, NULL), OK);
+        assert_int_equal(b.t_ms.n, ARRAY_LEN(samples));
+        assert_int_equal(b.start_ms.n, v2 ? ARRAY_LEN(samples) : 0);
+        for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+            assert_int_equal(b.t_ms.v[i], samples[i].t);
+            assert_true(b.value.v[i] == samples[i].value);
+            if (v2) assert_int_equal(b.start_ms.v[i], samples[i].start);
+        }
+        arena_free(b.arena);
+        buf_done(&body);
+    }
+}
+
 /* Through a store: what is known by its bytes is found, what is no label set is left out and counted. */
 static void test_store(void **state) {
     (void)state;
@@ -121,6 +163,7 @@ static void test_store(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_late_labels), cmocka_unit_test(test_store)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_starts), cmocka_unit_test(test_store)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

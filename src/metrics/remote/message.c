@@ -53,9 +53,12 @@ static void put_metadata_refs(RemoteMessage *m, const MetricMetadata *d) {
 void remote_message_put(RemoteMessage *m, const RemoteSeries *s) {
     size_t mark = proto_begin(&m->series, m->version_2 ? 5 : 1);
     put_labels(m, s->labels);
-    for (size_t k = 0; k < s->n; k++) remote_read_put_sample(&m->series, s->t_ms[k], s->value[k]);
+    const int64_t *start = m->version_2 ? s->start_ms : NULL;
+    const int64_t *histogram_start = m->version_2 ? s->histogram_start_ms : NULL;
+    for (size_t k = 0; k < s->n; k++) remote_read_put_sample(&m->series, s->t_ms[k], s->value[k], start ? start[k] : 0);
     for (size_t k = 0; k < s->n_histograms; k++)
-        remote_read_put_histogram(&m->series, m->version_2 ? 3 : 4, s->histogram_t_ms[k], &s->histograms[k]);
+        remote_read_put_histogram(&m->series, m->version_2 ? 3 : 4, s->histogram_t_ms[k], &s->histograms[k],
+            histogram_start ? histogram_start[k] : 0);
     for (size_t k = 0; k < s->n_exemplars; k++) put_exemplar(m, &s->exemplars[k]);
     if (m->version_2 && s->metadata) put_metadata_refs(m, s->metadata);
     proto_end(&m->series, mark);

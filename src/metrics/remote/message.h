@@ -23,6 +23,7 @@ typedef struct RemoteSeries {
     const int64_t *histogram_t_ms;
     const Histogram *histograms;
     size_t n_histograms;
+    const int64_t *start_ms, *histogram_start_ms; /* NULL: not known; version 1 has no place for them */
     const Exemplar *exemplars;
     size_t n_exemplars;
     const MetricMetadata *metadata; /* version 2; may be NULL */

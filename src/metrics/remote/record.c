@@ -13,11 +13,13 @@ static bool is_taken(const MetricsTaken *t, int64_t t_ms, uint64_t at) {
 static void put_samples(RemoteMessage *m, const MetricsTaken *t, const BatchSeries *bs, RemoteSeries s) {
     const MetricsBatch *b = t->batch;
     size_t from = bs->first_sample, end = from + bs->n_samples;
+    const int64_t *start = metrics_batch_starts(b, from, bs->n_samples);
     while (from < end) {
         size_t to = from;
         while (to < end && is_taken(t, b->t_ms.v[to], to)) to++;
         s.t_ms = b->t_ms.v + from;
         s.value = b->value.v + from;
+        s.start_ms = start ? start + (from - bs->first_sample) : NULL;
         s.n = to - from;
         if (s.n) remote_message_put(m, &s);
         if (s.n) s.n_exemplars = 0;
@@ -29,11 +31,13 @@ static void put_samples(RemoteMessage *m, const MetricsTaken *t, const BatchSeri
 
 static void put_histograms(RemoteMessage *m, const MetricsTaken *t, const BatchSeries *bs, RemoteSeries s) {
     const MetricsBatch *b = t->batch;
+    const int64_t *start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
     if (bs->n_samples) s.n_exemplars = 0;
     for (size_t at = bs->first_histogram, end = at + bs->n_histograms; at < end; at++) {
         if (!is_taken(t, b->histogram_t_ms.v[at], at | METRICS_CONFLICT_HISTOGRAM)) continue;
         s.histogram_t_ms = &b->histogram_t_ms.v[at];
         s.histograms = &b->histograms.v[at];
+        s.histogram_start_ms = start ? start + (at - bs->first_histogram) : NULL;
         s.n_histograms = 1;
         remote_message_put(m, &s);
         s.n_exemplars = 0;

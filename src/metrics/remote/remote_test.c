@@ -168,7 +168,9 @@ static void test_records(void **state) {
     MetricsBatch b = {.arena = a};
     Label one[] = {{STR("__name__"), STR("m")}, {STR("job"), STR("j")}}, two[] = {{STR("__name__"), STR("h")}};
     Labels l1 = {one, 2}, l2 = {two, 1};
-    for (int64_t t = 1; t <= 6; t++) assert_true(metrics_batch_add(&b, l1, t, t == 3 ? stale_nan() : 0.1 * (double)t));
+    for (int64_t t = 1; t <= 6; t++)
+        assert_true(metrics_batch_add(&b, l1, t, t == 3 ? stale_nan() : 0.1 * (double)t) &&
+                    metrics_batch_set_start(&b, t == 5 ? 0 : -t));
     b.series.n = 1;
     b.series.v[0].n_samples = 6;
     HistogramSpan span = {-2, 3};
@@ -177,6 +179,7 @@ static void test_records(void **state) {
         .n_pos_spans = 1, .pos = counts, .n_pos = 3};
     Exemplar e = {{one + 1, 1}, 7, 5};
     assert_true(avec_push(a, &b.histograms, h) && avec_push(a, &b.histogram_t_ms, 9) && avec_push(a, &b.exemplars, e));
+    assert_true(metrics_batch_set_histogram_start(&b, 8));
     assert_true(avec_push(a, &b.series, (BatchSeries){.labels = l2, .n_histograms = 1, .n_exemplars = 1}));
     assert_true(avec_push(a, &b.series, (BatchSeries){.labels = l2, .n_samples = 6})); /* refused */
     uint32_t ids[] = {4, 5, METRICS_NOT_TAKEN};
@@ -195,7 +198,10 @@ static void test_records(void **state) {
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(got.t_ms.v[i], times[i]);
         assert_memory_equal(&got.value.v[i], &b.value.v[times[i] - 1], sizeof(double));
+        const int64_t *start = metrics_batch_starts(&got, i, 1);
+        assert_int_equal(start ? *start : 0, times[i] == 5 ? 0 : -times[i]);
     }
+    assert_true(got.histogram_start_ms.n == 1 && got.histogram_start_ms.v[0] == 8);
     assert_true(got.histograms.n == 1 && histogram_eq(&got.histograms.v[0], &h));
     assert_true(got.exemplars.n == 1 && labels_eq(got.exemplars.v[0].labels, e.labels));
     for (size_t n = 0; n < record.n; n++) { /* cut short: refused, not read beyond */

@@ -37,7 +37,10 @@ static int64_t age_limit(const Endpoint *e) {
 }
 
 /* Pieces of one series that fit into a request. */
-static void add_pieces(Round *r, RoundItem item, const int64_t *t, const double *v, size_t n) {
+static void add_pieces(Round *r, RoundItem item, const MetricsBatch *b, const BatchSeries *bs) {
+    const int64_t *t = b->t_ms.v + bs->first_sample, *start = metrics_batch_starts(b, bs->first_sample, bs->n_samples);
+    const double *v = b->value.v + bs->first_sample;
+    size_t n = bs->n_samples;
     size_t max = (size_t)r->endpoint->write->queue.max_samples_per_send;
     int64_t floor = age_limit(r->endpoint);
     for (size_t from = 0, to; from < n; from = to) {
@@ -51,6 +54,7 @@ static void add_pieces(Round *r, RoundItem item, const int64_t *t, const double 
         for (; to < n && to - from < max && t[to] >= floor; to++) item.newest_ms = MAX(item.newest_ms, t[to]);
         item.series.t_ms = t + from;
         item.series.value = v + from;
+        item.series.start_ms = start ? start + from : NULL;
         item.series.n = to - from;
         vec_push(&r->items, item);
         r->samples += item.series.n;
@@ -70,10 +74,12 @@ static bool sends_histogram(Endpoint *e, const Histogram *h, int64_t t_ms) {
 }
 
 static void add_histograms(Round *r, RoundItem item, const MetricsBatch *b, const BatchSeries *bs) {
+    const int64_t *start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
     for (size_t at = bs->first_histogram, end = at + bs->n_histograms; at < end; at++) {
         if (!sends_histogram(r->endpoint, &b->histograms.v[at], b->histogram_t_ms.v[at])) continue;
         item.series.histogram_t_ms = &b->histogram_t_ms.v[at];
         item.series.histograms = &b->histograms.v[at];
+        item.series.histogram_start_ms = start ? start + (at - bs->first_histogram) : NULL;
         item.series.n_histograms = 1;
         item.newest_ms = b->histogram_t_ms.v[at];
         vec_push(&r->items, item);
@@ -93,7 +99,7 @@ static void add_series(Round *r, const MetricsBatch *b, const BatchSeries *bs) {
         item.series.exemplars = b->exemplars.v + bs->first_exemplar;
         item.series.n_exemplars = bs->n_exemplars;
     }
-    if (bs->n_samples) add_pieces(r, item, b->t_ms.v + bs->first_sample, b->value.v + bs->first_sample, bs->n_samples);
+    if (bs->n_samples) add_pieces(r, item, b, bs);
     if (bs->n_samples) item.series.n_exemplars = 0;
     if (bs->n_histograms) add_histograms(r, item, b, bs);
     if (item.series.n_exemplars && bs->n_samples + bs->n_histograms == 0) vec_push(&r->items, item);

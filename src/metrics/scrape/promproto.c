@@ -35,7 +35,7 @@ static ErrCode add_label(ProtoParser *x, Str bytes) {
     return OK;
 }
 
-static ErrCode read_timestamp(Str bytes, int64_t *ret_ms, ProtoParser *x) {
+static bool timestamp_of(Str bytes, int64_t *ret_ms) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     int64_t seconds = 0, nanos = 0;
@@ -43,9 +43,18 @@ static ErrCode read_timestamp(Str bytes, int64_t *ret_ms, ProtoParser *x) {
         if (f.number == 1 && f.wire == PROTO_VARINT) seconds = proto_i64(&f);
         if (f.number == 2 && f.wire == PROTO_VARINT) nanos = proto_i64(&f);
     }
-    if (r.error || seconds > INT64_MAX / 2000 || seconds < INT64_MIN / 2000) return promproto_fail(x, "a time is not valid");
+    if (r.error || seconds > INT64_MAX / 2000 || seconds < INT64_MIN / 2000) return false;
     *ret_ms = seconds * 1000 + nanos / 1000000;
-    return OK;
+    return true;
+}
+
+static ErrCode read_timestamp(Str bytes, int64_t *ret_ms, ProtoParser *x) {
+    return timestamp_of(bytes, ret_ms) ? OK : promproto_fail(x, "a time is not valid");
+}
+
+int64_t promproto_start(Str bytes) {
+    int64_t ms;
+    return timestamp_of(bytes, &ms) ? ms : 0;
 }
 
 ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t) {
@@ -102,6 +111,7 @@ ErrCode promproto_emit(ProtoParser *x, PromTextSample *s, const char *suffix) {
     s->type = x->type;
     s->has_t = x->has_t;
     s->t_ms = x->t_ms;
+    s->start_ms = x->start_ms;
     set_raw(x, s, s->histogram ? 'H' : 'F');
     return x->visitor->sample ? x->visitor->sample(x->visitor->ctx, s, x->reterr) : OK;
 }
@@ -130,6 +140,7 @@ static ErrCode emit_simple(ProtoParser *x, Str bytes) {
             code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t);
             s.has_exemplar = true;
         }
+        if (f.number == 3 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) x->start_ms = promproto_start(f.bytes);
     }
     if (r.error) return promproto_fail(x, r.error);
     return code == OK ? promproto_emit(x, &s, "") : code;
@@ -155,6 +166,7 @@ static ErrCode emit_summary(ProtoParser *x, Str bytes) {
     while (proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_VARINT) count.value = (double)f.u64;
         if (f.number == 2 && f.wire == PROTO_FIXED64) sum.value = proto_f64(&f);
+        if (f.number == 4 && f.wire == PROTO_BYTES) x->start_ms = promproto_start(f.bytes);
     }
     if (r.error) return promproto_fail(x, r.error);
     ErrCode code = promproto_emit(x, &count, "_count");
@@ -174,6 +186,7 @@ static ErrCode take_metric(ProtoParser *x, Str bytes) {
     ErrCode code = OK;
     vec_clear(&x->labels);
     x->has_t = false;
+    x->start_ms = 0;
     while (code == OK && proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_BYTES) {
             code = add_label(x, f.bytes);

@@ -85,6 +85,7 @@ static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
     case 12: return add_span(x, &w->pos, f->bytes);
     case 13: return add_deltas(x, &w->pos, f);
     case 14: return add_counts(x, &w->pos, f);
+    case 15: x->start_ms = promproto_start(f->bytes); return OK;
     case 16: return add_exemplar(x, w, f->bytes);
     default: return OK;
     }

@@ -13,13 +13,15 @@ typedef struct ProtoParser {
     MetricType type;
     VEC(PromTextLabel) labels; /* of the metric */
     bool has_t;
-    int64_t t_ms;
+    int64_t t_ms, start_ms;
     Buf raw;
 } ProtoParser;
 
 ErrCode promproto_fail(ProtoParser *x, const char *what);
 ErrCode promproto_exhausted(ProtoParser *x);
 ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t);
+/* start_timestamp; 0 when it is none. */
+int64_t promproto_start(Str bytes);
 /* The metric's series name + suffix, with one more label in canonical float form in the second. */
 ErrCode promproto_emit(ProtoParser *x, PromTextSample *s, const char *suffix);
 ErrCode promproto_emit_with(ProtoParser *x, PromTextSample *s, const char *suffix, const char *label, double value);

@@ -31,6 +31,7 @@ typedef struct PromTextSample {
     bool has_t, has_exemplar;
     int64_t t_ms;
     double t_s;        /* OpenMetrics: as written, in seconds */
+    int64_t start_ms;  /* when it began to count, 0: not known */
     Exemplar exemplar; /* labels in the parser's arena; t_ms 0 with has_exemplar_t false */
     bool has_exemplar_t;
     /* Protobuf: a native histogram in the place of value, with exemplars that have times. */

@@ -144,8 +144,14 @@ static ErrCode begin(Nhcb *n, const PromTextSample *s, Str base, Err *reterr) {
         if (!v[k].name.p || !v[k].value.p) return exhausted(reterr);
         k++;
     }
-    n->sample = (PromTextSample){.name = name, .labels = v, .n_labels = k, .type = s->type, .has_t = s->has_t,
-        .t_ms = s->t_ms, .line = s->line};
+    n->sample = (PromTextSample){.name = name,
+        .labels = v,
+        .n_labels = k,
+        .type = s->type,
+        .has_t = s->has_t,
+        .t_ms = s->t_ms,
+        .start_ms = s->start_ms,
+        .line = s->line};
     vec_clear(&n->bounds);
     n->exemplars.v = NULL;
     n->exemplars.n = n->exemplars.cap = 0;

@@ -205,6 +205,9 @@ static ErrCode add_sample(Take *x, const PromTextSample *s, Labels labels, uint6
     else if (!metrics_batch_add(b, labels, t_ms, s->value))
         code = exhausted(reterr);
     if (code != OK) return code;
+    bool told =
+        s->histogram ? metrics_batch_set_histogram_start(b, s->start_ms) : metrics_batch_set_start(b, s->start_ms);
+    if (!told) return exhausted(reterr);
     BatchSeries *bs = &b->series.v[b->series.n - 1];
     bs->raw_hash = hash;
     return s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, bs, s, t_ms, reterr) : OK;
@@ -369,6 +372,7 @@ static void clear_batch(Take *x) {
     vec_clear(&x->batch.exemplars);
     vec_clear(&x->batch.histograms);
     vec_clear(&x->batch.histogram_t_ms);
+    metrics_batch_trim_starts(&x->batch);
 }
 
 /* "3:5 expected value": the place belongs to what a person reads. */
