@@ -1,6 +1,8 @@
 /* am_api.c - routes of API v2, answers and errors in the original's words, status and receivers. */
 #include "alert/am_api_int.h"
 
+#include "alert/gojson_scan.h"
+
 #include "codec/regex.h"
 #include "sys/clock.h"
 
@@ -112,32 +114,15 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
     return false;
 }
 
-static size_t offset_of(Str body, int line, int col) {
-    size_t at = 0;
-    for (int i = 1; i < line && at < body.n; i++) {
-        size_t end = str_find_char(str_skip(body, at), '\n');
-        if (end == SIZE_MAX) return body.n;
-        at += end + 1;
-    }
-    return MIN(body.n, at + (size_t)MAX(col - 1, 0));
-}
-
+/* The original's decoder reads one value and leaves what follows alone. */
 bool am_api_parse(HttpRequest *req, HttpResponse *res, const char *what, Str body, JsonValue **ret) {
     Err err = {0};
-    ErrCode rc = json_parse(body, req->arena, ret, &err);
-    if (!rc) return true;
+    size_t end;
+    ErrCode rc = gojson_scan(body, GOJSON_DECODER, &end, &err);
+    if (rc == OK) rc = json_parse(str_slice(body, 0, end), req->arena, ret, &err);
+    if (rc == OK) return true;
     int status = rc == ERR_TOO_LARGE ? 413 : 400;
-    size_t at = offset_of(body, err.line, err.col);
-    char found[64] = "unexpected EOF"; /* in Go's words */
-    if (rc == ERR_INVALID && at < body.n) {
-        if ((uint8_t)body.p[at] >= 0x20 && (uint8_t)body.p[at] < 0x7F) {
-            snprintf(found, sizeof found, "invalid character '%c' looking for beginning of value", body.p[at]);
-        } else {
-            snprintf(found, sizeof found, "invalid character");
-        }
-    }
-    bool plain = rc == ERR_INVALID && (at >= body.n || strcmp(err.msg, "value expected") == 0);
-    am_api_error(res, status, status, "parsing %s body from \"\" failed, because %s", what, plain ? found : err.msg);
+    am_api_error(res, status, status, "parsing %s body from \"\" failed, because %s", what, err.msg);
     return false;
 }
 

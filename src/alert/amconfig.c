@@ -162,8 +162,9 @@ static void read_document(AmReader *r, const YamlNode *root) {
     warn_unused(r, root, "event_recorder");
     const YamlNode *route = yaml_get(root, STR("route"));
     if (!yaml_is_null(route)) amroute_read(r, route);
+    if (r->names_only || diag_error_count(r->diags)) return;
     Buf shown = {0};
-    amconfig_show(root, &shown);
+    amconfig_show(r->c, root, base_dir, &shown);
     r->c->shown = arena_copy(r->arena, buf_str(&shown));
     buf_done(&shown);
 }

@@ -25,7 +25,7 @@ Matchers amread_matchers(AmReader *r, const YamlNode *mapping, const char *prefi
 
 /* amconfig_route.c */
 void amroute_read(AmReader *r, const YamlNode *node);
-/* amconfig_show.c: the document again, secrets hidden, extensions left out. */
-void amconfig_show(const YamlNode *root, Buf *out);
+/* amconfig_show.c: what was read, as the original shows it. */
+void amconfig_show(const AmConfig *c, const YamlNode *root, Str base_dir, Buf *out);
 
 #endif

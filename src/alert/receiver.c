@@ -140,11 +140,12 @@ ErrCode receivers_parse(
     static const Str others[] = {STR_INIT("resolve_timeout")};
     size_t before = diag_error_count(diags);
     SettingsReader r = {.arena = arena, .diags = diags, .base_dir = base_dir};
-    Settings g;
-    *ret = (ReceiverList){0};
-    if (!settings_read(&r, global, &receiver_global_table, others, 1, &g)) return ERR_INVALID;
-    check_global(&r, &g);
-    r.global = &g;
+    Settings *g = ARENA_NEW(arena, Settings);
+    *ret = (ReceiverList){.global = g};
+    if (!g) return ERR_TOO_LARGE;
+    if (!settings_read(&r, global, &receiver_global_table, others, 1, g)) return ERR_INVALID;
+    check_global(&r, g);
+    r.global = g;
     if (!yaml_is_null(receivers) && receivers->kind != YAML_SEQUENCE) {
         settings_error(&r, receivers, "receivers must be a list");
         return ERR_INVALID;

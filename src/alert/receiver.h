@@ -52,6 +52,7 @@ typedef struct Receiver {
 typedef struct ReceiverList {
     const Receiver *v;
     size_t n;
+    const struct Settings *global; /* private: what `global:` says of them */
 } ReceiverList;
 
 /* "webhook", "pagerduty", ...: as in metrics, logs and the notification log. */

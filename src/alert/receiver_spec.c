@@ -24,7 +24,7 @@ static const SettingSpec pd_link_keys[] = {TEXT("href", NULL), TEXT("text", NULL
 TABLE(pd_link, "links");
 static const SettingSpec pagerduty_keys[] = {HTTP, OWN_SECRET("service_key"), OWN_SECRET("routing_key"),
     {"url", SET_URL, NULL, "pagerduty_url", NULL}, TEXT("client", T("pagerduty.default.client")),
-    TEXT("client_url", T("pagerduty.default.clientURL")), TEXT("description", T("pagerduty.default.description")),
+    TEXT("client_url", T("pagerduty.default.clientURL")), TEXT("description", "{{ template \"pagerduty.default.description\" .}}"),
     {"details", SET_TREE, NULL, NULL, NULL}, {"images", SET_OBJECTS, NULL, NULL, &pd_image_table},
     {"links", SET_OBJECTS, NULL, NULL, &pd_link_table}, TEXT("source", NULL), TEXT("severity", "error"),
     TEXT("class", NULL), TEXT("component", NULL), TEXT("group", NULL), TIMEOUT};

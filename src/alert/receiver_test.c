@@ -1,4 +1,5 @@
 /* receiver_test.c - what receivers: and global: may say, what becomes of it, what is refused and where. */
+#include "alert/amconfig.h"
 #include "alert/notify_fixture_test.h"
 #include "alert/receiver_int.h"
 
@@ -95,7 +96,25 @@ static void globals_fill_in(void **state) {
     arena_free(arena);
 }
 
+static void shows_no_secrets(void **state) {
+    (void)state;
+    static const char text[] = "global: {smtp_auth_password: hunter2}\nroute: {receiver: b, resolve_immediately: true}\n"
+                               "receivers:\n- name: b\n  slack_configs:\n  - api_url: https://hooks.slack.com/secret\n    channel: '#x'\n"
+                               "  webhook_configs:\n  - {url: 'https://example.org/tokenx', http_config: {bearer_token: bear}}\n";
+    AmConfig *c = NULL;
+    DiagList d;
+    diag_init(&d, STR("f"), str_cstr(text));
+    assert_int_equal(amconfig_parse(STR("f"), str_cstr(text), AM_MATCH_FALLBACK, &c, &d), OK);
+    diag_done(&d);
+    static const char *const secrets[] = {"hunter2", "hooks.slack", "tokenx", "bear", "resolve_immediately"};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) assert_false(str_contains(c->shown, str_cstr(secrets[i])));
+    static const char *const there[] = {"smtp_auth_password: <secret>\n", "    api_url: <secret>\n    channel: '#x'\n",
+        "    url: https://<secret>/\n", "        credentials: <secret>\n", "pagerduty_url: https://events.pagerduty.com/v2/enqueue\n"};
+    for (size_t i = 0; i < ARRAY_LEN(there); i++) assert_true(str_contains(c->shown, str_cstr(there[i])));
+    amconfig_unref(c);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused_with_a_place), cmocka_unit_test(globals_fill_in)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused_with_a_place), cmocka_unit_test(globals_fill_in), cmocka_unit_test(shows_no_secrets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

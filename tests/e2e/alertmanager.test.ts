@@ -2,7 +2,7 @@
 // that fail or are slow; what the original does not have.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -166,6 +166,75 @@ describe("beside Debian's Alertmanager", { skip: alertmanagerVersion() ? false :
     await sleep(1200);
     const order = (s: Sink) => s.got.map((g) => plain({ path: g.path, ...g.body })).sort((a, b) => (JSON.stringify([a.path, a.groupKey]) < JSON.stringify([b.path, b.groupKey]) ? -1 : 1));
     assert.deepEqual(order(sink), order(theirs));
+  });
+
+  it("shows its configuration alike", async () => {
+    const text = `
+global: {resolve_timeout: 3m, opsgenie_api_key: k, victorops_api_key: vk, smtp_smarthost: 'localhost:25', smtp_from: 'a@example.org', http_config: {basic_auth: {username: u, password: p}}}
+route:
+  receiver: all
+  group_by: ['...']
+  routes:
+  - matchers: ['severity="critical",team=~"a|b"', 'x!="y z"']
+    receiver: b
+    continue: true
+    mute_time_intervals: [weekend]
+    active_time_intervals: [office]
+    group_interval: 90s
+  - match_re: {service: 'db|cache', zz: '^(foo1|foo2)$'}
+    match: {b10: x, b9: "true", 'b1': "1"}
+    group_by: []
+    receiver: b
+inhibit_rules:
+- source_match: {severity: critical}
+  target_match_re: {severity: 'warning|info'}
+  equal: [alertname, dev]
+- {source_matchers: ['a=b'], target_matchers: ['c=~"d"']}
+receivers:
+- name: all
+  email_configs:
+  - to: b@example.org
+    tls_config: {insecure_skip_verify: true}
+    headers: {subject: 'A long subject {{ .CommonLabels.alertname }} with a text that is longer than eighty columns, so it folds', x-foo: "1"}
+    text: "line one\\nline two\\n"
+  pagerduty_configs:
+  - {routing_key: rk, details: {foo: bar, firing: x}, images: [{src: s}], links: [{href: h, text: t}]}
+  opsgenie_configs:
+  - {responders: [{name: n, type: team}], details: {a: "1"}}
+  victorops_configs:
+  - {routing_key: team-X}
+  pushover_configs:
+  - {user_key: uk, token: tk, retry: 30s}
+  sns_configs:
+  - {topic_arn: 'arn:x:1', sigv4: {region: us-east-2, access_key: ak, secret_key: sk}, attributes: {k: v}}
+- name: b
+  webhook_configs: [{url: 'http://127.0.0.1:1/x', max_alerts: 3, http_config: {bearer_token: tok, follow_redirects: false}}]
+templates: ['/etc/nope/*.tmpl']
+mute_time_intervals:
+- name: weekend
+  time_intervals: [{weekdays: [saturday, sunday]}]
+time_intervals:
+- name: office
+  time_intervals:
+  - times: [{start_time: '09:00', end_time: '17:30'}, {start_time: '20:00', end_time: '24:00'}]
+    weekdays: ['monday:friday', saturday]
+    days_of_month: ['1:5', '-3:-1', '15']
+    months: ['january:march', '5']
+    years: ['2020:2022', '2030']
+    location: Europe/Paris
+`;
+    const original = async (url: string) => ((await (await fetch(url + "/api/v2/status")).json()) as any).config.original as string;
+    const before = readFileSync(file(), "utf8"), real = await Alertmanager.start(text);
+    try {
+      writeFileSync(file(), text);
+      assert.equal((await post(base, "/-/reload", "")).status, 200, server.log.slice(-500));
+      // The address of a webhook is a secret by now.
+      assert.equal(await original(base), (await original(real.base)).replace("url: http://127.0.0.1:1/x", "url: http://<secret>/"));
+    } finally {
+      await real.stop();
+      writeFileSync(file(), before);
+      assert.equal((await post(base, "/-/reload", "")).status, 200);
+    }
   });
 
   it("works with amtool, and the command line prints what amtool prints", () => {
