@@ -1,6 +1,7 @@
 /* mpart.h - a metrics part: one immutable file with the samples of a time range and their index.
  *
- * Sections, each a checksummed block of storage/part.h, all but the data read in place from the mapping:
+ * Sections, each a checksummed block of storage/part.h, all but the data read in place from the mapping (the index of a
+ * small part is packed, see mpart_pack.h, and brought into this form when it is read first):
  *   symbols   every label name and value once, sorted: a symbol id orders like its string
  *   shapes    lists of label names; series of one metric share one
  *   series    per series (sorted by labels): shape, value symbols, its blocks; and an offset table
@@ -65,7 +66,7 @@ bool mpart_all_overlap(const MPart *p, int64_t min_t, int64_t max_t, size_t few)
 bool mpart_overlaps(const MPart *p, uint32_t series, int64_t min_t, int64_t max_t);
 
 typedef struct MBlockStats {
-    double min, max, sum, first, last;
+    double min, max, first, last;
     uint32_t resets;
 } MBlockStats; /* stale markers are not counted */
 

@@ -4,7 +4,12 @@
 
 #include "metrics/mpart.h"
 
-#define MPART_VERSION 2 /* 1: without start times; still written when there are none */
+/* The first byte of the footer. */
+enum {
+    MPART_PLAIN = 1,
+    MPART_STARTS = 2, /* some blocks have start times */
+    MPART_PACKED = 3, /* SERIES and POSTINGS as in mpart_pack.h, SERIES_OFFSETS and VALUES within them */
+};
 #define MPART_GROUP_BYTES (64u << 10)
 #define MPART_IN_PLACE_MAX 24 /* value columns up to here stand in the series entry */
 
@@ -32,7 +37,14 @@ typedef struct MPartTime {
 
 /* Kinds of blocks in a series entry: one byte of flags before each. MBLOCK_FRESH: floats without a stale marker among
  * them (parts of earlier releases do not say so). */
-enum { MBLOCK_HISTOGRAM = 1, MBLOCK_IN_PLACE = 2, MBLOCK_STATS = 4, MBLOCK_STARTS = 8, MBLOCK_FRESH = 16 };
+enum {
+    MBLOCK_HISTOGRAM = 1,
+    MBLOCK_IN_PLACE = 2,
+    MBLOCK_STATS = 4, /* as earlier releases wrote them, with a sum behind the maximum */
+    MBLOCK_STARTS = 8,
+    MBLOCK_FRESH = 16,
+    MBLOCK_BRIEF = 32, /* min, max, first, last: doubles; resets uvarint */
+};
 
 /* mpart_start.c: start times of samples at t; a whole run of the same takes a few bytes. */
 void mpart_starts_encode(Buf *out, const int64_t *t, const int64_t *start, size_t n);

@@ -1,5 +1,6 @@
 /* mpart_open.c - opening a metrics part; reading and checking its index. */
 #include "base/log.h"
+#include "metrics/mpart_pack.h"
 #include "metrics/mpart_read_int.h"
 
 ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
@@ -9,7 +10,8 @@ ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
     Cursor c = cursor_of(part_footer(part));
     uint8_t version = cursor_u8(&c);
     uint64_t n = cursor_uvarint(&c);
-    bool ok = version >= 1 && version <= MPART_VERSION && n < UINT32_MAX;
+    bool ok = version >= MPART_PLAIN && version <= MPART_PACKED && n < UINT32_MAX;
+    p->packed = version == MPART_PACKED;
     p->n_series = (uint32_t)n;
     for (int i = 0; i < MPART_SECTIONS && ok; i++) ok = block_ref_decode(&c, &p->refs[i]);
     p->n_groups = ok ? cursor_uvarint(&c) : 0;
@@ -43,20 +45,40 @@ static bool offsets_sound(Str offsets, size_t n, size_t limit) {
     return u32_at(offsets, 4 * n) == limit;
 }
 
+static void keep(MPart *p, MPartSection section, Buf *bytes) {
+    p->section[section] = arena_copy(p->arena, buf_str(bytes));
+    buf_done(bytes);
+}
+
+/* The sections of a small part as a large one has them. */
+static bool unpack(MPart *p, const ShapeSizes *shapes) {
+    Buf a = {0}, b = {0};
+    bool ok = mpart_unpack_series(p->section[MPART_SERIES], shapes, p->n_series, &a, &b);
+    keep(p, MPART_SERIES, &a);
+    keep(p, MPART_SERIES_OFFSETS, &b);
+    ok = ok && mpart_unpack_postings(p->section[MPART_POSTINGS], p->n_series, &a, &b);
+    keep(p, MPART_VALUES, &a);
+    keep(p, MPART_POSTINGS, &b);
+    return ok;
+}
+
 static bool index_shapes(MPart *p) {
     Str s = p->section[MPART_SHAPES];
-    VEC(uint32_t) offsets = {0};
+    VEC(uint32_t) offsets = {0}, sizes = {0};
     Cursor c = cursor_of(s);
     while (cursor_left(&c) && !c.bad) {
         vec_push(&offsets, (uint32_t)(s.n - cursor_left(&c)));
         uint64_t n = cursor_uvarint(&c);
+        vec_push(&sizes, (uint32_t)MIN(n, UINT32_MAX));
         for (uint64_t i = 0; i < n && !c.bad; i++) {
             if (cursor_uvarint(&c) >= mpart_symbol_count(p)) c.bad = true;
         }
     }
     p->shape_offsets = offsets.v;
     p->n_shapes = offsets.n;
-    return !c.bad;
+    bool ok = !c.bad && (!p->packed || unpack(p, &(ShapeSizes){sizes.v, sizes.n}));
+    vec_done(&sizes);
+    return ok;
 }
 
 static bool tables_sound(const MPart *p) {
@@ -89,7 +111,7 @@ bool mpart_ready(const MPart *part) {
         p->arena = arena_create(ARENA_UNLIMITED);
         for (int i = 0; i < MPART_SECTIONS && ok; i++)
             ok = part_block(p->part, &p->refs[i], p->arena, &p->section[i], NULL) == OK;
-        ok = ok && tables_sound(p) && index_shapes(p);
+        ok = ok && index_shapes(p) && tables_sound(p);
         p->state = ok ? 1 : -1;
         if (!ok)
             log_error("metrics: the index of a part is damaged, its samples are not served", "part", part_path(p->part),

@@ -8,6 +8,7 @@
 struct MPart {
     Part *part;
     uint32_t n_series;
+    bool packed;
     BlockRef refs[MPART_SECTIONS];
     BlockRef *groups;
     size_t n_groups;

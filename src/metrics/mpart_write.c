@@ -105,13 +105,11 @@ static void put_stats(Buf *out, const double *v, size_t n) {
         if (any && v[i] < s.last) s.resets++;
         if (v[i] < s.min || s.min != s.min) s.min = v[i];
         if (v[i] > s.max || s.max != s.max) s.max = v[i];
-        s.sum += v[i];
         s.last = v[i];
         any = true;
     }
     buf_put(out, &s.min, 8);
     buf_put(out, &s.max, 8);
-    buf_put(out, &s.sum, 8);
     buf_put(out, &s.first, 8);
     buf_put(out, &s.last, 8);
     buf_put_uvarint(out, s.resets);
@@ -132,7 +130,7 @@ static ErrCode put_block(MPartWriter *w, uint8_t flags, uint32_t time_id, size_t
     size_t n, Err *reterr) {
     if (start_bytes) flags |= MBLOCK_STARTS;
     if (w->scratch.n <= MPART_IN_PLACE_MAX) flags |= MBLOCK_IN_PLACE;
-    if (stats_of && n >= MPART_STATS_SAMPLES) flags |= MBLOCK_STATS;
+    if (stats_of && n >= MPART_STATS_SAMPLES) flags |= MBLOCK_BRIEF;
     buf_put_char(&w->series, (char)flags);
     buf_put_uvarint(&w->series, time_id);
     buf_put_uvarint(&w->series, w->scratch.n);
@@ -146,7 +144,7 @@ static ErrCode put_block(MPartWriter *w, uint8_t flags, uint32_t time_id, size_t
         buf_put_uvarint(&w->series, group);
         buf_put_uvarint(&w->series, offset);
     }
-    if (flags & MBLOCK_STATS) put_stats(&w->series, stats_of, n);
+    if (flags & MBLOCK_BRIEF) put_stats(&w->series, stats_of, n);
     w->rows += n;
     return OK;
 }

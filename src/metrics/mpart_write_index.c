@@ -1,9 +1,10 @@
 /* mpart_write_index.c - groups, postings and sections of a metrics part being written. */
+#include "metrics/mpart_pack.h"
 #include "metrics/mpart_write_int.h"
 
 #include <stdlib.h>
 
-/* The index of a small part is much of it and compresses to a third; read, it takes memory then. A large part's stays
+/* The index of a small part is much of it: packed, it takes a seventh; read, it takes memory then. A large part's stays
  * as it is, in the mapping. */
 #define SECTION_ZSTD_MAX ((size_t)2 << 20)
 #define SECTION_ZSTD_LEVEL 3
@@ -127,14 +128,36 @@ static ErrCode write_symbols(MPartWriter *w, BlockRef *refs, Err *reterr) {
     return code;
 }
 
+/* Both together: what of the index grows with the series. */
+static bool is_small(const MPartWriter *w) { return w->series.n <= SECTION_ZSTD_MAX; }
+
+static void pack_series(const MPartWriter *w, Buf *out) {
+    VEC(uint32_t) sizes = {0};
+    Cursor c = cursor_of(buf_str(&w->shapes));
+    while (cursor_left(&c)) {
+        uint32_t n = (uint32_t)cursor_uvarint(&c);
+        vec_push(&sizes, n);
+        for (; n > 0; n--) (void)cursor_uvarint(&c);
+    }
+    ShapeSizes shapes = {sizes.v, sizes.n};
+    mpart_pack_series(out, &shapes, buf_str(&w->series), w->series_offsets.v, w->series_offsets.n - 1);
+    vec_done(&sizes);
+}
+
 static ErrCode write_series(MPartWriter *w, BlockRef *refs, Err *reterr) {
-    Buf offsets = {0};
-    vec_foreach(uint32_t, o, &w->series_offsets) buf_put_u32le(&offsets, *o);
-    buf_put_u32le(&offsets, (uint32_t)w->series.n);
+    Buf offsets = {0}, packed = {0};
+    bool pack = is_small(w);
+    vec_push(&w->series_offsets, (uint32_t)w->series.n);
+    if (pack)
+        pack_series(w, &packed);
+    else
+        vec_foreach(uint32_t, o, &w->series_offsets) buf_put_u32le(&offsets, *o);
+    w->series_offsets.n--;
     ErrCode code = write_section(w, &w->shapes, &refs[MPART_SHAPES], reterr);
     if (code == OK) code = write_section(w, &offsets, &refs[MPART_SERIES_OFFSETS], reterr);
-    if (code == OK) code = write_section(w, &w->series, &refs[MPART_SERIES], reterr);
+    if (code == OK) code = write_section(w, pack ? &packed : &w->series, &refs[MPART_SERIES], reterr);
     buf_done(&offsets);
+    buf_done(&packed);
     return code;
 }
 
@@ -187,6 +210,13 @@ static ErrCode write_postings(MPartWriter *w, BlockRef *refs, Err *reterr) {
         buf_put_u32le(&names, (uint32_t)i);
         buf_put_u32le(&names, (uint32_t)(end - i));
     }
+    if (is_small(w)) {
+        Buf packed = {0};
+        mpart_pack_postings(&packed, buf_str(&values), buf_str(&lists), (uint32_t)w->series_offsets.n);
+        buf_clear(&values);
+        buf_done(&lists);
+        lists = packed;
+    }
     ErrCode code = write_section(w, &names, &refs[MPART_NAMES], reterr);
     if (code == OK) code = write_section(w, &values, &refs[MPART_VALUES], reterr);
     if (code == OK) code = write_section(w, &lists, &refs[MPART_POSTINGS], reterr);
@@ -205,7 +235,7 @@ ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr) {
     if (code == OK) code = write_postings(w, refs, reterr);
     if (code != OK) return code;
     Buf footer = {0};
-    buf_put_char(&footer, w->has_starts ? MPART_VERSION : 1);
+    buf_put_char(&footer, is_small(w) ? MPART_PACKED : w->has_starts ? MPART_STARTS : MPART_PLAIN);
     buf_put_uvarint(&footer, w->series_offsets.n);
     for (int i = 0; i < MPART_SECTIONS; i++) block_ref_encode(&footer, &refs[i]);
     buf_put_uvarint(&footer, w->groups.n);
