@@ -77,14 +77,14 @@ int main(int argc, char **argv) {
     ScrapeAnswer a = {.status = 200, .content_type = STR("text/plain; version=0.0.4"), .body = buf_str(&bodies[0]), .t_ms = 1};
     ScrapeOutcome out;
     double start = cpu_now();
-    scrape_take(t, t->job, &store, &a, &out);
+    scrape_take(t, t->job, &store, false, &a, &out);
     double first_s = seconds(start);
     ASSERT(out.up && out.kept == n);
     start = cpu_now();
     for (size_t r = 0; r < rounds; r++) {
         a.body = buf_str(&bodies[r % 2]);
         a.t_ms++;
-        scrape_take(t, t->job, &store, &a, &out);
+        scrape_take(t, t->job, &store, false, &a, &out);
     }
     double known_s = seconds(start), parse_s = bench_parser(buf_str(&bodies[0]), rounds);
     double bytes = (double)bodies[0].n;

@@ -90,6 +90,7 @@ typedef struct Config {
     } rules;
     struct {
         Str dns_servers;
+        bool start_timestamps;
     } scrape;
     struct {
         bool metrics, cgroups;

@@ -117,6 +117,7 @@ const ConfigKey config_keys[] = {
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 
     {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},
+    {"scrape.start_timestamps", CONFIG_BOOL, AT(scrape.start_timestamps), "false", .needs_restart = true, .doc = "OpenMetrics' _created lines are the start timestamps of the series before them and no series of their own, as in Prometheus with st-storage. Those of protobuf, OTLP and remote write 2.0 are always kept."},
     {"remote_write.queue_size", CONFIG_SIZE, AT(remote_write.queue_bytes), "4GiB", MIB, 1024 * GIB, .doc = "How far an endpoint of prometheus.yml's remote_write may lie behind before the oldest samples for it are dropped. On disk, under remote/ of the data directory."},
     {"probes", CONFIG_RECORDS, AT(probes), "", RECORDS(probe_fields, ConfigProbe),
      .doc = "Servers that are probed again and again; probe_success, probe_duration_seconds and what else blackbox_exporter would tell is kept."},

@@ -56,7 +56,7 @@ before(async () => {
   await new Promise<void>((resolve) => picky.listen(0, "127.0.0.1", resolve));
   pickyPort = (picky.address() as AddressInfo).port;
   twoOffset = await freeOffset();
-  [one, two, prometheus] = await Promise.all([Server.start(), Server.start({ offset: twoOffset, dataDir: join(dir, "two") }), skip ? undefined : Prometheus.start()]);
+  [one, two, prometheus] = await Promise.all([ Server.start(), startTwo(), skip ? undefined : Prometheus.start() ]);
   writeFileSync(join(dir, "prometheus.yml"), config());
   sender = await start();
 });
@@ -66,6 +66,8 @@ after(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+const startTwo = () =>
+    Server.start({offset : twoOffset, dataDir : join(dir, "two"), args : [ "--query.use-start-timestamps" ]});
 const start = () => Server.start({ args: ["--prometheus.config", join(dir, "prometheus.yml"), "--web.enable-lifecycle"], dataDir: join(dir, "data") });
 
 /** One gauge per series, by OTLP/JSON. */
@@ -96,6 +98,42 @@ async function same(selector: string, ...skipBases: string[]) {
   return want.length;
 }
 const now = () => Date.now();
+
+it("passes start timestamps on by version 2; queries go by them only where that is asked for", async () => {
+    const now = Math.floor(Date.now() / 60_000) * 60_000, began = now - 30_000;
+    const point = {timeUnixNano : `${now}000000`, startTimeUnixNano : `${began}000000`};
+    const metrics = [
+        {
+            name : "t_begun",
+            sum : {isMonotonic : true, aggregationTemporality : 2, dataPoints : [ {...point, asDouble : 9} ]}
+        },
+        {
+            name : "t_begun_native",
+            exponentialHistogram : {
+                aggregationTemporality : 2,
+                dataPoints : [ {...point, count : "4", sum : 2, scale : 0, zeroCount : "4"} ]
+            }
+        },
+    ];
+    const answer = await fetch(sender.url("http", "/v1/metrics"), {
+        method : "POST",
+        headers : {"Content-Type" : "application/json"},
+        body : JSON.stringify({resourceMetrics : [ {scopeMetrics : [ {metrics} ]} ]})
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    const at = (base: string, q: string) =>
+        ask(`${base}/api/v1/query?time=${now / 1000}&query=${encodeURIComponent(q)}`);
+    const value = async (base: string, q: string) => (await at(base, q))[0]?.value[1];
+    const there = `http://127.0.0.1:${9090 + twoOffset}`;
+    await eventually("the second server has them", async () => (await value(there, "t_begun_total")) === "9" &&
+                                                               (await value(there, "count(t_begun_native)")) === "1");
+    assert.equal(await value(there, "start_timestamp(t_begun_total)"), String(began / 1000));
+    assert.equal(await value(there, "start_timestamp(t_begun_native)"), String(began / 1000));
+    assert.equal(await value(there, "increase(t_begun_total[5m])"), "9");
+    assert.equal(await value(there, "histogram_count(increase(t_begun_native[5m]))"), "4");
+    for (const q of ["start_timestamp(t_begun_total)", "increase(t_begun_total[5m])"])
+        assert.deepEqual(await at(sender.url("prometheus"), q), []);
+});
 
 it("sends what comes to Prometheus and to Meerkat by both versions, with external labels", async () => {
   const t = now() - 60_000;
@@ -143,7 +181,7 @@ it("loses and doubles nothing when a receiver is away and the sender is killed",
   await sender.kill9();
   sender = await start();
   await same("t_outage", `http://127.0.0.1:${9090 + twoOffset}`);
-  two = await Server.start({ offset: twoOffset, dataDir: join(dir, "two") });
+  two = await startTwo();
   assert.equal(await same("t_outage"), 40);
 });
 

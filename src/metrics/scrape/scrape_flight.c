@@ -76,7 +76,7 @@ static void work(void *ctx) {
     ScrapeOutcome outcome;
     f->answer.body = buf_str(&f->body);
     f->answer.content_type = buf_str(&f->content_type);
-    scrape_take(f->target, f->job, f->manager->store, &f->answer, &outcome);
+    scrape_take(f->target, f->job, f->manager->store, f->manager->opts.created, &f->answer, &outcome);
     record(f, &outcome);
     flight_free(f);
 }

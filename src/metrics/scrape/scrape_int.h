@@ -133,9 +133,10 @@ typedef struct ScrapeOutcome {
     char error[256], warning[128];
     uint64_t scraped, kept, added, duplicates, too_old;
 } ScrapeOutcome;
-/* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. */
-void scrape_take(
-    ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, const ScrapeAnswer *answer, ScrapeOutcome *ret);
+/* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. created: the
+ * _created lines of OpenMetrics are start times. */
+void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,
+    const ScrapeAnswer *answer, ScrapeOutcome *ret);
 /* Stale markers for everything the target had, its report series included. */
 void scrape_end(ScrapeTarget *t, MetricsStore *store, int64_t t_ms);
 

@@ -1,6 +1,7 @@
 /* scrape_take.c - one answer: parsed, relabelled, appended. */
 #include "base/hash.h"
 #include "metrics/scrape/promproto.h"
+#include "metrics/scrape/scrape_created.h"
 #include "metrics/scrape/scrape_hist.h"
 #include "metrics/scrape/scrape_int.h"
 #include "metrics/scrape/scrape_nhcb.h"
@@ -22,6 +23,8 @@ typedef struct Take {
     CachedSeries *last, *hit;
     uint64_t hash;   /* of the raw text at hand */
     ScrapeOutcome *outcome;
+    bool reads_created;
+    Created created;
 } Take;
 
 static ErrCode exhausted(Err *reterr) {
@@ -215,6 +218,7 @@ static ErrCode add_sample(Take *x, const PromTextSample *s, Labels labels, uint6
 
 static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Take *x = ctx;
+    if (x->reads_created && created_take(&x->created, s, &x->batch)) return OK;
     CachedSeries *c = s->known ? x->hit : find(x, s->raw);
     uint64_t hash = x->hash, limit = x->job->set.limits.sample;
     Labels labels = {0};
@@ -243,6 +247,7 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
 
 static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
     Take *x = ctx;
+    if (m->kind == PROMTEXT_TYPE) created_family(&x->created, m->metric);
     return promtext_merge_meta(&x->batch, m) ? OK : exhausted(reterr);
 }
 
@@ -260,6 +265,7 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
     ScrapeFormat format = scrape_format(a->content_type, x->job->fallback_protocol, a->body, &guessed);
     PromTextVisitor visitor = {x, take_sample, take_meta, is_known};
     ErrCode code;
+    x->reads_created &= format == FORMAT_OPENMETRICS;
     if (guessed)
         snprintf(x->outcome->warning, sizeof x->outcome->warning,
             "unknown Content-Type \"%.*s\": the body was read as %s", (int)MIN(a->content_type.n, 40),
@@ -383,12 +389,13 @@ static void set_error(ScrapeOutcome *o, const Err *err) {
         snprintf(o->error, sizeof o->error, "%.250s", err->msg);
 }
 
-void scrape_take(
-    ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, const ScrapeAnswer *answer, ScrapeOutcome *ret) {
+void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,
+    const ScrapeAnswer *answer, ScrapeOutcome *ret) {
     Take x;
     Err err = {0};
     ErrCode code = answer->code;
     begin(&x, t, job, answer->body.n, answer->t_ms, ret);
+    x.reads_created = created;
     if (code != OK)
         err_set(&err, code, "%s", answer->error);
     else if (answer->status != 200)
