@@ -42,6 +42,8 @@ typedef struct MetricsSelect {
     bool starts;                 /* start times are wanted */
     bool no_values;              /* for open only: nobody looks at the values of floats that are no stale markers */
     bool any_order;              /* for open only: series need not be sorted */
+    struct View **view;          /* for select and open: not NULL: the same moment for all that name it, NULL at first,
+                                  * which live as long as the arena of the first of them */
 } MetricsSelect;
 
 /* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */

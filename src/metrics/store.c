@@ -113,6 +113,7 @@ static void store_free(EmbeddedStore *s) {
     mutex_done(&s->wake_lock);
     mutex_done(&s->flush_lock);
     mutex_done(&s->view_lock);
+    undo_done(&s->undo);
     cond_done(&s->gate.changed);
     mutex_done(&s->gate.lock);
     mem_free(s);
@@ -161,6 +162,7 @@ static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptio
     mutex_init(&s->gate.lock);
     cond_init(&s->gate.changed);
     mutex_init(&s->view_lock);
+    undo_init(&s->undo);
     mutex_init(&s->merge_lock);
     s->rules_checked = u64map_create();
     mutex_init(&s->flush_lock);

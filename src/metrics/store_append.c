@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define PREFETCH 8 /* series ahead of the one being applied */
+#define PREFETCH 8                     /* series ahead of the one being applied */
 #define SERIES_KEY (UINT64_C(1) << 32) /* beside symbols in one map */
 
 typedef struct AppendJob {
@@ -15,8 +15,8 @@ typedef struct AppendJob {
     uint32_t *missing; /* batch indices of series the head does not know yet */
     size_t n_missing;
     VEC(uint32_t) told, told_series; /* symbols and series the record defines */
-    int64_t min_t;      /* older is refused */
-    U64Map *conflicts; /* for the tap; NULL: none yet */
+    int64_t min_t;                   /* older is refused */
+    U64Map *conflicts;               /* for the tap; NULL: none yet */
     MetricsAppendResult *result;
 } AppendJob;
 
@@ -249,7 +249,8 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
         }
         const Histogram *h = &b->histograms.v[bs->first_histogram + k];
         HeadPut put = head_put_histogram(job->head, id, t, h, h_start ? h_start[k] : 0);
-        count_put(job, put, id, t, (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM, &job->result->histograms, late);
+        count_put(
+            job, put, id, t, (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
@@ -266,8 +267,10 @@ void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
     ASSERT(type == RECORD_METRICS && job->head == s->active);
     head_mark_logged(job->head, job->told_series.v, job->told_series.n, job->told.v, job->told.n);
     head_tick(job->head, clock_now_ms());
-    head_write_begin(job->head);
     size_t n = job->batch->series.n;
+    mutex_lock(&s->undo.apply);
+    undo_note(&s->undo, job->head, job->series, n);
+    head_write_begin(job->head);
     for (size_t i = 0; i < n; i++) {
         const BatchSeries *bs = &job->batch->series.v[i];
         if (i + PREFETCH < n && job->series[i + PREFETCH] != HEAD_NO_SERIES)
@@ -275,6 +278,7 @@ void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
         if (job->series[i] != HEAD_NO_SERIES && series_has_data(bs)) apply_series(s, job, bs, job->series[i], &late);
     }
     head_write_end(job->head);
+    mutex_unlock(&s->undo.apply);
     vec_foreach(const MetricMetadata, m, &job->batch->metadata) side_add_metadata(&s->side, m);
     s->samples_total += job->result->samples + job->result->histograms;
     s->late_total += late;

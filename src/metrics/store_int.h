@@ -5,7 +5,8 @@
  * frozen head leaves only after its parts are published, so a view may see samples twice (removed by merging), but
  * never misses any.
  *
- * Locks, in the order they may be taken: merge_lock, flush_lock, gate, view_lock; index and shard locks of a head innermost. */
+ * Locks, in the order they may be taken: merge_lock, flush_lock, gate, view_lock, undo.apply, undo.lock; index and shard
+ * locks of a head innermost. */
 #ifndef MEERKAT_METRICS_STORE_INT_H
 #define MEERKAT_METRICS_STORE_INT_H
 
@@ -73,6 +74,23 @@ typedef struct Tombstones {
     size_t n;
 } Tombstones;
 
+/* How far a series of the active head reached before an append that came while views were open. */
+typedef struct UndoNote {
+    uint64_t epoch; /* the head's */
+    uint32_t series;
+    int64_t max_t; /* INT64_MIN: it had nothing */
+} UndoNote;
+
+typedef struct UndoLog {
+    Mutex apply; /* held during an append's effects on the head */
+    Mutex lock;  /* of what follows; innermost */
+    VEC(UndoNote) notes;
+    uint64_t base;         /* number of the first of them */
+    _Atomic uint64_t end;  /* number of the next */
+    _Atomic unsigned readers;
+    struct View *views;
+} UndoLog;
+
 typedef struct EmbeddedStore {
     MetricsStore base; /* first */
     Fs *fs;
@@ -83,6 +101,7 @@ typedef struct EmbeddedStore {
     CommitQueue *commit;
     PartSet *parts;
     Gate gate;
+    UndoLog undo;
 
     Mutex view_lock;
     Head *active;
@@ -150,16 +169,27 @@ void rules_thin(const StoreRules *r, Labels labels, int64_t now_ms, SampleBuf *b
 bool rules_pick(EmbeddedStore *s, int64_t now_ms, uint64_t *ret_id);
 void rules_rewritten(EmbeddedStore *s, uint64_t old_id, uint64_t new_id); /* what is known of one goes to the other */
 
-/* --- store_select.c, store_labels.c --- */
+/* --- store_view.c, store_select.c, store_labels.c --- */
 typedef struct View {
     EmbeddedStore *store;
     Head *heads[FROZEN_MAX + 1]; /* oldest first, the active one last */
     size_t n_heads;
     PartSnapshot parts;
     Tombstones *tombs;
+    uint64_t undo_from, undo_seen; /* numbers of notes: when it was opened; looked at so far */
+    struct View *undo_next, *undo_prev;
+    Mutex cuts_lock;
+    U64Map *cuts; /* series of the newest head -> where it is to be cut; NULL: none yet */
 } View;
 /* In the request's arena and released with it. NULL: arena exhausted. */
 View *view_open(EmbeddedStore *s, Arena *arena);
+View *view_of(EmbeddedStore *s, const MetricsSelect *req); /* a new one, or the one the request names */
+/* After reading a series of a source: whether, and behind which time, what was read came after the view was opened. */
+bool view_cut(View *v, size_t source, uint32_t id, int64_t *ret_max_t);
+void undo_init(UndoLog *u);
+void undo_done(UndoLog *u);
+/* The series are about to be appended to, with undo.apply held; HEAD_NO_SERIES among them are skipped. */
+void undo_note(UndoLog *u, Head *h, const uint32_t *series, size_t n);
 /* A series as the sources of a view know it. */
 typedef struct SourceSeries {
     Labels labels;

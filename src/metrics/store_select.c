@@ -4,30 +4,6 @@
 
 #define CANCEL_EVERY 64
 
-/* --- view --- */
-static void view_close(void *ctx) {
-    View *v = ctx;
-    for (size_t i = 0; i < v->n_heads; i++) head_unref(v->heads[i]);
-    partset_release(v->store->parts, &v->parts);
-    tombs_unref(v->tombs);
-}
-
-View *view_open(EmbeddedStore *s, Arena *arena) {
-    View *v = ARENA_NEW(arena, View);
-    if (!v) return NULL;
-    v->store = s;
-    mutex_lock(&s->view_lock);
-    ASSERT(s->frozen.n <= FROZEN_MAX);
-    for (size_t i = 0; i < s->frozen.n; i++) v->heads[v->n_heads++] = head_ref(s->frozen.v[i].head);
-    v->heads[v->n_heads++] = head_ref(s->active);
-    v->tombs = tombs_ref(s->tombs);
-    mutex_unlock(&s->view_lock);
-    /* After the heads: a head leaves only when its parts are in the set. */
-    partset_snapshot(s->parts, &v->parts);
-    arena_defer(arena, view_close, v);
-    return v;
-}
-
 /* --- matching --- */
 static ErrCode exhausted(Err *reterr) { return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up"); }
 
@@ -199,12 +175,32 @@ ErrCode view_drop_deleted(View *v, const MetricsSelect *req, SourceSeriesVec *al
 }
 
 /* --- gathering --- */
+/* Takes away what came after the view was opened, of the samples from `first` on. */
+static void cut_behind(Gather *g, size_t first, size_t first_h, int64_t max_t) {
+    SampleBuf *b = &g->samples;
+    size_t n = first;
+    for (size_t i = first; i < b->n; i++) {
+        if (b->t[i] > max_t) continue;
+        b->t[n] = b->t[i];
+        if (b->has_starts) b->start[n] = b->start[i];
+        b->v[n++] = b->v[i];
+    }
+    b->n = n;
+    n = first_h;
+    for (size_t i = first_h; i < g->histograms.n; i++)
+        if (g->histograms.v[i].t <= max_t) g->histograms.v[n++] = g->histograms.v[i];
+    g->histograms.n = n;
+}
+
 static ErrCode gather_one(Gather *g, const SourceSeries *s, Err *reterr) {
     const MetricsSelect *req = g->req;
     View *v = g->view;
     if (s->source >= v->parts.n) {
         Head *h = v->heads[s->source - v->parts.n];
+        size_t first = g->samples.n, first_h = g->histograms.n;
         bool ok = head_read(h, s->id, req->min_t_ms, req->max_t_ms, &g->samples, &g->histograms);
+        int64_t max_t;
+        if (ok && view_cut(v, s->source, s->id, &max_t)) cut_behind(g, first, first_h, max_t);
         return ok ? OK : err_set(reterr, ERR_CORRUPT, "a chunk of the head does not decode");
     }
     const PartRef *ref = &v->parts.v[s->source];
@@ -350,7 +346,7 @@ void gather_end(Gather *g) {
 ErrCode store_select(MetricsStore *base, const MetricsSelect *req, SeriesColumns *ret, Err *reterr) {
     EmbeddedStore *s = CONTAINER_OF(base, EmbeddedStore, base);
     *ret = (SeriesColumns){0};
-    View *v = view_open(s, req->arena);
+    View *v = view_of(s, req);
     if (!v) return exhausted(reterr);
     SourceSeriesVec all = {0};
     ErrCode code = view_match(v, req, &all, reterr);

@@ -63,7 +63,8 @@ static bool read_source(EmbeddedReader *r, SetSource at) {
         r->base.stats.blocks += stats.chunks;
         r->base.stats.blocks_decoded += stats.chunks_read;
         r->base.stats.blocks_skipped += stats.chunks - stats.chunks_read;
-        return ok;
+        int64_t max_t;
+        return ok && !view_cut(v, at.source, at.id, &max_t);
     }
     bool tangled = false;
     if (may_be_deleted(r, at)) return false;
@@ -128,7 +129,7 @@ static ErrCode embedded_read(SeriesReader *base, size_t i, SeriesColumn *ret, Er
 ErrCode store_open_set(MetricsStore *base, const MetricsSelect *req, SeriesSet **ret, Err *reterr) {
     static const SeriesSetOps ops = {embedded_labels, embedded_reader, embedded_read, embedded_reader_free};
     EmbeddedSet *s = ARENA_NEW(req->arena, EmbeddedSet);
-    if (!s || !(s->view = view_open(CONTAINER_OF(base, EmbeddedStore, base), req->arena)))
+    if (!s || !(s->view = view_of(CONTAINER_OF(base, EmbeddedStore, base), req)))
         return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up");
     s->base.ops = &ops;
     s->req = *req;

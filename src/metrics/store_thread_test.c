@@ -1,9 +1,11 @@
 /* The store under several threads at once, with a head so small that it is frozen all the time; long series over
  * many blocks; a log larger than the head; retention. */
+#include "metrics/series_set.h"
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,6 +113,77 @@ static void test_threads(void **state) {
     w.stop = true;
     thread_join(flusher);
     for (int i = 0; i < WRITERS; i++) assert_int_equal(count(&w, i), BATCHES * PER_BATCH);
+    world_done(&w);
+}
+
+/* --- all of an append or nothing --- */
+
+#define TOGETHER 300
+#define ROUNDS 1500
+
+static void write_together(void *ctx) {
+    World *w = ctx;
+    for (int i = 1; i <= ROUNDS; i++) {
+        Arena *arena = arena_create((size_t)64 << 20);
+        MetricsBatch b = {.arena = arena};
+        for (int s = 0; s < TOGETHER; s++) {
+            Label *labels = ARENA_ARRAY(arena, Label, 2);
+            labels[0] = (Label){LABEL_NAME_METRIC, s % 2 ? STR("odd") : STR("even")};
+            labels[1] = (Label){STR("i"), arena_printf(arena, "%d", s)};
+            BatchSeries bs = {.labels = {labels, 2}, .first_sample = (uint32_t)b.t_ms.n, .n_samples = 1};
+            assert_true(avec_push(arena, &b.series, bs) && avec_push(arena, &b.t_ms, i * 1000) &&
+                        avec_push(arena, &b.value, (double)i));
+        }
+        MetricsAppendResult res;
+        ErrCode code = w->store->ops->append(w->store, &b, &res, NULL);
+        if (code == ERR_OVERLOADED) i--;
+        arena_free(arena);
+    }
+    w->stop = true;
+}
+
+/* Adds up the newest values of a metric's series; *ret_least and most: of them. */
+static size_t newest_values(World *w, Str metric, struct View **view, Arena *arena, double *least, double *most) {
+    const Matcher *m;
+    SeriesSet *set;
+    size_t n = 0;
+    assert_int_equal(matcher_create(arena, MATCH_EQ, LABEL_NAME_METRIC, metric, &m, NULL), OK);
+    MetricsSelect req = {.matchers = {&m, 1}, .max_t_ms = INT64_MAX, .arena = arena, .view = view};
+    assert_int_equal(metrics_store_open_set(w->store, &req, &set, NULL), OK);
+    SeriesReader *r = series_reader_create(set, arena);
+    for (size_t i = 0; i < set->n; i++) {
+        SeriesColumn c;
+        assert_int_equal(series_read(r, i, &c, NULL), OK);
+        if (c.n == 0) continue;
+        double v = c.value[c.n - 1];
+        assert_true(c.n == (size_t)v);
+        *least = v < *least ? v : *least;
+        *most = v > *most ? v : *most;
+        n++;
+    }
+    series_reader_free(r);
+    return n;
+}
+
+/* Two selections of one view, while appends, flushes and merges go on: each append is in all series of both, or none.
+ */
+static void test_isolation(void **state) {
+    (void)state;
+    World w;
+    world_init(&w, 256 << 10);
+    Thread *flusher = thread_start("flusher", flush_all, &w), *writer = thread_start("writer", write_together, &w);
+    for (int rounds = 0; !w.stop; rounds++) {
+        Arena *arena = arena_create((size_t)256 << 20);
+        struct View *view = NULL;
+        double least = INFINITY, most = -INFINITY;
+        size_t n = newest_values(&w, STR("odd"), &view, arena, &least, &most);
+        n += newest_values(&w, STR("even"), &view, arena, &least, &most);
+        if (n != 0 && (n != TOGETHER || least != most))
+            fail_msg("round %d: %zu series, from %g to %g", rounds, n, least, most);
+        arena_free(arena);
+    }
+    thread_join(writer);
+    thread_join(flusher);
     world_done(&w);
 }
 
@@ -230,6 +303,7 @@ static void test_bit_flips(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_isolation),
         cmocka_unit_test(test_long_series),
         cmocka_unit_test(test_large_log),
         cmocka_unit_test(test_retention),

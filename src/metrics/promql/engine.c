@@ -388,6 +388,8 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     ErrCode rc = check_query(query, root, reterr);
     if (rc != OK) return rc;
     Ev ev = {.store = store, .query = query, .arena = arena, .scratch = arena, .source = source, .err = reterr};
+    struct View *view = NULL;
+    ev.view = &view;
     ev.opts = opts ? *opts : (PromqlOptions){0};
     if (query->lookback_ms) ev.opts.lookback_ms = query->lookback_ms;
     if (!ev.opts.lookback_ms) ev.opts.lookback_ms = 300000;

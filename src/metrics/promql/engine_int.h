@@ -36,6 +36,7 @@ typedef struct PlanNode PlanNode;
 
 typedef struct Ev {
     MetricsStore *store;
+    struct View **view; /* of the store: all selectors of a query see the same moment */
     PromqlOptions opts;
     const PromqlQuery *query;
     Arena *arena;

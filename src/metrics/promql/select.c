@@ -18,6 +18,7 @@ static bool fetch(Ev *ev, const PqlNode *sel, int64_t min_t, int64_t max_t, Seri
         .max_t_ms = max_t,
         .arena = ev->arena,
         .samples_max = ev->opts.samples_max,
+        .view = ev->view,
         .cancel = ev->query->cancel};
     *ret = (SeriesColumns){0};
     if (req.min_t_ms > req.max_t_ms) return true;

@@ -104,6 +104,7 @@ static bool open_set(Stream *s, int64_t first, int64_t last) {
         .max_t_ms = last,
         .arena = ev->arena,
         .samples_max = ev->opts.samples_max,
+        .view = ev->view,
         .cancel = ev->query->cancel,
         .digest = window_digest(s),
         .starts = needs_starts(s)};
