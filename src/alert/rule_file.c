@@ -195,17 +195,8 @@ static void check_expr(Reader *r, const RuleDef *rule) {
 
 /* --- names --- */
 
-/* Prometheus 3 takes any UTF-8 name. Dots, as OpenTelemetry writes names, are meant; a blank, a dash, a brace or a
- * digit in front is a slip of the pen nearly always, and Prometheus 2 refuses it. */
-static bool name_is_fine(Str s, bool metric) {
-    if (s.n == 0 || !str_is_utf8(s) || (s.p[0] >= '0' && s.p[0] <= '9')) return false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        if (!word && c < 0x80 && c != '.' && c != '/' && !(metric && c == ':')) return false;
-    }
-    return true;
-}
+/* As Prometheus 3: any UTF-8, blanks, dashes and leading digits too. */
+static bool name_is_fine(Str s) { return s.n > 0 && str_is_utf8(s); }
 
 /* --- one rule --- */
 
@@ -228,9 +219,8 @@ static void check_labels(Reader *r, const RuleDef *rule, const YamlNode *map, La
         const YamlNode *at = member_of(map, labels.v[i].name);
         if (!at) continue; /* the group's: checked there */
         Str name = labels.v[i].name;
-        if (str_eq(name, LABEL_NAME_METRIC) || !name_is_fine(name, false))
-            FAIL_AT(r, rule, at->key, "label names are made of letters, digits and underscores",
-                "invalid label name: %" STR_FMT, STR_ARG(name));
+        if (str_eq(name, LABEL_NAME_METRIC) || !name_is_fine(name))
+            FAIL_AT(r, rule, at->key, NULL, "invalid label name: %" STR_FMT, STR_ARG(name));
         if (!str_is_utf8(labels.v[i].value))
             FAIL_AT(r, rule, at, NULL, "invalid label value: %" STR_FMT, STR_ARG(labels.v[i].value));
     }
@@ -248,7 +238,7 @@ static void check_alert(Reader *r, const RuleDef *rule, const RuleNodes *n) {
     for (size_t i = 0; i < rule->annotations.n; i++) {
         const YamlNode *at = member_of(n->annotations, rule->annotations.v[i].name);
         Str name = rule->annotations.v[i].name;
-        if (!name_is_fine(name, false))
+        if (!name_is_fine(name))
             FAIL_AT(r, rule, at->key, NULL, "invalid annotation name: %" STR_FMT, STR_ARG(name));
         check_template(r, rule, "annotation", name, at, rule->annotations.v[i].value);
     }
@@ -264,9 +254,10 @@ static void check_recording(Reader *r, const RuleDef *rule, const RuleNodes *n) 
         FAIL_AT(r, rule, n->annotations->key, "annotations belong to alerts", text, "annotations");
     if (n->hold && rule->for_ms) FAIL_AT(r, rule, n->hold->key, NULL, text, "for");
     if (n->keep && rule->keep_firing_for_ms) FAIL_AT(r, rule, n->keep->key, NULL, text, "keep_firing_for");
-    if (rule->name.n && !name_is_fine(rule->name, true))
-        FAIL_AT(r, rule, n->record, "metric names are made of letters, digits, underscores and colons",
-            "invalid recording rule name: %" STR_FMT, STR_ARG(rule->name));
+    if (rule->name.n && !name_is_fine(rule->name))
+        FAIL_AT(r, rule, n->record, NULL, "invalid recording rule name: %" STR_FMT, STR_ARG(rule->name));
+    else if (str_find_char(rule->name, '{') != SIZE_MAX || str_find_char(rule->name, '}') != SIZE_MAX)
+        FAIL_AT(r, rule, n->record, NULL, "braces present in the recording rule name; should it be in expr?: %" STR_FMT, STR_ARG(rule->name));
 }
 
 /* The group's labels, over them the rule's. */
@@ -387,7 +378,7 @@ static const YamlNode *read_group_head(Reader *r, const YamlNode *node, RuleGrou
     if (labels) {
         g->labels = read_map(r, labels, "labels");
         for (size_t i = 0; i < g->labels.n; i++)
-            if (!name_is_fine(g->labels.v[i].name, false) || str_eq(g->labels.v[i].name, LABEL_NAME_METRIC))
+            if (!name_is_fine(g->labels.v[i].name) || str_eq(g->labels.v[i].name, LABEL_NAME_METRIC))
                 fail(r, labels, NULL, "group \"%" STR_FMT "\": invalid label name: %" STR_FMT, STR_ARG(g->name),
                     STR_ARG(g->labels.v[i].name));
     }

@@ -6,6 +6,7 @@
 #include "sys/fs.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define RULE_FILE_MAX (64u << 20)
 
@@ -76,6 +77,23 @@ static void check_file(CheckRules *c, const char *name) {
     buf_done(&text);
 }
 
+/* What is not named stands on standard input. */
+static void check_stdin(CheckRules *c) {
+    Buf text = {0};
+    char piece[8192];
+    for (size_t n; text.n <= RULE_FILE_MAX && (n = fread(piece, 1, sizeof piece, stdin)) > 0;) buf_put(&text, piece, n);
+    printf("Checking standard input\n");
+    fflush(stdout);
+    if (text.n <= RULE_FILE_MAX) {
+        check_text(c, "standard input", buf_str(&text));
+    } else {
+        fprintf(stderr, "  FAILED:\nmore than %u bytes\n", RULE_FILE_MAX);
+        c->failed = true;
+    }
+    printf("\n");
+    buf_done(&text);
+}
+
 static int set_lint(CheckRules *c, const char *what) {
     bool all = what && strcmp(what, "all") == 0;
     c->duplicates = all || (what && strcmp(what, "duplicate-rules") == 0);
@@ -107,7 +125,8 @@ int cmd_check_rules(int argc, char **argv) {
             argv[n++] = argv[i];
         }
     }
-    if (n == 0) return command_usage("check rules takes rule files");
+    if (n == 0 && isatty(STDIN_FILENO)) return command_usage("check rules takes rule files, or rules on standard input");
+    if (n == 0) check_stdin(&c);
     for (int i = 0; i < n; i++) check_file(&c, argv[i]);
     return c.failed ? 1 : c.lint && c.fatal ? 3 : 0;
 }

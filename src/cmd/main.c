@@ -73,8 +73,8 @@ const Command command_table[] = {
         "Exit codes: 0 fine, 1 it cannot be read, 3 something is against the conventions.\n\n"
         "Examples:\n  curl -s localhost:8080/metrics | meerkat check metrics\n",
         cmd_check_metrics},
-    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] FILE...", "check rule files",
-        "Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
+    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] [FILE...]", "check rule files",
+        "Without a FILE the rules are read from standard input. Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
         "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
         "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
         "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"

@@ -341,6 +341,9 @@ it("checks rule files as promtool does, and finds more", { skip }, () => {
     assert.equal(tool(exe, ["check", "rules", "--lint=duplicate-rules", "--lint-fatal", `${name}.yml`], dir).code,
       tool("promtool", ["check", "rules", "--lint-fatal", `${name}.yml`], dir).code, name);
   }
+  const piped = spawnSync(exe, ["check", "rules"], { encoding: "utf8", input: "groups: [{name: a, rules: [{record: 1 b-c, expr: up, labels: {'d e': f}}]}]\n" });
+  assert.deepEqual([piped.status, piped.stdout], [0, "Checking standard input\n  SUCCESS: 1 rules found\n\n"]);
+  assert.equal(spawnSync(exe, ["check", "rules"], { encoding: "utf8", input: "groups: [{name: a, rulez: []}]\n" }).status, 1);
   writeFileSync(join(dir, "trap.yml"), "groups:\n- name: a\n  rules:\n  - alert: E\n    expr: rate(r_total{status=~\"5..\"}[5m]) / rate(r_total[5m]) > 0.01\n");
   const trap = tool(exe, ["check", "rules", "--lint-fatal", "trap.yml"], dir);
   assert.equal(trap.code, 3);
