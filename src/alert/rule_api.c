@@ -192,7 +192,7 @@ static ErrCode parse_matchers(HttpRequest *req, Filter *f, Err *reterr) {
     f->n_matchers = http_params(req, STR("match[]"), texts, ARRAY_LEN(texts));
     for (size_t i = 0; i < f->n_matchers; i++)
         if (promql_parse_selector(texts[i], req->arena, &f->matchers[i], &err) != OK)
-            return bad(reterr, "match[]", "%s", err.msg);
+            return err_set(reterr, ERR_INVALID, "%s", err.msg); /* without the parameter's name, as Prometheus has it */
     return OK;
 }
 
