@@ -98,7 +98,7 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
         am_api_error(res, err_http_status(rc), err_http_status(rc), "%s", err.msg);
         return false;
     }
-    if (!ret->n) {
+    if (!str_trim(*ret).n) { /* blanks are nothing, too */
         am_api_error(res, 422, 602, "%s in body is required", what);
         return false;
     }

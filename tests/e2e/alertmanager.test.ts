@@ -63,7 +63,7 @@ const alike: Call[] = [
   { path: "/api/v2/nope" }, { path: "/api/v2/" }, { path: "/api/v2/status", method: "DELETE" },
   { path: "/api/v2/silence/zzz" }, { path: "/api/v2/silence/aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee" },
   { path: "/-/healthy" }, { path: "/-/ready" },
-  ...["", "{", "{}", "[{}]", '[{"labels":{}}]', '[{"labels":{"a":1}}]', '[{"labels":[]}]', '[{"labels":{"a":"1"},"startsAt":"x"}]', "[1]", "x", "null", "[]",
+  ...["", "  ", "{", "{}", "[{}]", "[1,]", '[{"labels":{"a":tru}}]', '[] x', '[{"labels":{}}]', '[{"labels":{"a":1}}]', '[{"labels":[]}]', '[{"labels":{"a":"1"},"startsAt":"x"}]', "[1]", "x", "null", "[]",
     '[{"labels":{"a":"1"},"generatorURL":"::"}]', '[{"labels":{"a":"1"},"generatorURL":"foo"}]', '[{"labels":{"a":""}}]', '"x"', '[{"labels":{"":"1"}}]',
     '[{"labels":{"a":"1"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]'].map((body) => ({ path: "/api/v2/alerts", body })),
   { path: "/api/v2/alerts", body: "[]", type: "text/plain" },
