@@ -81,6 +81,28 @@ static int arithmetic_type(int l, int r) {
     return l == TQL_INT && r == TQL_INT ? TQL_INT : TQL_FLOAT;
 }
 
+/* Intrinsics every span has; asking whether one is missing is a mistake. */
+static bool is_always_there(const TqlExpr *e) {
+    if (e->kind != TQL_E_ATTR) return false;
+    switch (e->attr.intrinsic) {
+    case TQL_NOT_INTRINSIC:
+    case TQL_PARENT_SPAN:
+    case TQL_EVENT_NAME:
+    case TQL_EVENT_TIME_SINCE_START:
+    case TQL_LINK_TRACE_ID:
+    case TQL_LINK_SPAN_ID: return false;
+    default: return true;
+    }
+}
+
+static int fail_nil(TqlParser *p, const TqlExpr *e) {
+    Buf b = {0};
+    traceql_print_expr(&b, e);
+    lang_fail(&p->error, e->span, "%s=nil is not valid because intrinsics cannot be nil", buf_cstr(&b));
+    buf_done(&b);
+    return ANY;
+}
+
 static int check_binary(TqlParser *p, TqlExpr *e) {
     int l = check_expr(p, e->left);
     int r = p->error.set ? ANY : check_expr(p, e->right);
@@ -89,6 +111,8 @@ static int check_binary(TqlParser *p, TqlExpr *e) {
     if (!types_match(l, r)) return fail_expr(p, e, "binary operations must operate on the same type");
     if (nil ? e->op != TQL_EQ && e->op != TQL_NEQ : !op_takes(e->op, l) || !op_takes(e->op, r))
         return fail_expr(p, e, "illegal operation for the given types");
+    if (nil && e->op == TQL_EQ && (is_always_there(e->left) || is_always_there(e->right)))
+        return fail_nil(p, is_always_there(e->left) ? e->left : e->right);
     if (!compile_regex(p, e)) return ANY;
     return tql_is_arithmetic(e->op) ? arithmetic_type(l, r) : TQL_BOOL;
 }
@@ -129,7 +153,11 @@ static bool check_filter(TqlParser *p, const TqlSpansetExpr *s) {
     int t = check_expr(p, s->filter);
     if (p->error.set) return false;
     if (t == ANY || t == TQL_BOOL) return true;
-    fail_expr(p, s->filter, "span filter field expressions must resolve to a boolean");
+    Buf b = {0};
+    traceql_print_expr(&b, s->filter);
+    lang_fail(&p->error, s->filter->span, "span filter field expressions must resolve to a boolean: { %" STR_FMT " }",
+        (int)MIN(b.n, (size_t)200), b.p);
+    buf_done(&b);
     return false;
 }
 

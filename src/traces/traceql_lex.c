@@ -222,6 +222,13 @@ static bool is_number_char(char c) {
     return is_digit(c) || c == '.' || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
 }
 
+/* As in Go, and days and weeks. */
+static bool parse_duration(Str text, int64_t *ret_ns) {
+    int64_t ms;
+    if (duration_parse_go(text, ret_ns)) return true;
+    return duration_parse_prom(text, &ms) && !__builtin_mul_overflow(ms, NS_PER_MS, ret_ns);
+}
+
 static TqlToken lex_number(Str src, size_t pos, TqlToken t) {
     size_t end = pos;
     while (end < src.n && is_number_char(src.p[end])) {
@@ -239,7 +246,7 @@ static TqlToken lex_number(Str src, size_t pos, TqlToken t) {
     } else if (num_parse_f64(text, &t.value.d)) {
         t.kind = TQL_T_FLOAT;
         t.value.type = TQL_FLOAT;
-    } else if (duration_parse_go(text, &t.value.i)) {
+    } else if (parse_duration(text, &t.value.i)) {
         t.kind = TQL_T_DURATION;
         t.value.type = TQL_DURATION;
     } else {
@@ -315,8 +322,18 @@ static TqlToken lex_string(Str src, size_t pos, TqlToken t) {
                                                                                 : "invalid char escape");
 }
 
+/* Blanks, // and slash-star comments. One that does not end takes the rest. */
+static size_t skip_blank(Str src, size_t pos) {
+    for (;;) {
+        pos = lang_skip_blank(src, pos, false, true);
+        if (at(src, pos) != '/' || at(src, pos + 1) != '*') return pos;
+        size_t end = str_find(str_skip(src, pos + 2), STR("*/"));
+        pos = end == SIZE_MAX ? src.n : pos + 2 + end + 2;
+    }
+}
+
 TqlToken tql_lex(Str src, size_t pos, Arena *arena) {
-    pos = lang_skip_blank(src, pos, false, false);
+    pos = skip_blank(src, pos);
     TqlToken t = {.kind = TQL_T_END, .span = {(uint32_t)pos, (uint32_t)pos}, .op = TQL_OPS};
     if (pos >= src.n) return t;
     char c = src.p[pos];

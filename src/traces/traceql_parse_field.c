@@ -137,7 +137,11 @@ static void *field_prefix(void *ctx) {
     }
     TqlIntrinsic i = p->tok.kind == TQL_T_WORD ? tql_intrinsic_of(p->tok.text) : TQL_NOT_INTRINSIC;
     if (i != TQL_NOT_INTRINSIC) return parse_field(p, (TqlAttr){.intrinsic = i});
-    tql_fail_unexpected(p, NULL);
+    if (p->tok.kind == TQL_T_WORD)
+        lang_fail(&p->error, p->tok.span, "unknown identifier: %" STR_FMT, (int)MIN(p->tok.text.n, (size_t)80),
+            p->tok.text.p);
+    else
+        tql_fail_unexpected(p, NULL);
     return NULL;
 }
 
