@@ -71,6 +71,9 @@ bool wide_part_may_contain(const WidePart *p, size_t block, Str field, Str needl
 /* Whether a row may have exactly this value as text: strings as they are, numbers in decimal, bytes in base64 (their
  * raw form is found as well). The empty value always may: absent fields read as it. */
 bool wide_part_may_equal(const WidePart *p, size_t block, Str field, Str value);
+/* The types of a field's values in a block: bit 1 << WideType; 0: the block does not have the field. All bits when the
+ * index cannot be read: reading the column will say what is wrong. */
+unsigned wide_part_field_types(const WidePart *p, size_t block, Str field);
 /* Names of the block's fields. */
 size_t wide_part_field_count(const WidePart *p, size_t block);
 Str wide_part_field_name(const WidePart *p, size_t block, size_t i);

@@ -172,3 +172,10 @@ bool wide_part_may_equal(const WidePart *p, size_t block, Str field, Str value) 
     buf_done(&raw);
     return may;
 }
+
+unsigned wide_part_field_types(const WidePart *p, size_t block, Str field) {
+    WideFieldEntry e;
+    WideFind found = wide_find_field(p, block, field, &e);
+    if (found != WIDE_FIND_YES) return found == WIDE_FIND_CORRUPT ? ~0u : 0;
+    return e.types;
+}

@@ -322,6 +322,7 @@ static void engine_stats(TraceStore *s, TraceStoreStats *ret) {
 static const TraceStoreOps engine_ops = {.append = engine_append,
     .get = trace_engine_get,
     .find = trace_engine_find,
+    .scan = trace_engine_scan,
     .services = trace_engine_services,
     .operations = trace_engine_operations,
     .red = trace_engine_red,

@@ -72,6 +72,7 @@ ErrCode trace_engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr);
 /* store_read.c, store_red.c, store_tags.c */
 ErrCode trace_engine_get(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr);
 ErrCode trace_engine_find(TraceStore *s, const TraceFind *req, TraceId **ret, size_t *ret_n, Err *reterr);
+ErrCode trace_engine_scan(TraceStore *s, const TraceScan *req, TraceScanStats *ret, Err *reterr);
 ErrCode trace_engine_services(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr);
 ErrCode trace_engine_operations(
     TraceStore *s, Str service, SpanKind kind, Arena *arena, TraceOperation **ret, size_t *ret_n, Err *reterr);

@@ -4,6 +4,7 @@
 
 #include "model/spans_batch.h"
 #include "sys/fs.h"
+#include "traces/trace_scan.h"
 
 typedef struct TraceStore TraceStore;
 
@@ -95,6 +96,9 @@ typedef struct TraceStoreOps {
     ErrCode (*get)(TraceStore *s, TraceId id, Arena *arena, SpansBatch *ret, Err *reterr);
     /* Ids of traces with a matching span, newest first by that span's start, at most limit. */
     ErrCode (*find)(TraceStore *s, const TraceFind *req, TraceId **ret, size_t *ret_n, Err *reterr);
+    /* Traces or spans that may meet the request's conditions, newest first, each once. ERR_CANCELLED, ERR_TIMEOUT,
+     * ERR_TOO_LARGE (a trace that needs more than memory_bytes), or the callback's. */
+    ErrCode (*scan)(TraceStore *s, const TraceScan *req, TraceScanStats *ret, Err *reterr);
     ErrCode (*services)(TraceStore *s, Arena *arena, Str **ret, size_t *ret_n, Err *reterr); /* sorted */
     /* kind SPAN_UNSPECIFIED: all kinds. Sorted by name, then kind; unique. */
     ErrCode (*operations)(

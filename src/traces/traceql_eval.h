@@ -70,7 +70,7 @@ typedef struct TqlScan {
     int64_t start_ns, end_ns; /* [start, end); 0, 0: everything */
     bool clip; /* spansets hold only rows that start in the window (metrics); else whole traces that have one there */
     unsigned threads;    /* 0: as many as there are processors, at most 8 */
-    size_t memory_bytes; /* of each thread; 0: 64 MiB */
+    size_t memory_bytes; /* of each thread; 0: 256 MiB */
     const _Atomic bool *cancel;
     int64_t deadline_mono_ns; /* 0: none; ERR_TIMEOUT */
     /* Traces all of whose spans start before this are of no interest any more; callers raise it while they go on.
@@ -83,6 +83,7 @@ typedef struct TqlScanStats {
     uint64_t bytes;           /* of blocks that were opened, as stored */
     uint64_t blocks, skipped; /* opened; ruled out by statistics, dictionaries and filters */
     uint64_t corrupt_blocks;  /* left out */
+    uint64_t too_large;       /* traces that need more than memory_bytes: left out */
 } TqlScanStats;
 
 /* What is found: called on the worker's thread, several at a time, each with its own number below traceql_scan_threads.

@@ -34,6 +34,8 @@ typedef struct TqlEval {
 TqlValue tql_field(const TqlEval *x, const TqlAttr *a);
 TqlValue tql_eval(const TqlEval *x, const TqlExpr *e);
 bool tql_is_true(TqlValue v);
+/* The comparison e for two values, neither of them nil. */
+bool tql_match(const TqlExpr *e, TqlValue l, TqlValue r);
 /* Comparison and arithmetic of two values; NIL: no answer. */
 TqlValue tql_apply(TqlOp op, TqlValue l, TqlValue r);
 double tql_as_f64(TqlValue v);

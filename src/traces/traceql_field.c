@@ -297,7 +297,7 @@ static bool is_list(TqlValue v) { return v.type == TQL_ARRAY || v.type == TQL_MA
 
 /* Of an array: = and the like hold when they do for one element, != and !~ when they do for all. Of several events or
  * links: when they do for one. */
-static bool match(const TqlExpr *e, TqlValue l, TqlValue r) {
+bool tql_match(const TqlExpr *e, TqlValue l, TqlValue r) {
     if (!is_list(l) && !is_list(r)) return match_one(e, l, r);
     if (is_list(l) && is_list(r)) return false;
     TqlValue list = is_list(l) ? l : r;
@@ -321,7 +321,7 @@ static TqlValue binary(const TqlEval *x, const TqlExpr *e) {
     }
     bool none = l.type == TQL_NIL || r.type == TQL_NIL;
     if (e->op >= TQL_ADD && e->op <= TQL_POW) return none ? nil() : arithmetic(e->op, l, r);
-    return of_bool(!none && match(e, l, r));
+    return of_bool(!none && tql_match(e, l, r));
 }
 
 static TqlValue unary(const TqlEval *x, const TqlExpr *e) {
