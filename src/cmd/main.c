@@ -60,8 +60,11 @@ const Command command_table[] = {
         "The newest of the last hour unless told otherwise; expressions that count give series.\n" QUERY_HELP
         "Examples:\n  meerkat query logs --since 15m '{service_name=\"llm-api\"} |= \"timeout\"'\n",
         cmd_query_logs, true},
-    {"query traces", "[--limit N] [URL] SERVICE", "find a service's newest traces",
-        QUERY_HELP "Examples:\n  meerkat query traces --limit 5 llm-api\n",
+    {"query traces", "[--since D] [--limit N] [--step D] [URL] TRACEQL|SERVICE", "find traces",
+        "The newest of the last hour unless told otherwise, one a line: id, start, duration, spans that match, root.\n"
+        "Queries that count give series. A service's name alone gives its newest traces.\n" QUERY_HELP
+        "Examples:\n  meerkat query traces --since 15m '{ resource.service.name = \"llm-api\" && status = error }'\n"
+        "  meerkat query traces --limit 5 llm-api\n",
         cmd_query_traces, true},
     {"check config", "[--markdown] [FILE...]", "check a meerkat.yml or prometheus.yml",
         "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"

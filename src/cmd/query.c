@@ -138,7 +138,8 @@ int cmd_query_traces(int argc, char **argv) {
     Buf path = {0};
     int code = query_parse(&q, "query traces", argc, argv);
     if (code) return code;
-    if (q.n_args != 1) return usage(&q, "a service");
+    if (q.n_args != 1) return usage(&q, "a TraceQL query or a service");
+    if (query_is_traceql(q.args[0])) return query_traceql(&q);
     buf_put_lit(&path, "/api/traces");
     query_put_param(&path, "service", str_cstr(q.args[0]));
     query_put_param(&path, "limit", str_cstr(q.limit ? q.limit : "20"));

@@ -114,14 +114,27 @@ void query_put_segment(Buf *url, Str segment) {
     buf_done(&coded);
 }
 
+static bool parse_time(const char *text, int64_t *ret_ns) {
+    if (query_time(text, ret_ns)) return true;
+    command_usage("\"%s\" is not a time: give 15m, Unix seconds or RFC 3339", text);
+    return false;
+}
+
+bool query_put_seconds(Buf *url, const char *name, const char *text, const char *fallback, bool up) {
+    int64_t t;
+    if (!parse_time(text ? text : fallback, &t)) return false;
+    Buf v = {0};
+    num_put_i64(&v, t / NS_PER_S + (up && t % NS_PER_S));
+    query_put_param(url, name, buf_str(&v));
+    buf_done(&v);
+    return true;
+}
+
 bool query_put_time(Buf *url, const char *name, const char *text, const char *fallback, bool ns) {
     int64_t t;
     if (!text) text = fallback;
     if (!text) return true;
-    if (!query_time(text, &t)) {
-        command_usage("\"%s\" is not a time: give 15m, Unix seconds or RFC 3339", text);
-        return false;
-    }
+    if (!parse_time(text, &t)) return false;
     Buf v = {0};
     if (ns)
         num_put_i64(&v, t);
@@ -202,7 +215,7 @@ static int print_answer(const Query *q, Str body, Arena *arena, QueryPrintFn pri
         const JsonValue *data = json_get(root, STR("data"));
         print_notes(root, "warnings", "warning");
         print_notes(root, "infos", "info");
-        if (data) print(&out, data, q->format);
+        print(&out, data ? data : root, q->format);
     }
     bool written = fwrite(out.p ? out.p : "", 1, out.n, stdout) == out.n && fflush(stdout) == 0;
     buf_done(&out);

@@ -31,7 +31,10 @@ void query_put_param(Buf *url, const char *name, Str value);
 void query_put_segment(Buf *url, Str segment); /* of a path */
 /* Puts the time (missing: fallback, which may be NULL) as seconds or, for Loki, nanoseconds. false: said why. */
 bool query_put_time(Buf *url, const char *name, const char *text, const char *fallback, bool ns);
-/* Asks path_and_query of the server (port: when none is named) and prints the answer's "data". */
+/* The same as whole seconds, rounded down or up: times of Tempo's API. */
+bool query_put_seconds(Buf *url, const char *name, const char *text, const char *fallback, bool up);
+/* Asks path_and_query of the server (port: when none is named) and prints the answer's "data", or all of it when it has
+ * none. */
 int query_ask(const Query *q, int port, const Buf *path_and_query, QueryPrintFn print);
 
 /* --- query_print.c --- */
@@ -41,5 +44,9 @@ void query_print_metadata(Buf *out, const JsonValue *data, QueryFormat format);
 void query_print_exemplars(Buf *out, const JsonValue *data, QueryFormat format);
 void query_print_logs(Buf *out, const JsonValue *data, QueryFormat format);
 void query_print_traces(Buf *out, const JsonValue *data, QueryFormat format);
+
+/* --- query_traceql.c --- */
+bool query_is_traceql(const char *text); /* not just a service's name */
+int query_traceql(const Query *q);
 
 #endif
