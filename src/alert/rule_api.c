@@ -102,6 +102,10 @@ static void put_health(JsonWriter *w, const Rule *r, const char *type) {
         json_key_lit(w, "datasource");
         json_str(w, r->def.datasource);
     }
+    if (r->def.range_ms) {
+        json_key_lit(w, "range");
+        json_f64(w, (double)r->def.range_ms / 1000);
+    }
     json_key_lit(w, "type");
     json_str(w, str_cstr(type));
 }

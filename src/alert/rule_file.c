@@ -15,7 +15,8 @@ typedef struct Reader {
     const RuleFileOptions *opts;
     Arena *arena;
     DiagList *diags;
-    Str datasource; /* what applies where none is named */
+    Str datasource;   /* what applies where none is named */
+    int64_t range_ms; /* likewise; 0: the default */
     const RuleGroupDef *group;
     size_t index; /* of the rule in it, from 1 */
 } Reader;
@@ -110,6 +111,11 @@ static bool known_datasource(Reader *r, const YamlNode *n, Str *ret) {
     return false;
 }
 
+static void read_range(Reader *r, const YamlNode *n, int64_t *ret) {
+    if (read_duration(r, n, "range", ret) && *ret <= 0)
+        fail(r, n, "5m looks at the spans of the last five minutes", "range must be longer than 0");
+}
+
 /* --- places inside scalars --- */
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -201,10 +207,11 @@ static bool name_is_fine(Str s) { return s.n > 0 && str_is_utf8(s); }
 /* --- one rule --- */
 
 static const Str rule_keys[] = {STR_INIT("record"), STR_INIT("alert"), STR_INIT("expr"), STR_INIT("for"),
-    STR_INIT("keep_firing_for"), STR_INIT("labels"), STR_INIT("annotations"), STR_INIT("datasource")};
+    STR_INIT("keep_firing_for"), STR_INIT("labels"), STR_INIT("annotations"), STR_INIT("datasource"),
+    STR_INIT("range")};
 
 typedef struct RuleNodes {
-    const YamlNode *record, *alert, *expr, *hold, *keep, *labels, *annotations;
+    const YamlNode *record, *alert, *expr, *hold, *keep, *labels, *annotations, *range;
 } RuleNodes;
 
 static const YamlNode *member_of(const YamlNode *map, Str name) {
@@ -299,6 +306,9 @@ static void take_member(Reader *r, const YamlNode *it, RuleNodes *n, RuleDef *ru
         rule->annotations = read_map(r, it, "annotations");
     } else if (str_eq_lit(k, "datasource")) {
         (void)known_datasource(r, it, &rule->datasource);
+    } else if (str_eq_lit(k, "range")) {
+        n->range = it;
+        read_range(r, it, &rule->range_ms);
     } else {
         unknown_key(r, it, "type rulefmt.Rule", rule_keys, ARRAY_LEN(rule_keys));
     }
@@ -306,9 +316,14 @@ static void take_member(Reader *r, const YamlNode *it, RuleNodes *n, RuleDef *ru
 
 static void read_rule(Reader *r, const YamlNode *node, RuleDef *rule) {
     RuleNodes n = {0};
-    *rule = (RuleDef){.datasource = r->datasource, .line = node->line, .col = node->col};
+    *rule = (RuleDef){.datasource = r->datasource, .range_ms = r->range_ms, .line = node->line, .col = node->col};
     if (!expect(r, node, YAML_MAPPING, "a rule")) return;
     for (const YamlNode *it = node->first; it; it = it->next) take_member(r, it, &n, rule);
+    bool over_traces = str_eq_lit(rule->datasource, "tempo");
+    if (!over_traces)
+        rule->range_ms = 0;
+    else if (!rule->range_ms)
+        rule->range_ms = RULE_RANGE_MS_DEFAULT;
     Str record = n.record ? scalar(r, n.record, "record") : STR("");
     Str alert = n.alert ? scalar(r, n.alert, "alert") : STR("");
     rule->alerting = alert.n > 0 || (n.alert && record.n == 0);
@@ -319,6 +334,9 @@ static void read_rule(Reader *r, const YamlNode *node, RuleDef *rule) {
         FAIL_AT(r, rule, n.alert->key, NULL, "only one of 'record' and 'alert' must be set");
     else if (record.n == 0 && alert.n == 0)
         fail_rule(r, rule, rule->line, rule->col, 1, NULL, "one of 'record' or 'alert' must be set");
+    if (n.range && !over_traces)
+        FAIL_AT(r, rule, n.range->key, "PromQL and LogQL say it in the expression: [5m]",
+            "'range' is for rules over tempo only");
     check_expr(r, rule);
     if (n.labels) check_labels(r, rule, n.labels, rule->labels);
     if (rule->alerting)
@@ -331,7 +349,7 @@ static void read_rule(Reader *r, const YamlNode *node, RuleDef *rule) {
 /* --- groups --- */
 
 static const Str group_keys[] = {STR_INIT("name"), STR_INIT("interval"), STR_INIT("query_offset"), STR_INIT("limit"),
-    STR_INIT("labels"), STR_INIT("rules"), STR_INIT("datasource"), STR_INIT("evaluation_delay"),
+    STR_INIT("labels"), STR_INIT("rules"), STR_INIT("datasource"), STR_INIT("range"), STR_INIT("evaluation_delay"),
     STR_INIT("align_evaluation_time_on_interval"), STR_INIT("source_tenants"), STR_INIT("remote_write")};
 
 static void no_effect(Reader *r, const YamlNode *it) {
@@ -368,6 +386,8 @@ static const YamlNode *read_group_head(Reader *r, const YamlNode *node, RuleGrou
             rules = it;
         } else if (str_eq_lit(k, "datasource")) {
             (void)known_datasource(r, it, &g->datasource);
+        } else if (str_eq_lit(k, "range")) {
+            read_range(r, it, &g->range_ms);
         } else if (str_eq_lit(k, "align_evaluation_time_on_interval") || str_eq_lit(k, "source_tenants") ||
                    str_eq_lit(k, "remote_write")) {
             no_effect(r, it);
@@ -389,6 +409,7 @@ static void read_group(Reader *r, const YamlNode *node, RuleGroupDef *g) {
     *g = (RuleGroupDef){0};
     if (!expect(r, node, YAML_MAPPING, "a group")) return;
     Str outer = r->datasource;
+    int64_t outer_range_ms = r->range_ms;
     const YamlNode *rules = read_group_head(r, node, g);
     if (g->name.n == 0) fail(r, node, NULL, "Groupname must not be empty");
     if (!rules || rules->kind == YAML_NULL || !expect(r, rules, YAML_SEQUENCE, "rules")) return;
@@ -396,6 +417,7 @@ static void read_group(Reader *r, const YamlNode *node, RuleGroupDef *g) {
     if (!v) return;
     r->group = g;
     r->datasource = g->datasource;
+    if (g->range_ms) r->range_ms = g->range_ms;
     r->index = 0;
     for (const YamlNode *it = rules->first; it; it = it->next) {
         r->index++;
@@ -403,6 +425,7 @@ static void read_group(Reader *r, const YamlNode *node, RuleGroupDef *g) {
     }
     g->rules = v;
     r->datasource = outer;
+    r->range_ms = outer_range_ms;
 }
 
 static void read_groups(Reader *r, const YamlNode *node, RuleFile *ret) {
@@ -422,7 +445,7 @@ static void read_groups(Reader *r, const YamlNode *node, RuleFile *ret) {
     map_free(seen);
 }
 
-static const Str file_keys[] = {STR_INIT("groups"), STR_INIT("datasource"), STR_INIT("namespace")};
+static const Str file_keys[] = {STR_INIT("groups"), STR_INIT("datasource"), STR_INIT("range"), STR_INIT("namespace")};
 
 static void read_file(Reader *r, const YamlNode *root, RuleFile *ret) {
     if (root->kind == YAML_NULL) return; /* an empty file has no rules */
@@ -432,10 +455,12 @@ static void read_file(Reader *r, const YamlNode *root, RuleFile *ret) {
         return;
     }
     if (!expect(r, root, YAML_MAPPING, "a rule file")) return;
-    const YamlNode *datasource = member_of(root, STR("datasource")), *groups = member_of(root, STR("groups"));
+    const YamlNode *datasource = member_of(root, STR("datasource")), *groups = member_of(root, STR("groups")),
+                   *range = member_of(root, STR("range"));
     if (datasource) (void)known_datasource(r, datasource, &r->datasource);
+    if (range) read_range(r, range, &r->range_ms);
     for (const YamlNode *it = root->first; it; it = it->next) {
-        if (it == datasource || it == groups || str_eq_lit(it->key->text, "namespace")) continue;
+        if (it == datasource || it == groups || it == range || str_eq_lit(it->key->text, "namespace")) continue;
         unknown_key(r, it, "type rulefmt.RuleGroups", file_keys, ARRAY_LEN(file_keys));
     }
     if (groups) read_groups(r, groups, ret);

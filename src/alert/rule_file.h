@@ -2,7 +2,8 @@
  *
  * Strict: unknown keys, wrong types, bad durations, names, expressions and templates are diagnostics with their
  * place in the file, also for what stands inside an expression; all of them at once. Messages name group and rule as
- * promtool does. Beyond Prometheus' keys: `datasource` (prometheus, loki, tempo) for the file, a group or a rule.
+ * promtool does. Beyond Prometheus' keys: `datasource` (prometheus, loki, tempo) and, over tempo, `range` for the file,
+ * a group or a rule.
  * Source: Prometheus' documentation of recording and alerting rules; Loki's of its ruler. */
 #ifndef MEERKAT_ALERT_RULE_FILE_H
 #define MEERKAT_ALERT_RULE_FILE_H
@@ -11,11 +12,14 @@
 #include "codec/yaml.h"
 #include "model/labels.h"
 
+#define RULE_RANGE_MS_DEFAULT INT64_C(300000)
+
 typedef struct RuleDef {
     bool alerting;
     Str name;       /* of the series or of the alert */
     Str expr;       /* as written, trimmed */
     Str datasource; /* empty: PromQL; "loki", "tempo" */
+    int64_t range_ms; /* tempo: how far back an evaluation looks */
     int64_t for_ms, keep_firing_for_ms;
     Labels labels;      /* sorted; the group's are in it; a value may be empty: then it removes */
     Labels annotations; /* sorted */
@@ -30,6 +34,7 @@ typedef struct RuleGroupDef {
     int64_t limit;           /* 0: none */
     Labels labels;           /* as written for the group */
     Str datasource;
+    int64_t range_ms; /* of rules that have none of their own; 0: none is written */
     const RuleDef *rules;
     size_t n_rules;
     int line, col;

@@ -64,6 +64,12 @@ static const Case bad[] = {
     {GROUP "  - alert: T\n    expr: up\n    datasource: lok\n",
         "6:17 unknown datasource \"lok\" [did you mean \"loki\"?]\n"},
     {GROUP "  - alert: T\n    datasource: loki\n    expr: 'sum(rate({a=\"b\"} |= \"x\" [5m])) > 1'\n", ""},
+    {GROUP "  - alert: T\n    datasource: tempo\n    range: 10m\n    expr: '{} | rate() > 1'\n", ""},
+    {GROUP "  - alert: T\n    datasource: tempo\n    expr: '{} | rate() > 1'\n    range: 0s\n",
+        "7:12 range must be longer than 0 [5m looks at the spans of the last five minutes]\n"},
+    {GROUP "  - alert: T\n    expr: up\n    range: 5m\n",
+        "6:5 group \"a\", rule 1, \"T\": 'range' is for rules over tempo only "
+        "[PromQL and LogQL say it in the expression: [5m]]\n"},
 };
 
 static void put_diags(const DiagList *d, Buf *out) {
@@ -139,15 +145,17 @@ static void test_yaml(void **state) {
         "groups:\n- name: a b\n  interval: 1m30s\n  limit: 5\n  labels: {team: x}\n  rules:\n"
         "  - alert: X\n    expr: |-\n      up == 0\n        and y > 1\n    for: 5m\n    labels: {severity: 'no', team: "
         "y}\n"
-        "    annotations:\n      s: '{{ $value }}: \"quoted\"'\n  - record: a:b\n    expr: sum(up)\n";
+        "    annotations:\n      s: '{{ $value }}: \"quoted\"'\n  - record: a:b\n    expr: sum(up)\n"
+        "  - record: spans\n    datasource: tempo\n    range: 2m\n    expr: '{} | rate()'\n";
     Arena *arena = arena_create(1 << 20);
     RuleFile file;
     RuleGroupDef again;
     DiagList diags, diags2;
     Buf first = {0}, second = {0};
     assert_int_equal(parse(text, arena, &file, &diags), OK);
-    assert_int_equal(file.n_rules, 2);
+    assert_int_equal(file.n_rules, 3);
     assert_int_equal(file.groups[0].rules[1].labels.n, 1);
+    assert_int_equal(file.groups[0].rules[2].range_ms, 120000);
     rule_group_put_yaml(&first, &file.groups[0], 0);
     diag_init(&diags2, STR("again"), buf_str(&first));
     assert_int_equal(rule_group_parse(&(RuleFileOptions){0}, arena, &again, &diags2), OK);
@@ -155,6 +163,7 @@ static void test_yaml(void **state) {
     assert_string_equal(buf_cstr(&first), buf_cstr(&second));
     assert_true(str_contains(buf_str(&first), STR("expr: |-\n    up == 0\n      and y > 1\n")));
     assert_true(str_contains(buf_str(&first), STR("severity: \"no\"")));
+    assert_true(str_contains(buf_str(&first), STR("datasource: tempo\n  range: 2m\n")));
     buf_done(&first);
     buf_done(&second);
     diag_done(&diags);

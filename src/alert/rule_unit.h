@@ -7,6 +7,7 @@
 #define MEERKAT_ALERT_RULE_UNIT_H
 
 #include "alert/rules.h"
+#include "codec/yaml.h"
 
 typedef struct RuleUnitOptions {
     const Str *run; /* regular expressions: only tests whose name one of them matches; none: all */
@@ -14,9 +15,12 @@ typedef struct RuleUnitOptions {
     bool diff; /* differences line by line in place of both sides */
     bool colour;
     bool ignore_unknown; /* keys that nobody knows, in test and rule files, are no errors */
-    ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, const _Atomic bool *cancel, Arena *arena,
-        PromqlResult *ret, Err *reterr);
+    ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms, const _Atomic bool *cancel,
+        Arena *arena, PromqlResult *ret, Err *reterr);
     ErrCode (*check)(void *ctx, Str datasource, Str expr, Err *reterr);
+    /* Before each test: its `input_spans` (NULL: it has none) in place of those of the test before, for query.
+     * Times in it count from start_ms. NULL: tests cannot have spans. */
+    ErrCode (*load_spans)(void *ctx, const YamlNode *spans, int64_t start_ms, Err *reterr);
     void *ctx;
 } RuleUnitOptions;
 

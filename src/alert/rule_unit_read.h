@@ -4,6 +4,7 @@
 
 #include "alert/rule_unit.h"
 #include "base/timefmt.h"
+#include "codec/yaml.h"
 #include "metrics/promql/series_notation.h"
 
 typedef struct UnitSeries {
@@ -37,6 +38,7 @@ typedef struct UnitTest {
     Str name;
     int64_t interval_ms, start_ms;
     UnitSeries *series;
+    const YamlNode *spans; /* NULL: none */
     UnitAlertTest *alerts;
     UnitExprTest *exprs;
     size_t n_series, n_alerts, n_exprs;

@@ -107,6 +107,7 @@ static void put_rule(Buf *out, const RuleGroupDef *g, const RuleDef *r, unsigned
     if (r->keep_firing_for_ms) put_time(out, indent + 2, "keep_firing_for", r->keep_firing_for_ms);
     if (!str_eq(r->datasource, g->datasource))
         put_member(out, indent + 2, "datasource", r->datasource.n ? r->datasource : STR("prometheus"));
+    if (r->range_ms && r->range_ms != g->range_ms) put_time(out, indent + 2, "range", r->range_ms);
     put_labels(out, indent + 2, "labels", r->labels, g->labels);
     put_labels(out, indent + 2, "annotations", r->annotations, (Labels){0});
 }
@@ -122,6 +123,7 @@ void rule_group_put_yaml(Buf *out, const RuleGroupDef *g, unsigned indent) {
         buf_printf(out, "limit: %lld\n", (long long)g->limit);
     }
     if (g->datasource.n) put_member(out, indent, "datasource", g->datasource);
+    if (g->range_ms) put_time(out, indent, "range", g->range_ms);
     put_labels(out, indent, "labels", g->labels, (Labels){0});
     put_indent(out, indent);
     buf_put_str(out, g->n_rules ? STR("rules:\n") : STR("rules: []\n"));

@@ -25,9 +25,9 @@ typedef struct RuleManagerOptions {
     bool manual;               /* no threads: rule_manager_run_due does the work (tests, simulations) */
     Str external_url;          /* of Prometheus: generatorURL, $externalURL */
     /* Evaluates an expression of another language at one time into a vector; NULL where that language is not there.
-     * datasource is what the rule file says: "loki", "tempo". */
-    ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, const _Atomic bool *cancel, Arena *arena,
-        PromqlResult *ret, Err *reterr);
+     * datasource is what the rule file says: "loki", "tempo"; range_ms: how far back it looks, of tempo alone. */
+    ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms, const _Atomic bool *cancel,
+        Arena *arena, PromqlResult *ret, Err *reterr);
     /* Checks such an expression when the file is loaded. */
     ErrCode (*check)(void *ctx, Str datasource, Str expr, Err *reterr);
     /* Firing and resolved alerts that are due to be sent, with external labels and after alert_relabel_configs; called

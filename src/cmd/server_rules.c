@@ -8,11 +8,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, const _Atomic bool *cancel, Arena *arena,
-    PromqlResult *ret, Err *reterr) {
+static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms,
+    const _Atomic bool *cancel, Arena *arena, PromqlResult *ret, Err *reterr) {
     Server *s = ctx;
-    int64_t deadline = clock_mono_ns() + s->config->query.timeout_ms * 1000000;
-    return rule_query_run(s->logs, deadline, datasource, expr, t_ms, cancel, arena, ret, reterr);
+    RuleQuery q = {.logs = s->logs,
+        .traces = s->traces,
+        .datasource = datasource,
+        .expr = expr,
+        .t_ms = t_ms,
+        .range_ms = range_ms,
+        .deadline_mono_ns = clock_mono_ns() + s->config->query.timeout_ms * 1000000,
+        .memory_bytes = (size_t)s->config->query.memory_bytes,
+        .cancel = cancel};
+    return rule_query_run(&q, arena, ret, reterr);
 }
 
 static void send_alerts(void *ctx, const Alert *alerts, size_t n) {

@@ -76,10 +76,15 @@ static const TempoRoute routes[] = {
     {PATH("/api/v2/traces/{id}"), tempo_trace_v2, ROUTE_QUERY, false},
     {PATH("/api/search/tags"), tempo_tags, ROUTE_QUERY, false},
     {PATH("/api/v2/search/tags"), tempo_tags_v2, ROUTE_QUERY, false},
+    {PATH("/api/search/tag/{tag}/values"), tempo_tag_values, ROUTE_QUERY, false},
+    {PATH("/api/v2/search/tag/{tag}/values"), tempo_tag_values_v2, ROUTE_QUERY, false},
+    {PATH("/api/search"), tempo_search, ROUTE_QUERY, false},
+    {PATH("/api/metrics/query_range"), tempo_query_range, ROUTE_QUERY, false},
+    {PATH("/api/metrics/query"), tempo_query_instant, ROUTE_QUERY, false},
 };
 
 static void add(TempoApi *api, Router *router, const TempoRoute *r, const char *pattern) {
-    router_add(router, &(Route){.methods = HTTP_GET,
+    router_add(router, &(Route){.methods = HTTP_GET | HTTP_POST, /* long queries come in a form */
                            .pattern = pattern,
                            .handler = r->handler,
                            .ctx = api,

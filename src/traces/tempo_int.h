@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "traces/tempo_api.h"
+#include "traces/traceql_eval.h"
 
 #define TEMPO_LIMIT_DEFAULT 20
 #define TEMPO_LIMIT_MAX 10000
@@ -14,9 +15,8 @@ struct TempoApi {
 
 /* --- tempo_params.c: all give false after having answered 400 --- */
 
-/* start and end in seconds, nanoseconds or RFC 3339 (whole seconds alone mean the whole second); since counts back from
- * end or now. Without any of them default_ns back from now; default_ns 0: everything. *ret_given: whether there was
- * one. */
+/* start and end in seconds, nanoseconds or RFC 3339; since counts back from end or now. Without any of them default_ns
+ * back from now; default_ns 0: everything, and an end in whole seconds includes that second. */
 typedef struct TempoRange {
     int64_t start_ns, end_ns; /* both included */
     bool given;
@@ -36,11 +36,22 @@ void tempo_reply_error(HttpResponse *res, const Err *err);
 void tempo_reply_json(HttpResponse *res);
 void tempo_reply_protobuf(HttpResponse *res);
 
+/* A value of the language as OTLP/JSON has it: {"stringValue": "x"}; what OTLP has no type for is text. */
+void tempo_put_value(JsonWriter *w, const TqlValue *v);
+void tempo_put_key_value(JsonWriter *w, Str key, const TqlValue *v);
+void tempo_put_stats(JsonWriter *w, const TqlScanStats *stats); /* "metrics": {...} */
+int64_t tempo_deadline(const TempoApi *api);
+/* A parse error of a query, as its clients show it. */
+void tempo_reply_query_error(HttpResponse *res, const Err *err);
+
 /* --- handlers --- */
 void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res);
 void tempo_tags(void *ctx, HttpRequest *req, HttpResponse *res);
 void tempo_tags_v2(void *ctx, HttpRequest *req, HttpResponse *res);
 void tempo_tag_values(void *ctx, HttpRequest *req, HttpResponse *res);
 void tempo_tag_values_v2(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_search(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_query_range(void *ctx, HttpRequest *req, HttpResponse *res);
+void tempo_query_instant(void *ctx, HttpRequest *req, HttpResponse *res);
 
 #endif

@@ -133,7 +133,127 @@ static void check_cases(ApiFixture *f) {
     }
 }
 
+/* --- answers that end with what it took: up to there --- */
+
+#define WINDOW "&start=1699999999&end=1700000001"
+#define STRING(key, value) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"" value "\"}}"
+#define VALUE(type, value) "{\"type\":\"" type "\",\"value\":\"" value "\"}"
+#define FOUND_HEAD(duration)                                                                                           \
+    "{\"traceID\":\"" ID "\",\"rootServiceName\":\"shop\",\"rootTraceName\":\"GET /\","                                \
+    "\"startTimeUnixNano\":\"1700000000000000000\",\"durationMs\":" duration ","
+#define FOUND_SERVICES "\"serviceStats\":{\"db\":{\"spanCount\":1,\"errorCount\":1},\"shop\":{\"spanCount\":1}}}"
+#define FOUND_CHILD                                                                                                    \
+    "{\"spans\":[{\"spanID\":\"bfce889bcb6f9c73\",\"startTimeUnixNano\":\"1700000000000001000\","                      \
+    "\"durationNanos\":\"3000\",\"attributes\":[" STRING("status", "error") "]}],\"matched\":1}"
+
+static const struct {
+    const char *target;
+    int status;
+    const char *begin;
+} queries[] = {
+    {"/api/search/tag/service.name/values", 200, "{\"tagValues\":[\"db\",\"shop\"],\"metrics\":{"},
+    {"/api/search/tag/name/values", 200, "{\"tagValues\":[\"GET /\",\"SELECT\"],"},
+    {"/api/search/tag/nothing/values", 200, "{\"tagValues\":[],"},
+    {"/api/search/tag/name/values?start=1&end=2", 200, "{\"tagValues\":[],"},
+    {"/api/v2/search/tag/resource.service.name/values", 200,
+        "{\"tagValues\":[" VALUE("string", "db") "," VALUE("string", "shop") "],"},
+    {"/api/v2/search/tag/.http.status_code/values", 200, "{\"tagValues\":[" VALUE("int", "500") "],"},
+    {"/api/v2/search/tag/status/values", 200,
+        "{\"tagValues\":[" VALUE("keyword", "error") "," VALUE("keyword", "unset") "],"},
+    {"/api/v2/search/tag/kind/values", 200,
+        "{\"tagValues\":[" VALUE("keyword", "client") "," VALUE("keyword", "server") "],"},
+    {"/api/v2/search/tag/duration/values", 200,
+        "{\"tagValues\":[" VALUE("duration", "3µs") "," VALUE("duration", "5ms") "],"},
+    {"/api/v2/search/tag/event.exception.type/values", 200, "{\"tagValues\":[" VALUE("string", "Timeout") "],"},
+    {"/api/v2/search/tag/rootName/values", 200, "{\"tagValues\":[" VALUE("string", "GET /") "],"},
+    {"/api/v2/search/tag/name/values?q={status=error}", 200, "{\"tagValues\":[" VALUE("string", "SELECT") "],"},
+    {"/api/v2/search/tag/name/values?q={status=error%20%26%26%20.a=}", 200,
+        "{\"tagValues\":[" VALUE("string", "SELECT") "],"},
+    {"/api/v2/search/tag/name/values?q=nonsense", 200, "{\"tagValues\":[" VALUE("string", "GET /") ","},
+    {"/api/v2/search/tag/name/values?limit=1", 200, "{\"tagValues\":[{\"type\":\"string\","},
+    {"/api/metrics/query?q={}|count_over_time()" WINDOW, 200,
+        "{\"series\":[{\"labels\":[" STRING("__name__",
+            "count_over_time") "],"
+                               "\"promLabels\":\"{__name__=\\\"count_over_time\\\"}\",\"value\":2}],\"metrics\":{"},
+    {"/api/metrics/query?q={}|max_over_time(duration)by(resource.service.name,status)" WINDOW, 200,
+        "{\"series\":[{\"labels\":[" STRING("resource.service.name", "db") "," STRING(
+            "status", "error") "],"
+                               "\"promLabels\":\"{\\\"resource.service.name\\\"=\\\"db\\\", "
+                               "status=\\\"error\\\"}\",\"value\":0.000003},"},
+    {"/api/metrics/query?q={}|histogram_over_time(duration)by(span.http.status_code)" WINDOW, 200,
+        "{\"series\":[{\"labels\":[" STRING(
+            "span.http.status_code", "nil") ","
+                                            "{\"key\":\"__bucket\",\"value\":{\"doubleValue\":0.000004096}}],"},
+    {"/api/metrics/query?q={}|count_over_time()by(span.http.status_code)>0" WINDOW, 200,
+        "{\"series\":[{\"labels\":[" STRING(
+            "span.http.status_code", "nil") "],\"promLabels\":"
+                                            "\"{\\\"span.http.status_code\\\"=\\\"nil\\\"}\",\"value\":1},{\"labels\":["
+                                            "{\"key\":\"span.http.status_code\","
+                                            "\"value\":{\"intValue\":\"500\"}}],"},
+    {"/api/metrics/query_range?q={}|rate()&start=1700000000&end=1700000010&step=10s&exemplars=0", 200,
+        "{\"series\":[{\"labels\":[" STRING(
+            "__name__", "rate") "],\"promLabels\":\"{__name__=\\\"rate\\\"}\","
+                                "\"samples\":[{\"timestampMs\":\"1700000000000\",\"value\":0.1},"
+                                "{\"timestampMs\":\"1700000010000\",\"value\":0.1}]}],\"metrics\":{"},
+    {"/api/metrics/query_range?q={status=error}|rate()&start=1700000001&end=1700000002&step=1&exemplars=1", 200,
+        "{\"series\":[{\"labels\":[" STRING(
+            "__name__", "rate") "],\"promLabels\":\"{__name__=\\\"rate\\\"}\","
+                                "\"samples\":[{\"timestampMs\":\"1700000001000\",\"value\":1},{\"timestampMs\":"
+                                "\"1700000002000\",\"value\":0}],"
+                                "\"exemplars\":[{\"labels\":[" STRING(
+                                    "trace:id", ID) "],\"value\":1,\"timestampMs\":\"1700000000000\"}]}],"},
+    {"/api/metrics/query?q={}" WINDOW, 400, "the query finds spans and has no number (count them: ... | rate())\n"},
+    {"/api/metrics/query?q={}|rate(" WINDOW, 400, "invalid TraceQL query: parse error at line 1, col "},
+    {"/api/metrics/query_range?q={}|rate()&step=0", 400, "invalid step: it must be at least 1ms\n"},
+    {"/api/metrics/query_range?q={}|rate()&step=x", 400, "invalid step: \"x\" is not a duration such as 30s\n"},
+    {"/api/metrics/query_range?q={}|rate()&start=1700000000&end=1700086400&step=1s", 400, "86401 points are too many, the limit is 11000 ("},
+    {"/api/search?q={status=error}" WINDOW, 200,
+        "{\"traces\":[" FOUND_HEAD("5") "\"spanSet\":" FOUND_CHILD ",\"spanSets\":[" FOUND_CHILD "]," FOUND_SERVICES
+                                        "],\"metrics\":{"},
+    {"/api/search?q={}&start=1&end=2", 200, "{\"traces\":[],\"metrics\":{"},
+    {"/api/search?tags=service.name%3DSHO%20http.method%3Dge", 200, "{\"traces\":[" FOUND_HEAD("5")},
+    {"/api/search?tags=name%3D%22GET%20/%22%20error%3Dtrue", 200, "{\"traces\":[],"},
+    {"/api/search?tags=error%3Dtrue", 200, "{\"traces\":[" FOUND_HEAD("5")},
+    {"/api/search?tags=http.method%3DG.T", 200, "{\"traces\":[],"},
+    {"/api/search?minDuration=4ms&maxDuration=6ms", 200, "{\"traces\":[" FOUND_HEAD("5")},
+    {"/api/search?minDuration=6ms", 200, "{\"traces\":[],"},
+    {"/api/search?minDuration=6ms&maxDuration=5ms", 400, "invalid maxDuration: it is less than minDuration\n"},
+    {"/api/search?limit=0", 400, "invalid limit: must be a positive number\n"},
+    {"/api/search?q={", 400, "invalid TraceQL query: parse error at line 1, col "},
+    {"/api/search?q={}|rate()", 400, "metrics queries are answered by /api/metrics/query_range\n"},
+    {"/api/v2/traces/" ID "?q={}|count()>1", 400, "invalid q: spans of a trace are chosen by one filter { ... }\n"},
+    {"/api/v2/traces/" ID "?q={name=%22none%22}", 200, "{\"trace\":{\"resourceSpans\":[]},"},
+    {"/api/v2/traces/" ID "?q={status=error}", 200,
+        "{\"trace\":{\"resourceSpans\":[{\"resource\":" ROOT_RESOURCE "," /* the way to it from the root */},
+    {"/api/v2/traces/" ID "?q={status=error}&keep_hierarchy=false", 200,
+        "{\"trace\":{\"resourceSpans\":[{\"resource\":{\"attributes\":[" STRING("service.name", "db") "]},"},
+};
+
+static void check_queries(ApiFixture *f) {
+    size_t wrong = 0;
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        Str body = api_call(f, f->tempo_router, HTTP_GET, queries[i].target, STR_NULL);
+        if (f->res.status != queries[i].status || !str_starts_with(body, str_cstr(queries[i].begin))) {
+            print_message("%s\n got %d %.*s\nwant %d %s\n", queries[i].target, f->res.status, (int)body.n, body.p,
+                queries[i].status, queries[i].begin);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
 /* The same answers from memory and from a part. */
+static void test_queries(void **state) {
+    (void)state;
+    ApiFixture f;
+    api_fixture_init(&f, NULL, NULL);
+    append_sample(f.store);
+    check_queries(&f);
+    assert_int_equal(f.store->ops->flush(f.store, NULL), OK);
+    check_queries(&f);
+    api_fixture_done(&f);
+}
+
 static void test_json(void **state) {
     (void)state;
     ApiFixture f;
@@ -210,6 +330,7 @@ static void test_protobuf(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_json), cmocka_unit_test(test_protobuf)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json), cmocka_unit_test(test_queries), cmocka_unit_test(test_protobuf)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,9 @@ test('labels', () => {
 test('the threshold of an alert', () => {
   const cases: [string, string | null, number?][] = [
     ['up == 0', 'up', 0], ['rate(x[5m]) / rate(y[5m]) > 0.05', 'rate(x[5m]) / rate(y[5m])', 0.05], ['(a{b=">"} > 1)', null], ['x > -1e3', 'x', -1000],
-    ['a > 1 and b > 2', null], ['absent(up)', null], ['x > bool 3', 'x', 3], ['sum(x > 1)', null], ['a >= y', null],
+    ['a > 1 and b > 2', null], ['absent(up)', null], ['x > bool 3', 'x', 3], ['sum(x > 1)', null],
+    ['{ status = error } | rate() > 0.5', '{ status = error } | rate()', 0.5], ['{} | max_over_time(duration) >= 500ms', '{} | max_over_time(duration)', 0.5],
+    ['({} | rate() by (name)) / ({} | rate()) > 1m', '({} | rate() by (name)) / ({} | rate())', 60], ['a >= y', null],
   ];
   for (const [expr, left, threshold] of cases) assert.deepEqual(thresholdOf(expr), left === null ? null : { expr: left, threshold }, expr);
 });

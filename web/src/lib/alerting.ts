@@ -14,6 +14,7 @@ const get = <T>(path: string, signal?: AbortSignal) => getJson<T>(`${base}/${pat
 export interface ActiveAlert { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; activeAt: string; keepFiringSince?: string; value: string }
 export interface Rule {
   name: string; query: string; type: 'alerting' | 'recording'; state?: 'inactive' | 'pending' | 'firing'; duration?: number; keepFiringFor?: number;
+  datasource?: 'loki' | 'tempo'; range?: number; // PromQL when there is none; seconds, of tempo
   labels: Labels; annotations?: Labels; alerts?: ActiveAlert[]; health: string; lastError?: string; evaluationTime: number; lastEvaluation: string;
 }
 export interface RuleGroup { name: string; file: string; interval: number; rules: Rule[]; lastEvaluation: string; evaluationTime: number }

@@ -161,6 +161,17 @@ export const lokiValues = async (label: string, from: number, to: number, signal
 
 // --- traces ---
 
+/** A value of OTLP/JSON as text. */
+export const otlpText = (value: Record<string, unknown>) => String(Object.values(value)[0] ?? '');
+interface TempoSeries { labels: { key: string; value: Record<string, unknown> }[]; samples: { timestampMs: string; value: number }[] }
+/** TraceQL metrics, as PromQL's series. */
+export const tempoRange = async (q: string, from: number, to: number, step: number, signal?: AbortSignal): Promise<PromSeries[]> =>
+  (await ask<{ series: TempoSeries[] }>('/api/metrics/query_range', { q, start: ns(from), end: ns(to), step: `${step}s`, exemplars: '0' }, signal))
+    .series.map((s) => ({
+      metric: Object.fromEntries(s.labels.map((l) => [l.key, otlpText(l.value)])),
+      values: s.samples.map((x) => [Number(x.timestampMs) / 1000, String(x.value)] as [number, string]),
+    }));
+
 export interface Service {
   service: string; requests: number; errors: number; rate: number; error_ratio: number;
   p50: number; p95: number; p99: number; // seconds

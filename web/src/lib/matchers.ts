@@ -34,11 +34,14 @@ export function parseLabels(text: string): Record<string, string> | null {
   return Object.fromEntries(matchers.map((m) => [m.name, m.value]));
 }
 
-/** The expression an alert compares and the number it compares with, when it ends in a plain comparison. */
+const unitSeconds: Record<string, number> = { ns: 1e-9, us: 1e-6, 'µs': 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
+
+/** The expression an alert compares and the number it compares with, when it ends in a plain comparison. TraceQL's durations
+ * are seconds. */
 export function thresholdOf(expr: string): { expr: string; threshold: number } | null {
-  const m = /^([\s\S]+?)\s*(?:>=|<=|==|!=|>|<)\s*(?:bool\s+)?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*$/i.exec(expr.trim());
+  const m = /^([\s\S]+?)\s*(?:>=|<=|==|!=|>|<)\s*(?:bool\s+)?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(ns|us|µs|ms|s|m|h)?\s*$/i.exec(expr.trim());
   if (!m) return null;
   const open = (text: string) => [...text.replace(/"(?:[^"\\]|\\.)*"/g, '')].reduce((n, c) => n + (c === '(' || c === '{' || c === '[' ? 1 : c === ')' || c === '}' || c === ']' ? -1 : 0), 0);
   if (open(m[1]) !== 0 || /\b(and|or|unless)\b/.test(m[1].replace(/"(?:[^"\\]|\\.)*"|\([^()]*\)/g, ''))) return null;
-  return { expr: m[1], threshold: Number(m[2]) };
+  return { expr: m[1], threshold: Number(m[2]) * (m[3] ? unitSeconds[m[3]] : 1) };
 }

@@ -1,6 +1,6 @@
 // Alerting rules by state, with what fires now and a chart of the expression against its threshold.
 import { useState } from 'preact/hooks';
-import { promRange, useResource, type Labels, type PromSeries } from '../lib/api';
+import { lokiRange, promRange, tempoRange, useResource, type Labels, type PromSeries } from '../lib/api';
 import { acks, amAlerts, acknowledge, ruleGroups, unacknowledge, type Ack, type ActiveAlert, type AmAlert, type Rule, type RuleGroup } from '../lib/alerting';
 import { seriesColor } from '../lib/colors';
 import { formatExact, formatNumber, plural } from '../lib/format';
@@ -17,14 +17,21 @@ import { RangePicker } from '../ui/range';
 const order = ['firing', 'pending', 'inactive'] as const;
 const chartSeriesMax = 30;
 
-function ThresholdChart({ query }: { query: string }) {
-  const split = thresholdOf(query);
-  const expr = split?.expr ?? query;
+/** The expression over time, in its own language. A rule over traces looks at spans of its range, so that is the step. */
+async function series(rule: Rule, expr: string, from: number, to: number, step: number, signal: AbortSignal): Promise<PromSeries[]> {
+  if (rule.datasource === 'tempo') return tempoRange(expr, from, to, step, signal);
+  const more = { step: String(step) };
+  const answer = rule.datasource === 'loki' ? await lokiRange(expr, from, to, more, signal) : await promRange(expr, from, to, step, signal);
+  return answer.data.result as PromSeries[];
+}
+
+function ThresholdChart({ rule }: { rule: Rule }) {
+  const split = thresholdOf(rule.query);
+  const expr = split?.expr ?? rule.query;
   const { data, error } = useResource(async (signal) => {
-    const r = currentRange(), step = niceStep(r.to - r.from, 200), from = Math.floor(r.from / 1000 / step) * step * 1000;
-    const answer = await promRange(expr, from, r.to, step, signal);
-    return { list: (answer.data.result as PromSeries[]).slice(0, chartSeriesMax), from, to: r.to, step };
-  }, [expr, range.value.from, range.value.to, refreshTick.value]);
+    const r = currentRange(), step = Math.max(niceStep(r.to - r.from, 200), Math.ceil(rule.range ?? 0)), from = Math.floor(r.from / 1000 / step) * step * 1000;
+    return { list: (await series(rule, expr, from, r.to, step, signal)).slice(0, chartSeriesMax), from, to: r.to, step };
+  }, [expr, rule.datasource, range.value.from, range.value.to, refreshTick.value]);
   if (error) return <ErrorBox error={error} />;
   if (!data) return <div class="center"><Spinner /></div>;
   if (!data.list.length) return <p class="muted">The expression has no values in this range{split ? '' : ': nothing meets its condition'}.</p>;
@@ -74,10 +81,11 @@ function RuleBody({ rule, shared }: { rule: Rule; shared: Shared }) {
         {rule.keepFiringFor ? <span>keeps firing for {formatSpan(rule.keepFiringFor)}</span> : null}
         <span>evaluated <When at={rule.lastEvaluation} /> in {formatNumber(rule.evaluationTime * 1000)} ms</span>
         <LabelChips labels={rule.labels} />
-        <a href={`/explore/metrics?expr=${encodeURIComponent(rule.query)}`}>Open in the explorer</a>
+        {rule.datasource && <span>over {rule.datasource === 'loki' ? 'logs' : `traces of ${formatSpan(rule.range ?? 300)}`}</span>}
+        {!rule.datasource && <a href={`/explore/metrics?expr=${encodeURIComponent(rule.query)}`}>Open in the explorer</a>}
       </p>
       {rule.lastError && <p class="note">{rule.lastError}</p>}
-      <ThresholdChart query={rule.query} />
+      <ThresholdChart rule={rule} />
       {alerts.length > 0 && (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={`Alerts of ${rule.name}`}>
           <table class="table"><thead><tr><th scope="col">State</th><th scope="col">Labels</th><th scope="col" class="num">Value</th><th scope="col" class="num">Since</th><th scope="col"><span class="off-screen">Actions</span></th></tr></thead>

@@ -1,0 +1,58 @@
+/* tempo_render.c - what several answers have in common. */
+#include "base/num.h"
+#include "base/timefmt.h"
+#include "sys/clock.h"
+#include "traces/tempo_int.h"
+
+#include <math.h>
+
+void tempo_put_value(JsonWriter *w, const TqlValue *v) {
+    Buf text = {0};
+    json_begin_object(w);
+    switch (v->type) {
+    case TQL_INT:
+        num_put_i64(&text, v->i);
+        json_pair_str(w, "intValue", buf_str(&text));
+        break;
+    case TQL_BOOL: json_pair_bool(w, "boolValue", v->b); break;
+    case TQL_FLOAT:
+        json_key_lit(w, "doubleValue");
+        if (isfinite(v->d))
+            json_f64(w, v->d);
+        else
+            json_str(w, isnan(v->d) ? STR("NaN") : v->d > 0 ? STR("Infinity") : STR("-Infinity"));
+        break;
+    default: traceql_put_value(&text, v); json_pair_str(w, "stringValue", buf_str(&text));
+    }
+    json_end_object(w);
+    buf_done(&text);
+}
+
+void tempo_put_key_value(JsonWriter *w, Str key, const TqlValue *v) {
+    json_begin_object(w);
+    json_pair_str(w, "key", key);
+    json_key_lit(w, "value");
+    tempo_put_value(w, v);
+    json_end_object(w);
+}
+
+/* Only what Grafana's decoder knows: it refuses other keys. */
+void tempo_put_stats(JsonWriter *w, const TqlScanStats *stats) {
+    Buf bytes = {0};
+    num_put_u64(&bytes, stats->bytes);
+    json_key_lit(w, "metrics");
+    json_begin_object(w);
+    json_pair_u64(w, "inspectedTraces", stats->traces);
+    json_pair_str(w, "inspectedBytes", buf_str(&bytes));
+    json_pair_u64(w, "totalBlocks", stats->blocks + stats->skipped);
+    json_pair_u64(w, "completedJobs", 1);
+    json_pair_u64(w, "totalJobs", 1);
+    json_end_object(w);
+    buf_done(&bytes);
+}
+
+int64_t tempo_deadline(const TempoApi *api) { return clock_mono_ns() + api->opts.query_timeout_ms * NS_PER_MS; }
+
+void tempo_reply_query_error(HttpResponse *res, const Err *err) {
+    http_reply_text(res, err->code == ERR_TOO_LARGE ? 422 : 400, "invalid TraceQL query: %s\n", err->msg);
+}
