@@ -17,11 +17,10 @@ static int by_due(const void *a, const void *b, void *ctx) {
 }
 
 /* --- targets that went --- */
+/* A server that stops will most likely start again: as Prometheus, it does not say that everything has ended. */
 static void end_targets(ScrapeManager *m, ScrapeTargetVec *gone) {
-    vec_foreach(ScrapeTarget *, t, gone) {
-        scrape_end(*t, m->store, clock_now_ms());
-        scrape_target_unref(*t);
-    }
+    if (!atomic_load(&m->stop)) scrape_end(gone->v, gone->n, m->store, clock_now_ms());
+    vec_foreach(ScrapeTarget *, t, gone) scrape_target_unref(*t);
     vec_done(gone);
 }
 

@@ -29,7 +29,7 @@ ErrCode scrape_manager_create(MetricsStore *store, const ScrapeManagerOptions *o
  * stay the same go on undisturbed, as do sources of discovery; series of targets that vanish get stale markers. NULL
  * stops all scraping. Static targets are there when it returns. */
 void scrape_manager_apply(ScrapeManager *m, PromConfig *config);
-/* Stops, waits for what is being parsed, writes stale markers. NULL is fine. */
+/* Stops and waits for what is being parsed. No stale markers: the next start goes on where this one ended. NULL is fine. */
 ScrapeManager *scrape_manager_free(ScrapeManager *m);
 
 typedef enum ScrapeHealth { SCRAPE_UNKNOWN, SCRAPE_UP, SCRAPE_DOWN } ScrapeHealth;

@@ -32,8 +32,7 @@ static void flight_free(Flight *f) {
     buf_done(&f->content_type);
     mem_free(f);
     mutex_lock(&m->lock); /* last: the manager may be freed as soon as no flight is left */
-    m->flights--;
-    cond_broadcast(&m->changed);
+    if (--m->flights == 0 && m->stop) cond_broadcast(&m->changed);
     mutex_unlock(&m->lock);
 }
 
@@ -68,12 +67,16 @@ static void record(Flight *f, const ScrapeOutcome *o) {
     bool removed = t->removed;
     t->in_flight = removed; /* nobody else may have it any more */
     mutex_unlock(&f->manager->lock);
-    if (removed) scrape_end(t, f->manager->store, clock_now_ms());
+    if (removed && !atomic_load(&f->manager->stop)) scrape_end(&t, 1, f->manager->store, clock_now_ms());
 }
 
 static void work(void *ctx) {
     Flight *f = ctx;
     ScrapeOutcome outcome;
+    if (f->answer.code == ERR_CANCELLED && atomic_load(&f->manager->stop)) { /* the target is not to blame */
+        flight_free(f);
+        return;
+    }
     f->answer.body = buf_str(&f->body);
     f->answer.content_type = buf_str(&f->content_type);
     scrape_take(f->target, f->job, f->manager->store, f->manager->opts.created, &f->answer, &outcome);
@@ -112,10 +115,13 @@ static void send_request(Flight *f) {
     Buf accept = {0}, seconds = {0};
     scrape_put_accept(&accept, &f->job->set);
     num_put_f64_prom(&seconds, (double)f->target->timeout_ms / 1000);
-    const char *const headers[] = {buf_cstr(&accept),
-        arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p, NULL};
-    HttpClientRequest req = {.url = f->target->url, .unix_socket = f->target->unix_socket, .headers = headers,
-        .timeout_ms = f->target->timeout_ms, .max_body_bytes = f->job->set.limits.body_bytes,
+    const char *const headers[] = {
+        buf_cstr(&accept), arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p, NULL};
+    HttpClientRequest req = {.url = f->target->url,
+        .unix_socket = f->target->unix_socket,
+        .headers = headers,
+        .timeout_ms = f->target->timeout_ms,
+        .max_body_bytes = f->job->set.limits.body_bytes,
         .accept_gzip = !f->job->no_compression};
     prom_http_start(f->http, &req, answered, f);
     buf_done(&accept);
@@ -130,7 +136,8 @@ static void launch(Flight *f) {
         return;
     }
     f->answer.code = ERR_TOO_LARGE; /* unsent: fails as a scrape that ran and found nothing */
-    snprintf(f->answer.error, sizeof f->answer.error, "target_limit exceeded (number of targets is over the limit: %llu)",
+    snprintf(f->answer.error, sizeof f->answer.error,
+        "target_limit exceeded (number of targets is over the limit: %llu)",
         (unsigned long long)f->job->set.limits.target);
     hand_over(f);
 }

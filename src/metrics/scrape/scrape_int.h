@@ -110,7 +110,8 @@ struct ScrapeManager {
     Mutex lock;
     Cond changed;
     Mutex apply_lock; /* one configuration or sync at a time */
-    bool stop, dirty;
+    bool dirty;
+    _Atomic bool stop; /* set under the lock */
     size_t flights;
     VEC(ScrapePool *) pools;
     Heap due; /* targets by due_ms */
@@ -137,8 +138,8 @@ typedef struct ScrapeOutcome {
  * _created lines of OpenMetrics are start times. */
 void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,
     const ScrapeAnswer *answer, ScrapeOutcome *ret);
-/* Stale markers for everything the target had, its report series included. */
-void scrape_end(ScrapeTarget *t, MetricsStore *store, int64_t t_ms);
+/* Stale markers for everything the targets had, their report series included. */
+void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int64_t t_ms);
 
 /* "Accept: ..." of the job's protocols. */
 void scrape_put_accept(Buf *b, const PromScrapeShared *s);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define ARENA_BYTES_MIN ((size_t)64 << 20)
+#define END_SERIES_MAX 20000u /* markers of one append, about */
 
 typedef struct Take {
     ScrapeTarget *target;
@@ -415,13 +416,31 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
     arena_free(x.arena);
 }
 
-void scrape_end(ScrapeTarget *t, MetricsStore *store, int64_t t_ms) {
-    Take x;
-    ScrapeOutcome out;
-    if (t->scrapes == 0) return;
-    begin(&x, t, NULL, 0, t_ms, &out);
-    drop_unseen(&x, true);
-    add_reports(&x, &out, 0, 0, t->job->set.extra_metrics, true);
-    append(&x, store, &out);
-    arena_free(x.arena);
+/* One append for many targets: a job that goes may have thousands, and each append waits for the disk. */
+void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int64_t t_ms) {
+    for (size_t i = 0; i < n;) {
+        Take x;
+        ScrapeOutcome out;
+        Arena *arena = NULL;
+        MetricsBatch batch = {0};
+        for (size_t series = 0; i < n && series < END_SERIES_MAX; i++) {
+            ScrapeTarget *t = targets[i];
+            if (t->scrapes == 0) continue;
+            begin(&x, t, NULL, 0, t_ms, &out);
+            if (arena) { /* goes on where the one before it has ended */
+                arena_free(x.arena);
+                x.arena = arena;
+                x.batch = batch;
+            }
+            drop_unseen(&x, true);
+            add_reports(&x, &out, 0, 0, t->job->set.extra_metrics, true);
+            arena = x.arena;
+            batch = x.batch;
+            series = batch.series.n;
+        }
+        if (!arena) return;
+        x.batch = batch;
+        append(&x, store, &out);
+        arena_free(arena);
+    }
 }
