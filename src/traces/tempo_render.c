@@ -22,6 +22,16 @@ void tempo_put_value(JsonWriter *w, const TqlValue *v) {
         else
             json_str(w, isnan(v->d) ? STR("NaN") : v->d > 0 ? STR("Infinity") : STR("-Infinity"));
         break;
+    case TQL_ARRAY:
+    case TQL_MANY:
+        json_key_lit(w, "arrayValue");
+        json_begin_object(w);
+        json_key_lit(w, "values");
+        json_begin_array(w);
+        for (uint32_t i = 0; i < v->n; i++) tempo_put_value(w, &v->v[i]);
+        json_end_array(w);
+        json_end_object(w);
+        break;
     default: traceql_put_value(&text, v); json_pair_str(w, "stringValue", buf_str(&text));
     }
     json_end_object(w);

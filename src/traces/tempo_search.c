@@ -1,6 +1,5 @@
 /* tempo_search.c - /api/search: by TraceQL, or by tags as logfmt. */
 #include "base/num.h"
-#include "traces/jaeger_trace.h"
 #include "traces/tempo_int.h"
 
 #define SPANS_PER_SET_DEFAULT 3
@@ -100,20 +99,55 @@ static void put_u64(JsonWriter *w, const char *key, uint64_t v) {
     buf_done(&text);
 }
 
+/* What the answer says in another place is no attribute of a span. */
+static bool is_elsewhere(TqlIntrinsic i) {
+    switch (i) {
+    case TQL_DURATION_NS:
+    case TQL_NAME:
+    case TQL_SPAN_ID:
+    case TQL_TRACE_ID:
+    case TQL_TRACE_DURATION:
+    case TQL_TRACE_ROOT_NAME:
+    case TQL_TRACE_ROOT_SERVICE: return true;
+    default: return false;
+    }
+}
+
+/* As in Tempo attributes have no scope here. */
+static void put_field(JsonWriter *w, const TqlField *f) {
+    Buf key = {0};
+    if (f->attr.intrinsic == TQL_NOT_INTRINSIC && !f->attr.parent)
+        buf_put_str(&key, f->attr.name);
+    else
+        traceql_print_attr(&key, &f->attr);
+    tempo_put_key_value(w, buf_str(&key), &f->value);
+    buf_done(&key);
+}
+
+static void put_fields(JsonWriter *w, const TqlFoundSpan *s) {
+    size_t shown = 0;
+    for (size_t i = 0; i < s->n_fields; i++) shown += !is_elsewhere(s->fields[i].attr.intrinsic);
+    if (shown == 0) return;
+    json_key_lit(w, "attributes");
+    json_begin_array(w);
+    for (size_t i = 0; i < s->n_fields; i++) {
+        if (!is_elsewhere(s->fields[i].attr.intrinsic)) put_field(w, &s->fields[i]);
+    }
+    json_end_array(w);
+}
+
 static void put_span(JsonWriter *w, const TqlFoundSpan *s) {
     Buf id = {0};
     num_put_hex(&id, s->span_id.b, sizeof s->span_id.b);
     json_begin_object(w);
     json_pair_str(w, "spanID", buf_str(&id));
     buf_done(&id);
+    for (size_t i = 0; i < s->n_fields; i++) { /* only where the query speaks of it */
+        if (s->fields[i].attr.intrinsic == TQL_NAME) json_pair_str(w, "name", s->name);
+    }
     put_u64(w, "startTimeUnixNano", (uint64_t)s->start_ns);
     put_u64(w, "durationNanos", (uint64_t)s->duration_ns);
-    if (s->n_fields) {
-        json_key_lit(w, "attributes");
-        json_begin_array(w);
-        for (size_t i = 0; i < s->n_fields; i++) tempo_put_key_value(w, s->fields[i].key, &s->fields[i].value);
-        json_end_array(w);
-    }
+    put_fields(w, s);
     json_end_object(w);
 }
 
@@ -150,9 +184,11 @@ static void put_services(JsonWriter *w, const TqlFoundTrace *t) {
 
 static void put_trace(JsonWriter *w, const TqlFoundTrace *t) {
     Buf id = {0};
-    jaeger_put_trace_id(&id, t->id);
+    num_put_hex(&id, t->id.b, sizeof t->id.b);
+    Str text = buf_str(&id);
+    while (text.n > 1 && text.p[0] == '0') text = str_skip(text, 1); /* as Tempo writes it */
     json_begin_object(w);
-    json_pair_str(w, "traceID", buf_str(&id));
+    json_pair_str(w, "traceID", text);
     buf_done(&id);
     json_pair_str(w, "rootServiceName", t->root_service.n ? t->root_service : STR("<root span not yet received>"));
     if (t->root_name.n) json_pair_str(w, "rootTraceName", t->root_name);

@@ -99,7 +99,7 @@ static const struct {
     {"/api/v2/traces/" ID, 200,
         "{\"trace\":{\"resourceSpans\":" RESOURCE_SPANS "},\"metrics\":{},\"status\":\"COMPLETE\"}"},
     {"/api/traces/1", 404, "trace not found\n"},
-    {"/api/v2/traces/1", 404, "trace not found\n"},
+    {"/api/v2/traces/1", 200, "{\"trace\":{\"resourceSpans\":[]},\"metrics\":{},\"status\":\"COMPLETE\"}"},
     {"/api/traces/xyz", 400, "trace IDs are up to 32 hex digits, and this is none: \"xyz\"\n"},
     {"/api/search/tags", 200,
         "{\"tagNames\":[" RES_TAGS "," SPAN_TAGS ",\"exception.type\",\"link.kind\",\"lib.lang\"]" NO_METRICS},

@@ -6,7 +6,8 @@
 #include "traces/otlp_proto.h"
 #include "traces/tempo_int.h"
 
-static bool fetch(TempoApi *api, HttpRequest *req, HttpResponse *res, SpansBatch *ret) {
+/* unknown_is_empty: a trace that is not there is one without spans. */
+static bool fetch(TempoApi *api, HttpRequest *req, HttpResponse *res, bool unknown_is_empty, SpansBatch *ret) {
     Err err = {0};
     TraceId id;
     Str text = http_path_param(req, STR("id"));
@@ -16,7 +17,9 @@ static bool fetch(TempoApi *api, HttpRequest *req, HttpResponse *res, SpansBatch
         return false;
     }
     TraceStore *s = api->opts.store;
-    if (s->ops->get(s, id, req->arena, ret, &err) == OK) return true;
+    ErrCode e = s->ops->get(s, id, req->arena, ret, &err);
+    if (e == ERR_NOT_FOUND && unknown_is_empty) *ret = (SpansBatch){.arena = req->arena};
+    if (e == OK || (e == ERR_NOT_FOUND && unknown_is_empty)) return true;
     tempo_reply_error(res, &err);
     return false;
 }
@@ -34,7 +37,7 @@ static void put_resource_spans(JsonWriter *w, const char *key, const SpansBatch 
  * in Tempo; here they are not needed. */
 void tempo_api_trace(void *ctx, HttpRequest *req, HttpResponse *res) {
     SpansBatch batch;
-    if (!fetch(ctx, req, res, &batch)) return;
+    if (!fetch(ctx, req, res, false, &batch)) return;
     if (tempo_accepts(req, STR("application/protobuf"))) {
         otlp_proto_put_traces(&res->body, &batch);
         tempo_reply_protobuf(res);
@@ -114,7 +117,7 @@ void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res) {
     SpansBatch batch;
     const TqlExpr *condition;
     bool with_ancestors = !str_eq_lit(http_param(req, STR("keep_hierarchy")), "false");
-    if (!parse_filter(req, res, &condition) || !fetch(ctx, req, res, &batch)) return;
+    if (!parse_filter(req, res, &condition) || !fetch(ctx, req, res, true, &batch)) return;
     if (condition && !filter_spans(req, condition, with_ancestors, &batch)) {
         http_reply_text(res, 422, "the trace is too large\n");
         return;

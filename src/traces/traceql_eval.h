@@ -96,7 +96,6 @@ ErrCode traceql_scan(const TqlScan *s, TqlFoundFn fn, void *ctx, TqlScanStats *r
 /* --- searching --- */
 
 typedef struct TqlField {
-    Str key; /* as traceql_print_attr writes it */
     TqlAttr attr;
     TqlValue value;
 } TqlField;

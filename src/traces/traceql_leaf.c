@@ -14,21 +14,25 @@ ErrCode tql_out_of_memory(Err *reterr) {
 
 /* --- what a span adds --- */
 
-/* A number; durations in seconds. */
+/* A number; durations in ns, so that sums of whole numbers stay exact: they become seconds at the end. */
 static bool number_of(const TqlValue *v, double *ret) {
     switch (v->type) {
-    case TQL_INT: *ret = (double)v->i; return true;
-    case TQL_DURATION: *ret = (double)v->i / 1e9; return true;
+    case TQL_INT:
+    case TQL_DURATION: *ret = (double)v->i; return true;
     case TQL_FLOAT: *ret = v->d; return !isnan(v->d);
     case TQL_MANY: return v->n > 0 && number_of(&v->v[0], ret);
     default: return false;
     }
 }
 
-/* Buckets of durations are powers of two of nanoseconds. */
-static TqlValue bucket_of(const TqlValue *v, double number) {
-    bool ns = v->type == TQL_DURATION || (v->type == TQL_MANY && v->v[0].type == TQL_DURATION);
-    return (TqlValue){.type = TQL_FLOAT, .d = ns ? tql_bucket(number * 1e9) / 1e9 : tql_bucket(number)};
+/* What the argument's numbers are divided by in the answer. */
+static double unit_of(const TqlMetrics *m) {
+    switch (m->arg ? m->arg->attr.intrinsic : TQL_NOT_INTRINSIC) {
+    case TQL_DURATION_NS:
+    case TQL_TRACE_DURATION:
+    case TQL_EVENT_TIME_SINCE_START: return 1e9;
+    default: return 1;
+    }
 }
 
 static bool is_bucketed(TqlMetricsFunc f) { return f == TQL_M_QUANTILE_OVER_TIME || f == TQL_M_HISTOGRAM_OVER_TIME; }
@@ -50,13 +54,13 @@ static ErrCode add_row(
         tql_key_put(&w->key, &value);
     }
     if (is_bucketed(leaf->m->func)) {
-        TqlValue bucket = bucket_of(&arg, number);
+        TqlValue bucket = {.type = TQL_FLOAT, .d = tql_bucket(number) / unit_of(leaf->m)};
         tql_key_put(&w->key, &bucket);
     }
     uint32_t group = tql_cells_group(&w->table, buf_str(&w->key));
     if (group == UINT32_MAX) return tql_out_of_memory(reterr);
     tql_cells_add(&w->table, group, point, number);
-    tql_cells_exemplar(&w->table, group, point, span->trace_id, span->start_ns, number);
+    tql_cells_exemplar(&w->table, group, point, span->trace_id, span->start_ns, number / unit_of(leaf->m));
     return OK;
 }
 
@@ -159,9 +163,9 @@ static void add_label(TqlSeries *s, Str name, TqlValue value) { s->labels[s->n_l
 
 static TqlValue float_value(double d) { return (TqlValue){.type = TQL_FLOAT, .d = d}; }
 
-static bool copy_values(TqlRun *run, const TqlCells *c, double scale, TqlSeries *ret) {
+static bool copy_values(TqlRun *run, const TqlCells *c, double unit, TqlSeries *ret) {
     ret->v = ARENA_ARRAY(run->arena, double, run->grid.n);
-    for (size_t i = 0; ret->v && i < run->grid.n; i++) ret->v[i] = c->v[i] * scale;
+    for (size_t i = 0; ret->v && i < run->grid.n; i++) ret->v[i] = c->v[i] / unit;
     return ret->v != NULL;
 }
 
@@ -192,14 +196,14 @@ static ErrCode plain_series(const TqlLeaf *leaf, TqlVector *ret, Err *reterr) {
     TqlRun *run = leaf->run;
     const TqlMetrics *m = leaf->m;
     const TqlCellTable *t = &leaf->workers[0].table;
-    double scale = m->func == TQL_M_RATE ? 1e9 / (double)run->grid.step_ns : 1;
+    double unit = m->func == TQL_M_RATE ? (double)run->grid.step_ns / 1e9 : is_bucketed(m->func) ? 1 : unit_of(m);
     ret->v = ARENA_ARRAY(run->arena, TqlSeries, t->cells.n + 1);
     for (size_t i = 0; ret->v && i < t->cells.n; i++) {
         TqlSeries *s = &ret->v[ret->n++];
         uint32_t group = (uint32_t)i;
         double bucket;
         *s = (TqlSeries){0};
-        if (!group_labels(run, m, t->cells.v[i].key, s, &bucket) || !copy_values(run, &t->cells.v[i], scale, s) ||
+        if (!group_labels(run, m, t->cells.v[i].key, s, &bucket) || !copy_values(run, &t->cells.v[i], unit, s) ||
             !take_exemplars(run, t, &group, 1, s)) {
             return tql_out_of_memory(reterr);
         }

@@ -132,6 +132,7 @@ static const struct {
     {"{} | count_over_time() by (resource.service.name) | topk(1) > 1", SVC("shop") " 2 - -\n"},
     {"{} | count_over_time() by (resource.service.name) > 99", ""},
     {"({ status = error } | rate()) / ({} | rate())", "{} 0.333333 0 0\n"},
+    {"({} | sum_over_time(span.tokens)) / (2 * (1 + 4))", "{} 4 - 2\n"},
     {"100 * ({ status = error } | count_over_time()) / ({} | count_over_time()) > 5", "{} 33.3333 - -\n"},
     {"({} | count_over_time() by (resource.service.name)) / ({} | count_over_time())",
         SVC("db") " 0.333333 0 0.5\n" SVC("shop") " 0.666667 1 0.5\n"},

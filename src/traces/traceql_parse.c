@@ -228,18 +228,31 @@ static Node *join_scalars(TqlParser *p, Node *left, Node *right, TqlOp op) {
     return scalar_node(p, s);
 }
 
-/* A number beside metrics; NULL: it is none (reported). */
+static bool is_metrics_op(TqlOp op) { return op == TQL_ADD || op == TQL_SUB || op == TQL_MUL || op == TQL_DIV; }
+
+/* A number, or arithmetic of numbers alone. NULL: it is none, or memory is short. */
+static TqlMetrics *metrics_of_scalar(TqlParser *p, const TqlScalar *s) {
+    const TqlValue *v = &s->value;
+    bool number = s->kind == TQL_C_STATIC && (v->type == TQL_INT || v->type == TQL_FLOAT || v->type == TQL_DURATION);
+    if (!number && !(s->kind == TQL_C_BINARY && is_metrics_op(s->op))) return NULL;
+    TqlMetrics *m = TQL_NODE(p, TqlMetrics);
+    if (!m) return NULL;
+    if (number) {
+        *m = (TqlMetrics){.kind = TQL_M_SCALAR, .span = s->span, .literal = *v, .value = tql_number_of(v)};
+        return m;
+    }
+    *m = (TqlMetrics){.kind = TQL_M_BINARY, .span = s->span, .op = s->op};
+    m->left = metrics_of_scalar(p, s->left);
+    m->right = m->left ? metrics_of_scalar(p, s->right) : NULL;
+    return m->right ? m : NULL;
+}
+
+/* What stands beside metrics; NULL: it cannot (reported). */
 static TqlMetrics *metrics_of(TqlParser *p, Node *n, LangSpan op_span) {
     if (n->kind == NODE_METRICS && n->in_parens) return n->metrics;
-    TqlMetrics *m = NULL;
-    const TqlScalar *s = n->scalar;
-    bool number = n->kind == NODE_SCALAR && s->kind == TQL_C_STATIC &&
-                  (s->value.type == TQL_INT || s->value.type == TQL_FLOAT || s->value.type == TQL_DURATION);
-    if (!number)
+    TqlMetrics *m = n->kind == NODE_SCALAR ? metrics_of_scalar(p, n->scalar) : NULL;
+    if (!m && !p->error.set)
         lang_fail(&p->error, op_span, "syntax error: metrics are combined in parentheses, or with numbers");
-    else if ((m = TQL_NODE(p, TqlMetrics)))
-        *m =
-            (TqlMetrics){.kind = TQL_M_SCALAR, .span = n->span, .literal = s->value, .value = tql_number_of(&s->value)};
     return m;
 }
 
@@ -249,7 +262,7 @@ static Node *join_metrics(TqlParser *p, Node *left, Node *right, TqlOp op, LangS
         left->span = lang_span_join(left->span, right->span);
         return tql_add_threshold(p, left->metrics, op, &right->scalar->value, right->span) ? left : NULL;
     }
-    if (op != TQL_ADD && op != TQL_SUB && op != TQL_MUL && op != TQL_DIV) {
+    if (!is_metrics_op(op)) {
         lang_fail(&p->error, op_span, "syntax error: unexpected %s between metrics", tql_op_names[op]);
         return NULL;
     }

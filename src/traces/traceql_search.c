@@ -48,14 +48,6 @@ static bool copy_value(Arena *arena, TqlValue *v) {
     return true;
 }
 
-static Str attr_name(Arena *arena, const TqlAttr *a) {
-    Buf b = {0};
-    traceql_print_attr(&b, a);
-    Str s = arena_copy(arena, buf_str(&b));
-    buf_done(&b);
-    return s;
-}
-
 /* --- summaries --- */
 
 static bool take_fields(
@@ -67,8 +59,7 @@ static bool take_fields(
     for (size_t i = 0; i < n; i++) {
         TqlField f = {.attr = attrs[i], .value = traceql_attr_value(&attrs[i], v, row, scratch)};
         if (f.value.type == TQL_NIL) continue;
-        f.key = attr_name(arena, &attrs[i]);
-        if (!f.key.p || !copy_str(arena, &f.attr.name) || !copy_value(arena, &f.value)) return false;
+        if (!copy_str(arena, &f.attr.name) || !copy_value(arena, &f.value)) return false;
         ret->fields[ret->n_fields++] = f;
     }
     return true;

@@ -118,6 +118,8 @@ static const struct {
     {"({ .a } | rate()) + (({ } | rate()) * 2)", NULL},
     {"({ } | rate() by(.a) | topk(2)) * 60 with(sample=0.1, exemplars=true)", NULL},
     {"(({ .a } | rate()) / ({ } | rate())) > 0.5", NULL},
+    {"({ } | rate()) / (1024 * 1024)", NULL},
+    {"2 * 3 - 1 + ({ } | rate())", "((2 * 3) - 1) + ({ } | rate())"},
 };
 
 static void prints(void **state) {

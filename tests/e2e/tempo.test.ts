@@ -96,7 +96,8 @@ it("gives a trace by its id, as JSON and as protobuf", async () => {
   assert.ok(Buffer.from(await bytes.arrayBuffer()).includes(Buffer.from(traceId, "hex")));
   const only = await tempo(`/api/v2/traces/${failedId}?${q("{ status = error }")}&keep_hierarchy=false`);
   assert.deepEqual(only.trace.resourceSpans.flatMap((b: any) => b.scopeSpans.flatMap((s: any) => s.spans.map((x: any) => x.status.code))), ["STATUS_CODE_ERROR"]);
-  assert.equal((await fetch(server.url("tempo", "/api/v2/traces/1234"))).status, 404);
+  assert.deepEqual((await tempo("/api/v2/traces/1234")).trace.resourceSpans ?? [], []);
+  assert.equal((await fetch(server.url("tempo", "/api/traces/1234"))).status, 404);
   assert.equal((await fetch(server.url("tempo", "/api/traces/nonsense"))).status, 400);
 });
 
