@@ -395,6 +395,7 @@ ErrCode rewrite_parts(
     for (size_t i = 0; i < n; i++) {
         vec_push(&remove, parts[i].info.id);
         info.level = MAX(info.level, parts[i].info.level + 1);
+        info.order = MAX(info.order, parts[i].info.order);
     }
     ErrCode rc = logpart_writer_create(s->fs, path, LEVEL_MERGE, m.labels.v, m.labels.n, &m.w, reterr);
     if (rc == OK) rc = merge_all(&m, parts, n, reterr);

@@ -103,9 +103,9 @@ static ErrCode merge_all(Merge *m, MPartWriter *w, Err *reterr) {
     return code;
 }
 
-static int by_id(const void *a, const void *b) {
+static int by_order(const void *a, const void *b) {
     const Input *x = a, *y = b;
-    return x->ref->info.id < y->ref->info.id ? -1 : x->ref->info.id > y->ref->info.id;
+    return x->ref->info.order < y->ref->info.order ? -1 : x->ref->info.order > y->ref->info.order;
 }
 
 static ErrCode write_merged(Merge *m, const char *path, PartInfo *info, bool *ret_empty, Err *reterr) {
@@ -136,7 +136,7 @@ static void inputs_open(Merge *m, const PartSnapshot *snap, const uint64_t *ids,
             in->arena = arena_create(ARENA_UNLIMITED);
         }
     }
-    qsort(m->in, m->n, sizeof m->in[0], by_id);
+    qsort(m->in, m->n, sizeof m->in[0], by_order);
 }
 
 /* The id is reserved and the tombstones are taken in one step: a tombstone covers parts up to its own id, so a
@@ -161,7 +161,10 @@ static ErrCode merge_parts(EmbeddedStore *s, const uint64_t *ids, size_t n, Part
     inputs_open(&m, &snap, ids, n);
     ErrCode code = m.n == n ? write_merged(&m, path, &info, &empty, reterr)
                             : err_set(reterr, ERR_NOT_FOUND, "a part to be merged is gone");
-    for (size_t i = 0; i < m.n; i++) info.level = MAX(info.level, m.in[i].ref->info.level + 1);
+    for (size_t i = 0; i < m.n; i++) {
+        info.level = MAX(info.level, m.in[i].ref->info.level + 1);
+        info.order = MAX(info.order, m.in[i].ref->info.order);
+    }
     if (code == OK) code = partset_publish(s->parts, &info, empty ? 0 : 1, ids, n, 0, reterr);
     /* Damaged inputs stay marked: they are served as far as they can be read, and not tried again in this run. */
     if (code != OK && code != ERR_CORRUPT) partset_unmark_merge(s->parts, ids, n);

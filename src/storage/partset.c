@@ -89,6 +89,7 @@ ErrCode partset_entry_open(PartSet *s, const PartInfo *info, PartEntry **ret, Er
     partset_part_path(s, info->id, "", path);
     PartEntry *e = NEW(PartEntry);
     e->info = *info;
+    if (e->info.order == 0) e->info.order = info->id;
     ErrCode rc = part_open(s->fs, path, &e->part, reterr);
     if (rc == OK && part_size_bytes(e->part) != info->size_bytes)
         rc = err_set(reterr, ERR_CORRUPT, "%s: %" PRIu64 " bytes instead of %" PRIu64, path, part_size_bytes(e->part),

@@ -17,6 +17,9 @@ typedef struct PartInfo {
     int64_t min_t, max_t; /* in the store's own unit, inclusive */
     uint64_t rows, size_bytes;
     uint32_t level; /* 0: from a flush; merges give max(inputs) + 1 */
+    /* Age of what is in it: where parts differ about the same thing, the one with the highest order is right. 0 when
+     * publishing: the id. Who rewrites parts gives the result the highest order of the inputs. */
+    uint64_t order;
 } PartInfo;
 
 /* A store's opened part, reference-counted by the set; open/close are the store's. */
@@ -62,9 +65,10 @@ void partset_skip_ids(PartSet *s, uint64_t up_to);
 ErrCode partset_publish(PartSet *s, const PartInfo *add, size_t n_add, const uint64_t *remove, size_t n_remove,
     WalPos wal_floor, Err *reterr);
 
-/* Chooses parts to merge: neighbours within one time partition (partition_len in the store's unit) whose sizes are
- * alike; at least 2, at most 16; 0 when there is nothing to do. Parts being merged are marked until published or
- * unmarked. */
+/* Chooses parts to merge: neighbours by order within one time partition (partition_len in the store's unit) whose
+ * sizes are alike; at least 2, at most 16; 0 when there is nothing to do. No part left out overlaps an older one of
+ * them and is itself older than the youngest: it would have to stand between what becomes one. Parts being merged are
+ * marked until published or unmarked. */
 size_t partset_pick_merge(PartSet *s, int64_t partition_len, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max);
 void partset_unmark_merge(PartSet *s, const uint64_t *ids, size_t n);
 /* Ids of parts (none of them in a merge) wholly older than min_t, then the oldest ones until at most size_bytes_max

@@ -8,7 +8,7 @@
 
 /* The manifest holds its body twice, each with a checksum: a flipped bit costs nothing. */
 static const char manifest_magic[8] = "MKMANI1\0";
-#define MANIFEST_VERSION 1
+#define MANIFEST_VERSION 2
 #define MANIFEST_BYTES_MAX ((size_t)256 << 20)
 
 static void manifest_encode(Buf *b, PartEntry *const *entries, size_t n, uint64_t next_id, WalPos wal_floor) {
@@ -26,6 +26,7 @@ static void manifest_encode(Buf *b, PartEntry *const *entries, size_t n, uint64_
         buf_put_u64le(b, p->rows);
         buf_put_u64le(b, p->size_bytes);
         buf_put_u32le(b, p->level);
+        buf_put_u64le(b, p->order);
     }
     buf_put_u32le(b, crc32c(0, b->p + start, b->n - start));
 }
@@ -62,6 +63,7 @@ static bool manifest_decode(Str copy, Manifest *m, uint32_t *ret_version) {
         p.rows = cursor_u64le(&c);
         p.size_bytes = cursor_u64le(&c);
         p.level = cursor_u32le(&c);
+        p.order = cursor_u64le(&c);
         if (!c.bad) vec_push(&m->parts, p);
     }
     return !c.bad && cursor_left(&c) == 4;
@@ -79,8 +81,8 @@ ErrCode partset_manifest_read(Fs *fs, const char *dir, Manifest *ret, Err *reter
         bool good = manifest_decode(str_slice(all, 0, half), ret, &version) ||
                     manifest_decode(str_slice(all, half, all.n), ret, &version);
         if (!good && version != MANIFEST_VERSION)
-            rc = err_set(reterr, ERR_UNSUPPORTED, "%s: format version %" PRIu32 " is newer than this program knows",
-                path, version);
+            rc = err_set(reterr, ERR_UNSUPPORTED, "%s: format version %" PRIu32 ", this program knows only %d", path,
+                version, MANIFEST_VERSION);
         else if (!good)
             rc = err_set(reterr, ERR_CORRUPT, "%s: both copies in it are damaged", path);
     }

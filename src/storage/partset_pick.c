@@ -18,17 +18,56 @@ static int64_t partition_of(int64_t t, int64_t len) {
     return t % len < 0 ? q - 1 : q;
 }
 
+typedef struct Candidate {
+    PartEntry *entry;
+    int64_t partition;
+} Candidate;
+
+static int cmp_candidate(const void *a, const void *b) {
+    const Candidate *x = a, *y = b;
+    if (x->partition != y->partition) return x->partition < y->partition ? -1 : 1;
+    return x->entry->info.order < y->entry->info.order ? -1 : x->entry->info.order > y->entry->info.order;
+}
+
+/* All parts, those of a partition by order. */
+static Candidate *candidates(const PartVersion *v, int64_t partition_len) {
+    Candidate *c = mem_alloc_array(MAX(v->n, 1), sizeof *c);
+    for (size_t i = 0; i < v->n; i++)
+        c[i] = (Candidate){v->entries[i], partition_of(v->entries[i]->info.min_t, partition_len)};
+    if (v->n > 1) qsort(c, v->n, sizeof *c, cmp_candidate);
+    return c;
+}
+
+static bool in_run(const Candidate *run, size_t n, const PartInfo *p) {
+    for (size_t i = 0; i < n; i++)
+        if (&run[i].entry->info == p) return true;
+    return false;
+}
+
+/* Whether a part of another partition stands between some of the n neighbours: younger than one that it overlaps, but
+ * older than the last. */
+static bool some_between(const PartVersion *v, const Candidate *run, size_t n) {
+    for (size_t i = 0; i < v->n; i++) {
+        const PartInfo *x = &v->entries[i]->info;
+        if (x->order >= run[n - 1].entry->info.order) continue;
+        for (size_t k = 0; k + 1 < n; k++) {
+            const PartInfo *p = &run[k].entry->info;
+            if (p->order < x->order && p->min_t <= x->max_t && x->min_t <= p->max_t && !in_run(run, n, x)) return true;
+        }
+    }
+    return false;
+}
+
 /* The best run of neighbours: the one with the highest gain. */
-static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t size_max, size_t max, size_t *ret_first) {
+static size_t best_run(const PartVersion *v, const Candidate *c, uint64_t size_max, size_t max, size_t *ret_first) {
     double best = 0;
     size_t best_n = 0;
     for (size_t i = 0; i < v->n; i++) {
-        int64_t partition = partition_of(v->entries[i]->info.min_t, partition_len);
         double sum = 0, largest = 0;
         uint64_t bytes = 0;
         for (size_t n = 1; n <= max && i + n <= v->n; n++) {
-            const PartEntry *e = v->entries[i + n - 1];
-            if (e->merging || partition_of(e->info.min_t, partition_len) != partition) break;
+            const PartEntry *e = c[i + n - 1].entry;
+            if (e->merging || c[i + n - 1].partition != c[i].partition) break;
             bytes += e->info.size_bytes;
             if (size_max && bytes > size_max) break;
             double size = MAX((double)e->info.size_bytes, MERGE_SIZE_FLOOR);
@@ -37,6 +76,7 @@ static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t siz
             double gain = sum / largest;
             if (n < 2 || gain < best || gain < (bytes <= MERGE_SMALL_BYTES ? MERGE_GAIN_MIN_SMALL : MERGE_GAIN_MIN))
                 continue;
+            if (some_between(v, &c[i], n)) continue;
             best = gain;
             best_n = n;
             *ret_first = i;
@@ -48,12 +88,14 @@ static size_t best_run(const PartVersion *v, int64_t partition_len, uint64_t siz
 size_t partset_pick_merge(PartSet *s, int64_t partition_len, uint64_t size_bytes_max, uint64_t *ret_ids, size_t max) {
     size_t first = 0;
     mutex_lock(&s->mutex);
-    size_t n = best_run(s->current, partition_len, size_bytes_max, MIN(max, MERGE_MAX), &first);
+    Candidate *c = candidates(s->current, partition_len);
+    size_t n = best_run(s->current, c, size_bytes_max, MIN(max, MERGE_MAX), &first);
     for (size_t i = 0; i < n; i++) {
-        s->current->entries[first + i]->merging = true;
-        ret_ids[i] = s->current->entries[first + i]->info.id;
+        c[first + i].entry->merging = true;
+        ret_ids[i] = c[first + i].entry->info.id;
     }
     mutex_unlock(&s->mutex);
+    mem_free(c);
     return n;
 }
 

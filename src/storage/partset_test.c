@@ -247,6 +247,54 @@ static void test_pick(void **state) {
     fs_fault_free(fs);
 }
 
+static uint64_t publish_span(PartSet *s, Fs *fs, int64_t min_t, int64_t max_t, uint64_t order) {
+    PartInfo info;
+    uint64_t id = 0;
+    assert_int_equal(write_ids(s, fs, &id, 1, min_t, &info), OK);
+    info.max_t = max_t;
+    info.order = order;
+    assert_int_equal(partset_publish(s, &info, 1, NULL, 0, 0, NULL), OK);
+    return info.id;
+}
+
+/* Which parts are merged when one of another partition reaches into theirs. */
+static void test_order(void **state) {
+    (void)state;
+    static const struct {
+        int64_t a_max, x_min;
+        uint64_t a, b, x; /* orders: a and b in one partition, x in the next */
+        bool may;
+    } rows[] = {
+        {150, 120, 1, 3, 2, false}, /* x is right about what it shares with a; b's age would hide it */
+        {150, 120, 1, 2, 3, true},  /* x is younger than both */
+        {150, 120, 2, 3, 1, true},  /* older than both */
+        {110, 120, 1, 3, 2, true},  /* shares nothing with the older one */
+        {150, 120, 3, 1, 2, true},  /* only the younger one overlaps */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Fs *fs = fs_fault_create(1);
+        PartSet *s = set_open(fs);
+        uint64_t picked[4], a = publish_span(s, fs, 0, rows[i].a_max, rows[i].a);
+        uint64_t b = publish_span(s, fs, 10, 20, rows[i].b), x = publish_span(s, fs, rows[i].x_min, 180, rows[i].x);
+        partset_close(s);
+        s = set_open(fs); /* the order is kept */
+        size_t n = partset_pick_merge(s, 100, 0, picked, 4);
+        assert_int_equal(n, rows[i].may ? 2 : 0);
+        for (size_t k = 0; k < n; k++) assert_true(picked[k] == a || picked[k] == b);
+        partset_unmark_merge(s, picked, n);
+        assert_int_equal(partset_pick_merge(s, 0, 0, picked, 4), 3); /* together they can always go */
+        uint64_t orders[4] = {0};
+        PartSnapshot snap;
+        partset_snapshot(s, &snap);
+        for (size_t k = 0; k < snap.n; k++) orders[snap.v[k].info.order] = snap.v[k].info.id;
+        partset_release(s, &snap);
+        assert_true(orders[rows[i].a] == a && orders[rows[i].b] == b && orders[rows[i].x] == x);
+        for (size_t k = 0; k < 3; k++) assert_int_equal(picked[k], orders[k + 1]);
+        partset_close(s);
+        fs_fault_free(fs);
+    }
+}
+
 /* --- snapshots against publishing --- */
 
 typedef struct Race {
@@ -318,6 +366,7 @@ int main(void) {
         cmocka_unit_test(test_manifest_damage),
         cmocka_unit_test(test_failed_publish),
         cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_concurrent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,7 @@ static ErrCode run(MergeJob *j, const uint64_t *ids, Err *reterr) {
     group_items(j);
     for (size_t i = 0; i < j->n; i++) {
         j->out.level = MAX(j->out.level, j->inputs[i]->info.level + 1);
+        j->out.order = MAX(j->out.order, j->inputs[i]->info.order);
         j->out.max_t = MAX(j->out.max_t, j->inputs[i]->info.max_t);
     }
     int64_t arrived = j->out.max_t;
