@@ -90,7 +90,7 @@ typedef struct Config {
     } rules;
     struct {
         Str dns_servers;
-        bool start_timestamps;
+        bool start_timestamps, zero_starts;
     } scrape;
     struct {
         bool metrics, cgroups;

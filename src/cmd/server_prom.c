@@ -314,6 +314,7 @@ void server_open_prom_api(Server *s) {
         .slow_query_ms = s->config->query.slow_ms,
         .slow_query_max = (size_t)s->config->query.slow_max,
         .limits = server_metrics_limits(s->config),
+        .zero_starts = s->config->scrape.zero_starts,
         .storage_retention = buf_str(&retention),
         .ctx = s,
         .ready = is_ready,

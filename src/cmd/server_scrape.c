@@ -78,8 +78,8 @@ static void warn(void *ctx, Str pool, Str url, const char *text) {
 
 static ErrCode create_scraper(Server *s, Err *reterr) {
     char *dns = s->config->scrape.dns_servers.n ? str_dup_cstr(s->config->scrape.dns_servers) : NULL;
-    ScrapeManagerOptions opts = {
-        .user_agent = "Meerkat", .dns_servers = dns, .created = s->config->scrape.start_timestamps, .warn = warn};
+    bool starts = s->config->scrape.start_timestamps || s->config->scrape.zero_starts;
+    ScrapeManagerOptions opts = {.user_agent = "Meerkat", .dns_servers = dns, .created = starts, .warn = warn};
     process_raise_max_fds(1u << 17); /* a connection per target */
     ErrCode code = scrape_manager_create(s->metrics, &opts, &s->scraper, reterr);
     mem_free(dns);

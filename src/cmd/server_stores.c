@@ -41,7 +41,8 @@ static ErrCode open_metrics(Server *s, bool durable, Err *reterr) {
         .retention_ms = s->config->storage.metrics_retention_ms,
         .retention_bytes = (uint64_t)s->config->storage.metrics_retention_bytes,
         .head_bytes_max = (size_t)s->config->storage.metrics_head_bytes,
-        .limits = server_metrics_limits(s->config)};
+        .limits = server_metrics_limits(s->config),
+        .zero_starts = s->config->scrape.zero_starts};
     Arena *arena = arena_create(ARENA_UNLIMITED);
     ErrCode r = server_metrics_rules(s->config, arena, &o.rules, reterr);
     if (r == OK) r = datadir_sub(s->dir, "metrics", dir, reterr);

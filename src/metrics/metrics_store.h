@@ -190,6 +190,7 @@ typedef struct MetricsStoreOptions {
     MetricsRules rules;           /* copied */
     bool no_maintenance;          /* for looking into a store: nothing is merged, thinned or expired */
     MetricsLimits limits;
+    bool zero_starts;             /* a sample of 0 is put where a counter or histogram began (store_zero.h) */
 } MetricsStoreOptions;
 
 /* The embedded engine, in directory dir. */

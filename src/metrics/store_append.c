@@ -1,5 +1,6 @@
 #include "metrics/record.h"
 #include "metrics/store_int.h"
+#include "metrics/store_zero.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@ typedef struct AppendJob {
     VEC(uint32_t) told, told_series; /* symbols and series the record defines */
     int64_t min_t;                   /* older is refused */
     U64Map *conflicts;               /* for the tap; NULL: none yet */
+    ZeroStarts zeros;                /* what was put into the batch besides what came */
     MetricsAppendResult *result;
 } AppendJob;
 
@@ -209,17 +211,28 @@ static void encode_metadata(EmbeddedStore *s, const MetricsBatch *b, Buf *out) {
 }
 
 /* --- applying, on the writer thread --- */
-/* at: index in the batch, as MetricsTaken counts. */
+/* The tap is not to hand it out. at: index in the batch, as MetricsTaken counts. */
+static void note_conflict(AppendJob *job, uint64_t at) {
+    if (!job->store->tap) return;
+    if (!job->conflicts) job->conflicts = u64map_create();
+    (void)u64map_put(job->conflicts, at, NULL);
+}
+
+/* A zero at a start is nobody's sample: not counted to the sender, and dropped in silence. */
+static void count_zero(AppendJob *job, HeadPut put, uint64_t at) {
+    if (put == HEAD_PUT_CONFLICT)
+        note_conflict(job, at);
+    else if (put != HEAD_PUT_DUPLICATE)
+        job->store->samples_total++;
+}
+
 static void count_put(
     AppendJob *job, HeadPut put, uint32_t id, int64_t t, uint64_t at, uint64_t *stored, uint64_t *late) {
     if (put == HEAD_PUT_DUPLICATE) {
         job->result->duplicates++;
     } else if (put == HEAD_PUT_CONFLICT) {
         job->result->conflicts++;
-        if (job->store->tap) {
-            if (!job->conflicts) job->conflicts = u64map_create();
-            (void)u64map_put(job->conflicts, at, NULL);
-        }
+        note_conflict(job, at);
         note_error(job, "duplicate sample for timestamp", t, id);
     } else {
         (*stored)++;
@@ -239,7 +252,10 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
             continue;
         }
         HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k], start ? start[k] : 0);
-        count_put(job, put, id, t, bs->first_sample + k, &job->result->samples, late);
+        if (job->zeros.samples.n && zero_is_sample(&job->zeros, bs->first_sample + k))
+            count_zero(job, put, bs->first_sample + k);
+        else
+            count_put(job, put, id, t, bs->first_sample + k, &job->result->samples, late);
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
         int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
@@ -249,8 +265,11 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
         }
         const Histogram *h = &b->histograms.v[bs->first_histogram + k];
         HeadPut put = head_put_histogram(job->head, id, t, h, h_start ? h_start[k] : 0);
-        count_put(
-            job, put, id, t, (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM, &job->result->histograms, late);
+        uint64_t at = (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM;
+        if (job->zeros.histograms.n && zero_is_histogram(&job->zeros, bs->first_histogram + k))
+            count_zero(job, put, at);
+        else
+            count_put(job, put, id, t, at, &job->result->histograms, late);
     }
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
@@ -315,6 +334,8 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     job->series = mem_alloc_array(MAX(n, 1), sizeof *job->series);
     job->missing = mem_alloc_array(MAX(n, 1), sizeof *job->missing);
     ErrCode code = resolve(job, reterr);
+    if (code == OK && s->opts.zero_starts && store_zero_starts(s, job->head, job->series, job->batch, &job->zeros))
+        job->batch = &job->zeros.batch;
     if (code == OK) {
         encode(job, &payload);
         encode_metadata(s, job->batch, &payload);
@@ -325,6 +346,7 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     mem_free(job->series);
     mem_free(job->missing);
     u64map_free(job->conflicts);
+    zero_starts_done(&job->zeros);
     vec_done(&job->told);
     vec_done(&job->told_series);
     return code;

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Arena *arena = arena_create((size_t)8 << 20);
         PromTextVisitor v = {arena, on_sample, on_meta, NULL};
         PromProtoOptions o = {mode & 1, mode & 2};
-        Nhcb *n = nhcb_create(&v, true, arena);
+        Nhcb *n = nhcb_create(&v, true, true, arena);
         PromTextVisitor through = nhcb_visitor(n);
         if (promproto_parse(body, &o, mode & 1 ? &v : &through, arena, NULL) == OK) (void)nhcb_finish(n, NULL);
         nhcb_free(n);

@@ -63,8 +63,8 @@ bool api_features(ApiCall *c) {
     static const Feature otlp[] = {{"delta_conversion", true}, {"native_delta_ingestion", false}};
     static const Feature server[] = {{"agent_mode", false}, {"auto_reload_config", false}, {"server_mode", true}};
     static const Feature rules[] = {{"concurrent_rule_eval", true}, {"keep_firing_for", true}, {"query_offset", true}};
-    static const Feature scrape[] = {{"extra_scrape_metrics", true}, {"start_timestamp_zero_ingestion", false},
-        {"type_and_unit_labels", false}};
+    const Feature scrape[] = {{"extra_scrape_metrics", true},
+        {"start_timestamp_zero_ingestion", c->api->opts.zero_starts}, {"type_and_unit_labels", false}};
     static const char *const discovery[] = {"consul", "dns", "docker", "file", "http", "kubernetes", "static"};
     static const char *const templates[] = {"args", "externalURL", "first", "graphLink", "humanize", "humanize1024",
         "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "label", "match", "now", "parseDuration",

@@ -26,6 +26,7 @@ typedef struct PromApiOptions {
     bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
     Str snapshot_dir;                                      /* where snapshots are written */
     bool lifecycle;                                        /* allow /-/reload and /-/quit */
+    bool zero_starts;                                      /* the store puts zeros at start times; to be shown */
     void *ctx;
     bool (*ready)(void *ctx); /* NULL: always */
     /* Writes the value {"activeTargets":[..],"droppedTargets":[..],"droppedTargetCounts":{..}}. */

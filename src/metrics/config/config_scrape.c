@@ -45,6 +45,7 @@ static void read_fallback(ConfigReader *r, const YamlNode *node, void *out) {
 static void default_protocols(PromScrapeShared *s) {
     static const uint8_t order[] = {PROTOCOL_PROTO, PROTOCOL_OPENMETRICS_100, PROTOCOL_OPENMETRICS_001, PROTOCOL_TEXT_100,
         PROTOCOL_TEXT_004};
+    s->default_protocols = true;
     for (size_t i = s->native_histograms ? 0 : 1; i < ARRAY_LEN(order); i++) s->protocols[s->n_protocols++] = order[i];
 }
 

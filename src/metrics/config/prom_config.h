@@ -34,6 +34,7 @@ typedef struct PromScrapeShared {
     PromScrapeLimits limits;
     uint8_t protocols[SCRAPE_PROTOCOLS_MAX]; /* ScrapeProtocol, the preferred one first */
     uint8_t n_protocols;                     /* global: 0 when not configured */
+    bool default_protocols;                  /* not configured */
     NameEscaping escaping;
     bool legacy_names; /* metric_name_validation_scheme: legacy */
     bool native_histograms, convert_to_nhcb, always_classic, extra_metrics;

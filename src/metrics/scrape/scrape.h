@@ -16,7 +16,7 @@ typedef struct ScrapeManager ScrapeManager;
 typedef struct ScrapeManagerOptions {
     const char *user_agent;  /* NULL: "Meerkat" */
     unsigned parse_threads;  /* 0: 32 (they mostly wait for the disk) */
-    bool created;            /* OpenMetrics' _created lines are start times, not series */
+    bool created;            /* OpenMetrics' _created lines are start times, not series; protobuf is asked for first */
     const char *dns_servers; /* for dns_sd_configs: NULL: the system's */
     /* Something a person should know, once per target; on a worker thread. May be NULL. */
     void (*warn)(void *ctx, Str pool, Str url, const char *text);

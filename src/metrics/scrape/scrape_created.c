@@ -6,6 +6,12 @@
 
 #define SECONDS_MAX 1e12 /* far beyond any clock */
 
+bool created_start(double seconds, int64_t *ret_start_ms) {
+    if (!isfinite(seconds) || fabs(seconds) >= SECONDS_MAX) return false;
+    *ret_start_ms = (int64_t)(seconds * 1000);
+    return true;
+}
+
 void created_family(Created *c, Str family) { *c = (Created){.family = family}; }
 
 /* The end of a label, its comma or the brace; commas between quotes are text. */
@@ -66,8 +72,8 @@ bool created_take(Created *c, const PromTextSample *s, MetricsBatch *b) {
         c->key = key;
         return false;
     }
-    bool sound = isfinite(s->value) && fabs(s->value) < SECONDS_MAX;
-    if (sound && key == c->key) tell(b, c->first, (int64_t)(s->value * 1000));
+    int64_t start_ms;
+    if (key == c->key && created_start(s->value, &start_ms)) tell(b, c->first, start_ms);
     c->key = 0;
     return true;
 }

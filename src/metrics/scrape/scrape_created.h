@@ -12,6 +12,8 @@ typedef struct Created {
     size_t first; /* of its samples in the batch */
 } Created;
 
+/* A _created line's value, seconds. false: no time one can count on. */
+bool created_start(double seconds, int64_t *ret_start_ms);
 void created_family(Created *c, Str family);
 /* Before the sample is added to b. true: it is a _created line of its family, has been told to the samples before it
  * that have its labels, and is no sample. */

@@ -1,4 +1,5 @@
 #include "metrics/scrape/scrape_created.h"
+#include "metrics/scrape/scrape_nhcb.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +72,56 @@ static void test_cases(void **state) {
     }
 }
 
+/* A classic histogram that becomes a native one keeps its start; the classic series have it as well. */
+static ErrCode on_native(void *ctx, const PromTextSample *s, Err *reterr) {
+    Reader *r = ctx;
+    if (!s->histogram) return on_sample(ctx, s, reterr);
+    Histogram h = *s->histogram;
+    assert_true(avec_push(r->b.arena, &r->b.histograms, h));
+    assert_true(metrics_batch_set_histogram_start(&r->b, s->start_ms));
+    return OK;
+}
+
+static void check_native(const char *text, bool classic, bool created, const char *want) {
+    Reader r = {.b = {.arena = arena_create(1 << 20)}};
+    PromTextVisitor inner = {&r, on_native, on_meta, NULL};
+    Nhcb *n = nhcb_create(&inner, classic, created, r.b.arena);
+    PromTextVisitor visitor = nhcb_visitor(n);
+    Buf got = {0};
+    Err err = {0};
+    PromTextOptions o = {.format = PROMTEXT_OPENMETRICS};
+    if (promtext_parse(str_cstr(text), &o, &visitor, r.b.arena, &err) != OK) fail_msg("%s", err.msg);
+    assert_int_equal(nhcb_finish(n, NULL), OK);
+    for (size_t k = 0; k < r.b.histograms.n; k++) {
+        const int64_t *start = metrics_batch_histogram_starts(&r.b, k, 1);
+        buf_printf(&got, "h%g@%lld ", r.b.histograms.v[k].count, start ? (long long)*start : 0);
+    }
+    for (size_t k = 0; k < r.b.value.n; k++) {
+        const int64_t *start = metrics_batch_starts(&r.b, k, 1);
+        buf_printf(&got, "%g@%lld ", r.b.value.v[k], start ? (long long)*start : 0);
+    }
+    assert_string_equal(buf_cstr(&got), want);
+    buf_done(&got);
+    nhcb_free(n);
+    arena_free(r.b.arena);
+}
+
+static void test_native(void **state) {
+    (void)state;
+    const char *two =
+        "# TYPE h histogram\nh_bucket{a=\"1\",le=\"1\"} 1\nh_bucket{a=\"1\",le=\"+Inf\"} 2\nh_sum{a=\"1\"} "
+        "3\nh_count{a=\"1\"} 2\nh_created{a=\"1\"} 9\nh_bucket{a=\"2\",le=\"+Inf\"} 5\nh_count{a=\"2\"} "
+        "5\n# EOF\n";
+    check_native(two, false, true, "h2@9000 h5@0 ");
+    check_native(two, true, true, "h2@9000 h5@0 1@9000 2@9000 3@9000 2@9000 5@0 5@0 ");
+    check_native(two, false, false, "h2@0 h5@0 ");
+    /* Another's, no time; a time of the sample's own does not part them. */
+    check_native("# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_created{a=\"1\"} 9\n# EOF\n", false, true, "h2@0 ");
+    check_native("# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_created NaN\n# EOF\n", false, true, "h2@0 ");
+    check_native("# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2 50\nh_created 7\n# EOF\n", false, true, "h2@7000 ");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_native)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static void answered(void *ctx, const HttpClientResponse *res) {
 static void send_request(Flight *f) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     Buf accept = {0}, seconds = {0};
-    scrape_put_accept(&accept, &f->job->set);
+    scrape_put_accept(&accept, &f->job->set, f->manager->opts.created);
     num_put_f64_prom(&seconds, (double)f->target->timeout_ms / 1000);
     const char *const headers[] = {
         buf_cstr(&accept), arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p, NULL};

@@ -4,7 +4,7 @@
 #define PROTO_TYPE "application/vnd.google.protobuf"
 
 /* Falling weights from 0.6 on, as Prometheus asks; names with an escaping only where the version knows it. */
-void scrape_put_accept(Buf *b, const PromScrapeShared *s) {
+void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts) {
     static const char *const types[] = {[PROTOCOL_NONE] = "",
         [PROTOCOL_PROTO] = PROTO_TYPE ";proto=io.prometheus.client.MetricFamily;encoding=delimited",
         [PROTOCOL_TEXT_004] = "text/plain;version=0.0.4",
@@ -14,9 +14,10 @@ void scrape_put_accept(Buf *b, const PromScrapeShared *s) {
     static const char *const escapings[] = {[ESCAPE_DEFAULT] = "allow-utf-8", [ESCAPE_ALLOW_UTF8] = "allow-utf-8",
         [ESCAPE_UNDERSCORES] = "underscores", [ESCAPE_DOTS] = "dots", [ESCAPE_VALUES] = "values"};
     int weight = 6;
+    bool proto_first = starts && s->default_protocols && s->protocols[0] != PROTOCOL_PROTO;
     buf_put_lit(b, "Accept: ");
-    for (size_t i = 0; i < s->n_protocols; i++) {
-        uint8_t p = s->protocols[i];
+    for (size_t i = 0; i < s->n_protocols + (size_t)proto_first; i++) {
+        uint8_t p = !proto_first ? s->protocols[i] : i == 0 ? PROTOCOL_PROTO : s->protocols[i - 1];
         bool escapes = p == PROTOCOL_TEXT_100 || p == PROTOCOL_OPENMETRICS_100;
         buf_printf(b, "%s%s%s;q=0.%d,", types[p], escapes ? ";escaping=" : "", escapes ? escapings[s->escaping] : "",
             weight--);

@@ -141,8 +141,8 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
 /* Stale markers for everything the targets had, their report series included. */
 void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int64_t t_ms);
 
-/* "Accept: ..." of the job's protocols. */
-void scrape_put_accept(Buf *b, const PromScrapeShared *s);
+/* "Accept: ..." of the job's protocols. starts: protobuf comes first where none are configured: it has start times. */
+void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts);
 typedef enum ScrapeFormat { FORMAT_TEXT, FORMAT_OPENMETRICS, FORMAT_PROTO } ScrapeFormat;
 /* From the Content-Type; else the fallback; else the body (then *ret_guessed). */
 ScrapeFormat scrape_format(Str content_type, ScrapeProtocol fallback, Str body, bool *ret_guessed);

@@ -1,6 +1,7 @@
 #include "metrics/scrape/scrape_nhcb.h"
 
 #include "base/num.h"
+#include "metrics/scrape/scrape_created.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ typedef struct Bound {
 
 struct Nhcb {
     PromTextVisitor next;
-    bool keep_classic;
+    bool keep_classic, created;
     Arena *arena;
     bool open;
     Buf key; /* base name and labels but le, as written */
@@ -24,10 +25,11 @@ struct Nhcb {
     AVEC(Exemplar) exemplars;
 };
 
-Nhcb *nhcb_create(const PromTextVisitor *next, bool keep_classic, Arena *arena) {
+Nhcb *nhcb_create(const PromTextVisitor *next, bool keep_classic, bool created, Arena *arena) {
     Nhcb *n = NEW(Nhcb);
     n->next = *next;
     n->keep_classic = keep_classic;
+    n->created = created;
     n->arena = arena;
     return n;
 }
@@ -171,12 +173,33 @@ static ErrCode add(Nhcb *n, const PromTextSample *s, Part part, double le, Err *
     return OK;
 }
 
+/* The start of the histogram at hand. It is a line of its own as well, for the classic series: next may want to see it
+ * right after them. */
+static bool tell_start(Nhcb *n, const PromTextSample *s) {
+    int64_t start_ms;
+    if (!n->open || !n->created || s->type != METRIC_HISTOGRAM || !str_ends_with(s->name, STR("_created"))) return false;
+    if (!created_start(s->value, &start_ms)) return false;
+    PromTextSample as_theirs = *s;
+    Buf key = {0};
+    as_theirs.has_t = n->sample.has_t; /* whether it has a time does not matter */
+    as_theirs.t_ms = n->sample.t_ms;
+    put_key(&key, &as_theirs, str_slice(s->name, 0, s->name.n - STR("_created").n));
+    bool same = str_eq(buf_str(&key), buf_str(&n->key));
+    if (same) n->sample.start_ms = start_ms;
+    buf_done(&key);
+    return same;
+}
+
 static ErrCode on_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Nhcb *n = ctx;
     Str base = STR_NULL;
     double le = 0;
     Part part = part_of(s, &base, &le);
     ErrCode code = OK;
+    if (part == PART_NONE && tell_start(n, s)) {
+        code = n->next.sample(n->next.ctx, s, reterr);
+        return code == OK ? flush(n, reterr) : code;
+    }
     if (part == PART_NONE) {
         code = flush(n, reterr);
         return code == OK ? n->next.sample(n->next.ctx, s, reterr) : code;

@@ -8,8 +8,9 @@
 #include "metrics/scrape/promtext.h"
 
 typedef struct Nhcb Nhcb;
-/* next gets what is not a classic histogram, the native ones, and with keep_classic the classic series, too. */
-Nhcb *nhcb_create(const PromTextVisitor *next, bool keep_classic, Arena *arena);
+/* next gets what is not a classic histogram, the native ones, and with keep_classic the classic series, too. created: a
+ * histogram's _created line tells when it began. */
+Nhcb *nhcb_create(const PromTextVisitor *next, bool keep_classic, bool created, Arena *arena);
 PromTextVisitor nhcb_visitor(Nhcb *n);
 /* After the last sample of a good parse: hands the last one on. */
 ErrCode nhcb_finish(Nhcb *n, Err *reterr);

@@ -273,7 +273,7 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
             a->content_type.p ? a->content_type.p : "",
             format == FORMAT_PROTO ? "protobuf" : format == FORMAT_OPENMETRICS ? "OpenMetrics" : "text");
     if (x->target->to_nhcb) {
-        Nhcb *n = nhcb_create(&visitor, x->target->classic, x->arena);
+        Nhcb *n = nhcb_create(&visitor, x->target->classic, x->reads_created, x->arena);
         PromTextVisitor through = nhcb_visitor(n);
         code = parse(x, format, a->body, &through, reterr);
         if (code == OK) code = nhcb_finish(n, reterr);
