@@ -118,9 +118,9 @@ const char *notify_cstr(Notify *n, const char *prefix, Str s);
 
 extern const int notify_retry_429[];
 
-/* Any YAML as JSON; its texts are templates, and (inline) a text that is JSON or a YAML mapping, list, number or boolean
- * becomes that. */
-bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node, bool inlined);
+/* Any YAML as JSON; its texts are templates, and a text that is JSON or YAML of anything but a text becomes that. */
+bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node);
+void notify_put_rendered(Notify *n, JsonWriter *w, Str text); /* one such text, expanded */
 bool notify_put_map(Notify *n, JsonWriter *w, const YamlNode *node); /* members only: names to expanded texts */
 
 void notify_webhook(Notify *n);

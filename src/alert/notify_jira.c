@@ -15,8 +15,14 @@ static Str api_path(Notify *n, Str tail) {
 }
 
 static bool call(Notify *n, const char *method, Str url, Buf *body, const char *context, JsonValue **ret) {
-    NotifyHttp h = {.method = method, .url = url, .url_is_public = true, .body = body ? notify_copy_buf(n, body) : STR(""),
-        .headers = {"Accept-Language: en", NULL}, .retry_codes = notify_retry_429, .context = context, .reads_answer = true};
+    NotifyHttp h = {.method = method,
+        .url = url,
+        .url_is_public = true,
+        .body = body ? notify_copy_buf(n, body) : STR(""),
+        .headers = {"Accept-Language: en", NULL},
+        .retry_codes = notify_retry_429,
+        .context = context,
+        .reads_answer = true};
     NotifyAnswer answer;
     *ret = NULL;
     if (!notify_http(n, &h, &answer)) return false;
@@ -24,9 +30,7 @@ static bool call(Notify *n, const char *method, Str url, Buf *body, const char *
     return true;
 }
 
-static Str label(Notify *n) {
-    return arena_printf(n->arena, "ALERT{%" STR_FMT "}", STR_ARG(notify_key_hash(n)));
-}
+static Str label(Notify *n) { return arena_printf(n->arena, "ALERT{%" STR_FMT "}", STR_ARG(notify_key_hash(n))); }
 
 /* --- search --- */
 
@@ -55,7 +59,8 @@ static Str search_url(Notify *n) {
     Str url = api_path(n, cloud ? STR("search/jql") : STR("search"));
     size_t v2 = cloud ? str_find(url, STR("/rest/api/2/")) : SIZE_MAX;
     if (v2 == SIZE_MAX) return url;
-    return arena_printf(n->arena, "%" STR_FMT "/rest/api/3/%" STR_FMT, STR_ARG(str_slice(url, 0, v2)), STR_ARG(str_skip(url, v2 + 12)));
+    return arena_printf(
+        n->arena, "%" STR_FMT "/rest/api/3/%" STR_FMT, STR_ARG(str_slice(url, 0, v2)), STR_ARG(str_skip(url, v2 + 12)));
 }
 
 /* *ret: NULL when there is none. */
@@ -76,7 +81,8 @@ static bool find_issue(Notify *n, Str project, const JsonValue **ret) {
     buf_done(&jql);
     JsonValue *json;
     *ret = NULL;
-    if (!call(n, "POST", search_url(n), &body, "failed to look up existing issues: HTTP request to JIRA API", &json)) return false;
+    if (!call(n, "POST", search_url(n), &body, "failed to look up existing issues: HTTP request to JIRA API", &json))
+        return false;
     const JsonValue *issues = json ? json_get(json, STR("issues")) : NULL;
     if (issues && issues->kind == JSON_K_ARRAY) *ret = issues->first;
     return true;
@@ -89,7 +95,9 @@ typedef struct Member {
     Str json; /* the value, ready */
 } Member;
 
-static int compare_members(const void *a, const void *b) { return str_cmp(((const Member *)a)->key, ((const Member *)b)->key); }
+static int compare_members(const void *a, const void *b) {
+    return str_cmp(((const Member *)a)->key, ((const Member *)b)->key);
+}
 static int compare_texts(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
 
 static Str quoted(Notify *n, Str s) {
@@ -128,9 +136,26 @@ static bool may_update(const Settings *s, const char *key) {
     return !x->n_subs || settings_bool(x->subs, "enable_update");
 }
 
+/* As encoding/json passes on what is JSON already: without the white space between its tokens. */
+static Str compact(Notify *n, Str json) {
+    Buf b = {0};
+    bool quoted = false;
+    for (size_t i = 0; i < json.n; i++) {
+        char c = json.p[i];
+        if (!quoted && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) continue;
+        buf_put_char(&b, c);
+        if (quoted && c == '\\' && i + 1 < json.n)
+            buf_put_char(&b, json.p[++i]);
+        else if (c == '"')
+            quoted = !quoted;
+    }
+    return notify_copy_buf(n, &b);
+}
+
 /* API version 3 wants a document in the place of a text. */
 static bool description_json(Notify *n, Str *ret) {
-    Str text = notify_expand_text(n, template_of(n->s, "description", STR("{{ template \"jira.default.description\" . }}")));
+    Str text =
+        notify_expand_text(n, template_of(n->s, "description", STR("{{ template \"jira.default.description\" . }}")));
     Str base = settings_text(n->s, "api_url");
     while (str_ends_with(base, STR("/"))) base.n--;
     text = notify_truncate_runes(n, text, DESCRIPTION_MAX);
@@ -143,7 +168,7 @@ static bool description_json(Notify *n, Str *ret) {
     text = str_trim(text);
     if (text.n && json_parse(text, n->arena, &json, NULL))
         return notify_fail(n, "other", false, "description template: invalid JSON for API v3");
-    *ret = text;
+    if (text.n) *ret = compact(n, text);
     return true;
 }
 
@@ -157,7 +182,8 @@ static bool put_issue(Notify *n, Str project, bool update, Buf *body) {
     size_t count = 0;
     if (!v) return notify_fail(n, "other", false, "the issue is too large");
     Str summary = notify_expand_text(n, template_of(n->s, "summary", STR("{{ template \"jira.default.summary\" . }}")));
-    if (description.n && (!update || may_update(n->s, "description"))) v[count++] = (Member){STR("description"), description};
+    if (description.n && (!update || may_update(n->s, "description")))
+        v[count++] = (Member){STR("description"), description};
     v[count++] = (Member){STR("issuetype"), named(n, "name", notify_t(n, "issue_type"))};
     v[count++] = (Member){STR("labels"), labels_json(n)};
     if (priority.n) v[count++] = (Member){STR("priority"), named(n, "name", priority)};
@@ -167,7 +193,7 @@ static bool put_issue(Notify *n, Str project, bool update, Buf *body) {
     for (const YamlNode *it = has_fields ? own->first : NULL; it; it = it->next) {
         Buf b = {0};
         JsonWriter w = json_writer(&b);
-        notify_put_tree(n, &w, it, true);
+        notify_put_tree(n, &w, it);
         v[count++] = (Member){it->key->text, notify_copy_buf(n, &b)};
     }
     qsort(v, count, sizeof *v, compare_members);
@@ -194,7 +220,8 @@ static Str transition_id(const JsonValue *json, Str name) {
 
 static void transition(Notify *n, const JsonValue *issue) {
     const JsonValue *status = json_get(json_get(issue, STR("fields")), STR("status"));
-    Str key = json_get_str(issue, STR("key")), category = json_get_str(json_get(status, STR("statusCategory")), STR("key"));
+    Str key = json_get_str(issue, STR("key")),
+        category = json_get_str(json_get(status, STR("statusCategory")), STR("key"));
     bool done = str_eq_lit(category, "done"), firing = notify_firing(n);
     Str name = settings_text(n->s, firing ? "reopen_transition" : "resolve_transition");
     if (!status || !key.n || firing != done || !name.n) return;
@@ -203,7 +230,8 @@ static void transition(Notify *n, const JsonValue *issue) {
     if (!call(n, "GET", url, NULL, NULL, &json)) return;
     Str id = transition_id(json, name);
     if (!id.n) {
-        notify_fail(n, "other", false, "can't find transition %" STR_FMT " for issue %" STR_FMT, STR_ARG(name), STR_ARG(key));
+        notify_fail(
+            n, "other", false, "can't find transition %" STR_FMT " for issue %" STR_FMT, STR_ARG(name), STR_ARG(key));
         return;
     }
     Buf body = {0};

@@ -25,7 +25,8 @@ void gojson_finish(Buf *b) {
         char c = b->p[i];
         if (c == '<' || c == '>' || c == '&') {
             buf_printf(&out, "\\u%04x", (unsigned char)c);
-        } else if (c == '\xE2' && i + 2 < b->n && b->p[i + 1] == '\x80' && (b->p[i + 2] == '\xA8' || b->p[i + 2] == '\xA9')) {
+        } else if (c == '\xE2' && i + 2 < b->n && b->p[i + 1] == '\x80' &&
+                   (b->p[i + 2] == '\xA8' || b->p[i + 2] == '\xA9')) {
             buf_printf(&out, "\\u202%c", b->p[i + 2] == '\xA8' ? '8' : '9');
             i += 2;
         } else {
@@ -112,22 +113,56 @@ void gojson_value(Buf *b, GoValue v, int depth) {
 
 /* --- YAML with templates as JSON --- */
 
-static void put_yaml_scalar(JsonWriter *w, const YamlNode *n) {
-    int64_t i;
+/* Integers as Go's yaml takes them: underscores between digits, 0x, 0o, 0b, and 0 for octal. */
+static bool parse_yaml_int(Str s, bool *ret_negative, uint64_t *ret) {
+    unsigned base = 10;
+    *ret = 0;
+    *ret_negative = s.n && s.p[0] == '-';
+    if (s.n && (s.p[0] == '-' || s.p[0] == '+')) s = str_skip(s, 1);
+    if (!s.n || s.p[0] < '0' || s.p[0] > '9') return false;
+    if (s.n > 1 && s.p[0] == '0') {
+        char c = (char)(s.p[1] | 0x20);
+        base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
+        s = str_skip(s, c == 'x' || c == 'b' || c == 'o' ? 2 : 1);
+    }
+    if (!s.n) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = (char)(s.p[i] | 0x20);
+        unsigned digit = s.p[i] <= '9'          ? (unsigned)(s.p[i] - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                                : 99;
+        if (s.p[i] == '_') continue;
+        if (digit >= base || __builtin_mul_overflow(*ret, base, ret) || __builtin_add_overflow(*ret, digit, ret))
+            return false;
+    }
+    return !*ret_negative || *ret <= (uint64_t)INT64_MAX + 1;
+}
+
+static bool parse_yaml_float(Str s, double *ret) {
+    for (size_t i = 0; i < s.n; i++)
+        if (!strchr("0123456789+-.eE", s.p[i])) return false;
+    return num_parse_f64(s, ret) && isfinite(*ret);
+}
+
+/* Numbers, booleans and null of a plain scalar as YAML 1.1 has them. w: NULL: only says whether it is one. */
+static bool put_yaml_value(JsonWriter *w, const YamlNode *n) {
+    uint64_t u;
     double f;
     bool b;
-    if (yaml_is_null(n))
-        json_null(w);
-    else if (n->quoted)
-        json_str(w, n->text);
-    else if (num_parse_i64(n->text, &i))
-        json_i64(w, i);
-    else if (yaml_bool(n, &b))
-        json_bool(w, b);
-    else if (num_parse_f64(n->text, &f) && isfinite(f))
-        json_f64(w, f);
-    else
-        json_str(w, n->text);
+    if (n->quoted) return false;
+    if (yaml_is_null(n)) {
+        if (w) json_null(w);
+    } else if (parse_yaml_int(n->text, &b, &u)) {
+        if (w && b) json_i64(w, (int64_t)(0 - u));
+        if (w && !b) json_u64(w, u);
+    } else if (yaml_bool(n, &b)) {
+        if (w) json_bool(w, b);
+    } else if (parse_yaml_float(n->text, &f)) {
+        if (w) json_f64(w, f);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 typedef struct Member {
@@ -135,7 +170,9 @@ typedef struct Member {
     const YamlNode *node;
 } Member;
 
-static int compare_members(const void *a, const void *b) { return str_cmp(((const Member *)a)->key, ((const Member *)b)->key); }
+static int compare_members(const void *a, const void *b) {
+    return str_cmp(((const Member *)a)->key, ((const Member *)b)->key);
+}
 
 /* Go sorts the keys of maps. */
 static Member *sorted_members(Notify *n, const YamlNode *node) {
@@ -149,7 +186,10 @@ static Member *sorted_members(Notify *n, const YamlNode *node) {
 
 static void put_plain_tree(Notify *n, JsonWriter *w, const YamlNode *node, int depth) {
     if (depth > DEPTH_MAX || yaml_is_null(node)) return json_null(w);
-    if (node->kind == YAML_SCALAR) return put_yaml_scalar(w, node);
+    if (node->kind == YAML_SCALAR) {
+        if (!put_yaml_value(w, node)) json_str(w, node->text);
+        return;
+    }
     bool list = node->kind == YAML_SEQUENCE;
     if (list)
         json_begin_array(w);
@@ -174,49 +214,35 @@ static void put_plain_tree(Notify *n, JsonWriter *w, const YamlNode *node, int d
         json_end_object(w);
 }
 
-/* What a text became may itself be data. */
-static void put_rendered(Notify *n, JsonWriter *w, Str text) {
+/* What a text became may itself be data; of nothing becomes null, and what is YAML of a text stays as it is. */
+void notify_put_rendered(Notify *n, JsonWriter *w, Str text) {
     DiagList diags;
     YamlNode *root = NULL;
     diag_init(&diags, STR("text"), text);
-    bool parsed = text.n && yaml_parse(text, n->arena, &root, &diags) == OK && root;
+    bool parsed = yaml_parse(text, n->arena, &root, &diags) == OK;
     diag_done(&diags);
-    bool data = parsed && (root->kind == YAML_MAPPING || root->kind == YAML_SEQUENCE ||
-                              (root->kind == YAML_SCALAR && !root->quoted));
-    JsonValue *json;
-    if (data)
-        put_plain_tree(n, w, root, 0);
-    else if (parsed && root->quoted && json_parse(text, n->arena, &json, NULL) == OK)
-        json_str(w, root->text); /* a JSON text */
-    else if (parsed && yaml_is_null(root) && !root->quoted)
+    if (!str_trim(text).n || (parsed && !root))
         json_null(w);
-    else
+    else if (!parsed)
+        json_str(w, text);
+    else if (root->kind != YAML_SCALAR)
+        put_plain_tree(n, w, root, 0);
+    else if (!put_yaml_value(w, root))
         json_str(w, text);
 }
 
-bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node, bool inlined) {
+bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node) {
     if (yaml_is_null(node)) {
         json_null(w);
         return true;
     }
     if (node->kind == YAML_SCALAR) {
-        int64_t i;
-        double f;
-        bool b, plain = !node->quoted && (num_parse_i64(node->text, &i) || num_parse_f64(node->text, &f) || yaml_bool(node, &b));
-        if (plain) {
-            put_yaml_scalar(w, node);
-            return true;
-        }
-        Str text = notify_expand_text(n, node->text);
-        if (inlined && str_find(node->text, STR("{{")) != SIZE_MAX)
-            put_rendered(n, w, text);
-        else
-            json_str(w, text);
+        if (!put_yaml_value(w, node)) notify_put_rendered(n, w, notify_expand_text(n, node->text));
         return true;
     }
     if (node->kind == YAML_SEQUENCE) {
         json_begin_array(w);
-        for (const YamlNode *it = node->first; it; it = it->next) notify_put_tree(n, w, it, inlined);
+        for (const YamlNode *it = node->first; it; it = it->next) notify_put_tree(n, w, it);
         json_end_array(w);
         return true;
     }
@@ -224,7 +250,7 @@ bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node, bool inline
     json_begin_object(w);
     for (size_t i = 0; v && i < node->n; i++) {
         json_key(w, v[i].key);
-        notify_put_tree(n, w, v[i].node, inlined);
+        notify_put_tree(n, w, v[i].node);
     }
     json_end_object(w);
     return v != NULL;

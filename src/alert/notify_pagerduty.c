@@ -34,10 +34,10 @@ static int compare_details(const void *a, const void *b) { return str_cmp(((cons
 static void put_details(Notify *n, JsonWriter *w) {
     static const struct {
         Str key, text;
-    } defaults[] = {{STR_INIT("firing"), STR_INIT("{{ template \"pagerduty.default.instances\" .Alerts.Firing }}")},
+    } defaults[] = {{STR_INIT("firing"), STR_INIT("{{ .Alerts.Firing | toJson }}")},
         {STR_INIT("num_firing"), STR_INIT("{{ .Alerts.Firing | len }}")},
         {STR_INIT("num_resolved"), STR_INIT("{{ .Alerts.Resolved | len }}")},
-        {STR_INIT("resolved"), STR_INIT("{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}")}};
+        {STR_INIT("resolved"), STR_INIT("{{ .Alerts.Resolved | toJson }}")}};
     const YamlNode *own = settings_get(n->s, "details")->node;
     size_t max = ARRAY_LEN(defaults) + (own ? own->n : 0), count = 0;
     Detail *v = ARENA_ARRAY(n->arena, Detail, max);
@@ -49,9 +49,9 @@ static void put_details(Notify *n, JsonWriter *w) {
     for (size_t i = 0; i < count; i++) {
         json_key(w, v[i].key);
         if (v[i].node)
-            notify_put_tree(n, w, v[i].node, false);
+            notify_put_tree(n, w, v[i].node);
         else
-            json_str(w, notify_expand_text(n, v[i].text));
+            notify_put_rendered(n, w, notify_expand_text(n, v[i].text));
     }
 }
 

@@ -9,7 +9,7 @@
 
 #define MESSAGE_MAX ((size_t)256 << 10)
 #define SMS_MAX 1600
-#define TYPE "application/x-www-form-urlencoded; charset=utf-8"
+#define TYPE "application/x-www-form-urlencoded"
 
 typedef struct Credentials {
     Str region, key_id, secret, session;
@@ -105,7 +105,6 @@ static void form(Buf *b, const char *key, Str value) {
 static void form_attributes(Notify *n, Buf *b, bool truncated) {
     const YamlNode *own = settings_get(n->s, "attributes")->node;
     int i = 1;
-    if (!(own && own->n) && !truncated) form(b, "MessageAttributes", STR("")); /* as AWS' library writes none */
     for (const YamlNode *it = own ? own->first : NULL; it || truncated; i++) {
         char key[64];
         snprintf(key, sizeof key, "MessageAttributes.entry.%d.Name", i);
@@ -154,11 +153,11 @@ void notify_sns(Notify *n) {
     Buf body = {0};
     if (!notify_must(n, settings_text(n->s, "api_url"), "'api_url'", &url) || !credentials(n, &c)) return;
     if (!url.n) url = arena_printf(n->arena, "https://sns.%" STR_FMT ".amazonaws.com/", STR_ARG(c.region));
-    if (!str_ends_with(url, STR("/"))) url = arena_printf(n->arena, "%" STR_FMT "/", STR_ARG(url));
     size_t scheme = str_find(url, STR("://"));
     Str rest = scheme == SIZE_MAX ? url : str_skip(url, scheme + 3);
     size_t slash = MIN(str_find_char(rest, '/'), rest.n);
     Str host = str_slice(rest, 0, slash), path = slash < rest.n ? str_skip(rest, slash) : STR("/");
+    if (slash == rest.n) url = arena_printf(n->arena, "%" STR_FMT "/", STR_ARG(url));
     if (!publish_form(n, &body)) {
         buf_done(&body);
         return;

@@ -68,7 +68,7 @@ void notify_webhook(Notify *n) {
     JsonWriter w = json_writer(&body);
     const YamlNode *payload = settings_get(n->s, "payload")->node;
     if (payload) {
-        notify_put_tree(n, &w, payload, true);
+        notify_put_tree(n, &w, payload);
     } else {
         put_message(n, &w, n->data, STR("4"));
         json_end_object(&w);

@@ -17,12 +17,13 @@ export class Alertmanager {
     child.stderr!.on("data", (chunk) => (this.log += chunk));
   }
 
-  static async start(config: string): Promise<Alertmanager> {
+  /** binary: another one than the installed; env: more than the process has. */
+  static async start(config: string, binary = "prometheus-alertmanager", env: Record<string, string> = {}): Promise<Alertmanager> {
     const dir = mkdtempSync(join(tmpdir(), "alertmanager-e2e-")), port = await freePort();
     writeFileSync(join(dir, "am.yml"), config);
-    const child = spawn("prometheus-alertmanager", [`--config.file=${dir}/am.yml`, `--storage.path=${dir}/data`,
+    const child = spawn(binary, [`--config.file=${dir}/am.yml`, `--storage.path=${dir}/data`,
       `--web.listen-address=127.0.0.1:${port}`, "--cluster.listen-address=", "--web.external-url=http://am.example:9093", "--web.route-prefix=/"],
-      { stdio: ["ignore", "ignore", "pipe"] });
+      { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
     const am = new Alertmanager(child, dir, `http://127.0.0.1:${port}`);
     for (let i = 0; i < 600; i++) {
       if (child.exitCode !== null) throw new Error(`alertmanager ended with ${child.exitCode}:\n${am.log}`);
