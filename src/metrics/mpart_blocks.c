@@ -15,12 +15,11 @@ bool mpart_time_entry(const MPart *p, uint64_t id, MPartTime *ret) {
 }
 
 /* Columns are little-endian anyhow (storage/column_pack.c). */
-static void read_stats(Cursor *c, uint8_t flags, MBlockStats *ret) {
+static void read_stats(Cursor *c, MBlockStats *ret) {
     double v[4];
-    Str bytes = cursor_bytes(c, flags & MBLOCK_STATS ? 5 * sizeof *v : sizeof v);
+    Str bytes = cursor_bytes(c, sizeof v);
     if (c->bad) return;
-    memcpy(v, bytes.p, 2 * sizeof *v);
-    memcpy(v + 2, bytes.p + bytes.n - 2 * sizeof *v, 2 * sizeof *v); /* earlier releases: a sum lies between */
+    memcpy(v, bytes.p, sizeof v);
     *ret = (MBlockStats){.min = v[0], .max = v[1], .first = v[2], .last = v[3]};
     ret->resets = (uint32_t)cursor_uvarint(c);
 }
@@ -32,7 +31,7 @@ static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
     if (c->bad || length > UINT32_MAX || !mpart_time_entry(p, time_id, &t)) return false;
     *b = (MBlock){.n = t.n, .time_column = (uint32_t)time_id, .min_t = t.min_t, .max_t = t.max_t};
     b->is_histogram = flags & MBLOCK_HISTOGRAM;
-    b->has_stats = flags & (MBLOCK_STATS | MBLOCK_BRIEF);
+    b->has_stats = flags & MBLOCK_STATS;
     b->fresh = flags & MBLOCK_FRESH;
     b->length = (uint32_t)length;
     uint64_t start_bytes = flags & MBLOCK_STARTS ? cursor_uvarint(c) : 0;
@@ -44,7 +43,7 @@ static bool read_block(const MPart *p, Cursor *c, MBlock *b) {
         b->group = (uint32_t)cursor_uvarint(c);
         b->offset = (uint32_t)cursor_uvarint(c);
     }
-    if (b->has_stats) read_stats(c, flags, &b->stats);
+    if (b->has_stats) read_stats(c, &b->stats);
     return !c->bad;
 }
 

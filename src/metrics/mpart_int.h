@@ -7,7 +7,6 @@
 /* The first byte of the footer. */
 enum {
     MPART_PLAIN = 1,
-    MPART_STARTS = 2, /* some blocks have start times */
     MPART_PACKED = 3, /* SERIES and POSTINGS as in mpart_pack.h, SERIES_OFFSETS and VALUES within them */
 };
 #define MPART_GROUP_BYTES (64u << 10)
@@ -36,14 +35,13 @@ typedef struct MPartTime {
 } MPartTime;
 
 /* Kinds of blocks in a series entry: one byte of flags before each. MBLOCK_FRESH: floats without a stale marker among
- * them (parts of earlier releases do not say so). */
+ * them. */
 enum {
     MBLOCK_HISTOGRAM = 1,
     MBLOCK_IN_PLACE = 2,
-    MBLOCK_STATS = 4, /* as earlier releases wrote them, with a sum behind the maximum */
     MBLOCK_STARTS = 8,
     MBLOCK_FRESH = 16,
-    MBLOCK_BRIEF = 32, /* min, max, first, last: doubles; resets uvarint */
+    MBLOCK_STATS = 32, /* min, max, first, last: doubles; resets uvarint */
 };
 
 /* mpart_start.c: start times of samples at t; a whole run of the same takes a few bytes. */

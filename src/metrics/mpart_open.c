@@ -10,7 +10,7 @@ ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
     Cursor c = cursor_of(part_footer(part));
     uint8_t version = cursor_u8(&c);
     uint64_t n = cursor_uvarint(&c);
-    bool ok = version >= MPART_PLAIN && version <= MPART_PACKED && n < UINT32_MAX;
+    bool ok = (version == MPART_PLAIN || version == MPART_PACKED) && n < UINT32_MAX;
     p->packed = version == MPART_PACKED;
     p->n_series = (uint32_t)n;
     for (int i = 0; i < MPART_SECTIONS && ok; i++) ok = block_ref_decode(&c, &p->refs[i]);

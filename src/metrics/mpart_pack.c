@@ -202,7 +202,7 @@ static void pack_block(Streams *out, Cursor *c, Before *b) {
         put_distance(stream(out, S_OFFSET), cursor_uvarint(c), &b->offset);
         b->offset += length;
     }
-    if (flags & MBLOCK_BRIEF) put_stats(out, c);
+    if (flags & MBLOCK_STATS) put_stats(out, c);
 }
 
 void mpart_pack_series(Buf *out, const ShapeSizes *shapes, Str series, const uint32_t *offsets, size_t n) {
@@ -239,7 +239,7 @@ static bool unpack_block(Readers *in, Before *b, Buf *out) {
         buf_put_uvarint(out, take_distance(&r[S_OFFSET], &b->offset));
         b->offset += length;
     }
-    if (flags & MBLOCK_BRIEF && !take_stats(in, out)) return false;
+    if (flags & MBLOCK_STATS && !take_stats(in, out)) return false;
     return !r[S_FLAGS].bad;
 }
 

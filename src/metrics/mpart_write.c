@@ -120,7 +120,6 @@ static size_t put_starts(MPartWriter *w, const int64_t *t, const int64_t *start,
     size_t i = 0, before = w->scratch.n;
     while (i < n && start[i] == 0) i++;
     if (i == n) return 0;
-    w->has_starts = true;
     mpart_starts_encode(&w->scratch, t, start, n);
     return w->scratch.n - before;
 }
@@ -130,7 +129,7 @@ static ErrCode put_block(MPartWriter *w, uint8_t flags, uint32_t time_id, size_t
     size_t n, Err *reterr) {
     if (start_bytes) flags |= MBLOCK_STARTS;
     if (w->scratch.n <= MPART_IN_PLACE_MAX) flags |= MBLOCK_IN_PLACE;
-    if (stats_of && n >= MPART_STATS_SAMPLES) flags |= MBLOCK_BRIEF;
+    if (stats_of && n >= MPART_STATS_SAMPLES) flags |= MBLOCK_STATS;
     buf_put_char(&w->series, (char)flags);
     buf_put_uvarint(&w->series, time_id);
     buf_put_uvarint(&w->series, w->scratch.n);
@@ -144,7 +143,7 @@ static ErrCode put_block(MPartWriter *w, uint8_t flags, uint32_t time_id, size_t
         buf_put_uvarint(&w->series, group);
         buf_put_uvarint(&w->series, offset);
     }
-    if (flags & MBLOCK_BRIEF) put_stats(&w->series, stats_of, n);
+    if (flags & MBLOCK_STATS) put_stats(&w->series, stats_of, n);
     w->rows += n;
     return OK;
 }

@@ -235,7 +235,7 @@ ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr) {
     if (code == OK) code = write_postings(w, refs, reterr);
     if (code != OK) return code;
     Buf footer = {0};
-    buf_put_char(&footer, is_small(w) ? MPART_PACKED : w->has_starts ? MPART_STARTS : MPART_PLAIN);
+    buf_put_char(&footer, is_small(w) ? MPART_PACKED : MPART_PLAIN);
     buf_put_uvarint(&footer, w->series_offsets.n);
     for (int i = 0; i < MPART_SECTIONS; i++) block_ref_encode(&footer, &refs[i]);
     buf_put_uvarint(&footer, w->groups.n);

@@ -39,7 +39,6 @@ struct MPartWriter {
     VEC(int64_t) histogram_t;
     VEC(Str) histogram_bytes;
     VEC(int64_t) histogram_starts;
-    bool has_starts; /* some block has */
     uint64_t rows;
     int64_t min_t, max_t;
 };

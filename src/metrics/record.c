@@ -1,7 +1,6 @@
 #include "metrics/record.h"
 
 #define RECORD_VERSION 3
-#define RECORD_VERSION_OLDEST 1
 #define VARINT_MAX 10
 
 /* First byte of a single sample; other items begin with a letter. */
@@ -156,7 +155,7 @@ bool record_reader_init(RecordReader *r, Str payload, Arena *arena) {
     *r = (RecordReader){.c = cursor_of(payload), .arena = arena};
     uint8_t version = cursor_u8(&r->c);
     r->epoch = cursor_uvarint(&r->c);
-    return !r->c.bad && version >= RECORD_VERSION_OLDEST && version <= RECORD_VERSION;
+    return !r->c.bad && version == RECORD_VERSION;
 }
 
 static bool read_id(RecordReader *r, RecordItem *it) {
@@ -286,7 +285,6 @@ int record_next(RecordReader *r, RecordItem *ret) {
     switch (ret->kind) {
     case RECORD_SYMBOL: ok = read_symbol(r, ret); break;
     case RECORD_SERIES: ok = read_series(r, ret); break;
-    case RECORD_SERIES_IN_FULL: ok = read_id(r, ret) && labels_decode(&r->c, r->arena, &ret->labels); break;
     case RECORD_SAMPLES:
     case RECORD_SAMPLES_STARTED: ok = read_samples(r, ret, first == RECORD_SAMPLES_STARTED); break;
     case RECORD_HISTOGRAM:

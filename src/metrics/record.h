@@ -3,8 +3,7 @@
  * A record names the head generation (epoch) it was made for and holds items: symbols (id with bytes), series (id with
  * labels, by symbols), runs of samples by id, histograms, exemplars, metadata. Ids mean something only within their
  * epoch, and a record that uses one comes after (or is) one that defines it, because the log is cut exactly where an
- * epoch ends. Version 1 wrote the labels of a series out in full, version 2 knew no start times; both are read still.
- */
+ * epoch ends. */
 #ifndef MEERKAT_METRICS_RECORD_H
 #define MEERKAT_METRICS_RECORD_H
 
@@ -33,7 +32,6 @@ void record_put_metadata(Buf *out, const MetricMetadata *m);
 typedef enum RecordItemKind {
     RECORD_SYMBOL = 'Y',
     RECORD_SERIES = 'T',
-    RECORD_SERIES_IN_FULL = 'S',
     RECORD_SAMPLES = 'V',
     RECORD_SAMPLES_STARTED = 'W', /* given as SAMPLES */
     RECORD_HISTOGRAM = 'H',
@@ -46,7 +44,6 @@ typedef struct RecordItem {
     RecordItemKind kind;
     uint32_t id;                    /* all but METADATA */
     Str symbol;                     /* SYMBOL */
-    Labels labels;                  /* SERIES_IN_FULL */
     const uint32_t *names, *values; /* SERIES: n of each */
     const int64_t *t_ms;            /* SAMPLES */
     const double *v;
@@ -65,7 +62,7 @@ typedef struct RecordReader {
     RecordState state;
 } RecordReader;
 
-/* false: not a record of this store or of a newer version. */
+/* false: not a record of this store, or of another version. */
 ATTR_MUST bool record_reader_init(RecordReader *r, Str payload, Arena *arena);
 /* 1: an item; 0: the end; -1: malformed or the arena is exhausted. */
 int record_next(RecordReader *r, RecordItem *ret);

@@ -141,12 +141,6 @@ static void learn_series(Replay *r, const RecordItem *it) {
         r->head, (SeriesSymbols){.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n});
 }
 
-static void learn_series_in_full(Replay *r, const RecordItem *it) {
-    uint32_t *place = place_for(&r->ids, it->id);
-    bool created;
-    if (place && *place == UNKNOWN) *place = head_get_or_create(r->head, it->labels, 0, &created);
-}
-
 static void learn_exemplar(Replay *r, uint32_t id, const Exemplar *e, Arena *arena) {
     Labels labels = head_labels(r->head, id, arena);
     if (labels.v) side_add_exemplar(&r->store->side, labels, e);
@@ -158,7 +152,6 @@ static void index_item(Replay *r, Replayed *x, const RecordItem *it) {
     case RECORD_METADATA: side_add_metadata(&r->store->side, &it->metadata); return;
     case RECORD_SYMBOL: learn_symbol(r, it); return;
     case RECORD_SERIES: learn_series(r, it); return;
-    case RECORD_SERIES_IN_FULL: learn_series_in_full(r, it); return;
     default: break;
     }
     uint32_t id = it->id < r->ids.n ? r->ids.v[it->id] : UNKNOWN;

@@ -1,70 +1,11 @@
 /* column_dense.c - choosing streams packed tighter than whole bits per value: digits of a radix (column_digits.c), a
- * common value left out. Reading the digits of older versions. */
+ * common value left out. */
 #include "storage/column_int.h"
 
-#define RADIX_MAX (UINT64_C(1) << 21)
 /* Bits decode twice as fast as digits or a sparse stream: a little is not worth that. */
 #define DIGITS_GAIN_SHARE 100
 #define SPARSE_GAIN_SHARE 32
 #define GAIN_BYTES 3
-
-/* --- digits of older versions --- */
-
-/* How many digits fit into so many bytes. */
-static unsigned digits_of(uint64_t radix, unsigned bytes) {
-    uint64_t limit = bytes == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1, power = 1;
-    unsigned n = 0;
-    while (power <= limit / radix) { /* power * radix <= limit + 1 would do; the last one is not worth the care */
-        power *= radix;
-        n++;
-    }
-    return n;
-}
-
-bool pack_radix_shape(uint64_t radix, PackRadix *ret) {
-    if (radix < 2 || radix > RADIX_MAX) return false;
-    *ret = (PackRadix){.radix = radix, .digits = digits_of(radix, 8), .bytes = 8};
-    for (unsigned bytes = 1; bytes < 8; bytes++) {
-        unsigned digits = digits_of(radix, bytes);
-        if (digits * ret->bytes > ret->digits * bytes) {
-            ret->digits = digits;
-            ret->bytes = bytes;
-        }
-    }
-    return true;
-}
-
-/* Bytes of a word that holds fewer digits: the stream's last one. */
-static size_t short_word_bytes(const PackRadix *x, size_t digits) {
-    size_t bytes = 1;
-    while (bytes < x->bytes && digits_of(x->radix, (unsigned)bytes) < digits) bytes++;
-    return bytes;
-}
-
-size_t pack_radix_bytes(const PackRadix *x, size_t n) {
-    size_t words = n / x->digits, rest = n % x->digits;
-    return words * x->bytes + (rest ? short_word_bytes(x, rest) : 0);
-}
-
-/* With the reciprocal rounded down the quotient is right or one too small, for every 64-bit word. */
-static inline uint64_t divide(uint64_t word, uint64_t radix, uint64_t reciprocal, uint64_t *ret_digit) {
-    uint64_t q = (uint64_t)((unsigned __int128)word * reciprocal >> 64), digit = word - q * radix;
-    bool low = digit >= radix;
-    *ret_digit = low ? digit - radix : digit;
-    return q + low;
-}
-
-void pack_radix_decode(const PackRadix *x, const uint8_t *in, size_t n, uint64_t *out) {
-    uint64_t radix = x->radix, reciprocal = UINT64_MAX / radix;
-    unsigned digits = x->digits;
-    for (size_t i = 0; i < n; i += digits) {
-        unsigned k = (unsigned)MIN((size_t)digits, n - i);
-        uint64_t word = 0;
-        memcpy(&word, in, k == digits ? x->bytes : short_word_bytes(x, k));
-        in += x->bytes;
-        for (unsigned d = 0; d < k; d++) word = divide(word, radix, reciprocal, &out[i + d]);
-    }
-}
 
 /* --- choosing --- */
 

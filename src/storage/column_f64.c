@@ -13,7 +13,6 @@ enum {
     DEC_MULTIPLY = 0x40 /* by 10^-e instead of dividing */,
     DEC_WIDE = 0x20 /* mantissas beyond 2^51 */,
     DEC_EXPONENT = 0x1f,
-    DEC_WIDE_OLD = 0x80 /* what stands for DEC_WIDE after F64_DECIMAL */
 };
 
 #define EXPONENT_MAX 17
@@ -105,7 +104,6 @@ static bool encode_decimal(Buf *out, const double *v, size_t n, int64_t *scratch
         unsigned way = decimal_way(v, n, e, scratch, count);
         if (count) {
             buf_put_char(out, F64_DECIMAL);
-            if (way & DEC_WIDE) way ^= DEC_WIDE | DEC_WIDE_OLD;
             buf_put_char(out, (char)way);
             buf_put_uvarint(out, count);
         } else {
@@ -276,8 +274,7 @@ static bool take_way(Cursor *c, uint8_t scheme, size_t n, uint8_t *ret_way, uint
     if (scheme == F64_DECIMAL) {
         way = cursor_u8(c);
         count = cursor_uvarint(c);
-        if (c->bad || way & DEC_WIDE) return false;
-        if (way & DEC_WIDE_OLD) way ^= DEC_WIDE_OLD | DEC_WIDE;
+        if (c->bad || way & 0x80) return false;
     }
     *ret_way = way;
     *ret_exceptions = count;

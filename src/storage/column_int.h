@@ -10,8 +10,7 @@
  *                one after the other; then what is above them as digits of the radix, so many to a word of so many
  *                bytes as fill it best (column_digits.c). A range of 100 takes 6.67 bits, not 7.
  *   PACK_SPARSE  a common value uvarint, how many others uvarint, a bit for each value (1: another), then the others as
- *                a stream of one of the other kinds.
- *   PACK_RADIX   digits as older versions wrote them: radix uvarint, exceptions' count uvarint, words as numbers. */
+ *                a stream of one of the other kinds. */
 #ifndef MEERKAT_STORAGE_COLUMN_INT_H
 #define MEERKAT_STORAGE_COLUMN_INT_H
 
@@ -36,7 +35,7 @@ void pack_encode_sparse(Buf *out, const uint32_t *at, const uint32_t *v, size_t 
 /* Packs v in the kind that is smallest; plan is the cheapest width. scratch: room for n. */
 void pack_encode_best(Buf *out, const uint64_t *v, size_t n, const PackPlan *plan, uint64_t *scratch);
 
-enum { PACK_RADIX = 65, PACK_SPARSE = 66, PACK_DIGITS = 67, PACK_EXACT = 0x80 /* added: no exceptions */ };
+enum { PACK_SPARSE = 66, PACK_DIGITS = 67, PACK_EXACT = 0x80 /* added: no exceptions */ };
 
 /* The kind and how many exceptions come. */
 void pack_put_kind(Buf *out, unsigned kind, size_t exceptions);
@@ -68,17 +67,6 @@ size_t pack_digits_seek(PackDigitsReader *r, size_t to);
 /* The next values, how many: up to 256, 0 at the end. */
 size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]);
 
-/* --- digits as older versions wrote them --- */
-typedef struct PackRadix {
-    uint64_t radix;
-    unsigned digits, bytes;
-} PackRadix;
-/* False: no such radix (2 to 2^21). */
-bool pack_radix_shape(uint64_t radix, PackRadix *ret);
-size_t pack_radix_bytes(const PackRadix *x, size_t n);
-/* n values from in, of which pack_radix_bytes(n) can be read. n is a multiple of digits but for the stream's end. */
-void pack_radix_decode(const PackRadix *x, const uint8_t *in, size_t n, uint64_t *out);
-
 typedef struct PackReader {
     const uint8_t *packed;
     Cursor exceptions;
@@ -87,7 +75,6 @@ typedef struct PackReader {
     size_t n, at;
     unsigned width;
     uint64_t unit;           /* what one of an exception's high part is worth; 0: 1 << width */
-    PackRadix radix;         /* .radix 0: not this kind */
     PackDigitsReader digits; /* .shape.radix 0: not this kind */
     const uint8_t *bitmap;   /* not NULL: sparse, and what stands above is the stream of the others */
     uint64_t common;

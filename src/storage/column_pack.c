@@ -250,9 +250,7 @@ static bool skip_exceptions(Cursor *c, uint64_t count) {
 /* Everything but a sparse stream's head, after its first byte. */
 static bool open_plain(PackReader *r, Cursor *c, unsigned kind, size_t n) {
     unsigned w = kind & ~(unsigned)PACK_EXACT;
-    PackRadix radix = {0};
     PackDigits digits = {0};
-    if (w == PACK_RADIX && !pack_radix_shape(cursor_uvarint(c), &radix)) return false;
     uint64_t exceptions = kind & PACK_EXACT ? 0 : cursor_uvarint(c);
     if (c->bad || exceptions > n || n > SIZE_MAX / 64) return false;
     size_t bytes = (n * w + 7) / 8;
@@ -261,9 +259,6 @@ static bool open_plain(PackReader *r, Cursor *c, unsigned kind, size_t n) {
         if (!pack_digits_shape(radix_byte, cursor_u8(c), &digits)) return false;
         bytes = pack_digits_bytes(&digits, n);
         r->unit = pack_digits_limit(&digits);
-    } else if (w == PACK_RADIX) {
-        bytes = pack_radix_bytes(&radix, n);
-        r->unit = radix.radix;
     } else if (w > 64) {
         return false;
     }
@@ -275,7 +270,6 @@ static bool open_plain(PackReader *r, Cursor *c, unsigned kind, size_t n) {
     r->next_exception = SIZE_MAX;
     r->n = n;
     r->width = r->unit ? 0 : w;
-    r->radix = radix;
     if (digits.radix) pack_digits_open(&r->digits, &digits, r->packed, n);
     if (!skip_exceptions(c, exceptions)) return false;
     return exceptions == 0 || take_exception_index(r, 0);
@@ -323,10 +317,6 @@ static bool next_plain(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     unsigned w = r->width;
     if (r->digits.shape.radix) {
         n = pack_digits_next(&r->digits, out);
-    } else if (r->radix.radix) {
-        if (r->n - r->at > n) n -= n % r->radix.digits;
-        pack_radix_decode(&r->radix, r->packed, n, out);
-        r->packed += pack_radix_bytes(&r->radix, n);
     } else {
         if (w == 0)
             memset(out, 0, n * sizeof *out);
@@ -347,9 +337,6 @@ static bool seek_plain(PackReader *r, size_t to, size_t *ret_at) {
     size_t tail = r->n & ~(size_t)(PACK_GROUP - 1), at = to & ~(size_t)(PACK_GROUP - 1);
     if (r->digits.shape.radix) {
         at = pack_digits_seek(&r->digits, to);
-    } else if (r->radix.radix) {
-        at = to - to % r->radix.digits;
-        r->packed += at / r->radix.digits * r->radix.bytes;
     } else {
         if (to > tail) at = tail + ((to - tail) & ~(size_t)7);
         r->packed += at / 8 * r->width;

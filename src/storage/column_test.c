@@ -364,50 +364,6 @@ static void test_u32_round_trip(void **state) {
     buf_done(&b);
 }
 
-/* Columns as earlier versions wrote them: digits as numbers, frames and decimals with all fields told. 40 values made
- * from d[i] = i * i * 37 % 101. */
-static void test_earlier_versions(void **state) {
-    (void)state;
-    enum { N = 40 };
-    static const struct {
-        char kind; /* v: 1000 + d; s: sums; c: sums in hundredths; w: 2^52 + d but pi at 5; o: d at every third, else 5
-                    */
-        const char *hex;
-    } old[] = {
-        {'v', "03d00f01070080d2cb73854cc02d2230c4e446574fac3163c37da08170d050491c0b8d6face9a49129"},
-        {'s', "040e020107010092ab637d48beace10fb4dc4255ce6b1153bd799e0030b0404118090c2f8cd99c8d27148d06"},
-        {'c', "0202000400020107000092ab637d48beace10fb4dc4255ce6b1153bb799e0030b0404118090c2f8cd99c8d27"},
-        {'w', "02800103808080808080801001070080d2cb73bd4ec02d2230c4e446574fac3163c37da08170d050491c0b8d6face9a49129"
-              "05182d4454fb210940"},
-        {'o', "03000142050e4992244992070000cf84c85c197101c3f1eba400"},
-    };
-    for (size_t k = 0; k < ARRAY_LEN(old); k++) {
-        char bytes[64];
-        size_t n = strlen(old[k].hex) / 2;
-        for (size_t i = 0; i < n; i++) {
-            unsigned byte;
-            assert_int_equal(sscanf(old[k].hex + 2 * i, "%2x", &byte), 1);
-            bytes[i] = (char)byte;
-        }
-        int64_t v[N], sum = old[k].kind == 's' ? 7 : 0;
-        double d[N];
-        bool is_float = old[k].kind == 'c' || old[k].kind == 'w';
-        Str in = str_of(bytes, n);
-        assert_true(is_float ? column_decode_f64(in, d, N) : column_decode_i64(in, v, N));
-        for (int64_t i = 0; i < N; i++) {
-            int64_t x = i * i * 37 % 101;
-            sum += x + (old[k].kind == 's' && i == 20 ? 100000 : 0);
-            switch (old[k].kind) {
-            case 'v': assert_int_equal(v[i], 1000 + x); break;
-            case 's': assert_int_equal(v[i], sum); break;
-            case 'c': assert_true(d[i] == (double)sum / 100); break;
-            case 'w': assert_true(d[i] == (i == 5 ? M_PI : 4503599627370496.0 + (double)x)); break;
-            default: assert_int_equal(v[i], i % 3 ? 5 : x); break;
-            }
-        }
-    }
-}
-
 static void decode_all(Str in, size_t n) {
     int64_t *i64 = mem_alloc(MAX(n, 1) * 8);
     double *f64 = mem_alloc(MAX(n, 1) * 8);
@@ -504,7 +460,6 @@ int main(void) {
         cmocka_unit_test(test_str_round_trip),
         cmocka_unit_test(test_u32_round_trip),
         cmocka_unit_test(test_u32_sparse),
-        cmocka_unit_test(test_earlier_versions),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
