@@ -8,13 +8,34 @@ static double between(const double *v, const int64_t *t, size_t i, int64_t at, b
     return y1 + (y2 - y1) * (double)(at - t[i]) / (double)(t[i + 1] - t[i]);
 }
 
-static double reset_correction(double left, double right, const double *v, size_t n) {
-    double correction = 0, prev = left;
-    for (size_t i = 0; i < n; i++) {
-        if (v[i] < prev) correction += prev;
-        prev = v[i];
+/* A sample of a counter, or one made up for an end of the range; start 0: not known. */
+typedef struct Point {
+    int64_t t, start;
+    double v;
+} Point;
+
+static double on_line(Point a, Point b, int64_t at, bool counter) {
+    double y1 = counter && b.v < a.v ? 0 : a.v;
+    return y1 + (b.v - y1) * (double)(at - a.t) / (double)(b.t - a.t);
+}
+
+static bool resets(Point a, Point b) { return start_is_reset(a.start, a.t, b.start, b.t); }
+
+/* Whether p's counter began after `at`, as far as one can tell: a start at `at` need not be one. */
+static bool began_after(Point p, int64_t at) { return p.t > at && resets((Point){.t = at, .start = at}, p); }
+
+static Point beginning(Point p) { return (Point){.t = p.start}; }
+
+static double reset_correction(Point left, Point right, const Window *w, size_t from, size_t to) {
+    const Column *c = w->col;
+    double correction = 0;
+    Point prev = left;
+    for (size_t i = from; i < to; i++) {
+        Point p = {c->t[i], c->start ? c->start[i] : 0, c->v[i]};
+        if (p.v < prev.v || resets(prev, p)) correction += prev.v;
+        prev = p;
     }
-    return right < prev ? correction + prev : correction;
+    return right.v < prev.v || resets(prev, right) ? correction + prev.v : correction;
 }
 
 /* The sample at or before the range, or the first one; and the one that ends it: the last, or with smoothed the first
@@ -33,21 +54,72 @@ static bool find_ends(const Window *w, const int64_t *t, size_t n, Ends *ret) {
         last = i;
     }
     *ret = (Ends){first, last};
-    return t[last] > w->min_t && (!w->smoothed || t[first] <= w->max_t);
+    return t[last] > w->min_t;
+}
+
+static bool ends_behind(const Window *w, const int64_t *t, const Ends *e) {
+    return w->smoothed && t[e->first] > w->max_t;
+}
+
+static Point point_at(const Window *w, size_t i) {
+    const Column *c = w->col;
+    size_t at = w->from + i;
+    return (Point){c->t[at], c->start ? c->start[at] : 0, c->v[at]};
+}
+
+/* The value at an end of the range, `at`, before the first sample p: as good as p's, unless it is known to have risen
+ * from 0 since. */
+static double before_first(const Window *w, Point p, int64_t at, bool counter) {
+    if (!counter || !began_after(p, w->min_t - w->ev->opts.lookback_ms)) return p.v;
+    return began_after(p, at) || !w->smoothed ? 0 : on_line(beginning(p), p, at, true);
+}
+
+/* Where between two samples the counter began anew decides which of them lies on the line through the end `at`. */
+static void begin_between(Point *a, Point *b, int64_t at) {
+    if (began_after(*b, at))
+        *b = beginning(*b);
+    else if (resets(*a, *b))
+        *a = (Point){.t = b->start, .start = b->start};
+}
+
+static Point left_end(const Window *w, const Ends *e, bool counter) {
+    Point p = point_at(w, e->first), left = {w->min_t, p.start > w->min_t ? 0 : p.start, p.v};
+    if (p.t > w->min_t) left.v = before_first(w, p, w->min_t, counter);
+    if (p.t >= w->min_t) return left;
+    Point next = point_at(w, e->first + 1), from = p;
+    if (counter) begin_between(&from, &next, w->min_t);
+    left.v = w->smoothed ? on_line(from, next, w->min_t, counter) : from.v;
+    left.start = from.start > w->min_t ? 0 : from.start;
+    return left;
+}
+
+static Point right_end(const Window *w, const Ends *e, bool counter) {
+    Point p = point_at(w, e->last), right = {w->max_t, p.start > w->max_t ? 0 : p.start, p.v};
+    if (p.t <= w->max_t) return right;
+    if (e->last == 0) {
+        right.v = before_first(w, p, w->max_t, counter);
+        return right;
+    }
+    Point prev = point_at(w, e->last - 1), from = prev, to = p;
+    if (counter) begin_between(&from, &to, w->max_t);
+    if (to.t != p.t) right.start = prev.start;
+    right.v = on_line(from, to, w->max_t, counter);
+    return right;
 }
 
 static bool float_rate(Window *w, bool counter, bool per_second, double *ret) {
-    const double *v = w->col->v + w->from;
     const int64_t *t = w->col->t + w->from;
     Ends e;
     if (!find_ends(w, t, w->to - w->from, &e)) return false;
-    double left = w->smoothed && t[e.first] < w->min_t ? between(v, t, e.first, w->min_t, counter) : v[e.first];
-    double right =
-        w->smoothed && e.last > 0 && t[e.last] > w->max_t ? between(v, t, e.last - 1, w->max_t, counter) : v[e.last];
-    double result = right - left;
+    if (ends_behind(w, t, &e)) { /* it may have begun to count in the range all the same */
+        Point p = point_at(w, e.first);
+        if (!counter || !began_after(p, w->min_t - w->ev->opts.lookback_ms) || began_after(p, w->max_t)) return false;
+    }
+    Point left = left_end(w, &e, counter), right = right_end(w, &e, counter);
+    double result = right.v - left.v;
     if (counter) {
         size_t from = e.first + (t[e.first] <= w->min_t), to = e.last + (t[e.last] < w->max_t);
-        result += reset_correction(left, right, v + from, to > from ? to - from : 0);
+        result += reset_correction(left, right, w, w->from + from, w->from + MAX(from, to));
     }
     *ret = per_second ? result / ((double)(w->max_t - w->min_t) / 1000) : result;
     return true;
@@ -135,7 +207,7 @@ static bool histogram_rate(Window *w, bool counter, bool per_second, FHist **ret
     FHist *const *h = w->col->h + w->h_from;
     const int64_t *t = w->col->t_h + w->h_from;
     Ends e;
-    if (!find_ends(w, t, w->h_to - w->h_from, &e)) return false;
+    if (!find_ends(w, t, w->h_to - w->h_from, &e) || ends_behind(w, t, &e)) return false;
     if (!check_range(&at, h + e.first, e.last - e.first + 1, counter)) return false;
     bool inside_left = w->smoothed && t[e.first] < w->min_t,
          inside_right = w->smoothed && e.last > 0 && t[e.last] > w->max_t;
@@ -235,7 +307,7 @@ bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, 
     Ends e;
     size_t n_all = c->n, k = 0;
     c->n = 0;
-    if (n_all == 0 || !find_ends(&w, c->t, n_all, &e)) return true;
+    if (n_all == 0 || !find_ends(&w, c->t, n_all, &e) || ends_behind(&w, c->t, &e)) return true;
     double *v = ARENA_ARRAY(ev->arena, double, n_all + 2);
     int64_t *t = ARENA_ARRAY(ev->arena, int64_t, n_all + 2);
     if (!v || !t) return ev_no_memory(ev);

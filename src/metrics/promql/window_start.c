@@ -4,6 +4,7 @@
 
 bool start_is_reset(int64_t prev_start, int64_t prev_t, int64_t start, int64_t t) {
     if (start == 0 || start >= t) return false; /* not known, which OpenTelemetry also writes as start = t; or wrong */
+    if (start == prev_start) return false;      /* even where it was behind the sample before */
     if (start != prev_t) return start > prev_t;
     /* It begins where the sample before was taken: a delta, or a cumulative one whose start is not known. Of that the
      * sample before tells nothing either. */
