@@ -55,6 +55,9 @@ SeriesSymbols head_series_symbols(const Head *h, uint32_t id);
 size_t head_symbol_count(const Head *h);
 Str head_symbol(const Head *h, uint32_t symbol);
 PostingIndex head_postings(Head *h);
+/* Whether some series with the value, by its ordinals in the PostingIndex, has samples in this head: the index outlives
+ * series. With the index lock held. */
+bool head_value_lives(Head *h, size_t name, size_t value);
 /* Label names of the index; ordinals are those of the PostingIndex. */
 size_t head_name_count(const Head *h);
 Str head_name(const Head *h, size_t ordinal);

@@ -114,5 +114,23 @@ PostingIndex head_postings(Head *h) {
         .add_to = index_add_to};
 }
 
+static bool series_lives(Head *h, uint32_t id) { return head_overlaps(h, id, INT64_MIN, INT64_MAX); }
+
+static bool set_lives(Head *h, const roaring_bitmap_t *set) {
+    roaring_uint32_iterator_t it;
+    for (roaring_init_iterator(set, &it); it.has_value; roaring_advance_uint32_iterator(&it))
+        if (series_lives(h, it.current_value)) return true;
+    return false;
+}
+
+bool head_value_lives(Head *h, size_t name, size_t value) {
+    const ValueEntry *e = &h->index->names.v[name].values.v[value];
+    if (e->set) return set_lives(h, e->set);
+    if (!e->list) return series_lives(h, e->single);
+    for (uint32_t i = 0; i < e->n; i++)
+        if (series_lives(h, e->list[i])) return true;
+    return false;
+}
+
 size_t head_name_count(const Head *h) { return h->index->names.n; }
 Str head_name(const Head *h, size_t ordinal) { return h->index->symbols.v[h->index->names.v[ordinal].symbol]; }

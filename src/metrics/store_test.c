@@ -554,6 +554,42 @@ static void test_names(void **state) {
     world_free(w);
 }
 
+/* Values without matchers, over part and head: the first of all with a limit; none of series that are only in the index,
+ * which lives on when the head with their samples is gone. */
+static void test_first_values(void **state) {
+    (void)state;
+    World *w = world_new(9);
+    assert_int_equal(random_append(w, 0, 50, 800), OK);
+    flush(w);
+    MetricsAppendResult res;
+    for (int s = 0; s < N_SERIES; s += 3) append_one(w, s, 60, 1, &res);
+    for (int stage = 0; stage < 2; stage++) {
+        Arena *arena = arena_create((size_t)16 << 20);
+        MetricsSelect req = {.min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX, .arena = arena};
+        if (stage) req.min_t_ms = w->base + 55 * w->step; /* only the head */
+        Str *all, *first;
+        size_t n, n_first;
+        assert_int_equal(w->store->ops->label_values(w->store, &req, STR("instance"), 0, &all, &n, NULL), OK);
+        Map *hosts = map_create(MAP_BORROW_KEYS);
+        for (int s = 0; s < N_SERIES; s += stage ? 3 : 1)
+            (void)map_put(hosts, w->labels[s][1].value, NULL);
+        assert_int_equal(n, map_count(hosts));
+        for (size_t i = 0; i < n; i++)
+            assert_true(map_get(hosts, all[i]) && (i == 0 || str_cmp(all[i - 1], all[i]) < 0));
+        map_free(hosts);
+        for (size_t limit = 1; limit <= n + 1; limit++) {
+            assert_int_equal(
+                w->store->ops->label_values(w->store, &req, STR("instance"), limit, &first, &n_first, NULL), OK);
+            assert_int_equal(n_first, MIN(n, limit));
+            for (size_t i = 0; i < n_first; i++) assert_true(str_eq(first[i], all[i]));
+        }
+        assert_int_equal(w->store->ops->label_names(w->store, &req, 2, &first, &n_first, NULL), OK);
+        assert_true(n_first == 2 && str_eq_lit(first[0], "__name__") && str_eq_lit(first[1], "instance"));
+        arena_free(arena);
+    }
+    world_free(w);
+}
+
 /* With a limit the label sets are picked by symbols: they must be the first of all; over part, head and both. */
 static void test_first_series(void **state) {
     (void)state;
@@ -793,6 +829,7 @@ int main(void) {
         cmocka_unit_test(test_damaged_log),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
+        cmocka_unit_test(test_first_values),
         cmocka_unit_test(test_histograms_and_side),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_limits),
