@@ -84,6 +84,22 @@ k8s.objects.set("/apis/networking.k8s.io/v1/namespaces/shop/ingresses", [{
   metadata: { name: "front", namespace: "shop" },
   spec: { ingressClassName: "nginx", tls: [{ hosts: ["*.example.org"] }], rules: [{ host: "shop.example.org", http: { paths: [{ path: "/api" }, {}] } }, { host: "plain.org" }] },
 }]);
+// What controls pods, and what controls that.
+const owned = (name: string, kind: string, owner: string) =>
+  ({ metadata: { name, namespace: "night", ownerReferences: [{ kind: "Other", name: "no" }, { kind, name: owner, controller: true }] } });
+const ownedPod = (name: string, ip: string, kind: string, owner: string) =>
+  ({ ...owned(name, kind, owner), spec: { containers: [{ name: "app" }] }, status: { podIP: ip } });
+k8s.objects.set("/api/v1/namespaces/night/pods", [
+  ownedPod("web", "10.3.0.1", "ReplicaSet", "web-1"), ownedPod("lone", "10.3.0.2", "ReplicaSet", "lone-1"),
+  ownedPod("nightly", "10.3.0.3", "Job", "nightly-1"), ownedPod("once", "10.3.0.4", "Job", "once"), ownedPod("set", "10.3.0.5", "StatefulSet", "web-1"),
+]);
+k8s.objects.set("/apis/apps/v1/namespaces/night/replicasets", [owned("web-1", "Deployment", "web"), owned("lone-1", "Rollout", "lone")]);
+k8s.objects.set("/apis/batch/v1/namespaces/night/jobs", [owned("nightly-1", "CronJob", "nightly"), { metadata: { name: "once", namespace: "night" } }]);
+k8s.objects.set("/api/v1/namespaces/night/services", []);
+k8s.objects.set("/api/v1/namespaces/night/endpoints", [{
+  metadata: { name: "web", namespace: "night" },
+  subsets: [{ addresses: [{ ip: "10.3.0.1", targetRef: { kind: "Pod", name: "web", namespace: "night" } }], ports: [{ port: 80, protocol: "TCP" }] }],
+}]);
 k8s.objects.set("/api/v1/namespaces", [{ metadata: { name: "shop", labels: { env: "prod" } } }]);
 
 const ports: Record<string, number> = {};
@@ -115,6 +131,11 @@ ${["node", "pod", "service", "endpoints", "endpointslice", "ingress"].map((role)
     namespaces: {names: [shop]}
     attach_metadata: {node: ${role !== "service" && role !== "ingress"}, namespace: true}
   relabel_configs: [{source_labels: [__address__], regex: "10.*", action: drop}, {source_labels: [__meta_kubernetes_ingress_path], target_label: path}]`).join("")}
+${["pod", "endpoints"].map((role) => `
+- job_name: k8s-owners-${role}
+  kubernetes_sd_configs:
+  - {role: ${role}, api_server: "http://127.0.0.1:${ports.k8s}", namespaces: {names: [night]}, attach_metadata: {deployment: true, job: true, cronjob: true}}
+  relabel_configs: [{source_labels: [__address__], regex: "10.*", action: drop}]`).join("")}
 - job_name: broken
   http_sd_configs: [{url: "http://127.0.0.1:1/x", refresh_interval: 1s}]
 ${extra}`;
@@ -222,6 +243,18 @@ it("docker: a target per network and TCP port", async () => {
   });
   assert.equal(by("/sidecar").__address__, "172.17.0.2:80"); // the other container's network, the default port
   assert.equal(by("/agent").__address__, "localhost");
+});
+
+it("kubernetes: attach_metadata names what controls the pods' controllers, and follows it", async () => {
+  const owners = async (n = 5) => Object.fromEntries((await found("k8s-owners-pod", n)).map((t) => [t.__meta_kubernetes_pod_name,
+    ["deployment", "job", "cronjob"].map((k) => t[`__meta_kubernetes_pod_${k}_name`] ?? "-").join(" ")]));
+  assert.deepEqual(await owners(), { web: "web - -", lone: "- - -", nightly: "- nightly-1 nightly", once: "- once -", set: "- - -" });
+  const [endpoint] = await found("k8s-owners-endpoints", 1);
+  assert.equal(endpoint.__meta_kubernetes_pod_deployment_name, "web");
+  k8s.put("/apis/apps/v1/namespaces/night/replicasets", owned("web-1", "Deployment", "renamed"));
+  await eventually("the new owner", async () => (await owners()).web === "renamed - -");
+  const before = (await found("k8s-pod", 6))[0];
+  assert.equal(before.__meta_kubernetes_pod_deployment_name, undefined); // not asked for there
 });
 
 it("kubernetes: every role with its labels", async () => {

@@ -298,9 +298,9 @@ static void read_attach(ConfigReader *r, const YamlNode *node, void *out) {
     static const ConfigKey keys[] = {
         {STR_INIT("node"), CONFIG_BOOL, SD(kubernetes.attach_node), NULL},
         {STR_INIT("namespace"), CONFIG_BOOL, SD(kubernetes.attach_namespace), NULL},
-        {STR_INIT("deployment"), CONFIG_UNSUPPORTED, 0, NULL},
-        {STR_INIT("job"), CONFIG_UNSUPPORTED, 0, NULL},
-        {STR_INIT("cronjob"), CONFIG_UNSUPPORTED, 0, NULL},
+        {STR_INIT("deployment"), CONFIG_BOOL, SD(kubernetes.attach_deployment), NULL},
+        {STR_INIT("job"), CONFIG_BOOL, SD(kubernetes.attach_job), NULL},
+        {STR_INIT("cronjob"), CONFIG_BOOL, SD(kubernetes.attach_cronjob), NULL},
     };
     config_mapping(r, node, STR("attach_metadata"), keys, ARRAY_LEN(keys), out);
 }

@@ -49,7 +49,7 @@ typedef struct PromSdConfig {
         Str api_server, kubeconfig_file;
         SdKubernetesRole role;
         PromStrings namespaces;
-        bool own_namespace, attach_node, attach_namespace;
+        bool own_namespace, attach_node, attach_namespace, attach_deployment, attach_job, attach_cronjob;
         const SdSelector *selectors;
         size_t n_selectors;
     } kubernetes;

@@ -60,7 +60,8 @@ static const char *resource_path(K8sKind kind) {
     static const char *const paths[] = {[K8S_NODE] = "/api/v1|nodes", [K8S_POD] = "/api/v1|pods",
         [K8S_SERVICE] = "/api/v1|services", [K8S_ENDPOINTS] = "/api/v1|endpoints",
         [K8S_ENDPOINTSLICE] = "/apis/discovery.k8s.io/v1|endpointslices",
-        [K8S_INGRESS] = "/apis/networking.k8s.io/v1|ingresses", [K8S_NAMESPACE] = "/api/v1|namespaces"};
+        [K8S_INGRESS] = "/apis/networking.k8s.io/v1|ingresses", [K8S_NAMESPACE] = "/api/v1|namespaces",
+        [K8S_REPLICASET] = "/apis/apps/v1|replicasets", [K8S_JOB] = "/apis/batch/v1|jobs"};
     return paths[kind];
 }
 
@@ -329,7 +330,7 @@ static void add_mirror(Kubernetes *k, K8sKind kind, Str ns) {
     const PromSdConfig *c = k->s->config;
     Mirror *m = &k->mirrors[k->n_mirrors];
     *m = (Mirror){.k = k, .kind = kind, .id = (uint32_t)k->n_mirrors, .ns = ns};
-    for (size_t i = 0; kind != K8S_NAMESPACE && i < c->kubernetes.n_selectors; i++) {
+    for (size_t i = 0; kind < K8S_NAMESPACE && i < c->kubernetes.n_selectors; i++) {
         if (c->kubernetes.selectors[i].role != roles[kind]) continue;
         m->selector_label = c->kubernetes.selectors[i].label;
         m->selector_field = c->kubernetes.selectors[i].field;
@@ -363,6 +364,9 @@ static void add_mirrors(Kubernetes *k) {
     if (role == SD_K8S_ENDPOINTSLICE) add_kind(k, K8S_ENDPOINTSLICE);
     if (role == SD_K8S_INGRESS) add_kind(k, K8S_INGRESS);
     if (c->kubernetes.attach_namespace && role != SD_K8S_NODE) add_kind(k, K8S_NAMESPACE);
+    if (role != SD_K8S_POD && !endpoints) return;
+    if (c->kubernetes.attach_deployment) add_kind(k, K8S_REPLICASET);
+    if (c->kubernetes.attach_cronjob) add_kind(k, K8S_JOB); /* a job's name is in its pods */
 }
 
 /* --- the loop --- */

@@ -81,8 +81,8 @@ static void build_node(const K8sBuild *k, const JsonValue *node) {
     sd_group_begin(b);
     sd_group_set(b, STR(META "node_provider_id"), k8s_str(node, "spec.providerID"));
     for (const JsonValue *c = k8s_first(node, "status.conditions"); c; c = c->next)
-        sd_group_set(b, sd_name(b, STR(META "node_condition_"), lower(b, k8s_str(c, "type"))),
-            lower(b, k8s_str(c, "status")));
+        sd_group_set(
+            b, sd_name(b, STR(META "node_condition_"), lower(b, k8s_str(c, "type"))), lower(b, k8s_str(c, "status")));
     k8s_set_meta(k, sd_group_set, "node", node, true);
     sd_target_begin(b);
     sd_target_set(b, STR("__address__"),
@@ -103,6 +103,33 @@ static Str pod_ready(const K8sBuild *k, const JsonValue *pod) {
     return STR("unknown");
 }
 
+static const JsonValue *controller_of(const JsonValue *object) {
+    for (const JsonValue *o = k8s_first(object, "metadata.ownerReferences"); o; o = o->next)
+        if (k8s_true(o, "controller")) return o;
+    return NULL;
+}
+
+/* The name of what controls the pod's controller, an object of kind `of`, when that is a `kind`. */
+static void set_grandparent(
+    const K8sBuild *k, K8sSet set, const JsonValue *pod, K8sKind of, Str parent, const char *kind, Str label) {
+    const JsonValue *o = controller_of(k8s_store_get(k->store, of, k8s_str(pod, "metadata.namespace"), parent));
+    if (o && str_eq(k8s_str(o, "kind"), str_cstr(kind))) set(k->b, label, k8s_str(o, "name"));
+}
+
+static void set_controller(const K8sBuild *k, K8sSet set, const JsonValue *pod) {
+    const JsonValue *o = controller_of(pod);
+    if (!o) return;
+    Str kind = k8s_str(o, "kind"), name = k8s_str(o, "name");
+    bool job = str_eq_lit(kind, "Job");
+    set(k->b, STR(META "pod_controller_kind"), kind);
+    set(k->b, STR(META "pod_controller_name"), name);
+    if (k->config->kubernetes.attach_deployment && str_eq_lit(kind, "ReplicaSet"))
+        set_grandparent(k, set, pod, K8S_REPLICASET, name, "Deployment", STR(META "pod_deployment_name"));
+    if (k->config->kubernetes.attach_job && job) set(k->b, STR(META "pod_job_name"), name);
+    if (k->config->kubernetes.attach_cronjob && job)
+        set_grandparent(k, set, pod, K8S_JOB, name, "CronJob", STR(META "pod_cronjob_name"));
+}
+
 void k8s_set_pod(const K8sBuild *k, K8sSet set, const JsonValue *pod) {
     set(k->b, STR(META "pod_ip"), k8s_str(pod, "status.podIP"));
     set(k->b, STR(META "pod_ready"), pod_ready(k, pod));
@@ -111,12 +138,7 @@ void k8s_set_pod(const K8sBuild *k, K8sSet set, const JsonValue *pod) {
     set(k->b, STR(META "pod_host_ip"), k8s_str(pod, "status.hostIP"));
     set(k->b, STR(META "pod_uid"), k8s_str(pod, "metadata.uid"));
     k8s_set_meta(k, set, "pod", pod, true);
-    for (const JsonValue *o = k8s_first(pod, "metadata.ownerReferences"); o; o = o->next) {
-        if (!k8s_true(o, "controller")) continue;
-        set(k->b, STR(META "pod_controller_kind"), k8s_str(o, "kind"));
-        set(k->b, STR(META "pod_controller_name"), k8s_str(o, "name"));
-        break;
-    }
+    set_controller(k, set, pod);
 }
 
 static Str container_id(const JsonValue *pod, bool init, Str name) {

@@ -4,8 +4,18 @@
 
 #include "metrics/sd/sd_int.h"
 
-typedef enum K8sKind { K8S_NODE, K8S_POD, K8S_SERVICE, K8S_ENDPOINTS, K8S_ENDPOINTSLICE, K8S_INGRESS, K8S_NAMESPACE } K8sKind;
-#define K8S_KINDS 7
+typedef enum K8sKind {
+    K8S_NODE,
+    K8S_POD,
+    K8S_SERVICE,
+    K8S_ENDPOINTS,
+    K8S_ENDPOINTSLICE,
+    K8S_INGRESS,
+    K8S_NAMESPACE,  /* the rest only for what it tells of targets */
+    K8S_REPLICASET,
+    K8S_JOB
+} K8sKind;
+#define K8S_KINDS 9
 
 /* One object, pruned to what labels are made from. */
 typedef struct K8sObject {

@@ -29,7 +29,7 @@ static bool is_ballast(Str key) {
     static const char *const keys[] = {"managedFields", "env", "envFrom", "volumes", "volumeMounts", "livenessProbe",
         "readinessProbe", "startupProbe", "lifecycle", "resources", "securityContext", "args", "command", "affinity",
         "tolerations", "images", "capacity", "allocatable", "nodeInfo", "volumesAttached", "volumesInUse", "state",
-        "lastState", "topologySpreadConstraints", "imagePullSecrets"};
+        "lastState", "topologySpreadConstraints", "imagePullSecrets", "template"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (str_eq(key, str_cstr(keys[i]))) return true;
     }
