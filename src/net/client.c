@@ -94,7 +94,7 @@ HttpClient *http_client_create(const char *user_agent) {
     c->user_agent = str_dup_cstr(str_cstr(user_agent));
     c->queued_tail = &c->queued;
     c->epoll_fd = c->wake_fd = -1;
-    c->kept = CONNECTIONS_KEPT;
+    c->kept = lanes_share(CONNECTIONS_KEPT, SIZE_MAX);
     mutex_init(&c->lock);
     return c;
 }
@@ -120,9 +120,9 @@ HttpClient *http_client_free(HttpClient *c) {
     return NULL;
 }
 
-void http_client_keep(HttpClient *c, size_t connections) {
+void http_client_keep(HttpClient *c, size_t connections, size_t most) {
     mutex_lock(&c->lock);
-    c->keep = MAX(connections, (size_t)CONNECTIONS_KEPT);
+    c->keep = lanes_share(MAX(connections, (size_t)CONNECTIONS_KEPT), most);
     mutex_unlock(&c->lock);
 }
 

@@ -66,8 +66,9 @@ HttpClient *http_client_free(HttpClient *c); /* pending requests end with ERR_CA
 /* Ends all pending requests with ERR_CANCELLED, and from now on every new one at once. Before _free when other threads
  * may still begin requests. */
 void http_client_stop(HttpClient *c);
-/* How many idle connections may be kept (256 at first); for those who talk to many hosts all the time. */
-void http_client_keep(HttpClient *c, size_t connections);
+/* How many idle connections are kept (256 at first); for those who talk to many hosts all the time. As hosts do not spread
+ * evenly over what they are shared out to, it may become twice as many, but never more than `most`. */
+void http_client_keep(HttpClient *c, size_t connections, size_t most);
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
 /* First header or trailer of that name (case-insensitive), trimmed; STR_NULL when absent. */
 Str http_client_header(const HttpClientResponse *res, Str name);

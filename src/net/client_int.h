@@ -45,7 +45,7 @@ struct HttpClient {
     Mutex lock;            /* queued, stop, keep, thread */
     Transfer *queued, **queued_tail;
     bool stop;
-    size_t keep; /* 0: as it is */
+    size_t keep; /* idle connections of a lane; 0: as it is */
     /* The thread's. */
     Transfer *active;
     size_t kept;
@@ -67,7 +67,9 @@ void lanes_remove(Transfer *t);
 /* One round: timers that are due, then whatever socket is ready, waiting for it. */
 void lanes_run(HttpClient *c);
 void lanes_wake(HttpClient *c); /* from any thread: ends the wait */
-void lanes_keep(HttpClient *c, size_t keep);
+/* A lane's share of so many idle connections in all, of at most `most`. */
+size_t lanes_share(size_t connections, size_t most);
+void lanes_keep(HttpClient *c, size_t per_lane);
 /* --- client_facts.c --- */
 void transfer_note_tls(Transfer *t); /* while the connection is there */
 void transfer_facts(Transfer *t, HttpClientFacts *ret);

@@ -50,8 +50,8 @@ static void note_timer(Lane *l) {
     l->due_ns = timeout_ms < 0 ? INT64_MAX : clock_mono_ns() + timeout_ms * 1000000;
 }
 
-static void lane_keep(Lane *l, size_t keep) {
-    curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)(keep / CLIENT_LANES * 2 + SPARE_PER_LANE));
+static void lane_keep(Lane *l, size_t connections) {
+    curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)connections);
 }
 
 static bool lane_open(HttpClient *c, Lane *l) {
@@ -158,10 +158,14 @@ void lanes_wake(HttpClient *c) {
     (void)put; /* full: it is awake anyway */
 }
 
-void lanes_keep(HttpClient *c, size_t keep) {
-    c->kept = keep;
+size_t lanes_share(size_t connections, size_t most) {
+    return MAX(MIN(connections / CLIENT_LANES * 2 + SPARE_PER_LANE, most / CLIENT_LANES), (size_t)1);
+}
+
+void lanes_keep(HttpClient *c, size_t per_lane) {
+    c->kept = per_lane;
     for (size_t i = 0; i < CLIENT_LANES; i++)
-        if (c->lanes[i].multi) lane_keep(&c->lanes[i], keep);
+        if (c->lanes[i].multi) lane_keep(&c->lanes[i], per_lane);
 }
 
 bool lanes_open(HttpClient *c) {

@@ -89,6 +89,11 @@ uint64_t process_raise_max_fds(uint64_t want) {
     return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : lim.rlim_cur;
 }
 
+uint64_t process_max_fds(void) {
+    struct rlimit lim;
+    return getrlimit(RLIMIT_NOFILE, &lim) == 0 ? lim.rlim_cur : UINT64_MAX;
+}
+
 int process_pid(void) { return (int)getpid(); }
 
 void process_hostname(Buf *out) {

@@ -20,6 +20,7 @@ void process_hostname(Buf *out);
 void process_user_name(Buf *out); /* of the effective user; its number when it has no name */
 /* Raises the limit of open files to want, as far as this process may. Gives the limit that then holds. */
 uint64_t process_raise_max_fds(uint64_t want);
+uint64_t process_max_fds(void); /* the limit as it is; UINT64_MAX: not known */
 /* Who listens on a TCP port of this machine: "prometheus (pid 1234)" into out; false when unknown. */
 bool process_find_listener(uint16_t port, Buf *out);
 

@@ -39,6 +39,7 @@ static void test_max_fds(void **state) {
     ProcessStats s;
     process_stats(&s);
     assert_int_equal(s.max_fds, 128);
+    assert_int_equal(process_max_fds(), 128);
     assert_true(process_raise_max_fds(UINT64_MAX / 2) >= 128);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = was.rlim_cur, .rlim_max = was.rlim_max});
 }

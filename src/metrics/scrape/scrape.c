@@ -3,6 +3,7 @@
 #include "metrics/scrape/scrape_int.h"
 #include "net/client.h"
 #include "sys/clock.h"
+#include "sys/process.h"
 
 #define PARSE_QUEUE_MAX 16384
 #define PARSE_THREADS 32 /* they mostly wait for a commit, which they share */
@@ -24,6 +25,16 @@ static void end_targets(ScrapeManager *m, ScrapeTargetVec *gone) {
     vec_done(gone);
 }
 
+/* Lock held. A connection to each target is kept, as long as a quarter of the files stays for the rest of the server. */
+static void keep_connections(ScrapeManager *m, size_t targets) {
+    uint64_t max_files = process_max_fds(), want = targets + SPARE_CONNECTIONS, most = max_files - max_files / 4;
+    http_client_keep(m->client, want, most);
+    if (want <= most) return;
+    bool told = m->told_short >= targets;
+    m->told_short = targets;
+    if (!told && m->opts.short_of_files) m->opts.short_of_files(m->opts.ctx, targets, max_files);
+}
+
 /* Lock held: the heap anew, as targets in the middle of it may have gone. */
 static void rebuild_heap(ScrapeManager *m) {
     heap_done(&m->due);
@@ -33,7 +44,7 @@ static void rebuild_heap(ScrapeManager *m) {
         vec_foreach(ScrapeTarget *, t, &(*p)->targets) heap_push(&m->due, *t);
         n += (*p)->targets.n;
     }
-    http_client_keep(m->client, n + SPARE_CONNECTIONS);
+    keep_connections(m, n);
     cond_broadcast(&m->changed);
 }
 

@@ -20,6 +20,9 @@ typedef struct ScrapeManagerOptions {
     const char *dns_servers; /* for dns_sd_configs: NULL: the system's */
     /* Something a person should know, once per target; on a worker thread. May be NULL. */
     void (*warn)(void *ctx, Str pool, Str url, const char *text);
+    /* This process may open fewer files than it keeps connections to targets: those beyond it are made anew for every
+     * scrape. Told once per such number of targets. May be NULL. */
+    void (*short_of_files)(void *ctx, size_t targets, uint64_t max_files);
     void *ctx;
 } ScrapeManagerOptions;
 

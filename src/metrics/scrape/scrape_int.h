@@ -26,7 +26,8 @@ typedef struct ScrapeTarget {
     char *url, *unix_socket; /* owned; unix_socket may be NULL */
     Labels labels;           /* owned, one block */
     Str discovered;          /* owned; labels_encode */
-    uint64_t id[2];          /* equal ids: the same target, over reloads too */
+    uint64_t id[2];          /* equal ids: the same target with the same settings, over reloads too */
+    uint64_t place;          /* of labels and address only; Prometheus: Target.hash */
     uint64_t seed;
     int64_t interval_ms, timeout_ms, offset_ms;
     bool native, to_nhcb, classic; /* kinds of histograms, after the special labels */
@@ -60,6 +61,10 @@ void scrape_target_retire(ScrapeTarget *t, ScrapeTargetVec *ret_gone);
  * the heap), *ret_why a reason other than the rules or NULL (a static text). scratch is reset. */
 ScrapeTarget *scrape_target_create(
     const PromScrapeConfig *job, Labels found, Arena *scratch, Str *ret_discovered, const char **ret_why);
+/* Where in its interval a target is scraped: by its place, so that it survives restarts, and by a seed of the host and the
+ * external labels, so that two servers of a pair do not ask at the same moment (Prometheus: Target.offset). */
+uint64_t scrape_offset_seed(Labels external);
+void scrape_target_set_offset(ScrapeTarget *t, uint64_t seed);
 
 typedef struct DroppedTarget {
     Str discovered; /* owned, encoded */
@@ -74,6 +79,7 @@ typedef struct ScrapePool {
     VEC(SdSource *) sources;
     PromHttp *http;
     uint64_t seen; /* of what the sources had at the last collection */
+    uint64_t offset_seed;
     /* manager's lock */
     ScrapeTargetVec targets;
     VEC(DroppedTarget) dropped;
@@ -115,6 +121,7 @@ struct ScrapeManager {
     size_t flights;
     VEC(ScrapePool *) pools;
     Heap due; /* targets by due_ms */
+    size_t told_short; /* number of targets for which short_of_files was called last */
     ScrapeStats stats;
 };
 int64_t scrape_next_due(const ScrapeTarget *t, int64_t after_ms);

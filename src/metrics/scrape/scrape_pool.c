@@ -6,6 +6,7 @@ ScrapePool *scrape_pool_create(const PromScrapeConfig *job, PromConfig *config, 
     p->job = job;
     p->config = prom_config_ref(config);
     p->http = prom_http_create(client, &job->http);
+    p->offset_seed = scrape_offset_seed(config->external_labels);
     for (size_t i = 0; i < job->sd.n; i++) vec_push(&p->sources, sd_source_acquire(sd, &job->sd.v[i], config));
     return p;
 }
@@ -56,6 +57,7 @@ static void collect_one(ScrapePool *p, Labels found, Arena *scratch, U64Map *see
     t->job = p->job;
     t->config = prom_config_ref(p->config);
     t->http = prom_http_ref(p->http);
+    scrape_target_set_offset(t, p->offset_seed);
     vec_push(&ret->targets, t);
 }
 

@@ -4,6 +4,7 @@
 #include "metrics/record.h"
 #include "metrics/scrape/scrape_int.h"
 #include "net/http.h"
+#include "sys/process.h"
 
 #include <stdlib.h>
 
@@ -150,10 +151,24 @@ static void set_identity(ScrapeTarget *t, const PromScrapeConfig *job) {
     t->id[0] = hash_xx64(buf_str(&b), 0);
     t->id[1] = hash_xx64(buf_str(&b), t->id[0]);
     t->seed = hash_bytes(b.p, b.n, hash_process_seed());
+    buf_clear(&b);
+    buf_printf(&b, "%016llu%s", (unsigned long long)labels_hash(t->labels), t->url);
+    t->place = hash_fnv1a64(buf_str(&b));
     buf_done(&b);
-    /* The place in the interval depends on labels and address only, so it survives restarts. */
-    uint64_t h = labels_hash(t->labels) ^ hash_xx64(str_cstr(t->url), 0);
-    t->offset_ms = (int64_t)(h % (uint64_t)t->interval_ms);
+}
+
+uint64_t scrape_offset_seed(Labels external) {
+    Buf b = {0};
+    process_hostname(&b);
+    labels_put_text(&b, external);
+    uint64_t seed = hash_fnv1a64(buf_str(&b));
+    buf_done(&b);
+    return seed;
+}
+
+void scrape_target_set_offset(ScrapeTarget *t, uint64_t seed) {
+    uint64_t interval_ns = (uint64_t)t->interval_ms * NS_PER_MS;
+    t->offset_ms = (int64_t)((t->place ^ seed) % interval_ns / NS_PER_MS);
 }
 
 static bool flag_of(const RelabelSet *s, Str name) { return str_eq_lit(relabel_get(s, name), "true"); }

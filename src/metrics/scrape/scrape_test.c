@@ -1,4 +1,4 @@
-#include "metrics/scrape/scrape.h"
+#include "metrics/scrape/scrape_int.h"
 
 #include "net/server.h"
 #include "sys/clock.h"
@@ -212,8 +212,41 @@ static void test_reload_keeps(void **state) {
     world_free(w);
 }
 
+/* Prometheus' own test of it: all targets of one address but for a number, a tenth of a second out of ten. */
+static void test_offsets_spread(void **state) {
+    (void)state;
+    enum { TARGETS = 10000, SLOTS = 100, EXPECTED = TARGETS / SLOTS };
+    const Label pair[] = {{STR_INIT("replica"), STR_INIT("b")}};
+    uint64_t seeds[2] = {scrape_offset_seed((Labels){0}), scrape_offset_seed((Labels){pair, 1})};
+    PromScrapeConfig job = {.job_name = STR("j"), .scheme = STR("http"), .metrics_path = STR("/metrics"),
+        .interval_ms = 10000, .timeout_ms = 1000};
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    unsigned slots[2][SLOTS] = {0}, same = 0;
+    for (unsigned i = 0; i < TARGETS; i++) {
+        char address[32];
+        Str discovered;
+        const char *why;
+        int64_t offset[2];
+        snprintf(address, sizeof address, "host:%u", i);
+        Label l = {STR("__address__"), str_cstr(address)};
+        ScrapeTarget *t = scrape_target_create(&job, (Labels){&l, 1}, arena, &discovered, &why);
+        for (int k = 0; k < 2; k++) {
+            scrape_target_set_offset(t, seeds[k]);
+            offset[k] = t->offset_ms;
+            slots[k][t->offset_ms / 100]++;
+        }
+        same += offset[0] == offset[1];
+        scrape_target_unref(t);
+    }
+    arena_free(arena);
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < SLOTS; i++) assert_in_range(slots[k][i], EXPECTED / 2, EXPECTED * 3 / 2);
+    assert_true(same < 50); /* a second server of a pair asks at another time */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_offsets_spread),
         cmocka_unit_test(test_values_and_staleness),
         cmocka_unit_test(test_limits_and_relabelling),
         cmocka_unit_test(test_reload_keeps),
