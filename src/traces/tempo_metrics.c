@@ -46,6 +46,7 @@ static void put_exemplars(JsonWriter *w, const TqlSeries *s) {
         json_key_lit(w, "labels");
         json_begin_array(w);
         tempo_put_key_value(w, STR("trace:id"), &trace);
+        for (size_t k = 0; k < s->n_labels; k++) tempo_put_key_value(w, s->labels[k].name, &s->labels[k].value);
         json_end_array(w);
         put_value(w, x->value);
         put_ms(w, "timestampMs", x->t_ns);
@@ -105,7 +106,7 @@ static void run(TempoApi *api, HttpRequest *req, HttpResponse *res, TqlMetricsRe
     Err err = {0};
     TqlMatrix m;
     if (traceql_parse(text, req->arena, &q->query, &err) != OK) {
-        tempo_reply_query_error(res, &err);
+        http_reply_text(res, err.code == ERR_TOO_LARGE ? 422 : 400, "%s\n", err.msg); /* Tempo has no prefix here */
         return;
     }
     q->store = api->opts.store;

@@ -81,7 +81,9 @@ bool tempo_param_range(HttpRequest *req, HttpResponse *res, int64_t default_ns, 
     if (!param_time(req, res, STR("start"), dflt, &has_start, &ret->start_ns)) return false;
     ret->given = has_start || has_end || since;
     if (!ret->given && default_ns == 0) ret->end_ns = INT64_MAX;
-    if (has_end && default_ns == 0 && ret->end_ns % NS_PER_S == 0) ret->end_ns += NS_PER_S - 1;
+    if (has_end && default_ns == 0 && ret->end_ns % NS_PER_S == 0) {
+        if (__builtin_add_overflow(ret->end_ns, NS_PER_S - 1, &ret->end_ns)) ret->end_ns = INT64_MAX;
+    }
     if (ret->end_ns >= ret->start_ns) return true;
     http_reply_text(res, 400, "invalid start and end: start is after end\n");
     return false;

@@ -200,13 +200,18 @@ static const struct {
             "__name__", "rate") "],\"promLabels\":\"{__name__=\\\"rate\\\"}\","
                                 "\"samples\":[{\"timestampMs\":\"1700000001000\",\"value\":1},{\"timestampMs\":"
                                 "\"1700000002000\",\"value\":0}],"
-                                "\"exemplars\":[{\"labels\":[" STRING(
-                                    "trace:id", ID) "],\"value\":1,\"timestampMs\":\"1700000000000\"}]}],"},
+                                "\"exemplars\":[{\"labels\":[" STRING("trace:id", ID) "," STRING(
+                                    "__name__", "rate") "],\"value\":1,\"timestampMs\":\"1700000000000\"}]}],"},
     {"/api/metrics/query?q={}" WINDOW, 400, "the query finds spans and has no number (count them: ... | rate())\n"},
-    {"/api/metrics/query?q={}|rate(" WINDOW, 400, "invalid TraceQL query: parse error at line 1, col "},
+    {"/api/metrics/query?q={}|rate(" WINDOW, 400, "parse error at line 1, col "},
+    {"/api/metrics/query?q={}|rate()&start=-9223372036854775808&end=9223372036854775807", 400,
+        "the range from start to end is too long\n"},
+    {"/api/metrics/query_range?q={}|rate()&start=1&end=9223372036854775807&step=1h", 400,
+        "the range from start to end is too long\n"},
     {"/api/metrics/query_range?q={}|rate()&step=0", 400, "invalid step: it must be at least 1ms\n"},
     {"/api/metrics/query_range?q={}|rate()&step=x", 400, "invalid step: \"x\" is not a duration such as 30s\n"},
-    {"/api/metrics/query_range?q={}|rate()&start=1700000000&end=1700086400&step=1s", 400, "86401 points are too many, the limit is 11000 ("},
+    {"/api/metrics/query_range?q={}|rate()&start=1700000000&end=1700086400&step=1s", 400,
+        "86401 points are too many, the limit is 11000 ("},
     {"/api/search?q={status=error}" WINDOW, 200,
         "{\"traces\":[" FOUND_HEAD("5") "\"spanSet\":" FOUND_CHILD ",\"spanSets\":[" FOUND_CHILD "]," FOUND_SERVICES
                                         "],\"metrics\":{"},

@@ -174,7 +174,7 @@ double tql_quantile(double q, const double *buckets, const double *counts, size_
     double total = 0, before = 0;
     for (size_t i = 0; i < n; i++) total += counts[i];
     if (!(total > 0)) return NAN;
-    double rank = ceil(q * total); /* upwards: of few spans high quantiles are the slowest one */
+    double rank = fmax(1, ceil(q * total)); /* upwards: of few spans high quantiles are the slowest one */
     for (size_t i = 0; i < n; i++) {
         if (counts[i] > 0 && before + counts[i] >= rank) {
             return buckets[i] / 2 * exp2((rank - before) / counts[i]);

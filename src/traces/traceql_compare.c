@@ -69,6 +69,13 @@ static bool count_attrs(Counter *c, const SpansBatch *b, AttrRange range, const 
     return true;
 }
 
+static bool count_scope(Counter *c, const SpansBatch *b, const Scope *s) {
+    TqlValue name = {.type = TQL_STRING, .s = s->name}, version = {.type = TQL_STRING, .s = s->version};
+    return (s->name.n == 0 || count(c, "instrumentation:", STR("name"), &name)) &&
+           (s->version.n == 0 || count(c, "instrumentation:", STR("version"), &version)) &&
+           count_attrs(c, b, s->attrs, "instrumentation.");
+}
+
 static bool count_span(Counter *c, const SpansBatch *b) {
     const SpanRow *r = c->span;
     TqlValue name = {.type = TQL_STRING, .s = r->name}, kind = {.type = TQL_KIND, .i = r->kind},
@@ -76,7 +83,8 @@ static bool count_span(Counter *c, const SpansBatch *b) {
     return count(c, "", STR("name"), &name) && count(c, "", STR("kind"), &kind) &&
            count(c, "", STR("status"), &status) &&
            (r->status_message.n == 0 || count(c, "", STR("statusMessage"), &message)) &&
-           count_attrs(c, b, b->resources.v[r->resource].attrs, "resource.") && count_attrs(c, b, r->attrs, "span.");
+           count_attrs(c, b, b->resources.v[r->resource].attrs, "resource.") && count_attrs(c, b, r->attrs, "span.") &&
+           count_scope(c, b, &b->scopes.v[r->scope]);
 }
 
 static ErrCode add_row(

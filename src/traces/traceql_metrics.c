@@ -8,14 +8,15 @@
 
 void traceql_metrics_align(int64_t *start_ns, int64_t *end_ns, int64_t step_ns) {
     int64_t before = *start_ns % step_ns, after = *end_ns % step_ns;
-    *start_ns -= before < 0 ? before + step_ns : before;
-    if (after) *end_ns += after < 0 ? -after : step_ns - after;
+    if (__builtin_sub_overflow(*start_ns, before < 0 ? before + step_ns : before, start_ns)) *start_ns = INT64_MIN;
+    if (after && __builtin_add_overflow(*end_ns, after < 0 ? -after : step_ns - after, end_ns)) *end_ns = INT64_MAX;
 }
 
 int64_t traceql_metrics_step(int64_t start_ns, int64_t end_ns) {
     static const int32_t steps_s[] = {
         1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400};
-    int64_t length = end_ns - start_ns;
+    int64_t length;
+    if (__builtin_sub_overflow(end_ns, start_ns, &length)) length = INT64_MAX;
     for (size_t i = 0; i < ARRAY_LEN(steps_s); i++) {
         if (length / (steps_s[i] * NS_PER_S) <= 240) return steps_s[i] * NS_PER_S;
     }
@@ -26,12 +27,17 @@ int64_t traceql_metrics_step(int64_t start_ns, int64_t end_ns) {
 static ErrCode make_grid(const TqlMetricsRequest *req, TqlGrid *ret, Err *reterr) {
     if (req->end_ns < req->start_ns) return err_set(reterr, ERR_INVALID, "end is before start");
     if (req->step_ns < 0) return err_set(reterr, ERR_INVALID, "step must be positive");
+    int64_t length, before; /* the first point stands for the step before it */
+    if (__builtin_sub_overflow(req->end_ns, req->start_ns, &length) ||
+        __builtin_sub_overflow(req->start_ns, req->step_ns, &before) || req->end_ns == INT64_MAX) {
+        return err_set(reterr, ERR_INVALID, "the range from start to end is too long");
+    }
     if (req->step_ns == 0) {
         if (req->end_ns == req->start_ns) return err_set(reterr, ERR_INVALID, "the range from start to end is empty");
-        *ret = (TqlGrid){req->end_ns, req->end_ns - req->start_ns, 1};
+        *ret = (TqlGrid){req->end_ns, length, 1};
         return OK;
     }
-    uint64_t n = (uint64_t)(req->end_ns - req->start_ns) / (uint64_t)req->step_ns + 1;
+    uint64_t n = (uint64_t)length / (uint64_t)req->step_ns + 1;
     if (n > TQL_POINTS_MAX) {
         err_set(
             reterr, ERR_INVALID, "%llu points are too many, the limit is %d", (unsigned long long)n, TQL_POINTS_MAX);

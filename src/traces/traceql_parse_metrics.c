@@ -1,5 +1,7 @@
 #include "traces/traceql_parse_int.h"
 
+#define COMPARE_TOP_MAX 1000
+
 int tql_metrics_func(const TqlParser *p) {
     for (int i = 0; p->tok.kind == TQL_T_WORD && i < TQL_M_FUNCS; i++) {
         if (str_eq(p->tok.text, str_cstr(tql_metrics_names[i]))) return i;
@@ -25,7 +27,7 @@ static bool parse_quantiles(TqlParser *p, TqlMetrics *m) {
         if (!(q >= 0 && q <= 1)) return lang_fail(&p->error, span, "quantile must be between 0 and 1: %g", q);
         if (!avec_push(p->arena, &m->quantiles, q)) return tql_fail_memory(p);
     }
-    return m->quantiles.n > 0 || tql_fail_unexpected(p, "\",\"");
+    return m->quantiles.n > 0 || tql_fail_unexpected(p, ",");
 }
 
 static bool parse_arg(TqlParser *p, TqlMetrics *m) {
@@ -54,8 +56,9 @@ static bool parse_compare(TqlParser *p, TqlMetrics *m) {
     LangSpan span = p->tok.span;
     m->n_compare_args = 2;
     if (!parse_int(p, &m->compare_top_n)) return false;
-    if (m->compare_top_n <= 0)
-        return lang_fail(&p->error, span, "compare() top number of values must be integer greater than 0");
+    if (m->compare_top_n <= 0 || m->compare_top_n > COMPARE_TOP_MAX)
+        return lang_fail(
+            &p->error, span, "compare() top number of values must be an integer between 1 and %d", COMPARE_TOP_MAX);
     if (!tql_take_punct(p, ",")) return true;
     m->n_compare_args = 4;
     if (!parse_int(p, &m->compare_start_ns) || !tql_expect_punct(p, ",") || !parse_int(p, &m->compare_end_ns))

@@ -45,13 +45,13 @@ static void drop_empty(TqlVector *v, size_t n_points) {
 
 typedef struct Ranked {
     double value;
-    size_t series;
+    int64_t series; /* its place among the labels; negative for bottomk, which as in Tempo takes the last of equals */
 } Ranked;
 
 static int cmp_ranked(const void *a, const void *b) {
     const Ranked *x = a, *y = b;
     if (x->value != y->value) return x->value > y->value ? -1 : 1;
-    return x->series < y->series ? -1 : x->series > y->series; /* equal ones in the order of their labels */
+    return x->series < y->series ? -1 : x->series > y->series;
 }
 
 static int cmp_series(const void *a, const void *b) { return tql_labels_cmp(a, b); }
@@ -63,11 +63,11 @@ static void keep_best(TqlVector *v, size_t n_points, size_t k, bool lowest) {
         size_t n = 0;
         for (size_t i = 0; i < v->n; i++) {
             double x = v->v[i].v[point];
-            if (!isnan(x)) ranked[n++] = (Ranked){lowest ? -x : x, i};
+            if (!isnan(x)) ranked[n++] = (Ranked){lowest ? -x : x, lowest ? -(int64_t)i : (int64_t)i};
         }
         if (n <= k) continue;
         qsort(ranked, n, sizeof *ranked, cmp_ranked);
-        for (size_t i = k; i < n; i++) v->v[ranked[i].series].v[point] = NAN;
+        for (size_t i = k; i < n; i++) v->v[llabs(ranked[i].series)].v[point] = NAN;
     }
     mem_free(ranked);
 }
@@ -136,10 +136,28 @@ static const TqlSeries *partner(const TqlVector *other, const TqlSeries *s) {
     return other->n ? bsearch(s, other->v, other->n, sizeof *s, cmp_series) : NULL;
 }
 
-static bool make_series(TqlRun *run, TqlSeries *ret, const TqlSeries *labels) {
-    *ret = (TqlSeries){.labels = labels->labels, .n_labels = is_plain(labels) ? 0 : labels->n_labels};
+static Str name_of(const TqlSeries *s) { return s->n_labels ? s->labels[0].value.s : STR_NULL; }
+
+/* "(rate / rate)"; that of a series and a number is the series'. */
+static bool name_series(TqlRun *run, TqlOp op, const TqlSeries *left, const TqlSeries *right, TqlSeries *ret) {
+    TqlLabel *label = ARENA_NEW(run->arena, TqlLabel);
+    Str name = !right  ? name_of(left)
+               : !left ? name_of(right)
+                       : arena_printf(run->arena, "(%" STR_FMT " %s %" STR_FMT ")", STR_ARG(name_of(left)),
+                             tql_op_names[op], STR_ARG(name_of(right)));
+    if (!label || !name.p) return false;
+    *label = (TqlLabel){STR("__name__"), {.type = TQL_STRING, .s = name}};
+    ret->labels = label;
+    ret->n_labels = 1;
+    return true;
+}
+
+/* s combined with p, a series, or a number (NULL). swapped: p stands on the left. */
+static bool make_series(TqlRun *run, TqlOp op, const TqlSeries *s, const TqlSeries *p, bool swapped, TqlSeries *ret) {
+    *ret = (TqlSeries){.labels = s->labels, .n_labels = s->n_labels};
     ret->v = ARENA_ARRAY(run->arena, double, run->grid.n);
-    return ret->v != NULL;
+    if (!ret->v) return false;
+    return !is_plain(s) || name_series(run, op, swapped ? p : s, swapped ? s : p, ret);
 }
 
 /* Every series of `many` with its partner of `one` (a number, the only series without labels, or the one with equal
@@ -152,7 +170,7 @@ static ErrCode each_with_partner(
         const TqlSeries *s = &many->v[i], *p = one->is_scalar ? NULL : partner(one, s);
         if (!one->is_scalar && !p) continue;
         TqlSeries *out = &ret->v[ret->n];
-        if (!make_series(run, out, s)) return tql_out_of_memory(reterr);
+        if (!make_series(run, op, s, p, swapped, out)) return tql_out_of_memory(reterr);
         for (size_t k = 0; k < run->grid.n; k++) {
             double a = s->v[k], b = p ? p->v[k] : one->scalar;
             out->v[k] = swapped ? apply(op, b, a) : apply(op, a, b);
