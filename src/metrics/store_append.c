@@ -334,6 +334,7 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     job->series = mem_alloc_array(MAX(n, 1), sizeof *job->series);
     job->missing = mem_alloc_array(MAX(n, 1), sizeof *job->missing);
     ErrCode code = resolve(job, reterr);
+    if (code == OK && job->batch->newest_only) store_leave_out_old(s, job->head, job->batch, job->series);
     if (code == OK && s->opts.zero_starts && store_zero_starts(s, job->head, job->series, job->batch, &job->zeros))
         job->batch = &job->zeros.batch;
     if (code == OK) {

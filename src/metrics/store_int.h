@@ -136,6 +136,19 @@ int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is k
 /* Whether the active head holds more than `times` what it should before it is written out. */
 bool store_head_is_large(const EmbeddedStore *s, const HeadStats *stats, unsigned times);
 
+/* --- store_reach.c --- */
+typedef struct StoreReach {
+    EmbeddedStore *store;
+    Head *head;          /* the active one */
+    int64_t older_max_t; /* of frozen heads and parts; once it has been asked for */
+    bool older_known;
+} StoreReach;
+/* Whether anything of the series (an id of the head) is at t or later. What is not in the head counts only if the head
+ * has nothing of it, and only with older_too. In doubt there is. */
+bool store_reaches(StoreReach *r, uint32_t id, int64_t t, bool older_too);
+/* MetricsBatch.newest_only: ids of series that reach the batch's samples become HEAD_NO_SERIES. */
+void store_leave_out_old(EmbeddedStore *s, Head *h, const MetricsBatch *b, uint32_t *ids);
+
 /* --- store_replay.c --- */
 ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);
 

@@ -4,67 +4,17 @@
 #define AGE_MAX_MS INT64_C(3600000)
 
 typedef struct Zeroing {
-    EmbeddedStore *store;
-    Head *head;
+    StoreReach reach;
     const MetricsBatch *from;
     ZeroStarts *out;
-    U64Map *newest;      /* series id -> time of its newest sample in the batch so far, of those that got a zero */
-    int64_t older_max_t; /* of frozen heads and parts; once it has been asked for */
-    bool older_known;
+    U64Map *newest; /* series id -> time of its newest sample in the batch so far, of those that got a zero */
 } Zeroing;
-
-/* --- what the series had before --- */
-static int64_t older_max_t(EmbeddedStore *s) {
-    int64_t max_t = INT64_MIN;
-    Arena *arena = arena_create(ARENA_UNLIMITED);
-    MetricsPartInfo *parts;
-    size_t n;
-    mutex_lock(&s->view_lock);
-    vec_foreach(const FrozenHead, f, &s->frozen) {
-        HeadStats stats;
-        head_stats(f->head, &stats);
-        max_t = MAX(max_t, stats.max_t);
-    }
-    mutex_unlock(&s->view_lock);
-    /* After the heads: one leaves only when its parts are in the set. */
-    bool ok = s->base.ops->parts(&s->base, arena, &parts, &n);
-    for (size_t i = 0; ok && i < n; i++) max_t = MAX(max_t, parts[i].max_t_ms);
-    arena_free(arena);
-    return max_t;
-}
-
-/* Whether anything of the series outside of the active head is at start or later. In doubt there is. */
-static bool older_reaches(Zeroing *z, uint32_t id, int64_t start) {
-    if (!z->older_known) z->older_max_t = older_max_t(z->store);
-    z->older_known = true;
-    if (z->older_max_t < start) return false;
-    Arena *arena = arena_create(ARENA_UNLIMITED);
-    head_lock_read(z->head);
-    Labels l = head_labels(z->head, id, arena);
-    head_unlock(z->head);
-    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, l.n);
-    bool ok = l.v && v;
-    for (size_t i = 0; ok && i < l.n; i++)
-        ok = matcher_create(arena, MATCH_EQ, l.v[i].name, l.v[i].value, &v[i], NULL) == OK;
-    MetricsSelect req = {.matchers = {v, l.n}, .min_t_ms = start, .max_t_ms = INT64_MAX, .arena = arena};
-    SeriesColumns columns = {0};
-    ok = ok && z->store->base.ops->select(&z->store->base, &req, &columns, NULL) == OK;
-    bool found = !ok;
-    for (size_t i = 0; ok && i < columns.n; i++) found |= columns.v[i].labels.n == l.n; /* not those with more labels */
-    arena_free(arena);
-    return found;
-}
 
 /* before: the time of the sample before it in the batch, INT64_MIN: none. */
 static bool is_due(Zeroing *z, uint32_t id, int64_t start, int64_t t, int64_t before) {
-    int64_t min_t, max_t;
     if (start == 0 || start >= t || start <= before || start < t - AGE_MAX_MS) return false;
-    if (start < store_retention_floor(z->store)) return false;
-    if (head_series_range(z->head, id, &min_t, &max_t)) {
-        if (start <= max_t) return false;
-    } else if (before == INT64_MIN && older_reaches(z, id, start)) {
-        return false;
-    }
+    if (start < store_retention_floor(z->reach.store)) return false;
+    if (store_reaches(&z->reach, id, start, before == INT64_MIN)) return false;
     if (!z->newest) z->newest = u64map_create();
     bool is_new;
     uint64_t *newest = u64map_put(z->newest, id, &is_new);
@@ -179,7 +129,7 @@ static void build(Zeroing *z, const bool *samples, const bool *histograms) {
 bool store_zero_starts(EmbeddedStore *s, Head *h, const uint32_t *ids, const MetricsBatch *from, ZeroStarts *ret) {
     *ret = (ZeroStarts){0};
     if (from->start_ms.n == 0 && from->histogram_start_ms.n == 0) return false;
-    Zeroing z = {.store = s, .head = h, .from = from, .out = ret};
+    Zeroing z = {.reach = {.store = s, .head = h}, .from = from, .out = ret};
     bool *samples = mem_alloc_array(from->t_ms.n + 1, sizeof *samples);
     bool *histograms = mem_alloc_array(from->histogram_t_ms.n + 1, sizeof *histograms);
     memset(samples, 0, (from->t_ms.n + 1) * sizeof *samples);

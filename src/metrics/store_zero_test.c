@@ -1,4 +1,5 @@
-/* Zeros where counters and histograms began (store_zero.h). */
+/* Zeros where counters and histograms began (store_zero.h), and batches that are to go on only: both ask how far a
+ * series reaches. */
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 
@@ -110,6 +111,33 @@ static void test_once(void **state) {
     done(&w);
 }
 
+/* Of the series at minute t what has nothing there or later. */
+static void end_at(World *w, const char *const *names, size_t n, int t) {
+    MetricsBatch b = {.arena = arena_create(ARENA_UNLIMITED), .newest_only = true};
+    MetricsAppendResult r;
+    for (size_t i = 0; i < n; i++) assert_true(metrics_batch_add(&b, labels_of(names[i]), w->t0 + t * MINUTE, -1));
+    assert_int_equal(w->store->ops->append(w->store, &b, &r, NULL), OK);
+    assert_true(r.conflicts == 0 && r.duplicates == 0 && r.first_error[0] == 0);
+    arena_free(b.arena);
+}
+
+static void test_newest_only(void **state) {
+    (void)state;
+    static const char *const names[] = {"a", "b", "c"};
+    World w = world();
+    (void)APPEND(&w, {"a", -1, 10, 1}, {"b", -1, 11, 1}, {"c", -1, 12, 1});
+    end_at(&w, names, 3, 11);
+    expect(&w, "a", "10:1 11:-1 ");
+    expect(&w, "b", "11:1 ");
+    expect(&w, "c", "12:1 ");
+    assert_int_equal(w.store->ops->flush(w.store, NULL), OK); /* the head knows nothing of them any more */
+    end_at(&w, names, 3, 12);
+    expect(&w, "a", "10:1 11:-1 12:-1 ");
+    expect(&w, "b", "11:1 12:-1 ");
+    expect(&w, "c", "12:1 ");
+    done(&w);
+}
+
 static void test_rules(void **state) {
     (void)state;
     World w = world();
@@ -213,8 +241,8 @@ static void test_not_asked_for(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_once), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_one_batch), cmocka_unit_test(test_histograms), cmocka_unit_test(test_after_flush),
-        cmocka_unit_test(test_tap), cmocka_unit_test(test_not_asked_for)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_once), cmocka_unit_test(test_newest_only),
+        cmocka_unit_test(test_rules), cmocka_unit_test(test_one_batch), cmocka_unit_test(test_histograms),
+        cmocka_unit_test(test_after_flush), cmocka_unit_test(test_tap), cmocka_unit_test(test_not_asked_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

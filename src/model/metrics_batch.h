@@ -75,6 +75,9 @@ typedef struct MetricsBatch {
     AVEC(int64_t) start_ms, histogram_start_ms;
     AVEC(Exemplar) exemplars;
     AVEC(MetricMetadata) metadata;
+    /* Series that have something at the time of a sample of theirs here, or later, are left out and counted nowhere
+     * (Prometheus: DiscardOutOfOrder): markers of an end that may not have been one. */
+    bool newest_only;
 } MetricsBatch;
 
 /* Convenience for one sample; false when the arena's budget is used up. labels are borrowed. */

@@ -10,6 +10,7 @@
 #define SYNC_GAP_MS 500
 #define SYNC_SHARE 10 /* at most a tenth of the time is spent on making targets */
 #define SPARE_CONNECTIONS 64
+#define IDLE_WAIT_MS INT64_C(60000)
 
 static int by_due(const void *a, const void *b, void *ctx) {
     const ScrapeTarget *x = a, *y = b;
@@ -17,12 +18,31 @@ static int by_due(const void *a, const void *b, void *ctx) {
     return x->due_ms < y->due_ms ? -1 : x->due_ms > y->due_ms;
 }
 
-/* --- targets that went --- */
-/* A server that stops will most likely start again: as Prometheus, it does not say that everything has ended. */
-static void end_targets(ScrapeManager *m, ScrapeTargetVec *gone) {
-    if (!atomic_load(&m->stop)) scrape_end(gone->v, gone->n, m->store, clock_now_ms());
-    vec_foreach(ScrapeTarget *, t, gone) scrape_target_unref(*t);
-    vec_done(gone);
+/* --- targets that leave --- */
+/* Lock held: when the next of them is to be ended; INT64_MAX: there is none. */
+static int64_t next_end_ms(const ScrapeManager *m) {
+    int64_t next = INT64_MAX;
+    vec_foreach(const LeavingTarget, l, &m->leaving) next = MIN(next, l->write_ms);
+    return next;
+}
+
+/* Lock held, which it lets go meanwhile. A scrape that is still out is waited for. */
+static void end_targets(ScrapeManager *m, int64_t now_ms) {
+    LeavingVec due = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < m->leaving.n; i++) {
+        LeavingTarget *l = &m->leaving.v[i];
+        if (l->write_ms <= now_ms && !l->target->in_flight)
+            vec_push(&due, *l);
+        else
+            m->leaving.v[kept++] = *l;
+    }
+    m->leaving.n = kept;
+    mutex_unlock(&m->lock);
+    scrape_end(due.v, due.n, m->store);
+    vec_foreach(LeavingTarget, l, &due) scrape_target_unref(l->target);
+    vec_done(&due);
+    mutex_lock(&m->lock);
 }
 
 /* Lock held. A connection to each target is kept, as long as a quarter of the files stays for the rest of the server. */
@@ -50,7 +70,6 @@ static void rebuild_heap(ScrapeManager *m) {
 
 /* --- discovery has news --- */
 static void sync_all(ScrapeManager *m) {
-    ScrapeTargetVec gone = {0};
     mutex_lock(&m->apply_lock);
     for (size_t i = 0; i < m->pools.n; i++) { /* pools change under apply_lock only */
         ScrapePool *p = m->pools.v[i];
@@ -60,34 +79,42 @@ static void sync_all(ScrapeManager *m) {
         mutex_lock(&m->lock);
         ScrapeTargetVec old = p->targets;
         p->targets = (ScrapeTargetVec){0};
-        scrape_pool_exchange(p, &fresh, &old, clock_now_ms(), &gone);
+        scrape_pool_exchange(p, &fresh, &old, clock_now_ms(), &m->leaving);
         rebuild_heap(m);
         mutex_unlock(&m->lock);
     }
     atomic_fetch_add(&m->stats.syncs, 1);
     mutex_unlock(&m->apply_lock);
-    end_targets(m, &gone);
 }
 
+/* Lock held, which it lets go meanwhile. How long to let others have their turn before the next. */
+static int64_t sync_now(ScrapeManager *m) {
+    m->dirty = false;
+    mutex_unlock(&m->lock);
+    int64_t start = clock_mono_ns();
+    sync_all(m);
+    int64_t took_ms = (clock_mono_ns() - start) / NS_PER_MS;
+    mutex_lock(&m->lock);
+    return MAX((int64_t)SYNC_GAP_MS, took_ms * SYNC_SHARE);
+}
+
+/* News of discovery often come in bursts, and targets leave in crowds: either is looked after once per gap. */
 static void sync_main(void *ctx) {
     ScrapeManager *m = ctx;
-    int64_t gap_ms = 0;
+    int64_t sync_from_ms = 0, end_from_ms = 0; /* monotonic */
     mutex_lock(&m->lock);
     while (!m->stop) {
-        if (!m->dirty) {
-            cond_wait(&m->changed, &m->lock);
-            continue;
+        int64_t mono = clock_mono_ns() / NS_PER_MS, now = clock_now_ms(), end = next_end_ms(m);
+        int64_t sync_in = m->dirty ? sync_from_ms - mono : IDLE_WAIT_MS;
+        int64_t end_in = end == INT64_MAX ? IDLE_WAIT_MS : MAX(end - now, end_from_ms - mono);
+        if (sync_in <= 0) {
+            sync_from_ms = mono + sync_now(m);
+        } else if (end_in <= 0) {
+            end_targets(m, now);
+            end_from_ms = mono + SYNC_GAP_MS;
+        } else {
+            (void)cond_wait_ms(&m->changed, &m->lock, MIN(MIN(sync_in, end_in), IDLE_WAIT_MS));
         }
-        int64_t until = clock_mono_ns() + gap_ms * NS_PER_MS; /* news often come in bursts */
-        while (!m->stop && clock_mono_ns() < until)
-            (void)cond_wait_ms(&m->changed, &m->lock, (until - clock_mono_ns()) / NS_PER_MS + 1);
-        if (m->stop) break;
-        m->dirty = false;
-        mutex_unlock(&m->lock);
-        int64_t start = clock_mono_ns();
-        sync_all(m);
-        gap_ms = MAX((int64_t)SYNC_GAP_MS, (clock_mono_ns() - start) / NS_PER_MS * SYNC_SHARE);
-        mutex_lock(&m->lock);
     }
     mutex_unlock(&m->lock);
 }
@@ -113,7 +140,6 @@ static void take_old(ScrapePool *fresh, ScrapeManager *m, ScrapeTargetVec *ret) 
 void scrape_manager_apply(ScrapeManager *m, PromConfig *config) {
     size_t n = config ? config->n_scrapes : 0;
     VEC(ScrapePool *) pools = {0};
-    ScrapeTargetVec gone = {0};
     mutex_lock(&m->apply_lock);
     for (size_t i = 0; i < n; i++)
         vec_push(&pools, scrape_pool_create(&config->scrapes[i], config, m->sd, m->client));
@@ -123,10 +149,10 @@ void scrape_manager_apply(ScrapeManager *m, PromConfig *config) {
     for (size_t i = 0; i < n; i++) {
         ScrapeTargetVec old = {0};
         take_old(pools.v[i], m, &old);
-        scrape_pool_exchange(pools.v[i], &fresh[i], &old, clock_now_ms(), &gone);
+        scrape_pool_exchange(pools.v[i], &fresh[i], &old, clock_now_ms(), &m->leaving);
     }
     for (size_t i = 0; i < m->pools.n; i++) { /* jobs that are no more */
-        vec_foreach(ScrapeTarget *, t, &m->pools.v[i]->targets) scrape_target_retire(*t, &gone);
+        vec_foreach(ScrapeTarget *, t, &m->pools.v[i]->targets) scrape_target_retire(*t, &m->leaving);
         vec_done(&m->pools.v[i]->targets);
     }
     VEC(ScrapePool *) before = {0};
@@ -141,7 +167,6 @@ void scrape_manager_apply(ScrapeManager *m, PromConfig *config) {
     atomic_fetch_add(&m->stats.reloads, 1);
     prom_config_free(config);
     mutex_unlock(&m->apply_lock);
-    end_targets(m, &gone);
 }
 
 /* --- life --- */
@@ -188,6 +213,8 @@ ScrapeManager *scrape_manager_free(ScrapeManager *m) {
     http_client_free(m->client);
     sd_manager_free(m->sd);
     scrape_log_free(m->log);
+    vec_foreach(LeavingTarget, l, &m->leaving) scrape_target_unref(l->target); /* as Prometheus: no end is told */
+    vec_done(&m->leaving);
     heap_done(&m->due);
     vec_done(&m->pools);
     cond_done(&m->changed);

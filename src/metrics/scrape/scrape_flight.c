@@ -64,10 +64,8 @@ static void record(Flight *f, const ScrapeOutcome *o) {
     t->last_scrape_ms = f->started_ms;
     t->last_duration_s = f->answer.duration_s;
     t->last_samples = o->kept;
-    bool removed = t->removed;
-    t->in_flight = removed; /* nobody else may have it any more */
+    t->in_flight = false;
     mutex_unlock(&f->manager->lock);
-    if (removed && !atomic_load(&f->manager->stop)) scrape_end(&t, 1, f->manager->store, clock_now_ms());
 }
 
 static void work(void *ctx) {

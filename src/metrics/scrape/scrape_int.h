@@ -38,7 +38,7 @@ typedef struct ScrapeTarget {
     PromHttp *http;     /* the pool's; a reference */
     bool over_limit;    /* target_limit: every scrape fails with that error, unsent */
     int64_t due_ms;
-    bool in_flight, removed;
+    bool in_flight;
     ScrapeHealth health;
     char last_error[256];
     int64_t last_scrape_ms;
@@ -55,8 +55,16 @@ typedef VEC(ScrapeTarget *) ScrapeTargetVec;
 
 void scrape_target_ref(ScrapeTarget *t);
 void scrape_target_unref(ScrapeTarget *t);
-/* Manager's lock: it is no target any more. Given to ret_gone for its end, unless a flight is out, which then writes it. */
-void scrape_target_retire(ScrapeTarget *t, ScrapeTargetVec *ret_gone);
+/* A target that is none any more. Its series have ended when the next scrape would have been, unless it comes back,
+ * perhaps with other settings: markers of that time are written when there has been time for another scrape, and only
+ * into series that have nothing newer (Prometheus: endOfRunStaleness). */
+typedef struct LeavingTarget {
+    ScrapeTarget *target;
+    int64_t end_ms, write_ms;
+} LeavingTarget;
+typedef VEC(LeavingTarget) LeavingVec;
+/* Manager's lock: takes the pool's reference over. */
+void scrape_target_retire(ScrapeTarget *t, LeavingVec *leaving);
 /* A discovered label set as a target of the job. NULL: dropped; ret_discovered then is what the rules saw (encoded, on
  * the heap), *ret_why a reason other than the rules or NULL (a static text). scratch is reset. */
 ScrapeTarget *scrape_target_create(
@@ -97,8 +105,9 @@ typedef struct ScrapeSync {
 } ScrapeSync;
 bool scrape_pool_has_news(const ScrapePool *p);
 void scrape_pool_collect(ScrapePool *p, ScrapeSync *ret);
-/* Manager's lock: puts the fresh targets in force. Those that stay keep their object; those that go are in ret_gone. */
-void scrape_pool_exchange(ScrapePool *p, ScrapeSync *fresh, ScrapeTargetVec *old, int64_t now_ms, ScrapeTargetVec *ret_gone);
+/* Manager's lock: puts the fresh targets in force. Those that stay keep their object, those whose settings have changed
+ * their place in time; those that go are added to leaving. */
+void scrape_pool_exchange(ScrapePool *p, ScrapeSync *fresh, ScrapeTargetVec *old, int64_t now_ms, LeavingVec *leaving);
 void scrape_sync_done(ScrapeSync *s);
 
 typedef struct ScrapeStats {
@@ -121,6 +130,7 @@ struct ScrapeManager {
     size_t flights;
     VEC(ScrapePool *) pools;
     Heap due; /* targets by due_ms */
+    LeavingVec leaving;
     size_t told_short; /* number of targets for which short_of_files was called last */
     ScrapeStats stats;
 };
@@ -146,7 +156,7 @@ typedef struct ScrapeOutcome {
 void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,
     const ScrapeAnswer *answer, ScrapeOutcome *ret);
 /* Stale markers for everything the targets had, their report series included. */
-void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int64_t t_ms);
+void scrape_end(const LeavingTarget *v, size_t n, MetricsStore *store);
 
 /* "Accept: ..." of the job's protocols. starts: protobuf comes first where none are configured: it has start times. */
 void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts);

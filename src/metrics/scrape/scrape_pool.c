@@ -111,30 +111,57 @@ static void adopt(ScrapeTarget *t, ScrapeTarget *fresh) {
     t->over_limit = fresh->over_limit;
 }
 
-void scrape_pool_exchange(
-    ScrapePool *p, ScrapeSync *fresh, ScrapeTargetVec *old, int64_t now_ms, ScrapeTargetVec *ret_gone) {
-    U64Map *index = u64map_create();
-    for (size_t i = 0; i < old->n; i++) *u64map_put(index, old->v[i]->id[0] ^ old->v[i]->id[1], NULL) = i;
-    for (size_t i = 0; i < fresh->targets.n; i++) {
-        ScrapeTarget *f = fresh->targets.v[i];
-        uint64_t *at = u64map_get(index, f->id[0] ^ f->id[1]);
-        if (at && old->v[*at]) {
-            ScrapeTarget *same = old->v[*at];
-            old->v[*at] = NULL;
-            adopt(same, f);
-            scrape_target_unref(f);
-            fresh->targets.v[i] = same;
-        } else {
-            f->due_ms = scrape_next_due(f, now_ms);
-        }
+/* Its settings have changed: the same moment in time as far as there is one, neither left out nor asked twice. */
+static void succeed(ScrapeTarget *f, const ScrapeTarget *old) {
+    if (f->interval_ms == old->interval_ms) f->offset_ms = old->offset_ms, f->due_ms = old->due_ms;
+    f->health = old->health;
+    memcpy(f->last_error, old->last_error, sizeof f->last_error);
+    f->last_scrape_ms = old->last_scrape_ms;
+    f->last_duration_s = old->last_duration_s;
+    f->last_samples = old->last_samples;
+}
+
+/* Which of the old ones the key stands for; NULL: none, or it has been taken already. */
+static ScrapeTarget **find_old(U64Map *index, ScrapeTargetVec *old, uint64_t key) {
+    uint64_t *at = u64map_get(index, key);
+    return at && old->v[*at] ? &old->v[*at] : NULL;
+}
+
+static void replace_one(
+    ScrapeTarget **f, ScrapeTarget **same, ScrapeTarget **at_place, int64_t now_ms, LeavingVec *leaving) {
+    if (same) {
+        adopt(*same, *f);
+        scrape_target_unref(*f);
+        *f = *same;
+        *same = NULL;
+        return;
     }
-    u64map_free(index);
+    (*f)->due_ms = scrape_next_due(*f, now_ms);
+    if (!at_place) return;
+    succeed(*f, *at_place);
+    scrape_target_retire(*at_place, leaving);
+    *at_place = NULL;
+}
+
+void scrape_pool_exchange(ScrapePool *p, ScrapeSync *fresh, ScrapeTargetVec *old, int64_t now_ms, LeavingVec *leaving) {
+    U64Map *ids = u64map_create(), *places = u64map_create();
+    for (size_t i = 0; i < old->n; i++) {
+        *u64map_put(ids, old->v[i]->id[0] ^ old->v[i]->id[1], NULL) = i;
+        *u64map_put(places, old->v[i]->place, NULL) = i;
+    }
+    for (size_t i = 0; i < fresh->targets.n; i++) {
+        ScrapeTarget **f = &fresh->targets.v[i];
+        replace_one(
+            f, find_old(ids, old, (*f)->id[0] ^ (*f)->id[1]), find_old(places, old, (*f)->place), now_ms, leaving);
+    }
+    u64map_free(ids);
+    u64map_free(places);
     for (size_t i = 0; i < old->n; i++) {
         if (!old->v[i]) continue;
         if (fresh->partial)
             vec_push(&fresh->targets, old->v[i]);
         else
-            scrape_target_retire(old->v[i], ret_gone);
+            scrape_target_retire(old->v[i], leaving);
     }
     vec_done(old);
     dropped_done(p->dropped.v, p->dropped.n);

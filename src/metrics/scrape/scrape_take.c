@@ -417,16 +417,16 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
 }
 
 /* One append for many targets: a job that goes may have thousands, and each append waits for the disk. */
-void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int64_t t_ms) {
+void scrape_end(const LeavingTarget *v, size_t n, MetricsStore *store) {
     for (size_t i = 0; i < n;) {
         Take x;
         ScrapeOutcome out;
         Arena *arena = NULL;
         MetricsBatch batch = {0};
         for (size_t series = 0; i < n && series < END_SERIES_MAX; i++) {
-            ScrapeTarget *t = targets[i];
+            ScrapeTarget *t = v[i].target;
             if (t->scrapes == 0) continue;
-            begin(&x, t, NULL, 0, t_ms, &out);
+            begin(&x, t, NULL, 0, v[i].end_ms, &out);
             if (arena) { /* goes on where the one before it has ended */
                 arena_free(x.arena);
                 x.arena = arena;
@@ -440,6 +440,7 @@ void scrape_end(ScrapeTarget *const *targets, size_t n, MetricsStore *store, int
         }
         if (!arena) return;
         x.batch = batch;
+        x.batch.newest_only = true;
         append(&x, store, &out);
         arena_free(arena);
     }

@@ -25,12 +25,11 @@ void scrape_target_unref(ScrapeTarget *t) {
     mem_free(t);
 }
 
-void scrape_target_retire(ScrapeTarget *t, ScrapeTargetVec *ret_gone) {
-    t->removed = true;
-    if (t->in_flight)
-        scrape_target_unref(t); /* the flight has its own reference */
+void scrape_target_retire(ScrapeTarget *t, LeavingVec *leaving) {
+    if (!t->in_flight && t->scrapes == 0)
+        scrape_target_unref(t); /* it has nothing that could end */
     else
-        vec_push(ret_gone, t);
+        vec_push(leaving, (LeavingTarget){t, t->due_ms, t->due_ms + t->interval_ms + t->interval_ms / 10});
 }
 
 /* --- labels before relabelling --- */

@@ -79,11 +79,11 @@ static void world_free(World *w) {
     mem_free(w);
 }
 
-static void apply(World *w, const char *job) {
+static void apply_every(World *w, int interval_ms, const char *job) {
     Buf text = {0};
     buf_printf(&text,
-        "scrape_configs:\n- job_name: j\n  scrape_interval: 100ms\n  static_configs: [{targets: ['127.0.0.1:%u']}]\n%s",
-        w->port, job);
+        "scrape_configs:\n- job_name: j\n  scrape_interval: %dms\n  static_configs: [{targets: ['127.0.0.1:%u']}]\n%s",
+        interval_ms, w->port, job);
     DiagList diags;
     PromConfig *c;
     diag_init(&diags, STR("p.yml"), buf_str(&text));
@@ -92,6 +92,8 @@ static void apply(World *w, const char *job) {
     buf_done(&text);
     scrape_manager_apply(w->manager, c);
 }
+
+static void apply(World *w, const char *job) { apply_every(w, 100, job); }
 
 /* The newest value of the series with this text: false while there is none. */
 static bool newest(World *w, const char *series, double *ret, size_t *ret_n) {
@@ -193,21 +195,75 @@ static void test_limits_and_relabelling(void **state) {
     world_free(w);
 }
 
-static void test_reload_keeps(void **state) {
-    (void)state;
-    World *w = world_new();
-    set_answer(w, 200, "text/plain", "a 1\n");
-    apply(w, "");
-    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
-    for (int i = 0; i < 5; i++) apply(w, ""); /* the same settings: no stale marker between */
-    clock_sleep_ms(300);
-    Arena *arena = arena_create((size_t)64 << 20);
+/* --- reload --- */
+static SeriesColumn series_of(World *w, const char *metric, Arena *arena) {
     MetricsSelect req = {.max_t_ms = INT64_MAX, .arena = arena};
     SeriesColumns cols;
     assert_int_equal(w->store->ops->select(w->store, &req, &cols, NULL), OK);
-    for (size_t i = 0; i < cols.n; i++) {
-        for (size_t k = 0; k < cols.v[i].n; k++) assert_false(is_stale_nan(cols.v[i].value[k]));
+    for (size_t i = 0; i < cols.n; i++)
+        if (str_eq(labels_get(cols.v[i].labels, LABEL_NAME_METRIC), str_cstr(metric))) return cols.v[i];
+    fail_msg("no series %s", metric);
+    return (SeriesColumn){0};
+}
+
+static size_t count_of(World *w, const char *metric, bool stale) {
+    Arena *arena = arena_create((size_t)64 << 20);
+    SeriesColumn c = series_of(w, metric, arena);
+    size_t n = 0;
+    for (size_t i = 0; i < c.n; i++) n += is_stale_nan(c.value[i]) == stale;
+    arena_free(arena);
+    return n;
+}
+
+/* Each moment of the schedule is used once, whatever changes in between: unchanged settings, others, others that say
+ * how series are stored; and nothing says that anything has ended. */
+static void test_reload_keeps(void **state) {
+    (void)state;
+    enum { EVERY_MS = 200 };
+    static const char *const jobs[] = {"", "", "  sample_limit: 7\n", "  scrape_timeout: 150ms\n",
+        "  metric_relabel_configs: [{source_labels: [__name__], regex: b, action: drop}]\n"};
+    World *w = world_new();
+    Arena *arena = arena_create((size_t)64 << 20);
+    set_answer(w, 200, "text/plain", "a 1\n");
+    for (int i = 0; i < 120; i++) {
+        apply_every(w, EVERY_MS, jobs[(size_t)i % ARRAY_LEN(jobs)]);
+        clock_sleep_ms(10);
     }
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    clock_sleep_ms(3 * EVERY_MS);
+    SeriesColumn up = series_of(w, "up", arena);
+    int64_t offset = w->manager->pools.v[0]->targets.v[0]->offset_ms;
+    for (size_t i = 1; i < up.n; i++)
+        assert_true((up.t_ms[i] - offset) / EVERY_MS > (up.t_ms[i - 1] - offset) / EVERY_MS);
+    assert_int_equal(count_of(w, "up", true), 0);
+    assert_int_equal(count_of(w, "a", true), 0);
+    arena_free(arena);
+    world_free(w);
+}
+
+/* A target that goes has ended when it would have been asked again; one that comes back in time has not. */
+static void test_leaving(void **state) {
+    (void)state;
+    enum { EVERY_MS = 500 };
+    World *w = world_new();
+    Arena *arena = arena_create((size_t)64 << 20);
+    set_answer(w, 200, "text/plain", "a 1\n");
+    apply_every(w, EVERY_MS, "");
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    apply_every(w, EVERY_MS, "  relabel_configs: [{action: drop}]\n");
+    apply_every(w, EVERY_MS, "");
+    size_t n = count_of(w, "a", false);
+    for (int i = 0; count_of(w, "a", false) < n + 4 && i < 500; i++) clock_sleep_ms(20);
+    assert_int_equal(count_of(w, "a", true), 0);
+    int64_t offset = w->manager->pools.v[0]->targets.v[0]->offset_ms;
+    apply_every(w, EVERY_MS, "  relabel_configs: [{action: drop}]\n");
+    assert_int_equal(count_of(w, "a", true), 0); /* not yet */
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    wait_for(w, "scrape_samples_scraped{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    SeriesColumn a = series_of(w, "a", arena);
+    int64_t last = a.t_ms[a.n - 2], end = a.t_ms[a.n - 1];
+    assert_true(end > last && end % EVERY_MS == offset);
+    assert_int_equal(count_of(w, "a", true), 1);
     arena_free(arena);
     world_free(w);
 }
@@ -250,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_values_and_staleness),
         cmocka_unit_test(test_limits_and_relabelling),
         cmocka_unit_test(test_reload_keeps),
+        cmocka_unit_test(test_leaving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
