@@ -127,7 +127,7 @@ bool notify_read_file(Notify *n, Str path, Str *ret) {
     return code ? notify_fail(n, "fileReadError", false, "%s", err.msg) : true;
 }
 
-static void remember_secret(Notify *n, Str s) {
+void notify_hide(Notify *n, Str s) {
     if (s.n >= 4 && n->n_secrets < ARRAY_LEN(n->secrets)) n->secrets[n->n_secrets++] = s;
 }
 
@@ -140,7 +140,7 @@ static bool secret_text(Notify *n, const char *key, Str *ret) {
     } else if (!notify_read_file(n, file->text, ret)) {
         return false;
     }
-    remember_secret(n, *ret);
+    notify_hide(n, *ret);
     return true;
 }
 
@@ -157,7 +157,7 @@ bool notify_url(Notify *n, const char *key, Str *ret) {
     Str expanded_url;
     if (!notify_must(n, *ret, "webhook URL", &expanded_url)) return false;
     *ret = str_trim(expanded_url);
-    remember_secret(n, *ret);
+    notify_hide(n, *ret);
     if (!ret->n) return notify_fail(n, "other", false, "webhook URL is empty after templating");
     return true;
 }

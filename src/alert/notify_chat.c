@@ -29,7 +29,7 @@ void notify_discord(Notify *n) {
     gojson_opt(&w, STR("avatar_url"), settings_text(n->s, "avatar_url"));
     json_end_object(&w);
     gojson_finish(&body);
-    notify_post(n, url, &body, notify_retry_429);
+    notify_post(n, url, &body, NULL);
 }
 
 void notify_msteams(Notify *n) {
@@ -115,7 +115,6 @@ void notify_webex(Notify *n) {
     json_end_object(&w);
     gojson_finish(&body);
     NotifyAnswer ignored;
-    NotifyHttp h = {.url = settings_text(n->s, "api_url"), .url_is_public = true, .body = notify_copy_buf(n, &body),
-        .retry_codes = notify_retry_429};
+    NotifyHttp h = {.url = settings_text(n->s, "api_url"), .url_is_public = true, .body = notify_copy_buf(n, &body)};
     notify_http(n, &h, &ignored);
 }

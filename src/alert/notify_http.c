@@ -8,6 +8,8 @@
 #define USER_AGENT "User-Agent: Alertmanager/0.34.0"
 #define ANSWER_MAX (1u << 20)
 #define HEADERS_MAX 40
+#define OAUTH2_GOOD_S 86400 /* of a token whose end is not said: until it is refused, but not for ever */
+#define OAUTH2_EARLY_S 10   /* as Go's: a token must not end on the way */
 
 const int notify_retry_429[] = {429, 0};
 
@@ -17,7 +19,13 @@ const char *notify_reason_of(int status) {
     return status / 100 == 4 ? "clientError" : status / 100 == 5 ? "serverError" : "other";
 }
 
+typedef struct OauthUse {
+    Str key, token; /* what the token is kept under */
+    bool kept;      /* it is one of before: the server may have forgotten it */
+} OauthUse;
+
 typedef struct Outgoing {
+    OauthUse oauth;
     HttpClientRequest req;
     const char *headers[HEADERS_MAX + 1];
     size_t n_headers;
@@ -73,10 +81,6 @@ static bool text_or_file(Notify *n, Str text, Str file, Str *ret) {
     return text.n || !file.n || notify_read_file(n, file, ret);
 }
 
-static void remember(Notify *n, Str s) {
-    if (s.n >= 4 && n->n_secrets < ARRAY_LEN(n->secrets)) n->secrets[n->n_secrets++] = s;
-}
-
 static void set_tls(Notify *n, const PromTlsConfig *t, HttpClientRequest *r) {
     r->ca_file = opt(n, t->ca_file);
     r->cert_file = opt(n, t->cert_file);
@@ -117,22 +121,22 @@ static void form_pair(Buf *b, const char *name, Str value) {
     http_url_encode(b, value);
 }
 
-/* The client-credentials grant (RFC 6749, 4.4); a token of its own for every notification. */
-static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret) {
-    Str secret;
-    if (!text_or_file(n, o->client_secret, o->client_secret_file, &secret)) return false;
-    remember(n, secret);
-    Buf form = {0};
+static Str oauth2_form(Notify *n, const PromOauth2 *o) {
+    Buf form = {0}, scopes = {0};
     form_pair(&form, "grant_type", STR("client_credentials"));
-    Buf scopes = {0};
     for (size_t i = 0; i < o->scopes.n; i++) buf_printf(&scopes, "%s%" STR_FMT, i ? " " : "", STR_ARG(o->scopes.v[i]));
     if (scopes.n) form_pair(&form, "scope", buf_str(&scopes));
     buf_done(&scopes);
     for (size_t i = 0; i < o->endpoint_params.n; i++)
         if (o->endpoint_params.v[i].n)
             form_pair(&form, notify_cstr(n, "", o->endpoint_params.v[i].name), o->endpoint_params.v[i].values[0]);
+    return notify_copy_buf(n, &form);
+}
+
+/* The client-credentials grant (RFC 6749, 4.4). */
+static bool oauth2_ask(Notify *n, const PromOauth2 *o, Str secret, Str form, Str *ret, int64_t *ret_good_s) {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", USER_AGENT, NULL};
-    HttpClientRequest req = {.method = "POST", .url = opt(n, o->token_url), .headers = headers, .body = notify_copy_buf(n, &form),
+    HttpClientRequest req = {.method = "POST", .url = opt(n, o->token_url), .headers = headers, .body = form,
         .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = opt(n, o->client_id),
         .password = notify_cstr(n, "", secret)};
     set_proxy(n, &o->proxy, &req);
@@ -142,9 +146,27 @@ static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret) {
     JsonValue *json = NULL;
     if (w.code || w.answer.status / 100 != 2)
         return notify_fail(n, "authError", true, "oauth2: cannot fetch token: %s (status %d)", w.error, w.answer.status);
-    if (json_parse(w.answer.body, n->arena, &json, NULL) == OK) *ret = json_get_str(json, STR("access_token"));
+    bool parsed = json_parse(w.answer.body, n->arena, &json, NULL) == OK;
+    *ret = parsed ? json_get_str(json, STR("access_token")) : STR_NULL;
     if (!ret->n) return notify_fail(n, "authError", false, "oauth2: server response missing access_token");
-    remember(n, *ret);
+    if (!json_get_i64(json, STR("expires_in"), ret_good_s) || *ret_good_s <= 0) *ret_good_s = OAUTH2_GOOD_S;
+    return true;
+}
+
+/* One of before, while it is good. */
+static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret, OauthUse *use) {
+    Str secret;
+    if (!text_or_file(n, o->client_secret, o->client_secret_file, &secret)) return false;
+    notify_hide(n, secret);
+    Str form = oauth2_form(n, o);
+    use->key = arena_printf(n->arena, "oauth2\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT, STR_ARG(o->token_url),
+        STR_ARG(o->client_id), STR_ARG(secret), STR_ARG(form));
+    use->kept = use->key.p && notify_token_get(n, use->key, ret);
+    int64_t good_s = 0;
+    if (!use->kept && !oauth2_ask(n, o, secret, form, ret, &good_s)) return false;
+    if (!use->kept) notify_token_put(use->key, *ret, good_s - OAUTH2_EARLY_S);
+    use->token = *ret;
+    notify_hide(n, *ret);
     return true;
 }
 
@@ -157,7 +179,7 @@ static bool set_credentials(Notify *n, const PromHttpConfig *h, Outgoing *o) {
         o->req.username = notify_cstr(n, "", user);
         o->req.password = notify_cstr(n, "", secret);
     } else if (h->oauth2) {
-        if (!oauth2_token(n, h->oauth2, &secret)) return false;
+        if (!oauth2_token(n, h->oauth2, &secret, &o->oauth)) return false;
         o->req.bearer_token = notify_cstr(n, "", secret);
     } else if (h->auth_type.n) {
         if (!text_or_file(n, h->credentials, h->credentials_file, &secret)) return false;
@@ -167,7 +189,7 @@ static bool set_credentials(Notify *n, const PromHttpConfig *h, Outgoing *o) {
         else
             add_header(o, line.p ? line.p : "");
     }
-    remember(n, secret);
+    notify_hide(n, secret);
     return true;
 }
 
@@ -178,13 +200,13 @@ static bool set_headers(Notify *n, const PromHttpConfig *h, Outgoing *o) {
         if (!name) return false;
         for (size_t k = 0; k < x->values.n; k++) add_header(o, notify_cstr(n, name, x->values.v[k]));
         for (size_t k = 0; k < x->secrets.n; k++) {
-            remember(n, x->secrets.v[k]);
+            notify_hide(n, x->secrets.v[k]);
             add_header(o, notify_cstr(n, name, x->secrets.v[k]));
         }
         for (size_t k = 0; k < x->files.n; k++) {
             Str text;
             if (!notify_read_file(n, x->files.v[k], &text)) return false;
-            remember(n, text);
+            notify_hide(n, text);
             add_header(o, notify_cstr(n, name, text));
         }
     }
@@ -235,25 +257,35 @@ static bool judge(Notify *n, const NotifyHttp *h, const Wait *w) {
     return false;
 }
 
+static bool attempt(Notify *n, const NotifyHttp *h, Outgoing *o, Wait *w) {
+    const PromHttpConfig *config = &n->config->http;
+    *o = (Outgoing){.req = {.method = h->method ? h->method : "POST", .url = notify_cstr(n, "", h->url), .body = h->body,
+                        .timeout_ms = notify_left_ms(n), .max_body_bytes = ANSWER_MAX,
+                        .no_follow_redirects = config->no_follow_redirects}};
+    add_header(o, USER_AGENT);
+    add_header(o, notify_cstr(n, "Content-Type: ", str_cstr(h->content_type ? h->content_type : "application/json")));
+    for (size_t i = 0; i < ARRAY_LEN(h->headers) && h->headers[i]; i++) add_header(o, h->headers[i]);
+    if (!set_credentials(n, config, o) || !set_headers(n, config, o)) return false;
+    set_tls(n, &config->tls, &o->req);
+    set_proxy(n, &config->proxy, &o->req);
+    o->req.http1_only = config->no_http2;
+    o->req.headers = o->headers;
+    fetch(n, &o->req, w);
+    return true;
+}
+
 bool notify_http(Notify *n, const NotifyHttp *h, NotifyAnswer *ret) {
     *ret = (NotifyAnswer){0};
     if (n->failed) return false;
     if (notify_dry(n)) return preview(n, h, ret);
     if (notify_left_ms(n) == 0) return notify_fail(n, "contextDeadlineExceeded", true, "context deadline exceeded");
-    const PromHttpConfig *config = &n->config->http;
-    Outgoing o = {.req = {.method = h->method ? h->method : "POST", .url = notify_cstr(n, "", h->url), .body = h->body,
-                      .timeout_ms = notify_left_ms(n), .max_body_bytes = ANSWER_MAX,
-                      .no_follow_redirects = config->no_follow_redirects}};
-    add_header(&o, USER_AGENT);
-    add_header(&o, notify_cstr(n, "Content-Type: ", str_cstr(h->content_type ? h->content_type : "application/json")));
-    for (size_t i = 0; i < ARRAY_LEN(h->headers) && h->headers[i]; i++) add_header(&o, h->headers[i]);
-    if (!set_credentials(n, config, &o) || !set_headers(n, config, &o)) return false;
-    set_tls(n, &config->tls, &o.req);
-    set_proxy(n, &config->proxy, &o.req);
-    o.req.http1_only = config->no_http2;
-    o.req.headers = o.headers;
+    Outgoing o;
     Wait w;
-    fetch(n, &o.req, &w);
+    if (!attempt(n, h, &o, &w)) return false;
+    if (w.answer.status == 401 && o.oauth.token.n) {
+        notify_token_drop(o.oauth.key, o.oauth.token);
+        if (o.oauth.kept && notify_left_ms(n) > 0 && !attempt(n, h, &o, &w)) return false;
+    }
     *ret = w.answer;
     return judge(n, h, &w);
 }

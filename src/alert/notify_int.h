@@ -63,7 +63,7 @@ typedef struct Notify {
     const NotifyTemplates *templates;
     int64_t deadline_mono_ns;
     bool failed; /* the verdict stands */
-    Str secrets[8]; /* never to be seen in errors */
+    Str secrets[16]; /* never to be seen in errors */
     size_t n_secrets;
     Buf preview;
 } Notify;
@@ -117,6 +117,25 @@ Str notify_copy_buf(Notify *n, Buf *b); /* into the arena; empties b */
 const char *notify_cstr(Notify *n, const char *prefix, Str s);
 
 extern const int notify_retry_429[];
+/* Never to be seen in errors. */
+void notify_hide(Notify *n, Str secret);
+
+/* --- tokens that are good for a while (notify_token.c); key: all that they were asked with --- */
+bool notify_token_get(Notify *n, Str key, Str *ret);
+void notify_token_put(Str key, Str token, int64_t good_s);
+void notify_token_drop(Str key, Str token); /* unless another has come meanwhile */
+
+/* --- AWS Signature Version 4 (notify_sigv4.c) --- */
+typedef struct AwsKeys {
+    Str region, key_id, secret, session;
+} AwsKeys;
+#define AWS_FORM "application/x-www-form-urlencoded"
+/* Of a receiver's sigv4 block (NULL: none), its profile, or the environment; of the role, if it names one. false: failed. */
+bool aws_keys(Notify *n, const Settings *sigv4, AwsKeys *ret);
+/* Fills url, content_type, body and headers of a POST with this form. */
+void aws_sign(Notify *n, const AwsKeys *k, const char *service, Str url, Str form, NotifyHttp *ret);
+void aws_error_details(int status, Str body, Buf *out);
+void aws_form(Buf *b, const char *key, Str value);
 
 /* Any YAML as JSON; its texts are templates, and a text that is JSON or YAML of anything but a text becomes that. */
 bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node);

@@ -152,5 +152,5 @@ void notify_pagerduty(Notify *n) {
     NotifyHttp h = {.url = v1 ? STR(V1_URL) : settings_text(n->s, "url"), .url_is_public = true,
         .body = notify_copy_buf(n, &body), .retry_codes = v1 ? retry_v1 : notify_retry_429, .details = error_details};
     notify_http(n, &h, &ignored);
-    if (n->failed && v1 && n->res->status == 403) n->res->reason = "rateLimited";
+    if (n->failed && v1 && n->res->status) n->res->reason = "other"; /* as the original's old half counts */
 }

@@ -131,21 +131,35 @@ void notify_pushover(Notify *n) {
 
 /* --- WeChat --- */
 
-static bool wechat_token(Notify *n, Str secret, Str corp, Str *ret) {
+#define WECHAT_GOOD_S 7200
+enum { WECHAT_INVALID_TOKEN = 40014, WECHAT_EXPIRED_TOKEN = 42001 };
+
+typedef struct WechatToken {
+    Str url, text;
+    bool kept; /* one of before */
+} WechatToken;
+
+static bool wechat_token(Notify *n, Str secret, Str corp, WechatToken *ret) {
     Buf q = {0};
     form(&q, "corpid", corp);
     form(&q, "corpsecret", secret);
-    Str url = arena_printf(n->arena, "%" STR_FMT "gettoken?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
+    *ret = (WechatToken){.text = STR("<secret>"),
+        .url = arena_printf(n->arena, "%" STR_FMT "gettoken?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)))};
     buf_done(&q);
-    NotifyHttp h = {.method = "GET", .url = url, .reads_answer = true};
+    NotifyHttp h = {.method = "GET", .url = ret->url, .reads_answer = true};
     NotifyAnswer answer;
-    if (!notify_http(n, &h, &answer)) return false;
-    *ret = STR("<secret>");
+    ret->kept = !notify_dry(n) && notify_token_get(n, ret->url, &ret->text);
+    if (!ret->kept && !notify_http(n, &h, &answer)) return false;
     if (notify_dry(n)) return true;
     JsonValue *json;
-    *ret = json_parse(answer.body, n->arena, &json, NULL) == OK ? json_get_str(json, STR("access_token")) : STR_NULL;
-    if (!ret->n) return notify_fail(n, "other", false, "invalid APISecret for CorpID: %" STR_FMT, STR_ARG(corp));
-    if (n->n_secrets < ARRAY_LEN(n->secrets)) n->secrets[n->n_secrets++] = *ret;
+    int64_t good_s = WECHAT_GOOD_S;
+    if (!ret->kept) {
+        ret->text = json_parse(answer.body, n->arena, &json, NULL) == OK ? json_get_str(json, STR("access_token")) : STR_NULL;
+        if (!ret->text.n) return notify_fail(n, "other", false, "invalid APISecret for CorpID: %" STR_FMT, STR_ARG(corp));
+        json_get_i64(json, STR("expires_in"), &good_s);
+        notify_token_put(ret->url, ret->text, MIN(good_s, WECHAT_GOOD_S));
+    }
+    notify_hide(n, ret->text);
     return true;
 }
 
@@ -174,24 +188,39 @@ static Str wechat_body(Notify *n) {
     return notify_copy_buf(n, &body);
 }
 
-void notify_wechat(Notify *n) {
-    Str secret, corp, token;
-    if (!notify_secret(n, "api_secret", &secret) || !notify_must(n, settings_text(n->s, "corp_id"), "corp_id", &corp)) return;
-    if (!wechat_token(n, secret, corp, &token)) return;
+/* false: failed. *ret: the service's verdict. */
+static bool wechat_send(Notify *n, Str token, int64_t *ret, Str *ret_message) {
     Buf q = {0};
     form(&q, "access_token", token);
     Str url = arena_printf(n->arena, "%" STR_FMT "message/send?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
     buf_done(&q);
-    static const int every[] = {400, 401, 403, 404, 429, 0};
+    static const int every[] = {400, 401, 403, 404, 413, 429, 0};
     NotifyHttp h = {.url = url, .body = wechat_body(n), .retry_codes = every, .reads_answer = true};
     NotifyAnswer answer;
-    if (!notify_http(n, &h, &answer) || notify_dry(n)) return;
+    *ret = 0;
+    *ret_message = STR_NULL;
+    if (!notify_http(n, &h, &answer)) return false;
+    if (notify_dry(n)) return true;
     JsonValue *json;
-    int64_t code = 0;
-    if (json_parse(answer.body, n->arena, &json, NULL) || !json_get_i64(json, STR("errcode"), &code)) {
-        notify_fail(n, "other", true, "wechat: unexpected answer");
-    } else if (code != 0) { /* 42001: the token has expired meanwhile */
-        notify_fail(n, "other", code == 42001, "%" STR_FMT, STR_ARG(json_get_str(json, STR("errmsg"))));
+    if (json_parse(answer.body, n->arena, &json, NULL) || !json_get_i64(json, STR("errcode"), ret))
+        return notify_fail(n, "other", true, "wechat: unexpected answer");
+    *ret_message = json_get_str(json, STR("errmsg"));
+    return true;
+}
+
+/* A token of before that has ended meanwhile is no reason to wait: a new one is asked for at once. */
+void notify_wechat(Notify *n) {
+    Str secret, corp, message;
+    WechatToken token;
+    int64_t code;
+    if (!notify_secret(n, "api_secret", &secret) || !notify_must(n, settings_text(n->s, "corp_id"), "corp_id", &corp)) return;
+    for (;;) {
+        if (!wechat_token(n, secret, corp, &token) || !wechat_send(n, token.text, &code, &message)) return;
+        bool ended = code == WECHAT_INVALID_TOKEN || code == WECHAT_EXPIRED_TOKEN;
+        if (ended) notify_token_drop(token.url, token.text);
+        if (ended && token.kept) continue;
+        if (code != 0) notify_fail(n, "other", code == WECHAT_EXPIRED_TOKEN, "%" STR_FMT, STR_ARG(message));
+        return;
     }
 }
 

@@ -141,7 +141,7 @@ static bool check_answer(Notify *n, const NotifyAnswer *a, const char *context, 
 
 static bool post(Notify *n, Str url, bool public_url, Str body, Str channel, bool keep) {
     const char *context = arena_printf(n->arena, "channel \"%" STR_FMT "\"", STR_ARG(channel)).p;
-    NotifyHttp h = {.url = url, .url_is_public = public_url, .body = body, .retry_codes = notify_retry_429, .context = context,
+    NotifyHttp h = {.url = url, .url_is_public = public_url, .body = body, .context = context,
         .reads_answer = true};
     NotifyAnswer answer;
     return notify_http(n, &h, &answer) && check_answer(n, &answer, context ? context : "", keep);

@@ -128,7 +128,7 @@ static void verdicts(void **state) {
         {slack, 200, "{\"ok\":false,\"error\":\"channel_not_found\"}", NULL, "clientError", false,
             "channel \"c\": error response from Slack: channel_not_found"},
         {slack, 200, "{", NULL, "clientError", true, "channel \"c\": could not unmarshal JSON response from Slack"},
-        {slack, 429, "", NULL, "rateLimited", true, "channel \"c\": unexpected status code 429"},
+        {slack, 429, "", NULL, "rateLimited", false, "channel \"c\": unexpected status code 429"},
         {telegram, 400, "{\"ok\":false,\"description\":\"chat not found t0ken\"}", NULL, "clientError", true,
             "unexpected status code 400: telegram: chat not found <secret>"},
         {rocket, 200, "{\"success\":false,\"error\":\"no\"}", NULL, "clientError", false,

@@ -39,15 +39,16 @@ const alert = (instance: string, more: object = {}, alertname = "High") => ({
 
 interface Side { base: string; cloud: Cloud; stop: () => Promise<void>; log: () => string }
 type Pick = (r: ReturnType<typeof receivers>) => string[];
-async function meerkat(pick: Pick, style: Style, times?: string, more = ""): Promise<Side> {
+async function meerkat(pick: Pick | ((c: Cloud) => string), style: Style = "defaults", env: Record<string, string> = {}): Promise<Side> {
   const cloud = await Cloud.start(tls), path = file(`m-${Math.random()}.yml`);
-  writeFileSync(path, config(pick(receivers(cloud.world, file("ca.pem"), style)), times) + more);
-  const s = await Server.start({ args: ["--alertmanager.config", path, "--alertmanager.external-url", "http://am.example:9093"] });
+  const lists = style === "tokens" ? [(pick as (c: Cloud) => string)(cloud)] : (pick as Pick)(receivers(cloud.world, file("ca.pem"), style));
+  writeFileSync(path, config(lists));
+  const s = await Server.start({ env, args: ["--alertmanager.config", path, "--alertmanager.external-url", "http://am.example:9093"] });
   return { base: s.url("alertmanager"), cloud, log: () => s.log, stop: async () => { await s.stop(); await cloud.world.stop(); } };
 }
-async function original(pick: Pick, style: Style, binary?: string, times?: string): Promise<Side> {
+async function original(pick: Pick, style: Style, binary?: string): Promise<Side> {
   const cloud = await Cloud.start(tls);
-  const s = await Alertmanager.start(config(pick(receivers(cloud.world, file("ca.pem"), style)), times), binary);
+  const s = await Alertmanager.start(config(pick(receivers(cloud.world, file("ca.pem"), style))), binary);
   return { base: s.base, cloud, log: () => s.log, stop: async () => { await s.stop(); await cloud.world.stop(); } };
 }
 
@@ -140,5 +141,73 @@ it("is understood by every service, and leaves there what it should", async () =
       for (const text of [ours.log(), await (await fetch(ours.base + "/api/v2/status")).text()]) assert.ok(!text.includes(secret), `${secret} in ${text}`);
   } finally {
     await ours.stop();
+  }
+});
+
+it("keeps tokens while they are good, and asks again when they end early", async () => {
+  const ini = file("credentials");
+  writeFileSync(ini, "[default]\naws_access_key_id = wrong\n\n[ops]\n# of the operators\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key = aws/secret+key\n");
+  const ours = await meerkat((c: Cloud) => `
+  webhook_configs: [{url: '${c.world.url("/oauth/hook")}', http_config: {oauth2: {client_id: client, client_secret: oa-secret, token_url: '${c.world.url("/oauth/token")}', scopes: [a, b], endpoint_params: {audience: x y}}}}]
+  wechat_configs: [{api_secret: wx-secret, corp_id: corp, api_url: '${c.world.url("/wechat/cgi-bin/")}', to_user: u, agent_id: '12'}]
+  slack_configs: [{app_token: xoxb-slack, app_url: 'https://slack.com/api/chat.postMessage', channel: '#ops', update_message: true, post_updates_to_thread: true, http_config: {proxy_url: '${c.world.url("")}', tls_config: {ca_file: '${file("ca.pem")}'}}}]
+  sns_configs:
+  - {topic_arn: 'arn:aws:sns:eu-west-1:123456789012:by-profile', api_url: '${c.world.url("/sns/")}', sigv4: {region: eu-west-1, profile: ops}}
+  - {topic_arn: 'arn:aws:sns:eu-west-1:123456789012:by-role', api_url: '${c.world.url("/sns/")}', sigv4: {region: eu-west-1, profile: ops, role_arn: 'arn:aws:iam::123456789012:role/pager', external_id: ext}, http_config: {proxy_url: '${c.world.url("")}', no_proxy: 127.0.0.1, tls_config: {ca_file: '${file("ca.pem")}'}}}
+`, "tokens", { AWS_SHARED_CREDENTIALS_FILE: ini, AWS_CONFIG_FILE: "/nowhere" });
+  try {
+    const { world, chats, aws } = ours.cloud;
+    chats.wechatGoodFor = 3;
+    for (const [i, instance] of ["a", "b", "c", "d", "e"].entries()) {
+      await post(ours.base, [alert(instance)]);
+      await eventually("the notification", async () => world.of("oauth").filter((r) => r.path === "/hook" && r.status === 200).length > i && aws.published.length >= 2 * (i + 1) &&
+        world.of("wechat").filter((r) => /send/.test(r.path)).length > i && world.of("slack").length >= 2 * i + 1);
+    }
+    await settled(ours);
+    assert.deepEqual(world.problems, []);
+    assert.equal(world.of("oauth").filter((r) => r.path === "/token").length, 2);
+    assert.deepEqual(world.of("oauth").filter((r) => r.path === "/hook").map((r) => r.status), [200, 200, 200, 401, 200, 200]);
+    assert.equal(chats.wechatTokens, 2);
+    assert.equal(world.of("wechat").length, 2 + 6);
+    assert.equal(aws.assumed.length, 1);
+    assert.equal(aws.published.filter((f) => f.get("TopicArn")!.endsWith("by-role")).length, 5);
+    assert.deepEqual(chats.slackMessages.map((m) => [m.edits, m.thread !== undefined]), [[4, false], ...Array(4).fill([0, true])]);
+    for (const secret of ["oa-secret", "oa-token", "wx-access", "wx-secret", "xoxb", "secret+key", "tok/en"]) assert.ok(!ours.log().includes(secret), secret);
+  } finally {
+    await ours.stop();
+  }
+});
+
+/** Attempts that each service saw of a group that it refused once, and how failures are counted. */
+async function verdicts(side: Side): Promise<{ attempts: string[]; failed: string[] }> {
+  await settled(side);
+  const seen = new Map<string, number[]>();
+  for (const r of side.cloud.world.requests) {
+    if (r.path === "/cgi-bin/gettoken") continue; // how often depends on who comes first
+    seen.set(r.service, [...(seen.get(r.service) ?? []), r.status!]);
+  }
+  const attempts = [...seen].map(([k, v]) => `${k}: ${v.sort().join(" ")}`).sort();
+  const text = await (await fetch(side.base + "/metrics")).text();
+  const failed = text.split("\n").filter((l) => /^alertmanager_notifications_failed_total\{/.test(l) && !/ 0$/.test(l)).map((l) => l.replace(/^.*integration="(\w+)".*reason="(\w+)".* (\d+)$/, "$1 $2 $3")).sort();
+  return { attempts, failed };
+}
+
+it("tries again what may be tried again", async () => {
+  const all: Pick = (r) => [r.old, r.newer], fails = failures.map((f) => alert("a", {}, `Fail${f}`));
+  const sides = [await meerkat(all, "defaults"), ...(newer ? [await original(all, "defaults", newer)] : [])];
+  try {
+    for (const s of sides) await post(s.base, fails);
+    await settled(...sides);
+    const [ours, theirs] = await Promise.all(sides.map(verdicts));
+    const services = ["discord", "hook", "incidentio", "jira2", "jira3", "mattermost", "og", "pd1", "pd2", "pushover", "rocketchat", "slack", "sns", "teams", "telegram", "vo", "webex", "wechat", "workflow"];
+    for (const s of services) assert.match(ours!.attempts.find((a) => a.startsWith(s + ":"))!, new RegExp(`: (20[0-4] )+${failures.join(" ")}$`));
+    // Final are 4xx (400, 404, 413; 401, 403), and 429 for most; Telegram and WeChat are asked again whatever they say.
+    const patient = ["incidentio", "jira", "opsgenie", "pagerduty"];
+    const integrations = ["discord", "mattermost", "msteams", "msteamsv2", "pushover", "rocketchat", "slack", "sns", "victorops", "webex", "webhook", ...patient];
+    const want = integrations.flatMap((i) => [`${i} authError ${i === "jira" ? 4 : 2}`, `${i} clientError ${i === "jira" ? 6 : 3}`, ...(patient.includes(i) ? [] : [`${i} rateLimited 1`])]);
+    assert.deepEqual(ours!.failed, [...want, "pagerduty other 5"].sort()); // those of version 1 have no reasons
+    if (theirs) for (const k of ["attempts", "failed"] as const) assert.deepEqual(ours![k].filter((l) => !theirs[k].includes(l)), theirs[k].filter((l) => !ours![k].includes(l)), k);
+  } finally {
+    for (const s of sides) await s.stop();
   }
 });

@@ -42,7 +42,7 @@ export class Cloud {
 /** Hosts that the proxy stands for. */
 export const hosts = ["api.pushover.net", "events.pagerduty.com", "slack.com", "sts.eu-west-1.amazonaws.com"];
 
-export type Style = "defaults" | "own" | "long";
+export type Style = "defaults" | "own" | "long" | "tokens";
 /** Receivers by product; old: those that Alertmanager 0.25 knows as well, with the keys it knows. */
 export function receivers(w: World, ca: string, style: Style): { old: string; newer: string; own: string } {
   const proxy = `proxy_url: '${w.url("")}', tls_config: {ca_file: '${ca}'}`;
