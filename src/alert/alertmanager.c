@@ -269,6 +269,20 @@ ErrCode am_commit(Alertmanager *am, Err *reterr) {
     return amjournal_wait(am->journal, amjournal_last(am->journal), reterr);
 }
 
+static bool is_asked_for(Alertmanager *am, const Alert *a) {
+    const AmRoute *routes[AM_ROUTES_MAX];
+    return am->running && am_alert_routes(am, a->labels, true, routes, ARRAY_LEN(routes)) > 0;
+}
+
+bool alertmanager_names(Alertmanager *am, Str alertname) {
+    bool found = false;
+    mutex_lock(&am->mutex);
+    for (size_t i = 0; am->running && i < am->config->n_routes; i++)
+        found |= amroute_names(am->config->routes[i], alertname);
+    mutex_unlock(&am->mutex);
+    return found;
+}
+
 ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Err *reterr) {
     ErrCode rc = OK;
     Buf problems = {0};
@@ -281,6 +295,7 @@ ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Er
             mutex_unlock(&am->mutex);
             mutex_lock(&am->mutex);
         }
+        if (a.by_name && !is_asked_for(am, &a)) continue;
         ErrCode one = am_alert_prepare(am, &a, now, &err);
         if (one == OK && u64map_count(am->alerts) >= am->alerts_max && !am_alert_find(am, alert_fingerprint(a.labels))) {
             am->counters.limited++;

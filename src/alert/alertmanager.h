@@ -67,6 +67,12 @@ ErrCode alertmanager_load(Alertmanager *am, Str file, Str text, DiagList *diags)
 /* Takes alerts in as POST /api/v2/alerts does; copies. The invalid ones are left out and counted; their problems, one a
  * line, are the result (ERR_INVALID; ERR_OVERLOADED: too many are held). Returns when they are on disk. */
 ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Err *reterr);
+/* Whether some route of the configuration asks for this alertname. */
+bool alertmanager_names(Alertmanager *am, Str alertname);
+/* Outgoing heartbeats depend on an alert of our own rules that always fires: from then on they go out only while it is
+ * heard of, after a grace of a few minutes. false: no more. */
+void alertmanager_expect_watchdog(Alertmanager *am, bool expected);
+void alertmanager_watchdog_seen(Alertmanager *am, int64_t until_ns); /* it holds until then */
 /* Adds /api/v2/... and the extensions under /api/meerkat/v1/alerting/...; am outlives the router. */
 void alertmanager_routes(Alertmanager *am, Router *router);
 /* The old API's 410; only for the Alertmanager's own port: Prometheus' API has the same paths. */

@@ -155,6 +155,7 @@ void am_put_alert(Alertmanager *am, const Alert *given, int64_t now_ns) {
     a->ends_ns = b.ends_ns;
     a->updated_ns = b.updated_ns;
     a->timeout = b.timeout;
+    a->by_name = b.by_name && (fresh || a->by_name); /* a sender of the same alert wants it told as any other */
     if (!resolved) {
         a->settled = false;
         if (fresh || was_resolved || a->seen_resolved) {

@@ -210,7 +210,7 @@ static bool receiver_wanted(const Receiver *r, const Wanted *w, Arena *arena) {
 
 static bool find_receivers(Alertmanager *am, const AmAlert *a, const Wanted *w, Arena *arena, Shown *s) {
     const AmRoute *routes[AM_ROUTES_MAX];
-    size_t n = amroute_match(am->config->root, a->text->labels, routes, ARRAY_LEN(routes));
+    size_t n = am_alert_routes(am, a->text->labels, a->by_name, routes, ARRAY_LEN(routes));
     bool by_name = w->receiver == NULL, by_labels = w->receiver_matchers.n == 0;
     for (size_t i = 0; i < n && (!by_name || !by_labels); i++) {
         by_name = by_name || regex_match(w->receiver, routes[i]->receiver->name);

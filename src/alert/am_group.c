@@ -132,12 +132,21 @@ void am_group_expire(Alertmanager *am, AmGroup *g, int64_t now_ns) {
     else arm_expiry(am, g, now_ns);
 }
 
+size_t am_alert_routes(Alertmanager *am, Labels l, bool by_name, const AmRoute **out, size_t max) {
+    size_t n = amroute_match(am->config->root, l, out, max), kept = 0;
+    if (!by_name) return n;
+    Str name = labels_get(l, STR("alertname"));
+    for (size_t i = 0; i < n; i++)
+        if (amroute_names(out[i], name)) out[kept++] = out[i];
+    return kept;
+}
+
 void am_route_alert(Alertmanager *am, AmAlert *a, int64_t now_ns) {
     if (!am->running) return;
     const AmRoute *routes[AM_ROUTES_MAX];
     Label buf[AM_LABELS_MAX];
     Labels l = a->text->labels;
-    size_t n = amroute_match(am->config->root, l, routes, ARRAY_LEN(routes));
+    size_t n = am_alert_routes(am, l, a->by_name, routes, ARRAY_LEN(routes));
     for (size_t i = 0; i < n; i++) {
         Labels labels = group_labels(routes[i], l, buf);
         uint64_t id = am_group_id(routes[i], labels), *slot = u64map_get(am->groups, id);

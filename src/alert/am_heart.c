@@ -6,6 +6,8 @@
 
 #define CHECK_MS 1000
 #define PING_TIMEOUT_MS 10000
+/* Until a Watchdog must have come for the first time. */
+#define WATCHDOG_GRACE_NS (300 * NS_PER_S)
 #define ALERT_NAME STR("HeartbeatMissing")
 
 typedef struct Beat {
@@ -33,11 +35,24 @@ void am_heart_seen(Alertmanager *am, Str name, int64_t now_ns) {
     }
 }
 
-/* Healthy: the configuration is in effect and the state can be written. */
-static bool is_healthy(Alertmanager *am) {
+void alertmanager_expect_watchdog(Alertmanager *am, bool expected) {
+    mutex_lock(&am->mutex);
+    if (!expected) am->watchdog_until_ns = 0;
+    else if (!am->watchdog_until_ns) am->watchdog_until_ns = clock_now_ns() + WATCHDOG_GRACE_NS;
+    mutex_unlock(&am->mutex);
+}
+
+void alertmanager_watchdog_seen(Alertmanager *am, int64_t until_ns) {
+    mutex_lock(&am->mutex);
+    if (am->watchdog_until_ns) am->watchdog_until_ns = MAX(am->watchdog_until_ns, until_ns);
+    mutex_unlock(&am->mutex);
+}
+
+/* Healthy: the configuration is in effect, the state can be written, and rules are evaluated: their Watchdog arrives. */
+bool am_heart_is_healthy(Alertmanager *am, int64_t now_ns) {
     AmJournalStats s = {0};
     if (am->journal) amjournal_stats(am->journal, &s);
-    return am->running && !s.failing;
+    return am->running && !s.failing && (!am->watchdog_until_ns || now_ns < am->watchdog_until_ns);
 }
 
 /* The mutex is not held. */
@@ -76,7 +91,7 @@ static void send_alert(Alertmanager *am, const Beat *b, bool firing, int64_t now
 
 static void check(Alertmanager *am, Beat *b, int64_t now_ns) {
     if (b->conf.url.n) {
-        if (now_ns < b->next_ns || !is_healthy(am)) return;
+        if (now_ns < b->next_ns || !am_heart_is_healthy(am, now_ns)) return;
         b->next_ns = now_ns + b->conf.interval_ms * NS_PER_MS;
         mutex_unlock(&am->mutex);
         ping(am, b);

@@ -69,6 +69,7 @@ typedef struct AmAlert {
     bool timeout, settled; /* settled: its end has been told (or need not be), it belongs in no group any more */
     bool seen_resolved;    /* for the history */
     bool doomed;           /* about to be deleted */
+    bool by_name;          /* answers only to routes that name it */
     uint32_t n_members;
     AmMember *members;
     AmAck *ack;
@@ -266,6 +267,7 @@ struct Alertmanager {
     AmHistory *history;
     AmCluster *cluster;
     AmHeart *heart;
+    int64_t watchdog_until_ns; /* 0: no Watchdog is expected */
     AmCounters counters;
     AmEndpoint endpoints[AM_ENDPOINTS_MAX];
     size_t n_endpoints;
@@ -289,6 +291,8 @@ ErrCode am_alert_prepare(Alertmanager *am, Alert *a, int64_t now_ns, Err *reterr
 /* am_group.c */
 void am_group_expire(Alertmanager *am, AmGroup *g, int64_t now_ns); /* resolve_immediately */
 void am_route_alert(Alertmanager *am, AmAlert *a, int64_t now_ns);
+/* The routes the alert answers to, at most max. */
+size_t am_alert_routes(Alertmanager *am, Labels l, bool by_name, const AmRoute **out, size_t max);
 void am_groups_rebuild(Alertmanager *am, int64_t now_ns, bool first);
 void am_groups_clear(Alertmanager *am, bool log);
 void am_group_remove_alert(Alertmanager *am, AmGroup *g, AmAlert *a);
@@ -400,6 +404,7 @@ void am_cluster_gather(Alertmanager *am, MetricsBatch *b, int64_t t_ms);
 /* am_heart.c */
 ErrCode am_heart_create(Alertmanager *am, const AlertmanagerHeartbeat *v, size_t n, Err *reterr);
 void am_heart_free(Alertmanager *am);
+bool am_heart_is_healthy(Alertmanager *am, int64_t now_ns); /* the mutex is held */
 void am_heart_seen(Alertmanager *am, Str name, int64_t now_ns);
 
 /* alertmanager.c */

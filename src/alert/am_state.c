@@ -29,7 +29,7 @@ static void put_times(Buf *b, const AmAlert *a) {
     buf_put_svarint(b, a->starts_ns);
     buf_put_svarint(b, a->ends_ns);
     buf_put_svarint(b, a->updated_ns);
-    buf_put_char(b, (char)((a->timeout ? 1 : 0) | (a->settled ? 2 : 0) | (a->seen_resolved ? 4 : 0)));
+    buf_put_char(b, (char)((a->timeout ? 1 : 0) | (a->settled ? 2 : 0) | (a->seen_resolved ? 4 : 0) | (a->by_name ? 8 : 0)));
 }
 
 static void take_times(Cursor *c, AmAlert *a) {
@@ -40,6 +40,7 @@ static void take_times(Cursor *c, AmAlert *a) {
     a->timeout = flags & 1;
     a->settled = flags & 2;
     a->seen_resolved = flags & 4;
+    a->by_name = flags & 8;
 }
 
 static void encode_alert(Buf *b, const AmAlert *a) {
@@ -128,6 +129,7 @@ static void apply_alert(Alertmanager *am, Cursor *c) {
         old->timeout = times.timeout;
         old->settled = times.settled;
         old->seen_resolved = times.seen_resolved;
+        old->by_name = times.by_name;
     }
     arena_free(arena);
 }

@@ -246,7 +246,7 @@ static void put_why(Alertmanager *am, JsonWriter *w, AmAlert *a, int64_t now) {
     json_key_lit(w, "routes");
     json_begin_array(w);
     const AmRoute *routes[AM_ROUTES_MAX];
-    size_t n = amroute_match(am->config->root, a->text->labels, routes, ARRAY_LEN(routes));
+    size_t n = am_alert_routes(am, a->text->labels, a->by_name, routes, ARRAY_LEN(routes));
     for (size_t i = 0; i < n; i++) put_why_route(am, w, a, routes[i], now);
     json_end_array(w);
     json_end_object(w);

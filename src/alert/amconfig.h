@@ -70,6 +70,8 @@ AmConfig *amconfig_ref(AmConfig *c);
 AmConfig *amconfig_unref(AmConfig *c); /* NULL is fine */
 /* The answering routes, in order; at most max. */
 size_t amroute_match(const AmRoute *root, Labels l, const AmRoute **out, size_t max);
+/* The route, or one above it, has a matcher that asks for this alertname and not for any. */
+bool amroute_names(const AmRoute *route, Str alertname);
 /* Like that for previews: every node that was looked at, in order. */
 typedef void (*AmRouteVisit)(void *ctx, const AmRoute *route, bool matched, bool final);
 void amroute_explain(const AmRoute *root, Labels l, AmRouteVisit visit, void *ctx);

@@ -210,6 +210,19 @@ size_t amroute_match(const AmRoute *t, Labels l, const AmRoute **out, size_t max
     return n;
 }
 
+static bool names(const Matcher *m, Str alertname) {
+    if (!str_eq_lit(m->name, "alertname") || m->type == MATCH_NEQ || m->type == MATCH_NRE) return false;
+    /* alertname=~".+" asks for anything. */
+    return matcher_matches(m, alertname) && !matcher_matches(m, STR("no alert has this name"));
+}
+
+bool amroute_names(const AmRoute *route, Str alertname) {
+    for (; route; route = route->parent)
+        for (size_t i = 0; i < route->matchers.n; i++)
+            if (names(route->matchers.v[i], alertname)) return true;
+    return false;
+}
+
 static bool explain(const AmRoute *t, Labels l, AmRouteVisit visit, void *ctx) {
     const AmRoute *final[AM_ROUTES_MAX];
     size_t n = amroute_match(t, l, final, ARRAY_LEN(final));

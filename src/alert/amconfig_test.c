@@ -122,6 +122,23 @@ static void routes_depth_first(void **state) {
     amconfig_unref(c);
 }
 
+/* Which routes of the tree ask for the Watchdog by its name, and not for anything. */
+static void knows_who_names_an_alert(void **state) {
+    (void)state;
+    static const char *const matchers[] = {"alertname=\"Watchdog\"", "alertname=~\"Watchdog|Other\"", "alertname=~\".+\"",
+        "alertname!=\"x\"", "severity=\"none\"", "alertname=\"Other\"", "alertname!~\"Watchd.*\""};
+    for (size_t i = 0; i < ARRAY_LEN(matchers); i++) {
+        Buf yaml = {0};
+        buf_printf(&yaml, "route:\n  receiver: a\n  routes:\n  - matchers: ['%s']\n    routes: [{matchers: [x=y]}]\n" RECEIVERS, matchers[i]);
+        AmConfig *c = load(buf_cstr(&yaml));
+        assert_false(amroute_names(c->root, STR("Watchdog")));
+        assert_int_equal(amroute_names(c->root->routes[0], STR("Watchdog")), i < 2);
+        assert_int_equal(amroute_names(c->root->routes[0]->routes[0], STR("Watchdog")), i < 2);
+        amconfig_unref(c);
+        buf_done(&yaml);
+    }
+}
+
 static void takes_the_environment_and_hides_secrets(void **state) {
     (void)state;
     setenv("AM_TEST_RECEIVER", "b", 1);
@@ -144,6 +161,6 @@ static void takes_the_environment_and_hides_secrets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(refuses), cmocka_unit_test(inherits_and_has_the_originals_keys),
-        cmocka_unit_test(routes_depth_first), cmocka_unit_test(takes_the_environment_and_hides_secrets)};
+        cmocka_unit_test(routes_depth_first), cmocka_unit_test(knows_who_names_an_alert), cmocka_unit_test(takes_the_environment_and_hides_secrets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

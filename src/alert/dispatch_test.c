@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "alert/am_int.h"
+#include "sys/clock.h"
 
 #define T0 (INT64_C(1700000000) * NS_PER_S)
 #define SEC(n) (T0 + (int64_t)((n) * 1e9))
@@ -389,6 +390,52 @@ static void reload_begins_anew(void **state) {
     rig_free(r);
 }
 
+static void put_by_name(Rig *r, const char *labels) {
+    Alert a = {.by_name = true, .starts_ns = r->now, .ends_ns = SEC(3600)};
+    assert_int_equal(labels_parse(str_cstr(labels), r->arena, &a.labels, NULL), OK);
+    assert_int_equal(am_alert_prepare(r->am, &a, r->now, NULL), OK);
+    am_put_alert(r->am, &a, r->now);
+}
+
+/* The built-in Watchdog is for those who name it; somebody else's alert of the same labels is an alert as any other. */
+static void by_name_only(void **state) {
+    (void)state;
+    Rig *r = rig_create("route:\n  receiver: wh\n  group_wait: 1s\n  group_by: [alertname]\n  routes:\n"
+                        "  - matchers: [severity=none]\n    receiver: quiet\n    continue: true\n"
+                        "  - matchers: [alertname=Dog]\n    receiver: wh\n" WEBHOOK);
+    put_by_name(r, "{alertname=\"Cat\",severity=\"none\"}");
+    go(r, 5);
+    expect(r, "");
+    put_by_name(r, "{alertname=\"Dog\",severity=\"none\"}");
+    go(r, 10);
+    expect(r, "6.0 first notification f=1 r=0\n"); /* one, not the one of severity=none */
+    post(r, "{alertname=\"Cat\",severity=\"none\"}", 10, 3600);
+    go(r, 20);
+    expect(r, "10.0 first notification f=1 r=0\n"); /* it began at 5 */
+    rig_free(r);
+}
+
+/* What goes out to say that all is well depends on the Watchdog, once it is expected. */
+static void heartbeats_need_the_watchdog(void **state) {
+    (void)state;
+    Rig *r = rig_create(basic);
+    clock_fake_set(T0);
+    assert_true(am_heart_is_healthy(r->am, SEC(1e6)));
+    alertmanager_watchdog_seen(r->am, SEC(10)); /* nobody expects it */
+    assert_true(am_heart_is_healthy(r->am, SEC(1e6)));
+    alertmanager_expect_watchdog(r->am, true);
+    assert_true(am_heart_is_healthy(r->am, SEC(299)));
+    assert_false(am_heart_is_healthy(r->am, SEC(300)));
+    alertmanager_watchdog_seen(r->am, SEC(400));
+    alertmanager_expect_watchdog(r->am, true); /* a reload changes nothing */
+    assert_true(am_heart_is_healthy(r->am, SEC(399)));
+    assert_false(am_heart_is_healthy(r->am, SEC(401)));
+    alertmanager_expect_watchdog(r->am, false);
+    assert_true(am_heart_is_healthy(r->am, SEC(401)));
+    clock_fake_off();
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_groups_and_repeats),
@@ -408,6 +455,8 @@ int main(void) {
         cmocka_unit_test(tells_at_once_what_resolved_during_a_flush),
         cmocka_unit_test(mute_times),
         cmocka_unit_test(reload_begins_anew),
+        cmocka_unit_test(by_name_only),
+        cmocka_unit_test(heartbeats_need_the_watchdog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -324,7 +324,8 @@ static void push_due(RuleEval *e, const Rule *r, RuleAlert *a, Str url, AlertVec
         .ends_ns = a->resolved_ns ? a->resolved_ns : a->valid_until_ns,
         .updated_ns = e->t_ns,
         .generator_url = url,
-        .annotations = labels_copy(e->arena, a->annotations)};
+        .annotations = labels_copy(e->arena, a->annotations),
+        .by_name = str_eq_lit(e->g->file, RULE_BUILTIN_WATCHDOG)};
     (void)r;
     if (outgoing_labels(e, a->labels, &alert.labels)) (void)avec_push(e->arena, out, alert);
 }

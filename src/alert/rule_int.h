@@ -202,5 +202,6 @@ void rule_manager_replace(RuleManager *m, RuleGroup **v, size_t n, bool api);
 /* --- rule_api_store.c: rules made over the API --- */
 ErrCode rule_api_load(RuleManager *m, Err *reterr);
 #define RULE_API_PREFIX "ruler:"
+#define RULE_BUILTIN_WATCHDOG "builtin:watchdog" /* the file its group is said to come from */
 
 #endif

@@ -341,10 +341,49 @@ static void apply(Load *l, const RuleManagerConfig *config) {
     mem_free(groups);
 }
 
+/* --- the built-in Watchdog --- */
+
+static const char watchdog_text[] =
+    "groups:\n"
+    "  - name: watchdog\n"
+    "    interval: 30s\n"
+    "    rules:\n"
+    "      - alert: Watchdog\n"
+    "        expr: vector(1)\n"
+    "        labels: {severity: none}\n"
+    "        annotations:\n"
+    "          summary: Alerting works\n"
+    "          description: This alert always fires. When it stops arriving, alerting is broken.\n";
+
+static bool files_name(const Load *l, Str alert) {
+    for (size_t i = 0; i < l->sources.n; i++) {
+        const RuleFile *f = &l->sources.v[i].file;
+        for (size_t g = 0; g < f->n_groups; g++)
+            for (size_t r = 0; r < f->groups[g].n_rules; r++)
+                if (f->groups[g].rules[r].alerting && str_eq(f->groups[g].rules[r].name, alert)) return true;
+    }
+    return false;
+}
+
+static bool groups_name(RuleManager *m, Str alert, bool api_only) {
+    RuleGroup **v;
+    bool found = false;
+    size_t n = rule_manager_snapshot(m, &v);
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < v[i]->n_rules && (!api_only || is_api(v[i])); r++)
+            found |= v[i]->rules[r].def.alerting && str_eq(v[i]->rules[r].def.name, alert);
+    rule_manager_release(v, n);
+    return found;
+}
+
+bool rule_manager_has_alert(RuleManager *m, Str name) { return groups_name(m, name, false); }
+
 ErrCode rule_manager_load(RuleManager *m, const RuleManagerConfig *config, Buf *out) {
     Load l = {.m = m, .out = out, .seen = map_create(MAP_COPY_KEYS), .ignore_unknown = config->ignore_unknown};
     for (size_t i = 0; i < config->n_files; i++) load_pattern(&l, config->files[i]);
     for (size_t i = 0; i < config->n_texts; i++) load_text(&l, config->texts[i].name, config->texts[i].text);
+    if (config->watchdog && !l.failed && !files_name(&l, RULE_WATCHDOG) && !groups_name(m, RULE_WATCHDOG, true))
+        load_text(&l, STR(RULE_BUILTIN_WATCHDOG), str_cstr(watchdog_text));
     if (!l.failed) apply(&l, config);
     for (size_t i = 0; l.failed && i < l.sources.n; i++) arena_free(l.sources.v[i].arena);
     vec_done(&l.sources);

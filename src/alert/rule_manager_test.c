@@ -34,6 +34,8 @@ static void on_send(void *ctx, const Alert *alerts, size_t n) {
         buf_printf(&w->sent, " %lld+%lld %.*s\n", (long long)((alerts[i].starts_ns - T0) / NS_PER_S),
             (long long)((alerts[i].ends_ns - alerts[i].starts_ns) / NS_PER_S), (int)alerts[i].generator_url.n,
             alerts[i].generator_url.p);
+        if (str_eq(labels_get(alerts[i].labels, STR("alertname")), RULE_WATCHDOG))
+            buf_printf(&w->sent, "by name: %s\n", alerts[i].by_name ? "yes" : "no");
     }
 }
 
@@ -392,6 +394,34 @@ static void test_api(void **state) {
     world_close(w);
 }
 
+/* The built-in Watchdog: fires, marked, unless a rule has its name. */
+static void test_watchdog(void **state) {
+    (void)state;
+    static const char *const own = "groups:\n- {name: g, rules: [{alert: Watchdog, expr: vector(1)}]}\n";
+    static const char *const other = "groups:\n- {name: g, rules: [{record: Watchdog, expr: vector(1)}]}\n";
+    World *w = world_open();
+    for (int i = 0; i < 2; i++) {
+        RuleText text = {STR("r.yml"), str_cstr(i ? own : other)};
+        RuleManagerConfig config = {.texts = &text, .n_texts = 1, .watchdog = true};
+        Buf out = {0};
+        assert_int_equal(rule_manager_load(w->m, &config, &out), OK);
+        assert_true(rule_manager_has_alert(w->m, RULE_WATCHDOG));
+        assert_int_equal(w->m->groups.n, i ? 1 : 2);
+        buf_clear(&w->sent);
+        run_until(w, i ? 200 : 60);
+        const char *want = i ? "by name: no" : "by name: yes";
+        assert_non_null(strstr(buf_cstr(&w->sent), i ? "firing {alertname=\"Watchdog\"}" : "firing {alertname=\"Watchdog\", severity=\"none\"}"));
+        assert_non_null(strstr(buf_cstr(&w->sent), want));
+        buf_done(&out);
+    }
+    RuleManagerConfig none = {0};
+    Buf out = {0};
+    assert_int_equal(rule_manager_load(w->m, &none, &out), OK);
+    assert_false(rule_manager_has_alert(w->m, RULE_WATCHDOG));
+    buf_done(&out);
+    world_close(w);
+}
+
 static void put_many(World *w, size_t n, double v) {
     MetricsBatch b = {.arena = arena_create(1 << 24)};
     MetricsAppendResult result = {0};
@@ -465,6 +495,7 @@ int main(void) {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_api),
+        cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_rewrite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

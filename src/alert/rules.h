@@ -50,6 +50,7 @@ typedef struct RuleManagerConfig {
     size_t n_files;
     const RuleText *texts;
     size_t n_texts;
+    bool watchdog; /* RULE_WATCHDOG besides, unless another rule has its name; its alerts are by_name */
     int64_t evaluation_interval_ms; /* 0: 1 minute */
     int64_t query_offset_ms;
     Labels external_labels;
@@ -59,6 +60,10 @@ typedef struct RuleManagerConfig {
 /* Replaces all file rules; groups that did not change go on undisturbed, alerts of changed groups keep their state. On
  * an error nothing changes; out holds the rendered diagnostics of all files. */
 ErrCode rule_manager_load(RuleManager *m, const RuleManagerConfig *config, Buf *out);
+/* The alert that always fires, so that whoever waits for it notices when it does not come any more. */
+#define RULE_WATCHDOG STR("Watchdog")
+/* Whether some alerting rule, of a file or made over the API, has this name. */
+bool rule_manager_has_alert(RuleManager *m, Str name);
 
 /* /api/v1/rules and /api/v1/alerts render their "data" into w. ERR_INVALID: a parameter is wrong, Prometheus' text;
  * nothing was written then. */

@@ -86,6 +86,7 @@ typedef struct Config {
     } alerting;
     struct {
         ConfigList files, packs;
+        Str watchdog;
         int64_t interval_ms;
     } rules;
     struct {

@@ -104,10 +104,13 @@ static ErrCode reload(Server *s, Err *reterr) {
     MetricsRules rules;
     ErrCode r = server_metrics_rules(fresh, arena, &rules, reterr);
     if (r == OK) r = s->metrics->ops->set_rules(s->metrics, &rules, reterr);
+    Err alerts = {0}; /* routes before rules: whether the Watchdog is wanted depends on them */
+    ErrCode r2 = server_load_alerts(s, &alerts);
     if (r == OK) r = server_load_scrape(s, false, reterr);
-    Err alerts = {0};
-    ErrCode r2 = server_load_alerts(s, r == OK ? reterr : &alerts);
-    if (r == OK) r = r2;
+    if (r == OK && r2 != OK) {
+        *reterr = alerts;
+        r = r2;
+    }
     if (r == OK) r = server_load_probes(s, reterr);
     if (r == OK) r = net_server_reload_tls(s->net, reterr);
     if (r != OK) log_error("the reload was only partly done", "error", reterr->msg, NULL);

@@ -140,6 +140,7 @@ static void handle_reload(void *ctx, HttpRequest *req, HttpResponse *res) {
     Err err = {0};
     mutex_lock(&s->reload_mutex);
     ErrCode r = server_load_alerts(s, &err);
+    if (r == OK) r = server_renew_watchdog(s, &err);
     mutex_unlock(&s->reload_mutex);
     if (r == OK) log_info("alertmanager.yml reloaded", NULL);
     else log_error("the new alertmanager.yml is bad; the old one stays", "error", err.msg, NULL);

@@ -64,6 +64,7 @@ typedef struct Server {
     struct ServerProbes *probes; /* on a schedule */
     _Atomic unsigned probing;    /* requests of /probe under way */
     PromConfig *rules_config; /* what the rules borrow from */
+    bool watchdog;            /* the built-in one is asked for */
     Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
     Mutex scrape_mutex;  /* guards scrape_text */
     Router *routers[16]; /* by index in service_ports */
@@ -117,8 +118,9 @@ ErrCode server_open_remote(Server *s, Err *reterr); /* before the first append *
 ErrCode server_load_remote(Server *s, PromConfig *config, Err *reterr);
 ErrCode server_open_rules(Server *s, Err *reterr);
 void server_close_rules(Server *s);
-/* Rule files and packs into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */
+/* Rule files, packs and the Watchdog into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */
 ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr);
+ErrCode server_renew_watchdog(Server *s, Err *reterr); /* after alertmanager.yml has changed */
 
 void server_open_host(Server *s);
 

@@ -28,13 +28,19 @@ static void send_alerts(void *ctx, const Alert *alerts, size_t n) {
     Err err = {0};
     if (alertmanager_receive(s->alertmanager, alerts, n, &err) != OK) {
         log_error("alerts of rules were refused", "error", err.msg, NULL);
+        return;
     }
+    for (size_t i = 0; i < n; i++)
+        if (!alert_is_resolved(&alerts[i], alerts[i].updated_ns)
+            && str_eq(labels_get(alerts[i].labels, STR("alertname")), RULE_WATCHDOG))
+            alertmanager_watchdog_seen(s->alertmanager, alerts[i].ends_ns);
 }
 
+/* Other Alertmanagers have routes we do not know: what is built in stays here. Alerts of one call are of one rule. */
 static void send_everywhere(void *ctx, const Alert *alerts, size_t n) {
     Server *s = ctx;
     send_alerts(s, alerts, n);
-    rule_notifier_send(s->notifier, alerts, n);
+    if (!alerts[0].by_name) rule_notifier_send(s->notifier, alerts, n);
 }
 
 ErrCode server_open_rules(Server *s, Err *reterr) {
@@ -86,7 +92,22 @@ static bool find_packs(const Config *c, RuleText *out, Err *reterr) {
     return true;
 }
 
+/* Without rules here a route that names the Watchdog waits for somebody else's: ours must not stand in for it. */
+static bool wants_watchdog(Server *s, bool has_rules) {
+    const Config *c = s->config;
+    if (!str_eq_lit(c->rules.watchdog, "auto")) return str_eq_lit(c->rules.watchdog, "on");
+    for (size_t i = 0; i < c->alerting.heartbeats.n; i++)
+        if (str_starts_with(str_trim(c->alerting.heartbeats.v[i]), STR("ping "))) return true;
+    return has_rules && alertmanager_names(s->alertmanager, RULE_WATCHDOG);
+}
+
 static void print(const Buf *out) { fwrite(out->p ? out->p : "", 1, out->n, stderr); }
+
+ErrCode server_renew_watchdog(Server *s, Err *reterr) {
+    const PromConfig *p = s->rules_config;
+    bool has_rules = (p ? p->n_rule_files : 0) + s->config->rules.files.n + s->config->rules.packs.n > 0;
+    return wants_watchdog(s, has_rules) == s->watchdog ? OK : server_load_rules(s, s->rules_config, reterr);
+}
 
 ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr) {
     const Config *c = s->config;
@@ -101,6 +122,7 @@ ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr) {
         .n_files = n_prom + c->rules.files.n,
         .texts = packs,
         .n_texts = c->rules.packs.n,
+        .watchdog = wants_watchdog(s, n_prom + c->rules.files.n + c->rules.packs.n > 0),
         .evaluation_interval_ms = config ? config->evaluation_interval_ms : c->rules.interval_ms};
     if (config) {
         rules.query_offset_ms = config->rule_query_offset_ms;
@@ -115,6 +137,8 @@ ErrCode server_load_rules(Server *s, PromConfig *config, Err *reterr) {
         s->rules_config = config ? prom_config_ref(config) : NULL;
         prom_config_free(old);
         rule_notifier_apply(s->notifier, config);
+        s->watchdog = rules.watchdog;
+        alertmanager_expect_watchdog(s->alertmanager, rule_manager_has_alert(s->rules, RULE_WATCHDOG));
     }
     mem_free(files);
     buf_done(&out);

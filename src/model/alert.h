@@ -14,6 +14,7 @@ typedef struct Alert {
     int64_t updated_ns;
     Str generator_url;
     bool timeout;       /* ends_ns was set by the Alertmanager's resolve_timeout, not by the sender */
+    bool by_name;       /* of a built-in rule: only for routes that name it, kept only where there is one */
 } Alert;
 
 static inline bool alert_is_resolved(const Alert *a, int64_t now_ns) { return a->ends_ns != 0 && a->ends_ns <= now_ns; }

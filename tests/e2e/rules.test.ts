@@ -349,3 +349,47 @@ it("checks rule files as promtool does, and finds more", { skip }, () => {
   assert.equal(trap.code, 3);
   assert.match(trap.err, /trap\.yml:5:11: warning: group "a", rule 1, "E": series match one to one with their label "status"/);
 });
+
+it("has a Watchdog for those who wait for it, and for nobody else", async () => {
+  const dog = mkdtempSync(join(tmpdir(), "meerkat-watchdog-")), am = join(dog, "am.yml");
+  const routing = (routes: string) => `route: {receiver: all, group_wait: 0s, group_interval: 1s, routes: [${routes}]}
+receivers: [{name: all, webhook_configs: [{url: "http://127.0.0.1:${alertmanagerPort}/all"}]}, {name: dog, webhook_configs: [{url: "http://127.0.0.1:${alertmanagerPort}/dog"}]}]
+`;
+  const beat = createServer((_, res) => { beats++; res.end(); });
+  let beats = 0;
+  await new Promise<void>((resolve) => beat.listen(0, "127.0.0.1", resolve));
+  writeFileSync(am, routing(`{matchers: [severity=none], receiver: all}`));
+  writeFileSync(join(dog, "rules.yml"), "groups: [{name: g, rules: [{record: one, expr: vector(1)}]}]\n");
+  const names = async (s: Server) => (await s.json("prometheus", "/api/v1/rules")).data.groups.map((g: any) => `${g.file.split("/").pop()} ${g.name}`);
+  const common = ["--alertmanager.config", am, "--web.enable-lifecycle"];
+  const s = await Server.start({ args: [...common, "--rules.file", join(dog, "rules.yml")] });
+  try {
+    assert.deepEqual(await names(s), ["rules.yml g"]);
+    writeFileSync(am, routing(`{matchers: ['alertname="Watchdog"'], receiver: dog}, {matchers: [severity=none], receiver: all}`));
+    assert.equal((await fetch(s.url("alertmanager", "/-/reload"), { method: "POST" })).status, 200);
+    assert.deepEqual(await names(s), ["builtin:watchdog watchdog", "rules.yml g"]);
+    const told = await eventually("the Watchdog is told", async () => received["/dog"]?.[0], 45_000);
+    assert.deepEqual(told.alerts[0].labels, { alertname: "Watchdog", severity: "none" });
+    assert.equal((await s.json("prometheus", "/api/v1/alerts")).data.alerts[0].labels.alertname, "Watchdog");
+    assert.deepEqual((await s.json("alertmanager", "/api/v2/alerts"))[0].receivers, [{ name: "dog" }]);
+    assert.equal(received["/all"], undefined);
+  } finally {
+    await s.stop();
+  }
+  // A heartbeat waits for it as well; then no route does, and the Alertmanager does not list it.
+  writeFileSync(am, routing(""));
+  const port = (beat.address() as AddressInfo).port;
+  const h = await Server.start({ args: [...common, "--alertmanager.heartbeat", `ping http://127.0.0.1:${port}/x every 1s`] });
+  try {
+    assert.deepEqual(await names(h), ["builtin:watchdog watchdog"]);
+    await eventually("calls go out", async () => beats > 1);
+    await eventually("it fires", async () => (await h.json("prometheus", "/api/v1/alerts")).data.alerts.length === 1, 45_000);
+    await sleep(500);
+    assert.deepEqual(await h.json("alertmanager", "/api/v2/alerts"), []);
+    assert.equal(received["/all"], undefined);
+  } finally {
+    await h.stop();
+    beat.close();
+    rmSync(dog, { recursive: true, force: true });
+  }
+});
