@@ -114,7 +114,7 @@ const ConfigKey config_keys[] = {
 
     {"rules.files", CONFIG_LIST, AT(rules.files), "", .flag = "rules.file", .doc = "Rule files besides those of prometheus.yml; names with *, ? and [...] are fine."},
     {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
-    {"rules.watchdog", CONFIG_ENUM, AT(rules.watchdog), "auto", .choices = "auto|on|off", .flag = "rules.watchdog", .doc = "The built-in Watchdog, an alert that always fires. auto: as soon as somebody waits for it, which is a heartbeat that calls out, or a route that names it where rules are evaluated; never where a rule of that name exists. It goes to heartbeats and to routes that name it, to nobody else."},
+    {"rules.watchdog", CONFIG_ENUM, AT(rules.watchdog), "auto", .choices = "auto|on|off", .flag = "rules.watchdog", .doc = "The built-in Watchdog, an alert that always fires. auto: where neither rules nor routes are configured, and as soon as somebody waits for it, which is a heartbeat that calls out, or a route that names it where rules are evaluated; never where a rule of that name exists. It goes to heartbeats and to routes that name it, to nobody else."},
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 
     {"scrape.dns_servers", CONFIG_STR, AT(scrape.dns_servers), "", .needs_restart = true, .doc = "Servers that dns_sd_configs ask, like \"10.0.0.1,10.0.0.2:5353\". Empty: those of the system."},

@@ -92,10 +92,12 @@ static bool find_packs(const Config *c, RuleText *out, Err *reterr) {
     return true;
 }
 
-/* Without rules here a route that names the Watchdog waits for somebody else's: ours must not stand in for it. */
+/* A server with neither rules nor routes shows that alerting works. With an alertmanager.yml and without rules a route that
+ * names the Watchdog waits for somebody else's: ours must not stand in for it. */
 static bool wants_watchdog(Server *s, bool has_rules) {
     const Config *c = s->config;
     if (!str_eq_lit(c->rules.watchdog, "auto")) return str_eq_lit(c->rules.watchdog, "on");
+    if (!has_rules && !c->files.alertmanager.n) return true;
     for (size_t i = 0; i < c->alerting.heartbeats.n; i++)
         if (str_starts_with(str_trim(c->alerting.heartbeats.v[i]), STR("ping "))) return true;
     return has_rules && alertmanager_names(s->alertmanager, RULE_WATCHDOG);

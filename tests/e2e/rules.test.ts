@@ -367,7 +367,7 @@ receivers: [{name: all, webhook_configs: [{url: "http://127.0.0.1:${alertmanager
     assert.deepEqual(await names(s), ["rules.yml g"]);
     writeFileSync(am, routing(`{matchers: ['alertname="Watchdog"'], receiver: dog}, {matchers: [severity=none], receiver: all}`));
     assert.equal((await fetch(s.url("alertmanager", "/-/reload"), { method: "POST" })).status, 200);
-    assert.deepEqual(await names(s), ["builtin:watchdog watchdog", "rules.yml g"]);
+    assert.deepEqual(await names(s), ["rules.yml g", "builtin:watchdog watchdog"]);
     const told = await eventually("the Watchdog is told", async () => received["/dog"]?.[0], 45_000);
     assert.deepEqual(told.alerts[0].labels, { alertname: "Watchdog", severity: "none" });
     assert.equal((await s.json("prometheus", "/api/v1/alerts")).data.alerts[0].labels.alertname, "Watchdog");
@@ -390,6 +390,15 @@ receivers: [{name: all, webhook_configs: [{url: "http://127.0.0.1:${alertmanager
   } finally {
     await h.stop();
     beat.close();
+  }
+  // Nothing configured: it shows that alerting works, and nobody is told.
+  const bare = await Server.start();
+  try {
+    assert.deepEqual(await names(bare), ["builtin:watchdog watchdog"]);
+    await eventually("it fires", async () => (await bare.json("prometheus", "/api/v1/alerts")).data.alerts[0]?.state === "firing", 45_000);
+    assert.deepEqual(await bare.json("alertmanager", "/api/v2/alerts"), []);
+  } finally {
+    await bare.stop();
     rmSync(dog, { recursive: true, force: true });
   }
 });
