@@ -131,6 +131,9 @@ typedef struct MetricsRules {
     size_t n_downsample;
 } MetricsRules;
 
+/* So many series have this label; told more than once, the numbers add up. Strings live as long as the request's arena. */
+typedef void (*MetricsCountFn)(void *ctx, Str name, Str value, uint64_t series);
+
 /* The column lives until the function returns; false stops. */
 typedef bool (*MetricsVisitFn)(void *ctx, const SeriesColumn *series);
 
@@ -169,6 +172,9 @@ typedef struct MetricsStoreOps {
     /* select in two steps (series_set.h): the series now, samples later, one series at a time and
      * from several threads. Series without samples in the range may be among them. NULL: made out of select. */
     ErrCode (*open)(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
+    /* How many series match, in all and with each label. NULL: made out of series. */
+    ErrCode (*count)(MetricsStore *s, const MetricsSelect *req, MetricsCountFn fn, void *ctx, uint64_t *ret_series,
+        Err *reterr);
     /* Sets who is told of appends; before the first of them, or with fn NULL after the last. May be NULL. */
     void (*set_tap)(MetricsStore *s, MetricsTapFn fn, void *ctx);
 } MetricsStoreOps;

@@ -148,6 +148,7 @@ static const MetricsStoreOps embedded_ops = {
     .parts = store_parts,
     .refused = store_refused,
     .open = store_open_set,
+    .count = store_count,
 };
 
 static EmbeddedStore *store_new(Fs *fs, const char *dir, const MetricsStoreOptions *opts) {

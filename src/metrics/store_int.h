@@ -245,6 +245,18 @@ size_t source_group_end(const SourceSeriesVec *all, size_t from);
 ErrCode store_visit(
     MetricsStore *s, const MetricsSelect *req, bool skip_head, MetricsVisitFn fn, void *ctx, Err *reterr);
 /* --- store_names.c: what need not look at the labels of every series as strings --- */
+/* A part or a head, as far as symbols go. A head's index lock is held meanwhile. */
+typedef struct SymbolSource {
+    MPart *part;
+    Head *head;
+    SymbolVec names, values; /* of the series asked for last */
+} SymbolSource;
+SymbolSource symbol_source_open(View *v, size_t at);
+void symbol_source_close(SymbolSource *s);
+size_t symbol_source_count(const SymbolSource *s);
+Str symbol_source_text(const SymbolSource *s, uint32_t symbol);
+/* Good until the next call. */
+ErrCode symbol_source_series(SymbolSource *s, uint32_t id, SeriesSymbols *ret, Err *reterr);
 /* The first label sets in order, each once, of at most `limit` (not 0). No tombstones. */
 ErrCode view_series_limited(
     View *v, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
@@ -257,6 +269,9 @@ ErrCode store_label_names(
     MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
 ErrCode store_label_values(
     MetricsStore *s, const MetricsSelect *req, Str name, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+/* --- store_count.c: as MetricsStoreOps.count --- */
+ErrCode store_count(
+    MetricsStore *s, const MetricsSelect *req, MetricsCountFn fn, void *ctx, uint64_t *ret_series, Err *reterr);
 
 /* --- store_tombs.c --- */
 Tombstones *tombs_ref(Tombstones *t);

@@ -5,15 +5,8 @@
 
 static ErrCode exhausted(Err *reterr) { return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up"); }
 
-/* A part or a head, as far as symbols go. A head's index lock is held meanwhile. */
-typedef struct Source {
-    MPart *part;
-    Head *head;
-    SymbolVec names, values; /* of the series asked for last */
-} Source;
-
-static Source source_open(View *v, size_t at) {
-    Source s = {0};
+SymbolSource symbol_source_open(View *v, size_t at) {
+    SymbolSource s = {0};
     if (at < v->parts.n)
         s.part = v->parts.v[at].obj;
     else
@@ -22,20 +15,20 @@ static Source source_open(View *v, size_t at) {
     return s;
 }
 
-static void source_close(Source *s) {
+void symbol_source_close(SymbolSource *s) {
     if (s->head) head_unlock(s->head);
     vec_done(&s->names);
     vec_done(&s->values);
 }
 
-static size_t symbol_count(const Source *s) {
+size_t symbol_source_count(const SymbolSource *s) {
     return s->part ? mpart_symbol_count(s->part) : head_symbol_count(s->head);
 }
-static Str symbol_text(const Source *s, uint32_t symbol) {
+Str symbol_source_text(const SymbolSource *s, uint32_t symbol) {
     return s->part ? mpart_symbol(s->part, symbol) : head_symbol(s->head, symbol);
 }
 
-static ErrCode source_symbols(Source *s, uint32_t id, SeriesSymbols *ret, Err *reterr) {
+ErrCode symbol_source_series(SymbolSource *s, uint32_t id, SeriesSymbols *ret, Err *reterr) {
     if (s->head) {
         *ret = head_series_symbols(s->head, id);
         return OK;
@@ -50,25 +43,26 @@ static ErrCode source_symbols(Source *s, uint32_t id, SeriesSymbols *ret, Err *r
 /* --- names and values --- */
 enum { SEEN = 1, IS_NAME = 2, NOT_NAME = 4 };
 
-static bool is_wanted(const Source *s, uint8_t *marks, uint32_t name, Str wanted) {
-    if (!(marks[name] & (IS_NAME | NOT_NAME))) marks[name] |= str_eq(symbol_text(s, name), wanted) ? IS_NAME : NOT_NAME;
+static bool is_wanted(const SymbolSource *s, uint8_t *marks, uint32_t name, Str wanted) {
+    if (!(marks[name] & (IS_NAME | NOT_NAME)))
+        marks[name] |= str_eq(symbol_source_text(s, name), wanted) ? IS_NAME : NOT_NAME;
     return marks[name] & IS_NAME;
 }
 
-static void see(const Source *s, uint8_t *marks, uint32_t symbol, void (*fn)(void *ctx, Str s), void *ctx) {
+static void see(const SymbolSource *s, uint8_t *marks, uint32_t symbol, void (*fn)(void *ctx, Str s), void *ctx) {
     if (marks[symbol] & SEEN) return;
     marks[symbol] |= SEEN;
-    fn(ctx, symbol_text(s, symbol));
+    fn(ctx, symbol_source_text(s, symbol));
 }
 
 static ErrCode names_of_source(
     View *v, size_t at, const IdList *ids, const Str *values_of, void (*fn)(void *ctx, Str s), void *ctx, Err *reterr) {
-    Source s = source_open(v, at);
-    uint8_t *marks = mem_alloc_zero(MAX(symbol_count(&s), 1));
+    SymbolSource s = symbol_source_open(v, at);
+    uint8_t *marks = mem_alloc_zero(MAX(symbol_source_count(&s), 1));
     ErrCode code = OK;
     for (size_t i = 0; i < ids->n && code == OK; i++) {
         SeriesSymbols x;
-        code = source_symbols(&s, ids->v[i], &x, reterr);
+        code = symbol_source_series(&s, ids->v[i], &x, reterr);
         for (uint32_t k = 0; code == OK && k < x.n; k++) {
             if (!values_of)
                 see(&s, marks, x.names[k], fn, ctx);
@@ -76,7 +70,7 @@ static ErrCode names_of_source(
                 see(&s, marks, x.values[k], fn, ctx);
         }
     }
-    source_close(&s);
+    symbol_source_close(&s);
     mem_free(marks);
     return code;
 }
@@ -130,7 +124,7 @@ static ErrCode first_of_source(
     View *v, size_t at, const MetricsSelect *req, size_t limit, Labels *out, size_t *n, Err *reterr) {
     IdList ids;
     ErrCode code = view_match_ids(v, at, req, &ids, reterr);
-    Source s = source_open(v, at);
+    SymbolSource s = symbol_source_open(v, at);
     if (code == OK && s.head) head_first(s.head, &ids, limit);
     for (size_t i = 0; code == OK && i < MIN(limit, ids.n); i++) {
         Labels labels = {0};
@@ -141,7 +135,7 @@ static ErrCode first_of_source(
         if (code == OK && !labels.v) code = exhausted(reterr);
         if (code == OK) out[(*n)++] = labels;
     }
-    source_close(&s);
+    symbol_source_close(&s);
     mem_free(ids.v);
     return code;
 }

@@ -452,8 +452,8 @@ static void test_delete(void **state) {
     world_free(w);
 }
 
-/* What is written after a deletion stays, also when the power fails before the next part: its number must be beyond what
- * the deletion covers. */
+/* What is written after a deletion stays, also when the power fails before the next part: its number must be beyond
+ * what the deletion covers. */
 static void test_delete_and_crash(void **state) {
     (void)state;
     World *w = world_new(15);
@@ -554,8 +554,8 @@ static void test_names(void **state) {
     world_free(w);
 }
 
-/* Values without matchers, over part and head: the first of all with a limit; none of series that are only in the index,
- * which lives on when the head with their samples is gone. */
+/* Values without matchers, over part and head: the first of all with a limit; none of series that are only in the
+ * index, which lives on when the head with their samples is gone. */
 static void test_first_values(void **state) {
     (void)state;
     World *w = world_new(9);
@@ -571,8 +571,7 @@ static void test_first_values(void **state) {
         size_t n, n_first;
         assert_int_equal(w->store->ops->label_values(w->store, &req, STR("instance"), 0, &all, &n, NULL), OK);
         Map *hosts = map_create(MAP_BORROW_KEYS);
-        for (int s = 0; s < N_SERIES; s += stage ? 3 : 1)
-            (void)map_put(hosts, w->labels[s][1].value, NULL);
+        for (int s = 0; s < N_SERIES; s += stage ? 3 : 1) (void)map_put(hosts, w->labels[s][1].value, NULL);
         assert_int_equal(n, map_count(hosts));
         for (size_t i = 0; i < n; i++)
             assert_true(map_get(hosts, all[i]) && (i == 0 || str_cmp(all[i - 1], all[i]) < 0));
@@ -587,6 +586,46 @@ static void test_first_values(void **state) {
         assert_true(n_first == 2 && str_eq_lit(first[0], "__name__") && str_eq_lit(first[1], "instance"));
         arena_free(arena);
     }
+    world_free(w);
+}
+
+static void add_count(void *ctx, Str name, Str value, uint64_t series) {
+    char key[64];
+    int n = snprintf(key, sizeof key, "%.*s=%.*s", (int)name.n, name.p, (int)value.n, value.p);
+    *map_put(ctx, str_of(key, (size_t)n), NULL) += series;
+}
+
+/* Counts by label are those of the listed series: each once, however many parts and heads have it, without deleted
+ * ones. */
+static void test_count(void **state) {
+    (void)state;
+    World *w = world_new(10);
+    Arena *arena = arena_create((size_t)64 << 20);
+    for (int stage = 0; stage < 5; stage++) {
+        const Matcher *m;
+        assert_int_equal(matcher_create(arena, MATCH_RE, STR("job"), STR("j[1-4]"), &m, NULL), OK);
+        MetricsSelect req = {.matchers = {&m, stage % 2}, .min_t_ms = w->base, .max_t_ms = INT64_MAX, .arena = arena};
+        if (stage == 3) /* of most jobs what was there so far */
+            assert_int_equal(w->store->ops->delete_series(w->store, &req, &(uint64_t){0}, NULL), OK);
+        assert_int_equal(random_append(w, 40 * stage, 40, stage == 1 ? 8 : 100), OK);
+        Map *listed = map_create(MAP_COPY_KEYS), *counted = map_create(MAP_COPY_KEYS);
+        Labels *all;
+        size_t n;
+        uint64_t series;
+        assert_int_equal(w->store->ops->series(w->store, &req, 0, &all, &n, NULL), OK);
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < all[i].n; k++) add_count(listed, all[i].v[k].name, all[i].v[k].value, 1);
+        assert_int_equal(w->store->ops->count(w->store, &req, add_count, counted, &series, NULL), OK);
+        assert_true(n > 0 && series == n);
+        assert_int_equal(map_count(counted), map_count(listed));
+        size_t it = 0;
+        Str key;
+        for (uint64_t *x; map_next(listed, &it, &key, &x);) assert_int_equal(*x, *map_get(counted, key));
+        map_free(listed);
+        map_free(counted);
+        if (stage < 4) flush(w);
+    }
+    arena_free(arena);
     world_free(w);
 }
 
@@ -830,6 +869,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_first_series),
         cmocka_unit_test(test_first_values),
+        cmocka_unit_test(test_count),
         cmocka_unit_test(test_histograms_and_side),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_limits),

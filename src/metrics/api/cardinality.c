@@ -1,6 +1,6 @@
 /* cardinality.c - /status/tsdb and /api/meerkat/v1/cardinality: which metric and which label makes how many series.
  *
- * Series are walked metric by metric, each in memory that is used again, so that a million of them fit. */
+ * The store counts series label by label; with a million of them there are far fewer labels. */
 #include "metrics/api/api_int.h"
 
 #include "base/heap.h"
@@ -21,6 +21,7 @@ typedef struct Cardinality {
     Map *focus;                  /* value of the label that was asked for -> series */
     Str focus_label;
     uint64_t series;
+    Buf pair; /* scratch */
 } Cardinality;
 
 static void cardinality_init(Cardinality *k, Str focus_label) {
@@ -32,57 +33,41 @@ static void cardinality_init(Cardinality *k, Str focus_label) {
 static void cardinality_done(Cardinality *k) {
     Map *maps[] = {k->metrics, k->values, k->bytes, k->pairs, k->labels, k->focus};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) map_free(maps[i]);
+    buf_done(&k->pair);
 }
 
-static void count_label(Cardinality *k, const Label *l, Buf *pair) {
+static void count_label(void *ctx, Str name, Str value, uint64_t n) {
+    Cardinality *k = ctx;
     bool new_pair;
-    buf_clear(pair);
-    buf_put_str(pair, l->name);
-    buf_put_char(pair, '=');
-    buf_put_str(pair, l->value);
-    ++*map_put(k->pairs, buf_str(pair), &new_pair);
-    ++*map_put(k->labels, l->name, NULL);
-    if (str_eq(l->name, k->focus_label)) ++*map_put(k->focus, l->value, NULL);
+    buf_clear(&k->pair);
+    buf_put_str(&k->pair, name);
+    buf_put_char(&k->pair, '=');
+    buf_put_str(&k->pair, value);
+    *map_put(k->pairs, buf_str(&k->pair), &new_pair) += n;
+    *map_put(k->labels, name, NULL) += n;
+    if (str_eq(name, LABEL_NAME_METRIC)) *map_put(k->metrics, value, NULL) += n;
+    if (str_eq(name, k->focus_label)) *map_put(k->focus, value, NULL) += n;
     if (!new_pair) return;
-    ++*map_put(k->values, l->name, NULL);
-    *map_put(k->bytes, l->name, NULL) += l->value.n;
+    ++*map_put(k->values, name, NULL);
+    *map_put(k->bytes, name, NULL) += value.n;
 }
 
-static void count_series(Cardinality *k, const Labels *v, size_t n) {
-    Buf pair = {0};
-    k->series += n;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < v[i].n; j++) count_label(k, &v[i].v[j], &pair);
-        ++*map_put(k->metrics, labels_get(v[i], LABEL_NAME_METRIC), NULL);
-    }
-    buf_done(&pair);
-}
-
-/* The matchers and one for the metric's name. */
-static ErrCode with_name(Arena *arena, Matchers given, Str name, Matchers *ret, Err *err) {
-    const Matcher **v = ARENA_ARRAY(arena, const Matcher *, given.n + 1);
-    if (!v) return err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");
-    for (size_t i = 0; i < given.n; i++) v[i] = given.v[i];
-    *ret = (Matchers){v, given.n + 1};
-    return matcher_create(arena, MATCH_EQ, LABEL_NAME_METRIC, name, &v[given.n], err);
+static ErrCode count_listed(MetricsStore *store, const MetricsSelect *sel, Cardinality *k, Err *err) {
+    Labels *v = NULL;
+    size_t n = 0;
+    ErrCode rc = store->ops->series(store, sel, 0, &v, &n, err);
+    for (size_t i = 0; rc == OK && i < n; i++)
+        for (size_t j = 0; j < v[i].n; j++) count_label(k, v[i].v[j].name, v[i].v[j].value, 1);
+    if (rc == OK) k->series += n;
+    return rc;
 }
 
 static ErrCode count_range(ApiCall *c, Matchers matchers, int64_t min_t, int64_t max_t, Cardinality *k, Err *err) {
     MetricsStore *store = c->api->opts.store;
-    MetricsSelect sel = {.matchers = matchers, .min_t_ms = min_t, .max_t_ms = max_t, .arena = c->req->arena};
-    Str *names = NULL;
-    size_t n_names = 0;
-    ErrCode rc = store->ops->label_values(store, &sel, LABEL_NAME_METRIC, 0, &names, &n_names, err);
     Arena *scratch = arena_create(c->api->opts.query_arena_bytes);
-    sel.arena = scratch;
-    for (size_t i = 0; rc == OK && i < n_names; i++) {
-        Labels *v = NULL;
-        size_t n = 0;
-        arena_reset(scratch);
-        rc = with_name(scratch, matchers, names[i], &sel.matchers, err);
-        if (rc == OK) rc = store->ops->series(store, &sel, 0, &v, &n, err);
-        if (rc == OK) count_series(k, v, n);
-    }
+    MetricsSelect sel = {.matchers = matchers, .min_t_ms = min_t, .max_t_ms = max_t, .arena = scratch};
+    ErrCode rc = store->ops->count ? store->ops->count(store, &sel, count_label, k, &k->series, err)
+                                   : count_listed(store, &sel, k, err);
     arena_free(scratch);
     return rc;
 }
