@@ -71,6 +71,7 @@ static void read_all(void *ctx) {
         call(w->router, "/api/v2/alerts");
         call(w->router, "/api/v2/alerts/groups");
         call(w->router, "/api/meerkat/v1/alerting/groups");
+        call(w->router, "/api/meerkat/v1/alerting/alerts/names");
         call(w->router, "/api/meerkat/v1/alerting/history");
         Arena *arena = arena_create(16u << 20);
         MetricsBatch b = {.arena = arena};

@@ -385,6 +385,7 @@ void am_own_routes(Alertmanager *am, Router *r) {
         HttpHandler fn;
     } routes[] = {
         {HTTP_GET, BASE "alerts/{fingerprint}/why", am_why_handler},
+        {HTTP_GET, BASE "alerts/names", am_names_handler},
         {HTTP_GET, BASE "groups", am_groups_handler},
         {HTTP_GET, BASE "history", am_history_handler},
         {HTTP_GET, BASE "acks", get_acks},

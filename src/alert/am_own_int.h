@@ -7,8 +7,13 @@
 bool am_parse_fp(Str s, uint64_t *ret); /* 16 hexadecimal digits */
 void am_why_handler(void *ctx, HttpRequest *req, HttpResponse *res);
 void am_groups_handler(void *ctx, HttpRequest *req, HttpResponse *res);
+void am_names_handler(void *ctx, HttpRequest *req, HttpResponse *res);
 void am_routes_handler(void *ctx, HttpRequest *req, HttpResponse *res);
 void am_routes_test(Alertmanager *am, Labels l, HttpResponse *res);
+void am_put_group_times(JsonWriter *w, const AmGroup *g);
+void am_put_timers(JsonWriter *w, const AmRoute *r);
+void am_put_muted(JsonWriter *w, const AmRoute *r, int64_t now);
+void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g);
 void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, const Integration *in);
 void am_put_json_value(Buf *out, const JsonValue *v);
 

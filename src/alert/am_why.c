@@ -1,4 +1,4 @@
-/* am_why.c - why an alert was sent or not, groups with their timers, the routing tree. */
+/* am_why.c - why an alert was sent or not, the routing tree. */
 #include "alert/am_own_int.h"
 
 #include "alert/amlabel.h"
@@ -28,7 +28,7 @@ static void put_group_by(JsonWriter *w, const AmRoute *r) {
     json_end_array(w);
 }
 
-static void put_timers(JsonWriter *w, const AmRoute *r) {
+void am_put_timers(JsonWriter *w, const AmRoute *r) {
     put_group_by(w, r);
     am_put_duration(w, "groupWait", r->group_wait_ms);
     am_put_duration(w, "groupInterval", r->group_interval_ms);
@@ -42,7 +42,7 @@ static void put_path(JsonWriter *w, const AmRoute *r) {
     put_matchers(w, r);
 }
 
-static void put_muted(JsonWriter *w, const AmRoute *r, int64_t now) {
+void am_put_muted(JsonWriter *w, const AmRoute *r, int64_t now) {
     Str names[64];
     bool by_active;
     size_t n = am_route_muted(r, now, names, ARRAY_LEN(names), &by_active);
@@ -66,11 +66,11 @@ static void put_route(JsonWriter *w, const AmRoute *r, int64_t now) {
     put_matchers(w, r);
     json_key_lit(w, "line");
     json_i64(w, r->line);
-    put_timers(w, r);
-    put_muted(w, r, now);
+    am_put_timers(w, r);
+    am_put_muted(w, r, now);
 }
 
-static void put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) {
+void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) {
     const Receiver *r = g->route->receiver;
     json_key_lit(w, "integrations");
     json_begin_array(w);
@@ -108,7 +108,7 @@ static void put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) 
     json_end_array(w);
 }
 
-static void put_group_times(JsonWriter *w, const AmGroup *g) {
+void am_put_group_times(JsonWriter *w, const AmGroup *g) {
     am_put_key_time(w, "createdAt", g->created_ns);
     am_put_key_time(w, "lastFlush", g->flushed_ns);
     am_put_key_time(w, "nextFlush", g->next_ns);
@@ -136,9 +136,9 @@ static void put_why_route(Alertmanager *am, JsonWriter *w, const AmAlert *a, con
         am_put_label_object(w, g->labels->labels);
         json_key_lit(w, "alerts");
         json_u64(w, g->alerts.n);
-        put_group_times(w, g);
+        am_put_group_times(w, g);
         json_end_object(w);
-        put_integrations(am, w, g);
+        am_put_integrations(am, w, g);
     }
     json_end_object(w);
 }
@@ -276,73 +276,6 @@ void am_why_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
     else http_reply_text(res, 404, "no alert has this fingerprint; the history may know it\n");
 }
 
-/* --- groups --- */
-
-static void put_group(Alertmanager *am, JsonWriter *w, AmGroup *g, int64_t now) {
-    json_begin_object(w);
-    json_key_lit(w, "key");
-    json_str(w, str_cstr(g->key));
-    json_key_lit(w, "labels");
-    am_put_label_object(w, g->labels->labels);
-    json_key_lit(w, "receiver");
-    json_str(w, g->route->receiver->name);
-    json_key_lit(w, "routeId");
-    json_str(w, g->route->id);
-    json_key_lit(w, "alerts");
-    json_begin_array(w);
-    for (size_t i = 0; i < g->alerts.n && i < 1000; i++) {
-        AmAlert *a = g->alerts.v[i];
-        bool muted = am_silenced(am, a, now) || am_inhibited(am->inhibit, a->text->labels, now, NULL);
-        json_begin_object(w);
-        json_key_lit(w, "fingerprint");
-        am_put_fp(w, a->fp);
-        json_key_lit(w, "labels");
-        am_put_label_object(w, a->text->labels);
-        json_key_lit(w, "state");
-        json_str(w, am_resolved(a, now) ? STR("resolved") : muted ? STR("suppressed") : STR("active"));
-        json_key_lit(w, "acknowledged");
-        json_bool(w, am_acked(a, now));
-        json_end_object(w);
-    }
-    json_end_array(w);
-    json_key_lit(w, "alertCount");
-    json_u64(w, g->alerts.n);
-    put_group_times(w, g);
-    put_timers(w, g->route);
-    put_muted(w, g->route, now);
-    put_integrations(am, w, g);
-    json_end_object(w);
-}
-
-void am_groups_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
-    Alertmanager *am = ctx;
-    Matchers filter;
-    if (!am_api_filter(am, req, res, "filter", "", &filter)) return;
-    Str receiver = http_param(req, STR("receiver")), text = http_param(req, STR("limit"));
-    int64_t limit = 1000, now = clock_now_ns();
-    if (text.n && (!num_parse_i64(text, &limit) || limit < 1)) {
-        http_reply_text(res, 400, "limit is not a number from 1 up\n");
-        return;
-    }
-    JsonWriter w = json_writer(&res->body);
-    json_begin_array(&w);
-    size_t it = 0;
-    uint64_t id, *v;
-    mutex_lock(&am->mutex);
-    while (limit > 0 && u64map_next(am->groups, &it, &id, &v)) {
-        AmGroup *g = (AmGroup *)(uintptr_t)*v;
-        if (receiver.n && !str_eq(receiver, g->route->receiver->name)) continue;
-        bool any = !filter.n;
-        for (size_t i = 0; !any && i < g->alerts.n; i++) any = ammatch_filter(filter, g->alerts.v[i]->text->labels);
-        if (!any) continue;
-        put_group(am, &w, g, now);
-        limit--;
-    }
-    mutex_unlock(&am->mutex);
-    json_end_array(&w);
-    am_api_json(res, 200);
-}
-
 /* --- routes --- */
 
 static void put_tree(JsonWriter *w, const AmRoute *r) {
@@ -355,7 +288,7 @@ static void put_tree(JsonWriter *w, const AmRoute *r) {
     put_matchers(w, r);
     json_key_lit(w, "continue");
     json_bool(w, r->go_on);
-    put_timers(w, r);
+    am_put_timers(w, r);
     put_interval_names(w, "muteTimeIntervals", r->mute, r->n_mute);
     put_interval_names(w, "activeTimeIntervals", r->active, r->n_active);
     json_key_lit(w, "labels");

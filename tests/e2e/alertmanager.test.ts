@@ -333,6 +333,24 @@ it("keeps the old configuration when the new one is bad, and says where", async 
   assert.equal(tree.groupInterval, "2s");
 });
 
+it("lists groups with as many alerts as asked for, and names with their counts", async () => {
+  const own = base + "/api/meerkat/v1/alerting/";
+  const many = [...Array(7).keys()].map((i) => ({ labels: { alertname: "Listed", n: String(i) }, annotations: i ? { description: `no ${i}` } : { summary: "the sum", description: "more" }, startsAt: `2026-01-0${i + 1}T00:00:00Z`, endsAt: far }));
+  await post(base, "/api/v2/alerts", many);
+  await post(base, "/api/v2/silences", { matchers: [{ name: "n", value: "3", isRegex: false }], startsAt: "2026-01-01T00:00:00Z", endsAt: far, createdBy: "t", comment: "c" });
+  const { names }: any = await (await fetch(own + "alerts/names")).json();
+  assert.deepEqual(names.find((n: any) => n.name === "Listed"), { name: "Listed", active: 6, suppressed: 1, since: "2026-01-01T00:00:00.000Z" });
+  const group = async (params: string): Promise<any> => (await (await fetch(own + "groups?filter=alertname%3DListed" + params)).json() as any)[0];
+  const two = await group("&alerts=2");
+  assert.deepEqual([two.alerts.length, two.alertCount], [2, 7]);
+  const all = await group("&key=" + encodeURIComponent(two.key));
+  assert.deepEqual(all.alerts.map((a: any) => a.summary).sort(), ["no 1", "no 2", "no 3", "no 4", "no 5", "no 6", "the sum"]);
+  assert.equal(all.alerts.find((a: any) => a.labels.n === "3").state, "suppressed");
+  assert.equal(await group("&key=none"), undefined);
+  const refused = await fetch(own + "groups?alerts=0");
+  assert.deepEqual([refused.status, await refused.text()], [400, "alerts is not a number from 1 up\n"]);
+});
+
 it("explains, previews, tests and guards", async () => {
   const own = base + "/api/meerkat/v1/alerting/";
   const way: any = await (await post(own, "routes/test", { labels: { severity: "critical", team: "b", service: "cache" } })).json();

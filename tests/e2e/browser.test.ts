@@ -275,17 +275,72 @@ receivers:
     const row = testid("silence-row").filter({ hasText: "browser test" });
     await row.waitFor();
     assert.equal(await row.getAttribute("data-state"), "active");
-    await row.getByRole("button", { name: "Expire" }).click();
-    await row.waitFor({ state: "detached" });
+    await row.getByRole("link", { name: "Edit" }).click();
+    await page.getByRole("heading", { level: 1, name: "Edit silence" }).waitFor();
+    await eventually("its comment is there", async () => (await textbox("Comment").inputValue()) === "browser test");
+    await textbox("Comment").fill("browser test, changed");
+    await button("Save").click();
+    await row.filter({ hasText: "changed" }).getByRole("button", { name: "Expire" }).click();
+    await eventually("it has ended", async () => (await row.first().getAttribute("data-state")) === "expired");
+    assert.equal(await row.count(), 1, "an unchanged scope keeps the silence's id");
     await page.getByRole("button", { name: /^expired/ }).click();
-    assert.equal(await row.getAttribute("data-state"), "expired");
     await row.getByRole("link", { name: "Recreate" }).click();
     assert.match(await textbox("Matchers").inputValue(), /alertname="AlwaysOn"/);
-    assert.equal(await textbox("Comment").inputValue(), "browser test");
+    assert.equal(await textbox("Comment").inputValue(), "browser test, changed");
     await page.getByRole("link", { name: "Silences", exact: true }).first().click();
     await page.getByRole("link", { name: "New silence" }).click();
     await button("Create").click();
     await page.getByRole("alert").waitFor();
+  });
+
+  it("silences: recurring ones say when, and are copied with it", async () => {
+    await go("/silences/new");
+    await textbox("Matchers").fill('alertname="Nightly"');
+    await textbox("Duration").fill("30d");
+    await page.getByRole("checkbox", { name: /Recurring/ }).check();
+    await button("saturday").click();
+    await page.getByLabel("From").fill("01:00");
+    await page.getByLabel("To", { exact: true }).fill("02:30");
+    await textbox("Time zone").fill("Europe/Paris");
+    await textbox("Comment").fill("weekly backup");
+    await button("Create").click();
+    const row = testid("silence-row").filter({ hasText: "weekly backup" });
+    await row.getByText("Recurring: saturday 01:00 to 02:30 (Europe/Paris)").waitFor();
+    await row.getByRole("link", { name: "Copy" }).click();
+    await eventually("the copy recurs as well", async () => (await button("saturday").count()) === 1 && (await button("saturday").getAttribute("aria-pressed")) === "true");
+    assert.equal(await page.getByLabel("From").inputValue(), "01:00");
+    await go("/silences");
+    await row.getByRole("button", { name: "Expire" }).click();
+  });
+
+  it("alerts of other senders; groups with their alerts, by receiver; old links of notifications", async () => {
+    const labels = { alertname: "Posted <b>x</b>", severity: "critical", html: "<img src=x onerror=alert(1)>" };
+    const post = await page.request.post(server.url("alertmanager", "/api/v2/alerts"), {
+      data: [{ labels, annotations: { summary: "<i>from elsewhere</i>", link: "javascript:alert(1)" }, generatorURL: "http://127.0.0.1:1/graph" }],
+    });
+    assert.equal(post.status(), 200);
+    await go("/alerts");
+    const row = testid("posted-alert").filter({ hasText: labels.alertname });
+    assert.equal(await row.getAttribute("data-state"), "firing");
+    await row.locator("[aria-expanded]").click();
+    await row.getByText('html="<img src=x onerror=alert(1)>"').waitFor();
+    await row.getByText("<i>from elsewhere</i>").waitFor();
+    assert.equal(await row.getByRole("link", { name: "javascript" }).count(), 0, "no link out of an annotation but to the web");
+    assert.equal(await row.getByRole("link", { name: "Source" }).getAttribute("href"), "http://127.0.0.1:1/graph");
+    await page.goto(server.url("alertmanager", `/#/alerts?receiver=pager&filter=${encodeURIComponent('{severity="critical"}')}`));
+    await page.getByRole("heading", { level: 1, name: "Alert groups" }).waitFor();
+    assert.equal(await page.getByRole("combobox", { name: "Receiver" }).inputValue(), "pager");
+    const group = page.getByRole("listitem").filter({ hasText: "<i>from elsewhere</i>" });
+    await group.getByRole("button", { name: "Why?" }).click();
+    await page.getByRole("dialog").getByText("To pager").waitFor();
+    await page.keyboard.press("Escape");
+    await group.getByRole("link", { name: "Silence" }).click();
+    assert.match(await textbox("Matchers").inputValue(), /alertname="Posted <b>x<\/b>"/);
+    await page.goto(server.url("alertmanager", `/#/alerts?filter=${encodeURIComponent('{alertname="AlwaysOn"}')}`));
+    await rule("AlwaysOn").waitFor();
+    assert.equal(await testid("alert-rule").count(), 1);
+    await button("Clear the filter").click();
+    await rule("Never").waitFor();
   });
 
   it("routing: where labels would go; receivers: a test that fails says why", async () => {

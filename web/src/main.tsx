@@ -21,7 +21,8 @@ import { Metrics } from './pages/metrics';
 import { Receivers } from './pages/receivers';
 import { Routing } from './pages/routing';
 import { ServerPage } from './pages/server';
-import { NewSilence, Silences } from './pages/silences';
+import { SilenceForm } from './pages/silence-form';
+import { Silences } from './pages/silences';
 import { Targets } from './pages/targets';
 import { TracePage } from './pages/trace';
 import { Traces } from './pages/traces';
@@ -68,7 +69,7 @@ function view(path: string) {
     case '/targets': return { title: 'Targets', body: <Targets /> };
     case '/alerts': return { title: 'Alerts', body: <Alerts /> };
     case '/silences': return { title: 'Silences', body: <Silences /> };
-    case '/silences/new': return { title: 'New silence', body: <NewSilence key={place.value.query.toString()} /> };
+    case '/silences/new': return { title: place.value.query.has('id') ? 'Edit silence' : 'New silence', body: <SilenceForm key={place.value.query.toString()} /> };
     case '/alerting/groups': return { title: 'Alert groups', body: <AlertGroups /> };
     case '/alerting/routes': return { title: 'Routing', body: <Routing /> };
     case '/alerting/receivers': return { title: 'Receivers', body: <Receivers /> };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labelMatchers, matchersText, parseLabels, parseMatchers, thresholdOf } from '../src/lib/matchers';
+import { labelMatchers, matchLabels, matchersText, meets, parseLabels, parseMatchers, thresholdOf, type Comparison } from '../src/lib/matchers';
 import { mapOldAddress } from '../src/lib/addresses';
 import { positive, spread, spreadLog, stack } from '../src/lib/plot';
 
@@ -24,20 +24,38 @@ test('labels', () => {
 });
 
 test('the threshold of an alert', () => {
-  const cases: [string, string | null, number?][] = [
-    ['up == 0', 'up', 0], ['rate(x[5m]) / rate(y[5m]) > 0.05', 'rate(x[5m]) / rate(y[5m])', 0.05], ['(a{b=">"} > 1)', null], ['x > -1e3', 'x', -1000],
-    ['a > 1 and b > 2', null], ['absent(up)', null], ['x > bool 3', 'x', 3], ['sum(x > 1)', null],
-    ['{ status = error } | rate() > 0.5', '{ status = error } | rate()', 0.5], ['{} | max_over_time(duration) >= 500ms', '{} | max_over_time(duration)', 0.5],
-    ['({} | rate() by (name)) / ({} | rate()) > 1m', '({} | rate() by (name)) / ({} | rate())', 60], ['a >= y', null],
+  const cases: [string, string | null, Comparison?, number?][] = [
+    ['up == 0', 'up', '==', 0], ['rate(x[5m]) / rate(y[5m]) > 0.05', 'rate(x[5m]) / rate(y[5m])', '>', 0.05], ['(a{b=">"} > 1)', null], ['x > -1e3', 'x', '>', -1000],
+    ['a > 1 and b > 2', null], ['absent(up)', null], ['x > bool 3', 'x', '>', 3], ['sum(x > 1)', null],
+    ['{ status = error } | rate() > 0.5', '{ status = error } | rate()', '>', 0.5], ['{} | max_over_time(duration) >= 500ms', '{} | max_over_time(duration)', '>=', 0.5],
+    ['({} | rate() by (name)) / ({} | rate()) < 1m', '({} | rate() by (name)) / ({} | rate())', '<', 60], ['a >= y', null],
   ];
-  for (const [expr, left, threshold] of cases) assert.deepEqual(thresholdOf(expr), left === null ? null : { expr: left, threshold }, expr);
+  for (const [expr, left, op, threshold] of cases) assert.deepEqual(thresholdOf(expr), left === null ? null : { expr: left, op, threshold }, expr);
+});
+
+test('what meets a threshold', () => {
+  const cases: [Comparison, number[]][] = [['>', [3]], ['>=', [2, 3]], ['<', [1]], ['<=', [1, 2]], ['==', [2]], ['!=', [1, 3]]];
+  for (const [op, want] of cases) assert.deepEqual([1, 2, 3].filter((v) => meets(v, { expr: 'x', op, threshold: 2 })), want, op);
+});
+
+test('matchers over labels', () => {
+  const labels = { alertname: 'HighLatency', severity: 'warning' };
+  const cases: [string, boolean][] = [
+    ['severity="warning"', true], ['severity="warn"', false], ['severity=~"warn"', false], ['severity=~"warn.*"', true], ['severity!~"crit.*", alertname="HighLatency"', true],
+    ['team=""', true], ['team!=""', false], ['severity!="warning"', false], ['severity=~"["', false],
+  ];
+  for (const [text, want] of cases) assert.equal(matchLabels(parseMatchers(text).matchers, labels), want, text);
 });
 
 test("Alertmanager's old addresses", () => {
   assert.equal(mapOldAddress('/', '', '#/alerts'), '/alerts');
-  assert.equal(mapOldAddress('/', '', '#/alerts?receiver=pd'), '/alerts');
+  assert.equal(mapOldAddress('/', '', '#/alerts?receiver=pd'), '/alerting/groups?receiver=pd');
+  assert.equal(mapOldAddress('/', '', '#/alerts?silenced=false&filter=%7Bjob%3D%22a%22%7D'), '/alerts?filter=%7Bjob%3D%22a%22%7D');
   assert.equal(mapOldAddress('/', '', '#/silences'), '/silences');
-  assert.equal(mapOldAddress('/', '', '#/silences/0a1b-2c'), '/silences');
+  assert.equal(mapOldAddress('/', '', '#/silences/0a1b2c3d-0000-4000-8000-0123456789ab'), '/silences?id=0a1b2c3d-0000-4000-8000-0123456789ab');
+  assert.equal(mapOldAddress('/', '', '#/silences/0a1b2c3d-0000-4000-8000-0123456789ab/edit'), '/silences/new?id=0a1b2c3d-0000-4000-8000-0123456789ab');
+  assert.equal(mapOldAddress('/', '', '#/silences/new'), '/silences/new');
+  assert.equal(mapOldAddress('/', '', '#/status'), '/alerting/routes');
   assert.equal(mapOldAddress('/', '', '#/silences/new?filter=%7Ba%3D%22b%22%7D'), '/silences/new?matchers=%7Ba%3D%22b%22%7D');
 });
 

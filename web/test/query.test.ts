@@ -17,7 +17,7 @@ test('old addresses', () => {
     ['/login', '?next=/logs', '', '/logs'],
     ['/login', '?next=//evil.example', '', '/'],
     ['/', '', '#/alerts', '/alerts'],
-    ['/', '', '#/silences?filter=a', '/silences'],
+    ['/', '', '#/silences?filter=a', '/silences?filter=a'],
     ['/trace/abc', '', '', null],
     ['/d/uid/slug', '?from=now-6h', '', null],
   ];

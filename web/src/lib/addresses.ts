@@ -44,16 +44,32 @@ function search(q: URLSearchParams): string {
   return `/traces${out.toString() ? `?${out}` : ''}`;
 }
 
+const withQuery = (path: string, q: URLSearchParams) => (q.toString() ? `${path}?${q}` : path);
+
+/** Alertmanager's pages: /#/alerts?filter={...}, /#/silences/ID, /#/silences/new?filter={...}, /#/status. Its notifications link
+ * to /#/alerts?receiver=NAME, which is a question about groups. */
+function alertmanager(page: string, rest: string, q: URLSearchParams): string {
+  const out = new URLSearchParams(), filter = q.get('filter');
+  if (page === 'status') return '/alerting/routes';
+  if (page === 'alerts') {
+    copy(q, out, ['receiver', 'filter']);
+    return withQuery(q.get('receiver') ? '/alerting/groups' : '/alerts', out);
+  }
+  if (rest === 'new') {
+    if (filter) out.set('matchers', filter);
+    return withQuery('/silences/new', out);
+  }
+  const id = /^([0-9a-fA-F-]{8,64})(\/edit)?$/.exec(rest);
+  if (id) out.set('id', id[1]);
+  else copy(q, out, ['filter']);
+  return withQuery(id?.[2] ? '/silences/new' : '/silences', out);
+}
+
 /** The address that stands for an old one, or null when the address is ours. */
 export function mapOldAddress(path: string, query: string, hash: string): string | null {
   const q = new URLSearchParams(query);
-  // Alertmanager's pages: /#/alerts?filter={...}, /#/silences/new?filter={...}, /#/status
-  const fragment = /^#\/(alerts|silences\/new|silences|status)(?:\/[^?]*)?(?:\?(.*))?$/.exec(hash);
-  if (fragment) {
-    const filter = new URLSearchParams(fragment[2] ?? '').get('filter');
-    if (fragment[1] === 'silences/new') return `/silences/new${filter ? `?matchers=${encodeURIComponent(filter)}` : ''}`;
-    return fragment[1] === 'status' ? '/alerting/routes' : `/${fragment[1]}`;
-  }
+  const old = /^#\/(alerts|silences|status)(?:\/([^?]*))?(?:\?(.*))?$/.exec(hash);
+  if (old) return alertmanager(old[1], old[2] ?? '', new URLSearchParams(old[3] ?? ''));
   switch (path.length > 1 ? path.replace(/\/+$/, '') : path) {
     case '/graph':
     case '/query':

@@ -1,6 +1,6 @@
 // Rules, alerts, groups, silences, routes, receivers, history: see docs/alerting-api.md.
 import { getJson, send, type Labels } from './api';
-import type { Matcher } from './matchers';
+import { matcherText, type Matcher } from './matchers';
 
 const base = '/api/meerkat/v1/alerting';
 const post = async <T>(path: string, body: unknown): Promise<T> => {
@@ -27,17 +27,29 @@ export interface AmAlert {
   fingerprint: string; labels: Labels; annotations: Labels; startsAt: string; endsAt: string; generatorURL: string;
   receivers: { name: string }[]; status: { state: string; silencedBy: string[]; inhibitedBy: string[]; mutedBy?: string[] };
 }
-export const amAlerts = (signal?: AbortSignal) => getJson<AmAlert[]>('/api/v2/alerts', signal);
+/** Those of one name. */
+export const amAlerts = (name: string, signal?: AbortSignal) =>
+  getJson<AmAlert[]>(`/api/v2/alerts?filter=${encodeURIComponent(matcherText({ name: 'alertname', value: name, isRegex: false, isEqual: true }))}`, signal);
+
+export interface NameCount { name: string; active: number; suppressed: number; since: string }
+export const alertNames = async (signal?: AbortSignal) => (await get<{ names: NameCount[] }>('alerts/names', signal)).names;
 
 export interface Sent {
   integration: string; index: number; sendResolved: boolean; decision?: string; decidedAt?: string; lastNotified?: string; repeatsAt?: string;
   lastAttempt?: string; nextAttempt?: string; lastSuccess?: string; attempts?: number; status?: number; error?: string;
 }
+export interface Member { fingerprint: string; labels: Labels; summary: string; startsAt: string; generatorURL: string; state: string; acknowledged: boolean }
 export interface Group {
-  key: string; labels: Labels; receiver: string; alerts: { fingerprint: string; labels: Labels; state: string }[];
+  key: string; labels: Labels; receiver: string; alerts: Member[]; alertCount: number;
   createdAt: string; lastFlush?: string; nextFlush?: string; outcome?: string; mutedBy: string[]; integrations: Sent[];
 }
-export const groups = (signal?: AbortSignal) => get<Group[]>('groups', signal);
+export const groups = (p: { filter?: string[]; receiver?: string; key?: string; alerts: number }, signal?: AbortSignal) => {
+  const q = new URLSearchParams({ alerts: String(p.alerts) });
+  for (const f of p.filter ?? []) q.append('filter', f);
+  if (p.receiver) q.set('receiver', p.receiver);
+  if (p.key) q.set('key', p.key);
+  return get<Group[]>(`groups?${q}`, signal);
+};
 
 export interface Why {
   fingerprint: string; labels: Labels; annotations: Labels; startsAt: string; endsAt?: string; state: string; summary: string;
@@ -60,11 +72,15 @@ export const unacknowledge = (fingerprint: string) => send('DELETE', `${base}/ac
 
 export interface Silence {
   id: string; status: { state: 'active' | 'pending' | 'expired' }; matchers: Matcher[]; startsAt: string; endsAt: string; createdBy: string; comment: string;
-  annotations?: Labels;
+  updatedAt: string; recurrence?: string; // JSON of Recurrence[]
 }
 export interface Recurrence { times?: { start_time: string; end_time: string }[]; weekdays?: string[]; location?: string }
-export interface NewSilence { matchers: Matcher[]; duration: string; createdBy: string; comment: string; recurrence?: Recurrence[]; force?: boolean }
+export interface NewSilence {
+  id?: string; // the one to change
+  matchers: Matcher[]; startsAt?: string; duration: string; createdBy: string; comment: string; recurrence?: Recurrence[]; force?: boolean;
+}
 export const silences = (signal?: AbortSignal) => getJson<Silence[]>('/api/v2/silences', signal);
+export const silence = (id: string, signal?: AbortSignal) => getJson<Silence>(`/api/v2/silence/${encodeURIComponent(id)}`, signal);
 export const createSilence = (s: NewSilence) => post<{ silenceID: string; matches: number }>('silences', s);
 export const expireSilence = (id: string) => send('DELETE', `/api/v2/silence/${id}`);
 export interface SilencePreview { count: number; alerts: { fingerprint: string; labels: Labels }[]; refused: string }

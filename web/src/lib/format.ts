@@ -90,3 +90,9 @@ export function formatterOf(unit: 's' | 'ms' | 'B' | 'B/s' | 'ratio' | ''): (n: 
     default: return formatNumber;
   }
 }
+
+/** A text that may be of any length, cut where it would fill the page. */
+export const shorten = (text: string, max: number) => (text.length > max ? `${text.slice(0, max).replace(/[\uD800-\uDBFF]$/, '')}…` : text);
+
+/** 3600 -> "1 h", 90 -> "90 s": an interval of a configuration. */
+export const formatSpan = (s: number) => (s && s % 3600 === 0 ? `${s / 3600} h` : s && s % 60 === 0 ? `${s / 60} min` : s < 1 ? formatSeconds(s) : `${s} s`);

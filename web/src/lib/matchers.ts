@@ -36,12 +36,39 @@ export function parseLabels(text: string): Record<string, string> | null {
 
 const unitSeconds: Record<string, number> = { ns: 1e-9, us: 1e-6, 'µs': 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
 
+/** Whether labels meet all matchers, as the Alertmanager decides: expressions are anchored, an absent label is "". */
+export function matchLabels(matchers: Matcher[], labels: Record<string, string>): boolean {
+  return matchers.every((m) => {
+    const value = labels[m.name] ?? '';
+    if (!m.isRegex) return (value === m.value) === m.isEqual;
+    try {
+      return new RegExp(`^(?:${m.value})$`, 's').test(value) === m.isEqual;
+    } catch {
+      return false;
+    }
+  });
+}
+
+export type Comparison = '>=' | '<=' | '==' | '!=' | '>' | '<';
+export interface Threshold { expr: string; op: Comparison; threshold: number }
+
 /** The expression an alert compares and the number it compares with, when it ends in a plain comparison. TraceQL's durations
  * are seconds. */
-export function thresholdOf(expr: string): { expr: string; threshold: number } | null {
-  const m = /^([\s\S]+?)\s*(?:>=|<=|==|!=|>|<)\s*(?:bool\s+)?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(ns|us|µs|ms|s|m|h)?\s*$/i.exec(expr.trim());
+export function thresholdOf(expr: string): Threshold | null {
+  const m = /^([\s\S]+?)\s*(>=|<=|==|!=|>|<)\s*(?:bool\s+)?([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(ns|us|µs|ms|s|m|h)?\s*$/i.exec(expr.trim());
   if (!m) return null;
   const open = (text: string) => [...text.replace(/"(?:[^"\\]|\\.)*"/g, '')].reduce((n, c) => n + (c === '(' || c === '{' || c === '[' ? 1 : c === ')' || c === '}' || c === ']' ? -1 : 0), 0);
   if (open(m[1]) !== 0 || /\b(and|or|unless)\b/.test(m[1].replace(/"(?:[^"\\]|\\.)*"|\([^()]*\)/g, ''))) return null;
-  return { expr: m[1], threshold: Number(m[2]) * (m[3] ? unitSeconds[m[3]] : 1) };
+  return { expr: m[1], op: m[2] as Comparison, threshold: Number(m[3]) * (m[4] ? unitSeconds[m[4]] : 1) };
+}
+
+export function meets(value: number, { op, threshold }: Threshold): boolean {
+  switch (op) {
+    case '>': return value > threshold;
+    case '>=': return value >= threshold;
+    case '<': return value < threshold;
+    case '<=': return value <= threshold;
+    case '==': return value === threshold;
+    default: return value !== threshold;
+  }
 }

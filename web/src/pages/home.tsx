@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { jaegerServices, lokiLabels, lokiRange, promAlerts, services, useResource, type Alert, type Service } from '../lib/api';
 import { nameColor } from '../lib/colors';
-import { formatNumber, formatRate, formatRatio, formatSeconds, formatterOf, plural } from '../lib/format';
+import { formatNumber, formatRate, formatRatio, formatSeconds, formatterOf, plural, shorten } from '../lib/format';
 import { judge, slowdown } from '../lib/health';
 import { everything, flatten, groupLines, withMatcher, type LogGroup, type LokiStream } from '../lib/logs';
 import { currentRange, navigate, range, rangeQuery, refreshTick, session, utc } from '../lib/store';
@@ -70,16 +70,34 @@ function ServiceTable({ list }: { list: Service[] }) {
 }
 
 const alertTone = (severity = '') => (/^(none|info)$/.test(severity) ? '' : severity === 'warning' ? 'pill-warn' : 'pill-bad');
+const alertRows = 12, alertNamesMax = 60;
+
+interface NamedAlerts { name: string; severity?: string; text: string; n: number }
+
+/** One for each name and severity, the worst first; they keep the order of the rules otherwise. */
+function byName(list: Alert[]): NamedAlerts[] {
+  const found = new Map<string, NamedAlerts>();
+  for (const { labels, annotations } of list) {
+    const key = `${labels.severity}\0${labels.alertname}`, had = found.get(key);
+    if (had) had.n++;
+    else found.set(key, { name: labels.alertname ?? '', severity: labels.severity, text: annotations.summary ?? annotations.description ?? '', n: 1 });
+  }
+  const rank = (a: NamedAlerts) => ['pill-bad', 'pill-warn', ''].indexOf(alertTone(a.severity));
+  return [...found.values()].sort((a, b) => rank(a) - rank(b));
+}
 
 function Alerts({ list }: { list: Alert[] }) {
+  const named = byName(list), rest = named.slice(alertRows);
+  const link = (a: NamedAlerts) => `/alerts?q=${encodeURIComponent(a.name)}`;
   return (
-    <Card title={plural(list.length, 'firing alert')} class="card-alerts">
+    <Card title={plural(list.length, 'firing alert')} class="card-alerts" actions={<a class="small" href="/alerts">All alerts</a>}>
       <ul class="alert-list">
-        {list.map((a, i) => (
-          <li key={i}><span class={`pill ${alertTone(a.labels.severity)}`}><Icon name="bell" size={12} />{a.labels.severity ?? 'firing'}</span>
-            <a class="strong" href={`/alerts?q=${encodeURIComponent(a.labels.alertname ?? '')}`}>{a.labels.alertname}</a><span class="muted">{a.annotations.summary ?? a.annotations.description ?? ''}</span></li>
+        {named.slice(0, alertRows).map((a) => (
+          <li key={`${a.severity} ${a.name}`}><span class={`pill ${alertTone(a.severity)}`}><Icon name="bell" size={12} />{shorten(a.severity ?? 'firing', 40)}</span>
+            <a class="strong" href={link(a)}><bdi>{a.name}</bdi></a>{a.n > 1 && <span class="muted nowrap">×{a.n.toLocaleString('en-US')}</span>}<span class="muted alert-summary"><bdi>{a.text}</bdi></span></li>
         ))}
       </ul>
+      {rest.length > 0 && <p class="small alert-more">and {rest.slice(0, alertNamesMax).map((a, i) => <span key={`${a.severity} ${a.name}`}>{i > 0 && ', '}<a href={link(a)}>{a.name}</a></span>)}{rest.length > alertNamesMax && ` and ${rest.length - alertNamesMax} more`}</p>}
     </Card>
   );
 }

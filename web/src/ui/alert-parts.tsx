@@ -1,11 +1,13 @@
 // What the alerting pages share: their navigation, states, labels, the explanation of one alert.
 import type { ComponentChildren } from 'preact';
-import { useResource, type Labels } from '../lib/api';
+import { useEffect, useRef } from 'preact/hooks';
+import { useResource } from '../lib/api';
 import { why, type Sent, type Why } from '../lib/alerting';
 import { place, utc } from '../lib/store';
+import { plural, shorten } from '../lib/format';
 import { formatAgo, formatDateTime } from '../lib/time';
-import { Dialog, ErrorBox, Spinner } from './basics';
-import { Icon } from './icons';
+import { Dialog, ErrorBox, LabelChips, Spinner } from './basics';
+import { Icon, type IconName } from './icons';
 
 const views: [string, string][] = [
   ['/alerts', 'Rules'], ['/alerting/groups', 'Groups'], ['/silences', 'Silences'], ['/alerting/routes', 'Routing'],
@@ -14,20 +16,32 @@ const views: [string, string][] = [
 
 export function AlertingNav() {
   const { path } = place.value;
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the bar is wider than the window.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [path]);
   return (
-    <nav class="tabs subnav" aria-label="Alerting">
+    <nav class="tabs subnav" aria-label="Alerting" ref={nav}>
       {views.map(([to, name]) => <a key={to} href={to} class="tab" aria-current={path === to || path.startsWith(`${to}/`) ? 'page' : undefined}>{name}</a>)}
     </nav>
   );
 }
 
-const tones: Record<string, string> = { firing: 'pill-bad', pending: 'pill-warn', inactive: '', active: 'pill-good', suppressed: '', resolved: 'pill-good', expired: '', unprocessed: '' };
+const tones: Record<string, string> = { firing: 'pill-bad', pending: 'pill-warn', inactive: '', active: 'pill-good', expired: '' };
+/** Of rules and silences. */
 export const StatePill = ({ state, children }: { state: string; children?: ComponentChildren }) =>
   <span class={`pill ${tones[state] ?? ''}`}><Icon name={state === 'firing' ? 'warn' : state === 'pending' ? 'clock' : 'check'} size={12} />{children ?? state}</span>;
 
-export const LabelChips = ({ labels, without = [] }: { labels: Labels; without?: string[] }) => (
-  <span class="chips-inline">{Object.entries(labels).filter(([k]) => !without.includes(k)).map(([k, v]) => <span key={k} class="label-chip mono">{k}="{v}"</span>)}</span>
-);
+const alertStates: Record<string, [string, IconName]> = {
+  active: ['pill-bad', 'warn'], suppressed: ['', 'mute'], unprocessed: ['pill-warn', 'clock'], resolved: ['pill-good', 'check'],
+};
+/** Of alerts as the Alertmanager has them: an active silence is good news, an active alert is not. */
+export function AlertState({ state }: { state: string }) {
+  const [tone, icon] = alertStates[state] ?? ['', 'warn'];
+  return <span class={`pill ${tone}`}><Icon name={icon} size={12} />{state}</span>;
+}
+
+/** Times in a sentence of the server's, as everything else on the page shows them. */
+const localTimes = (text: string) => text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (t) => formatDateTime(Date.parse(t), utc.value));
 
 /** "3 min ago" with the whole time as a tooltip; for times to come "in 3 min". */
 export function When({ at }: { at?: string }) {
@@ -38,21 +52,35 @@ export function When({ at }: { at?: string }) {
   return <time dateTime={at} title={formatDateTime(ms, utc.value, true)}>{text}</time>;
 }
 
+interface Calendar { times?: { start_time: string; end_time: string }[]; weekdays?: string[]; location?: string; [more: string]: unknown }
+
+/** A silence's recurrence, as it stands in its JSON, in words; what has no words here stands as it is. */
+export function recurrenceText(json: string): string {
+  try {
+    return (JSON.parse(json) as Calendar[]).map(({ times, weekdays, location, ...more }) => [
+      weekdays?.length ? weekdays.join(', ') : 'every day', times?.map((t) => `${t.start_time} to ${t.end_time}`).join(' and '),
+      ...Object.entries(more).map(([k, v]) => `${k.replaceAll('_', ' ')} ${Array.isArray(v) ? v.join(', ') : JSON.stringify(v)}`), `(${location || 'UTC'})`,
+    ].filter(Boolean).join(' ')).join('; ');
+  } catch {
+    return json;
+  }
+}
+
 export function SentRow({ s }: { s: Sent }) {
   return (
     <tr>
       <th scope="row">{s.integration}{s.index > 0 && ` #${s.index + 1}`}</th>
-      <td>{s.decision ?? <span class="muted">nothing yet</span>}</td>
-      <td><When at={s.lastNotified ?? s.lastSuccess} /></td>
-      <td><When at={s.nextAttempt ?? s.repeatsAt} /></td>
-      <td class={s.error ? 'tone-bad wrap' : 'muted'}>{s.error || (s.status ? `status ${s.status}` : s.lastAttempt ? 'ok' : '')}</td>
+      <td data-label="Last decision">{!s.decision ? <span class="muted">nothing yet</span> : s.decision === 'none' ? 'nothing new' : s.decision}</td>
+      <td data-label="Last sent"><When at={s.lastNotified ?? s.lastSuccess} /></td>
+      <td data-label="Next"><When at={s.nextAttempt ?? s.repeatsAt} /></td>
+      <td data-label="Result" class={s.error ? 'tone-bad wrap' : 'muted'}>{s.error ? <>{s.attempts ? `${plural(s.attempts, 'attempt')}: ` : ''}{shorten(s.error, 300)}</> : s.status ? `status ${s.status}` : s.lastAttempt ? 'ok' : ''}</td>
     </tr>
   );
 }
 
 export const SentTable = ({ list, label }: { list: Sent[]; label: string }) => (
   <div class="table-scroll" tabIndex={0} role="region" aria-label={label}>
-    <table class="table">
+    <table class="table cards sent-table">
       <thead><tr><th scope="col">Integration</th><th scope="col">Last decision</th><th scope="col">Last sent</th><th scope="col">Next</th><th scope="col">Result</th></tr></thead>
       <tbody>{list.map((s) => <SentRow key={s.integration + s.index} s={s} />)}</tbody>
     </table>
@@ -62,7 +90,7 @@ export const SentTable = ({ list, label }: { list: Sent[]; label: string }) => (
 function Explained({ w }: { w: Why }) {
   return (
     <div class="why">
-      <p class="why-summary"><StatePill state={w.state} /> {w.summary}</p>
+      <p class="why-summary"><AlertState state={w.state} /> {shorten(localTimes(w.summary), 400)}</p>
       <LabelChips labels={w.labels} />
       {w.ack && <p>Acknowledged by <b>{w.ack.owner}</b>{w.ack.comment && `: ${w.ack.comment}`}{w.ack.expiresAt && <>, until <When at={w.ack.expiresAt} /></>}</p>}
       {w.silencedBy.map((s) => <p key={s.id}>Silenced by {s.createdBy}: {s.comment} (ends <When at={s.endsAt} />)</p>)}

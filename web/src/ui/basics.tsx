@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { ApiError } from '../lib/api';
+import { shorten } from '../lib/format';
 import { toast, toasts } from '../lib/store';
 import { Icon, type IconName } from './icons';
 
@@ -119,6 +120,19 @@ export function Field({ label, children, hint, grow }: { label: string; children
 
 /** A dotted or underlined name that may break after its dots and underscores, not within its words. */
 export const breakable = (name: string) => name.split(/(?<=[._/-])/).flatMap((part, i) => (i ? [<wbr key={i} />, part] : [part]));
+
+/** A filter that came with the address. */
+export const FilterChip = ({ text, onClear }: { text: string; onClear: () => void }) =>
+  <span class="chip-filter">Only <code>{shorten(text, 120)}</code> <Button kind="ghost" small icon="close" label="Clear the filter" onClick={onClear} /></span>;
+
+const valueMax = 160;
+
+/** Labels as chips. A value keeps its direction to itself, and no value takes more than some lines: its tooltip has all. */
+export const LabelChips = ({ labels, without = [] }: { labels: Record<string, string>; without?: string[] }) => (
+  <span class="chips-inline">{Object.entries(labels).filter(([k]) => !without.includes(k)).map(([k, v]) => (
+    <span key={k} class="label-chip mono" title={v.length > valueMax ? v : undefined}>{k}="<bdi>{shorten(v, valueMax)}</bdi>"</span>
+  ))}</span>
+);
 
 export function CopyButton({ text, label = 'Copy', small = true }: { text: string; label?: string; small?: boolean }) {
   const [done, setDone] = useState(false);

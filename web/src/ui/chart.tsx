@@ -33,6 +33,7 @@ interface Props {
   log?: boolean;
   marks?: Mark[];
   threshold?: number; // a line across, always within the scale
+  ordered?: boolean; // the legend keeps the series' order
   label: string;
 }
 
@@ -259,15 +260,15 @@ export function Chart(props: Props) {
     <div class="chart">
       <div class="chart-canvas" data-testid="chart" ref={box} role="img" aria-label={props.label}
         style={{ minHeight: `${props.height ?? 300}px` }} />
-      {props.legend !== false && <Legend series={props.series} format={format.current} plot={() => plot.current} onHide={hide} />}
+      {props.legend !== false && <Legend series={props.series} ordered={props.ordered} format={format.current} plot={() => plot.current} onHide={hide} />}
     </div>
   );
 }
 
 const legendMax = 100;
 
-function Legend({ series, format, plot, onHide }: {
-  series: Series[]; format: (v: number) => string; plot: () => uPlot | null; onHide: (hidden: Set<string>) => void;
+function Legend({ series, ordered, format, plot, onHide }: {
+  series: Series[]; ordered?: boolean; format: (v: number) => string; plot: () => uPlot | null; onHide: (hidden: Set<string>) => void;
 }) {
   const [hidden, setHidden] = useState<Set<string>>(new Set());
   const toggle = (i: number, only: boolean) => {
@@ -281,9 +282,9 @@ function Legend({ series, format, plot, onHide }: {
     setHidden(next);
     onHide(next);
   };
-  // The highest now stands first, as the lines do at the right edge.
+  // The highest now stands first, as the lines do at the right edge, unless the caller knows better.
   const rows = useMemo(() => series.map((s, i) => ({ s, i, values: stats(s.values) }))
-    .sort((a, b) => (b.values[3] ?? -Infinity) - (a.values[3] ?? -Infinity) || a.i - b.i), [series]);
+    .sort((a, b) => (ordered ? 0 : (b.values[3] ?? -Infinity) - (a.values[3] ?? -Infinity)) || a.i - b.i), [series, ordered]);
   return (
     <div class="legend" role="group" aria-label="Series">
       <div class="legend-row legend-head" aria-hidden="true"><span /><span>Series</span><span>Min</span><span>Mean</span><span>Max</span><span>Last</span></div>
