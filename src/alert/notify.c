@@ -201,6 +201,8 @@ const char *notify_cstr(Notify *n, const char *prefix, Str s) {
     return c.p ? c.p : "";
 }
 
+const char *notify_opt(Notify *n, Str s) { return s.n ? notify_cstr(n, "", s) : NULL; }
+
 /* --- the verdict --- */
 
 static void scrub(const Notify *n, Buf *b) {

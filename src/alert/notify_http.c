@@ -35,7 +35,6 @@ static void add_header(Outgoing *o, const char *line) {
     if (o->n_headers < HEADERS_MAX) o->headers[o->n_headers++] = line;
 }
 
-static const char *opt(Notify *n, Str s) { return s.n ? notify_cstr(n, "", s) : NULL; }
 
 /* --- waiting --- */
 
@@ -82,10 +81,10 @@ static bool text_or_file(Notify *n, Str text, Str file, Str *ret) {
 }
 
 static void set_tls(Notify *n, const PromTlsConfig *t, HttpClientRequest *r) {
-    r->ca_file = opt(n, t->ca_file);
-    r->cert_file = opt(n, t->cert_file);
-    r->key_file = opt(n, t->key_file);
-    r->server_name = opt(n, t->server_name);
+    r->ca_file = notify_opt(n, t->ca_file);
+    r->cert_file = notify_opt(n, t->cert_file);
+    r->key_file = notify_opt(n, t->key_file);
+    r->server_name = notify_opt(n, t->server_name);
     r->ca_pem = t->ca;
     r->cert_pem = t->cert;
     r->key_pem = t->key;
@@ -108,8 +107,8 @@ static const char *const *connect_headers(Notify *n, const PromParams *p) {
 }
 
 static void set_proxy(Notify *n, const PromProxyConfig *p, HttpClientRequest *r) {
-    r->proxy_url = opt(n, p->url);
-    r->no_proxy = opt(n, p->no_proxy);
+    r->proxy_url = notify_opt(n, p->url);
+    r->no_proxy = notify_opt(n, p->no_proxy);
     r->proxy_from_environment = p->from_environment;
     r->proxy_headers = connect_headers(n, &p->connect_headers);
 }
@@ -136,8 +135,8 @@ static Str oauth2_form(Notify *n, const PromOauth2 *o) {
 /* The client-credentials grant (RFC 6749, 4.4). */
 static bool oauth2_ask(Notify *n, const PromOauth2 *o, Str secret, Str form, Str *ret, int64_t *ret_good_s) {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", USER_AGENT, NULL};
-    HttpClientRequest req = {.method = "POST", .url = opt(n, o->token_url), .headers = headers, .body = form,
-        .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = opt(n, o->client_id),
+    HttpClientRequest req = {.method = "POST", .url = notify_opt(n, o->token_url), .headers = headers, .body = form,
+        .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = notify_opt(n, o->client_id),
         .password = notify_cstr(n, "", secret)};
     set_proxy(n, &o->proxy, &req);
     set_tls(n, &o->tls, &req);

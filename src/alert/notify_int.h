@@ -115,6 +115,7 @@ int64_t notify_left_ms(const Notify *n);
 const char *notify_reason_of(int status);
 Str notify_copy_buf(Notify *n, Buf *b); /* into the arena; empties b */
 const char *notify_cstr(Notify *n, const char *prefix, Str s);
+const char *notify_opt(Notify *n, Str s); /* NULL when empty */
 
 extern const int notify_retry_429[];
 /* Never to be seen in errors. */

@@ -3,7 +3,7 @@
 #define MEERKAT_NET_CLIENT_INT_H
 
 #include "net/client.h"
-#include "sys/memfile.h"
+#include "net/curl_tls_int.h"
 #include "sys/thread.h"
 
 #include <curl/curl.h>
@@ -25,9 +25,8 @@ typedef struct Transfer {
     Lane *lane;
     HttpClientRequest req; /* strings in arena */
     Arena *arena;
-    struct curl_slist *headers, *connect_to, *proxy_headers;
-    MemFile pem[3];
-    unsigned n_pem;
+    struct curl_slist *headers, *proxy_headers;
+    CurlTls tls;
     Buf body, head;
     bool too_large, stopped, may_http2;
     const char *setup_error;

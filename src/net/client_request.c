@@ -54,9 +54,8 @@ Transfer *transfer_create(const HttpClientRequest *req, HttpClientDone done, voi
 void transfer_free(Transfer *t) {
     if (t->easy) curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
-    curl_slist_free_all(t->connect_to);
     curl_slist_free_all(t->proxy_headers);
-    for (unsigned i = 0; i < t->n_pem; i++) memfile_close(&t->pem[i]);
+    curl_tls_done(&t->tls);
     buf_done(&t->body);
     buf_done(&t->head);
     arena_free(t->arena);
@@ -139,65 +138,22 @@ static void set_method(Transfer *t) {
     if (has_body && strcmp(r->method, "GET") == 0) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "GET");
 }
 
-/* curl takes the name for SNI and verification from the URL: put server_name there and connect to the real host. */
 static const char *override_server_name(Transfer *t) {
-    CURLU *u = curl_url();
-    char *host = NULL, *port = NULL, *full = NULL;
-    const char *result = NULL;
-    if (curl_url_set(u, CURLUPART_URL, t->req.url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-        curl_url_set(u, CURLUPART_HOST, t->req.server_name, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_URL, &full, 0) == CURLUE_OK) {
-        Str to = arena_printf(t->arena, "%s:%s:%s:%s", t->req.server_name, port, host, port);
-        t->connect_to = curl_slist_append(NULL, to.p);
-        if (!sets_header(t, "host")) add_header(t, "Host: ", arena_printf(t->arena, "%s:%s", host, port).p);
-        curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to);
-        result = arena_copy(t->arena, str_cstr(full)).p;
-    }
+    char *host, *port, *full = curl_tls_rename(t->easy, t->req.url, t->req.server_name, &t->tls, &host, &port);
+    if (full && !sets_header(t, "host")) add_header(t, "Host: ", arena_printf(t->arena, "%s:%s", host, port).p);
+    const char *result = full ? arena_copy(t->arena, str_cstr(full)).p : NULL;
     curl_free(host);
     curl_free(port);
     curl_free(full);
-    curl_url_cleanup(u);
     return result;
-}
-
-/* The file's name, or one for the text. NULL: neither. */
-static const char *pem_file(Transfer *t, const char *file, Str pem) {
-    Err err;
-    if (pem.n == 0) return file;
-    if (memfile_create(pem, &t->pem[t->n_pem], &err) != OK) {
-        t->setup_error = "no memory for a certificate";
-        return NULL;
-    }
-    return t->pem[t->n_pem++].path;
-}
-
-static long tls_versions(const HttpClientRequest *r) {
-    static const long min[] = {CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1, CURL_SSLVERSION_TLSv1_2,
-        CURL_SSLVERSION_TLSv1_3};
-    static const long max[] = {CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1, CURL_SSLVERSION_MAX_TLSv1_2,
-        CURL_SSLVERSION_MAX_TLSv1_3};
-    unsigned lo = r->tls_min_version ? r->tls_min_version : r->tls_max_version ? MIN(r->tls_max_version, 12u) : 12u;
-    long v = min[MIN(MAX(lo, 10u), 13u) - 10];
-    return r->tls_max_version ? v | max[MIN(MAX(r->tls_max_version, (uint8_t)10), (uint8_t)13) - 10] : v;
 }
 
 static void set_tls(Transfer *t) {
     const HttpClientRequest *r = &t->req;
-    CURL *e = t->easy;
-    const char *ca = pem_file(t, r->ca_file, r->ca_pem), *cert = pem_file(t, r->cert_file, r->cert_pem),
-               *key = pem_file(t, r->key_file, r->key_pem);
-    /* A CA file is the only trust then, as Go's RootCAs. */
-    if (ca || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    if (ca || r->insecure_skip_verify) curl_easy_setopt(e, CURLOPT_CAINFO, ca);
-    if (cert) curl_easy_setopt(e, CURLOPT_SSLCERT, cert);
-    if (key) curl_easy_setopt(e, CURLOPT_SSLKEY, key);
-    curl_easy_setopt(e, CURLOPT_SSLVERSION, tls_versions(r));
-    if (r->insecure_skip_verify) {
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    ClientTls tls = {.ca_file = r->ca_file, .cert_file = r->cert_file, .key_file = r->key_file, .ca_pem = r->ca_pem,
+        .cert_pem = r->cert_pem, .key_pem = r->key_pem, .min_version = r->tls_min_version, .max_version = r->tls_max_version,
+        .insecure_skip_verify = r->insecure_skip_verify};
+    if (!curl_tls_set(t->easy, &tls, &t->tls)) t->setup_error = "no memory for a certificate";
 }
 
 /* Without proxy_from_environment the environment says nothing. */

@@ -4,14 +4,14 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "net/client_tls.h"
 
 typedef struct SmtpMail {
-    const char *server;  /* "host:port" */
-    const char *hello;   /* name in EHLO; NULL: localhost */
-    bool implicit_tls;   /* TLS from the first byte */
-    bool starttls;       /* else: STARTTLS is demanded */
-    const char *ca_file, *cert_file, *key_file;
-    bool insecure_skip_verify;
+    const char *server; /* "host:port" */
+    const char *hello;  /* name in EHLO; NULL: localhost */
+    bool implicit_tls;  /* TLS from the first byte */
+    bool starttls;      /* else: STARTTLS is demanded */
+    ClientTls tls;
     const char *username, *password, *identity; /* username NULL: without authentication */
     const char *mechanisms;                     /* "PLAIN LOGIN", "CRAM-MD5": those that may be used */
     const char *from;                           /* the envelope's */

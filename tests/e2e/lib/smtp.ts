@@ -1,18 +1,27 @@
 // A mail server that remembers: plain, STARTTLS or TLS from the first byte; PLAIN, LOGIN and CRAM-MD5.
 import { createHmac, randomUUID } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTls, TLSSocket } from "node:tls";
+import { createServer as createTls, TLSSocket, type SecureContextOptions } from "node:tls";
 
 export interface Mail { from: string; to: string[]; data: string; auth?: string; tls: boolean; hello: string }
-export interface SmtpOptions { key?: string; cert?: string; implicit?: boolean; auth?: string[]; refuse?: string }
+export interface SmtpOptions {
+  key?: string; cert?: string; implicit?: boolean; auth?: string[]; refuse?: string;
+  tls?: SecureContextOptions & { requestCert?: boolean; SNICallback?: (name: string, done: (e: null, c?: undefined) => void) => void };
+  /** What to say instead, at CONNECT, EHLO, AUTH, MAIL, RCPT, DATA or "." (the end of the mail); "hang" and "close" do that. */
+  trouble?: (step: string) => string | undefined;
+}
 
 export class SmtpServer {
   mails: Mail[] = [];
+  sessions = 0;
+  /** By STARTTLS or TLS: what the client called the server, whose certificate it showed, which version it speaks. */
+  peers: { name?: string | false; subject?: string; version: string | null }[] = [];
+  private sockets = new Set<Socket>();
   private constructor(readonly server: Server, readonly port: number) {}
 
   static async start(options: SmtpOptions = {}): Promise<SmtpServer> {
     const talk = (socket: Socket) => smtp.session(socket, options, !!options.implicit);
-    const server = options.implicit ? createTls({ key: options.key, cert: options.cert }, talk) : createServer(talk);
+    const server = options.implicit ? createTls({ key: options.key, cert: options.cert, ...options.tls, rejectUnauthorized: false }, talk) : createServer(talk);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const smtp = new SmtpServer(server, (server.address() as AddressInfo).port);
     return smtp;
@@ -20,6 +29,16 @@ export class SmtpServer {
 
   private session(socket: Socket, options: SmtpOptions, tls: boolean, mail: Mail = { from: "", to: [], data: "", tls, hello: "" }): void {
     let pending = "", step: ((line: string) => void) | undefined, body: string[] | undefined;
+    this.sockets.add(socket);
+    socket.on("close", () => this.sockets.delete(socket));
+    const met = (s: TLSSocket) => this.peers.push({ name: (s as TLSSocket & { servername?: string | false }).servername, subject: (s.getPeerCertificate() as { subject?: { CN?: string } }).subject?.CN, version: s.getProtocol() });
+    /** True when the step is not to go its way. */
+    const trouble = (at: string): boolean => {
+      const text = options.trouble?.(at);
+      if (text === "close") socket.destroy();
+      else if (text && text !== "hang") say(text);
+      return text !== undefined;
+    };
     const say = (text: string) => socket.write(text.split("\n").join("\r\n") + "\r\n");
     const ask = (text: string, next: (line: string) => void) => { step = (line) => { step = undefined; next(line); }; say(text); };
     const decode = (text: string) => Buffer.from(text, "base64").toString();
@@ -37,6 +56,7 @@ export class SmtpServer {
     };
     const command = (line: string) => {
       const [verb, ...rest] = line.split(" ");
+      if (trouble(verb!.toUpperCase())) return;
       switch (verb!.toUpperCase()) {
         case "EHLO": {
           mail.hello = rest[0] ?? "";
@@ -46,8 +66,8 @@ export class SmtpServer {
         case "STARTTLS": {
           say("220 go on");
           socket.removeAllListeners("data");
-          const secure = new TLSSocket(socket, { isServer: true, key: options.key, cert: options.cert });
-          secure.on("error", () => undefined);
+          const secure = new TLSSocket(socket, { isServer: true, key: options.key, cert: options.cert, ...options.tls, rejectUnauthorized: false });
+          secure.on("error", () => undefined).on("secure", () => met(secure));
           return this.session(secure, options, true, { ...mail, tls: true });
         }
         case "AUTH": return authenticate(rest[0]!, rest[1]);
@@ -64,6 +84,7 @@ export class SmtpServer {
     const take = (line: string) => {
       if (!body) return step ? step(line) : command(line);
       if (line !== ".") return void body.push(line.startsWith("..") ? line.slice(1) : line);
+      if (trouble(".")) return void (body = undefined);
       this.mails.push({ ...mail, data: body.join("\r\n") });
       body = undefined;
       say("250 queued");
@@ -77,10 +98,13 @@ export class SmtpServer {
         take(line);
       }
     });
-    if (!(socket instanceof TLSSocket) || options.implicit) say("220 test ESMTP");
+    if (socket instanceof TLSSocket && !options.implicit) return; // went on from STARTTLS
+    this.sessions++;
+    if (socket instanceof TLSSocket) met(socket);
+    if (!trouble("CONNECT")) say("220 test ESMTP");
   }
 
-  async stop(): Promise<void> { await new Promise((resolve) => this.server.close(resolve)); }
+  async stop(): Promise<void> { for (const s of this.sockets) s.destroy(); await new Promise((resolve) => this.server.close(resolve)); }
 }
 
 /** Header by name and the parts by type, decoded. */
