@@ -131,6 +131,21 @@ static void wait_for(World *w, const char *pattern, double want) {
     fail_msg("%s: newest of %zu is %g, not %g", series, n, v, want);
 }
 
+/* What is known of the one target. It is told of a scrape a moment after the samples have been stored. */
+static ScrapeTargetInfo wait_for_error(World *w, const char *error, Arena *arena) {
+    ScrapeTargetInfo *t = NULL;
+    size_t n;
+    for (int i = 0; i < 500; i++) {
+        arena_reset(arena);
+        assert_int_equal(scrape_manager_targets(w->manager, arena, &t, &n, NULL), OK);
+        assert_int_equal(n, 1);
+        if (str_eq(t[0].last_error, str_cstr(error))) return t[0];
+        clock_sleep_ms(10);
+    }
+    fail_msg("the target's error is \"%" STR_FMT "\"", STR_ARG(t[0].last_error));
+    return t[0];
+}
+
 static void test_values_and_staleness(void **state) {
     (void)state;
     World *w = world_new();
@@ -150,17 +165,14 @@ static void test_values_and_staleness(void **state) {
     wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
     wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\", x=\"1\"}", STALE);
     Arena *arena = arena_create(1 << 20);
-    ScrapeTargetInfo *t;
-    size_t n;
-    assert_int_equal(scrape_manager_targets(w->manager, arena, &t, &n, NULL), OK);
-    assert_int_equal(n, 1);
-    assert_true(t[0].health == SCRAPE_DOWN && str_eq_lit(t[0].pool, "j"));
-    assert_true(str_eq_lit(t[0].last_error, "server returned HTTP status 500 Internal Server Error"));
+    ScrapeTargetInfo t = wait_for_error(w, "server returned HTTP status 500 Internal Server Error", arena);
+    assert_true(t.health == SCRAPE_DOWN && str_eq_lit(t.pool, "j"));
     arena_free(arena);
     set_answer(w, 200, "text/plain", "a 1\nb{ 2\n"); /* all or nothing */
     clock_sleep_ms(250);
     wait_for(w, "up{instance=\"127.0.0.1:PORT\", job=\"j\"}", 0);
     double v;
+    size_t n;
     char series[128];
     snprintf(series, sizeof series, "a{instance=\"127.0.0.1:%u\", job=\"j\"}", w->port);
     assert_false(newest(w, series, &v, &n));
