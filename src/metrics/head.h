@@ -50,6 +50,7 @@ Labels head_labels(const Head *h, uint32_t id, Arena *arena);
 typedef struct SeriesSymbols {
     const uint32_t *names, *values;
     uint32_t n;
+    uint64_t shape; /* series of one source that have the same have the same names */
 } SeriesSymbols;
 SeriesSymbols head_series_symbols(const Head *h, uint32_t id);
 size_t head_symbol_count(const Head *h);

@@ -208,7 +208,7 @@ Str head_symbol(const Head *h, uint32_t symbol) { return h->index->symbols.v[sym
 SeriesSymbols head_series_symbols(const Head *h, uint32_t id) {
     const IndexSeries *s = index_series_at(h->index, id);
     const Shape *shape = &h->index->shapes.v[s->shape];
-    return (SeriesSymbols){shape->names, s->values, shape->n};
+    return (SeriesSymbols){shape->names, s->values, shape->n, s->shape};
 }
 
 Labels head_labels(const Head *h, uint32_t id, Arena *arena) {

@@ -56,9 +56,12 @@ Str mpart_name(const MPart *p, size_t ordinal);
 
 /* The array from the arena, the strings in the part's mapping. ERR_TOO_LARGE, ERR_CORRUPT. */
 ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret, Err *reterr);
-/* The same as symbols (mpart_symbol), appended to names and values. After mpart_load. */
+/* The same as symbols (mpart_symbol). Values are appended; names are read again only when the series' shape is not the one
+ * they were read for, *shape: MPART_NO_SHAPE at first. After mpart_load. */
 typedef VEC(uint32_t) SymbolVec;
-ErrCode mpart_label_symbols(const MPart *p, uint32_t series, SymbolVec *names, SymbolVec *values, Err *reterr);
+#define MPART_NO_SHAPE UINT64_MAX
+ErrCode mpart_label_symbols(
+    const MPart *p, uint32_t series, uint64_t *shape, SymbolVec *names, SymbolVec *values, Err *reterr);
 /* Whether it is known that every series has a sample in the range, without looking at them; few: so many things may be
  * looked at for it. After mpart_load. */
 bool mpart_all_overlap(const MPart *p, int64_t min_t, int64_t max_t, size_t few);

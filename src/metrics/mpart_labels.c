@@ -57,17 +57,30 @@ ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret,
     return OK;
 }
 
-ErrCode mpart_label_symbols(const MPart *p, uint32_t series, SymbolVec *names, SymbolVec *values, Err *reterr) {
+static ErrCode shape_symbols(const MPart *p, uint64_t shape, SymbolVec *names, Err *reterr) {
+    vec_clear(names);
+    if (shape >= p->n_shapes) return mpart_damaged(p, "a series", reterr);
+    Cursor c = mpart_shape_cursor(p, shape);
+    uint64_t n = cursor_uvarint(&c);
+    for (uint64_t i = 0; i < n; i++) vec_push(names, (uint32_t)cursor_uvarint(&c));
+    return OK;
+}
+
+ErrCode mpart_label_symbols(
+    const MPart *p, uint32_t series, uint64_t *shape, SymbolVec *names, SymbolVec *values, Err *reterr) {
     if (series >= p->n_series) return mpart_damaged(p, "the index", reterr);
     Cursor c = mpart_series_cursor(p, series);
-    uint64_t shape = cursor_uvarint(&c);
-    if (c.bad || shape >= p->n_shapes) return mpart_damaged(p, "a series", reterr);
-    Cursor shape_names = mpart_shape_cursor(p, shape);
-    uint64_t n = cursor_uvarint(&shape_names);
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t name = cursor_uvarint(&shape_names), value = cursor_uvarint(&c);
-        if (c.bad || value >= mpart_symbol_count(p)) return mpart_damaged(p, "a series", reterr);
-        vec_push(names, (uint32_t)name);
+    uint64_t its_shape = cursor_uvarint(&c);
+    if (c.bad) return mpart_damaged(p, "a series", reterr);
+    if (its_shape != *shape) {
+        ErrCode code = shape_symbols(p, its_shape, names, reterr);
+        *shape = code == OK ? its_shape : MPART_NO_SHAPE;
+        if (code != OK) return code;
+    }
+    size_t n_symbols = mpart_symbol_count(p);
+    for (size_t i = 0; i < names->n; i++) {
+        uint64_t value = cursor_uvarint(&c);
+        if (c.bad || value >= n_symbols) return mpart_damaged(p, "a series", reterr);
         vec_push(values, (uint32_t)value);
     }
     return OK;

@@ -249,7 +249,8 @@ ErrCode store_visit(
 typedef struct SymbolSource {
     MPart *part;
     Head *head;
-    SymbolVec names, values; /* of the series asked for last */
+    uint64_t shape;          /* whose names a part's names are */
+    SymbolVec names, values; /* of a part's series asked for last */
 } SymbolSource;
 SymbolSource symbol_source_open(View *v, size_t at);
 void symbol_source_close(SymbolSource *s);

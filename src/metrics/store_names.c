@@ -6,7 +6,7 @@
 static ErrCode exhausted(Err *reterr) { return err_set(reterr, ERR_TOO_LARGE, "the query's memory budget is used up"); }
 
 SymbolSource symbol_source_open(View *v, size_t at) {
-    SymbolSource s = {0};
+    SymbolSource s = {.shape = MPART_NO_SHAPE};
     if (at < v->parts.n)
         s.part = v->parts.v[at].obj;
     else
@@ -33,45 +33,55 @@ ErrCode symbol_source_series(SymbolSource *s, uint32_t id, SeriesSymbols *ret, E
         *ret = head_series_symbols(s->head, id);
         return OK;
     }
-    vec_clear(&s->names);
     vec_clear(&s->values);
-    ErrCode code = mpart_label_symbols(s->part, id, &s->names, &s->values, reterr);
-    *ret = (SeriesSymbols){s->names.v, s->values.v, (uint32_t)s->names.n};
+    ErrCode code = mpart_label_symbols(s->part, id, &s->shape, &s->names, &s->values, reterr);
+    *ret = (SeriesSymbols){s->names.v, s->values.v, (uint32_t)s->names.n, s->shape};
     return code;
 }
 
 /* --- names and values --- */
-enum { SEEN = 1, IS_NAME = 2, NOT_NAME = 4 };
+typedef struct NameScan {
+    SymbolSource *source;
+    const Str *values_of; /* NULL: names */
+    uint8_t *seen;        /* by symbol */
+    uint64_t shape;       /* of the series before; neighbours mostly share it */
+    uint32_t place;       /* among its names, of values_of; n: it has none */
+    void (*fn)(void *ctx, Str s);
+    void *ctx;
+} NameScan;
 
-static bool is_wanted(const SymbolSource *s, uint8_t *marks, uint32_t name, Str wanted) {
-    if (!(marks[name] & (IS_NAME | NOT_NAME)))
-        marks[name] |= str_eq(symbol_source_text(s, name), wanted) ? IS_NAME : NOT_NAME;
-    return marks[name] & IS_NAME;
+static void see(NameScan *x, uint32_t symbol) {
+    if (x->seen[symbol]) return;
+    x->seen[symbol] = 1;
+    x->fn(x->ctx, symbol_source_text(x->source, symbol));
 }
 
-static void see(const SymbolSource *s, uint8_t *marks, uint32_t symbol, void (*fn)(void *ctx, Str s), void *ctx) {
-    if (marks[symbol] & SEEN) return;
-    marks[symbol] |= SEEN;
-    fn(ctx, symbol_source_text(s, symbol));
+static void scan_series(NameScan *x, SeriesSymbols s) {
+    if (s.shape != x->shape) {
+        x->shape = s.shape;
+        for (x->place = 0; x->place < s.n; x->place++) {
+            if (!x->values_of)
+                see(x, s.names[x->place]);
+            else if (str_eq(symbol_source_text(x->source, s.names[x->place]), *x->values_of))
+                break;
+        }
+    }
+    if (x->place < s.n) see(x, s.values[x->place]);
 }
 
 static ErrCode names_of_source(
     View *v, size_t at, const IdList *ids, const Str *values_of, void (*fn)(void *ctx, Str s), void *ctx, Err *reterr) {
     SymbolSource s = symbol_source_open(v, at);
-    uint8_t *marks = mem_alloc_zero(MAX(symbol_source_count(&s), 1));
+    NameScan scan = {.source = &s, .values_of = values_of, .shape = MPART_NO_SHAPE, .fn = fn, .ctx = ctx};
+    scan.seen = mem_alloc_zero(MAX(symbol_source_count(&s), 1));
     ErrCode code = OK;
     for (size_t i = 0; i < ids->n && code == OK; i++) {
         SeriesSymbols x;
         code = symbol_source_series(&s, ids->v[i], &x, reterr);
-        for (uint32_t k = 0; code == OK && k < x.n; k++) {
-            if (!values_of)
-                see(&s, marks, x.names[k], fn, ctx);
-            else if (is_wanted(&s, marks, x.names[k], *values_of))
-                see(&s, marks, x.values[k], fn, ctx);
-        }
+        if (code == OK) scan_series(&scan, x);
     }
     symbol_source_close(&s);
-    mem_free(marks);
+    mem_free(scan.seen);
     return code;
 }
 

@@ -58,14 +58,14 @@ static void walk_series(MPart *p) {
     SampleBuf samples = {0};
     HistogramRefs histograms = {0};
     SymbolVec names = {0}, values = {0};
+    uint64_t shape = MPART_NO_SHAPE;
     size_t left = PLACES_MAX;
     for (uint32_t i = 0; i < mpart_series_count(p) && left > 0; i++) {
         Labels labels;
         ErrCode code = mpart_labels(p, i, arena, &labels, NULL);
         ASSERT(code == OK || code == ERR_CORRUPT || code == ERR_TOO_LARGE);
-        vec_clear(&names);
         vec_clear(&values);
-        code = mpart_label_symbols(p, i, &names, &values, NULL);
+        code = mpart_label_symbols(p, i, &shape, &names, &values, NULL);
         for (size_t k = 0; code == OK && k < values.n; k++) (void)mpart_symbol(p, values.v[k]);
         (void)mpart_overlaps(p, i, 5, 50);
         code = mpart_blocks(p, i, see_block, &left, NULL);
