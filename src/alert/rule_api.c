@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/num.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,16 +177,24 @@ static ErrCode bad(Err *reterr, const char *name, const char *fmt, ...) {
     return err_set(reterr, ERR_INVALID, "invalid parameter \"%s\": %s", name, msg);
 }
 
+static bool all_digits(Str s) {
+    if (s.n && (s.p[0] == '-' || s.p[0] == '+')) s = str_skip(s, 1);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9') return false;
+    return s.n > 0;
+}
+
 static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
     Str limit = http_param(req, STR("group_limit"));
     f->next_token = http_param(req, STR("group_next_token"));
     if (f->next_token.n && limit.n == 0)
         return bad(reterr, "group_next_token", "group_limit needs to be present in order to paginate over the groups");
     if (limit.n == 0) return OK;
-    if (!num_parse_i64(limit, &f->group_limit))
+    bool number = num_parse_i64(limit, &f->group_limit), fits = number && f->group_limit == (int32_t)f->group_limit;
+    if (!fits) /* 32 bits, and no sign but one: all digits are too many of them */
         return bad(reterr, "group_limit",
-            "group_limit needs to be a valid number: strconv.ParseInt: parsing \"%" STR_FMT "\": invalid syntax",
-            STR_ARG(limit));
+            "group_limit needs to be a valid number: strconv.ParseInt: parsing \"%" STR_FMT "\": %s", STR_ARG(limit),
+            number || all_digits(limit) ? "value out of range" : "invalid syntax");
     if (f->group_limit <= 0) return bad(reterr, "group_limit", "group_limit needs to be greater than 0");
     return OK;
 }
@@ -200,8 +209,17 @@ static ErrCode parse_matchers(HttpRequest *req, Filter *f, Err *reterr) {
     return OK;
 }
 
+/* Prometheus compares these in lower case, and repeats them so. */
+static Str lower_param(HttpRequest *req, const char *name) {
+    Str s = arena_copy(req->arena, http_param(req, str_cstr(name)));
+    for (size_t i = 0; i < s.n; i++) ((char *)(uintptr_t)s.p)[i] = (char)tolower((unsigned char)s.p[i]);
+    return s;
+}
+
 static ErrCode parse_filter(HttpRequest *req, Filter *f, Err *reterr) {
-    Str type = http_param(req, STR("type")), exclude = http_param(req, STR("exclude_alerts"));
+    Str wrong = http_form_error(req);
+    if (wrong.n) return err_set(reterr, ERR_INVALID, "error parsing form values: %" STR_FMT, STR_ARG(wrong));
+    Str type = lower_param(req, "type"), exclude = lower_param(req, "exclude_alerts");
     bool without = false;
     f->n_rules = http_params(req, STR("rule_name[]"), f->rules, NAMES_MAX);
     f->n_groups = http_params(req, STR("rule_group[]"), f->groups, NAMES_MAX);

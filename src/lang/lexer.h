@@ -52,7 +52,7 @@ LangNumberKind lang_scan_number(Str src, size_t pos, size_t *ret_end);
  * Go's integer literals; false when malformed or (as strconv) out of range. */
 ATTR_MUST bool lang_parse_number(Str text, double *ret);
 /* Text of LANG_NUMBER_DURATION in milliseconds: units y w d h m s ms, long to short, each once. False when
- * malformed or beyond int64 milliseconds. */
+ * malformed (*ret_ms is 0 then) or beyond what Go's time.Duration holds (INT64_MAX). */
 ATTR_MUST bool lang_parse_duration(Str text, int64_t *ret_ms);
 
 typedef enum LangStringStatus {

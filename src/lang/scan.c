@@ -165,22 +165,23 @@ bool lang_parse_duration(Str text, int64_t *ret_ms) {
         {"m", 60000}, {"s", 1000}, {"ms", 1}};
     int64_t total = 0;
     size_t i = 0, next_unit = 0;
+    bool over = false;
+    *ret_ms = 0;
     while (i < text.n) {
         int64_t v = 0;
         size_t digits = i;
         for (; is_digit(at(text, i)); i++)
-            if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, at(text, i) - '0', &v)) return false;
+            over |= __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, at(text, i) - '0', &v);
         size_t len = scan_unit(text, i);
         if (i == digits || !len) return false;
         Str unit = str_of(text.p + i, len);
         while (next_unit < ARRAY_LEN(units) && !str_eq(str_cstr(units[next_unit].unit), unit)) next_unit++;
         if (next_unit == ARRAY_LEN(units)) return false;
-        if (__builtin_mul_overflow(v, units[next_unit++].ms, &v) || __builtin_add_overflow(total, v, &total))
-            return false;
+        over |= __builtin_mul_overflow(v, units[next_unit++].ms, &v) || __builtin_add_overflow(total, v, &total);
         i += len;
     }
     /* Go's time.Duration holds 2^63 nanoseconds; Prometheus refuses what does not fit. */
-    if (text.n == 0 || total > INT64_MAX / 1000000) return false;
-    *ret_ms = total;
-    return true;
+    over |= total > INT64_MAX / 1000000;
+    *ret_ms = over ? INT64_MAX : total;
+    return text.n > 0 && !over;
 }

@@ -52,6 +52,7 @@ typedef struct HttpRequest {
     HttpParam *params;
     size_t n_params;
     bool params_parsed;
+    Str form_error; /* what Go's ParseForm would say of them; empty: nothing */
     void *impl; /* the engine's; NULL: made by hand (tests) */
 } HttpRequest;
 
@@ -86,11 +87,15 @@ typedef void (*HttpHandler)(void *ctx, HttpRequest *req, HttpResponse *res);
 /* --- reading a request --- */
 Str http_header(const HttpRequest *req, Str name); /* first one; STR_NULL when absent */
 Str http_path_param(const HttpRequest *req, Str name);
-/* The body (POST, PUT, PATCH with application/x-www-form-urlencoded) first, then the query string, as Go's
- * r.FormValue merges them. */
+/* The body (POST, PUT, PATCH with application/x-www-form-urlencoded) first, then the query string, then the fields of
+ * a multipart/form-data body, as Go's r.FormValue merges them. Pairs with a broken escape or a semicolon are left out:
+ * proxies disagree about their meaning. */
 Str http_param(HttpRequest *req, Str name);                           /* first; STR_NULL when absent */
 size_t http_params(HttpRequest *req, Str name, Str *out, size_t max); /* all values of a repeated one */
 bool http_has_param(HttpRequest *req, Str name);
+/* What is wrong with the form or the query string, in Go's words ("invalid URL escape \"%zz\""); empty when nothing is.
+ * Most handlers go on with what is left, as Prometheus' do; some refuse. */
+Str http_form_error(HttpRequest *req);
 /* Body after Content-Encoding (gzip, deflate, zstd, snappy block), at most max_bytes, in req->arena.
  * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID; ERR_UNAVAILABLE when a large one does not fit
  * into what the server has for all of them. */

@@ -42,6 +42,8 @@ static void test_decode(void **state) {
 }
 
 #define FORM "application/x-www-form-urlencoded; charset=utf-8"
+#define MULTIPART "Multipart/form-data; boundary=\"x y\""
+#define PART(name, value) "--x y\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
 
 static const struct {
     HttpMethod method;
@@ -61,7 +63,45 @@ static const struct {
     {HTTP_GET, FORM, "a=query", "a=body", "a", "query"},
     {HTTP_POST, "application/json", "a=query", "a=body", "a", "query"},
     {HTTP_POST, "Application/X-WWW-Form-Urlencoded", "", "a=x+y", "a", "x y"},
+    {HTTP_POST, FORM, "a=%zz&b=1&a=2", "a=3;b&a=4", "a", "4|2"},
+    {HTTP_POST, MULTIPART, "a=query", PART("a", "x\r\ny") PART("b", "") "--x y--\r\n", "a", "query|x\r\ny"},
+    {HTTP_POST, MULTIPART, "", PART("a", "1") PART("b", "") "--x y--\r\n", "b", ""},
+    {HTTP_POST, MULTIPART, "", PART("a\"; filename=\"f", "1") PART("b", "2") "--x y--", "a", NULL},
+    {HTTP_POST, MULTIPART, "", PART("a", "cut"), "a", NULL},
+    {HTTP_POST, "multipart/form-data", "", PART("a", "1") "--x y--", "a", NULL},
 };
+
+static const struct {
+    const char *type, *query, *body, *error;
+} form_errors[] = {
+    {FORM, "a=1", "b=2", ""},
+    {FORM, "a=%zz", "b=2", "invalid URL escape \"%zz\""},
+    {FORM, "a=%zz", "b=%1", "invalid URL escape \"%1\""},
+    {FORM, "", "%x1y=1", "invalid URL escape \"%x1\""},
+    {FORM, "a=1;b=2", "", "invalid semicolon separator in query"},
+    {";", "a=1", "", "mime: no media type"},
+    {"a/b/c", "a=%zz", "", "mime: unexpected content after media subtype"},
+    {"a/", "", "", "mime: expected token after slash"},
+    {"a b/c", "", "", "mime: expected slash after first token"},
+    {"text/plain; x", "", "", ""},
+};
+
+static void test_form_errors(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(form_errors); i++) {
+        Arena *a = arena_create(1 << 16);
+        HttpHeader h = {STR("Content-Type"), str_cstr(form_errors[i].type)};
+        HttpRequest req = {.method = HTTP_POST,
+            .query = str_cstr(form_errors[i].query),
+            .body = str_cstr(form_errors[i].body),
+            .headers = &h,
+            .n_headers = 1,
+            .arena = a};
+        Str e = http_form_error(&req);
+        if (!str_eq(e, str_cstr(form_errors[i].error))) fail_msg("case %zu: %" STR_FMT, i, STR_ARG(e));
+        arena_free(a);
+    }
+}
 
 static void test_params(void **state) {
     (void)state;
@@ -131,6 +171,6 @@ static void test_replies(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_params),
-        cmocka_unit_test(test_body_decoded), cmocka_unit_test(test_replies)};
+        cmocka_unit_test(test_form_errors), cmocka_unit_test(test_body_decoded), cmocka_unit_test(test_replies)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

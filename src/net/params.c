@@ -1,5 +1,5 @@
 /* params.c - percent coding and form parameters. Source: WHATWG URL (application/x-www-form-urlencoded). */
-#include "net/http.h"
+#include "net/params_int.h"
 
 static int hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -64,14 +64,35 @@ static size_t count_pairs(Str s) {
     return n;
 }
 
-/* Appends the pairs of s. Like Go, a pair with a semicolon is dropped: proxies disagree about its meaning. */
+static void note_error(HttpRequest *req, Str text) {
+    if (req->form_error.n == 0) req->form_error = text;
+}
+
+/* Whether all escapes of s are whole; notes the first that is not. */
+static bool escapes_are_good(HttpRequest *req, Str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '%') continue;
+        if (i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0) continue;
+        Str bad = str_of(s.p + i, MIN(s.n - i, (size_t)3));
+        note_error(req, arena_printf(req->arena, "invalid URL escape \"%" STR_FMT "\"", STR_ARG(bad)));
+        return false;
+    }
+    return true;
+}
+
+/* Appends the pairs of s that can be read. */
 static void parse_pairs(HttpRequest *req, Str s) {
     Str part;
     while (str_split_next(&s, '&', &part)) {
-        if (part.n == 0 || str_find_char(part, ';') != SIZE_MAX) continue;
+        if (part.n == 0) continue;
+        if (str_find_char(part, ';') != SIZE_MAX) {
+            note_error(req, STR("invalid semicolon separator in query"));
+            continue;
+        }
         size_t eq = str_find_char(part, '=');
         Str name = eq == SIZE_MAX ? part : str_slice(part, 0, eq);
         Str value = eq == SIZE_MAX ? STR("") : str_skip(part, eq + 1);
+        if (!escapes_are_good(req, name) || !escapes_are_good(req, value)) continue;
         name = http_url_decode(req->arena, name, true);
         value = http_url_decode(req->arena, value, true);
         if (!name.p || !value.p) return; /* budget used up: arena_exhausted() tells */
@@ -82,16 +103,24 @@ static void parse_pairs(HttpRequest *req, Str s) {
 static void parse_params(HttpRequest *req) {
     if (req->params_parsed) return;
     req->params_parsed = true;
-    Str form = STR_NULL;
+    Str form = STR_NULL, type = STR_NULL;
     bool may_have_form = req->method == HTTP_POST || req->method == HTTP_PUT || req->method == HTTP_PATCH;
-    if (may_have_form && str_eq_lit(http_media_type(req), "application/x-www-form-urlencoded")) form = req->body;
-    size_t n = count_pairs(form) + count_pairs(req->query);
-    if (n == 0) return;
-    req->params = ARENA_ARRAY(req->arena, HttpParam, n);
+    if (may_have_form) type = http_media_type(req);
+    if (str_eq_lit(type, "application/x-www-form-urlencoded")) form = req->body;
+    size_t n_parts = str_eq_lit(type, "multipart/form-data") ? multipart_count(req) : 0;
+    size_t n = count_pairs(form) + count_pairs(req->query) + n_parts;
+    req->params = ARENA_ARRAY(req->arena, HttpParam, MAX(n, (size_t)1));
     if (!req->params) return;
     if (form.n) parse_pairs(req, form);
+    if (may_have_form) note_error(req, media_type_error(http_header(req, STR("content-type"))));
     if (req->query.n) parse_pairs(req, req->query);
+    if (n_parts) req->n_params += multipart_fields(req, req->params + req->n_params, n_parts);
     ASSERT(req->n_params <= n);
+}
+
+Str http_form_error(HttpRequest *req) {
+    parse_params(req);
+    return req->form_error;
 }
 
 Str http_param(HttpRequest *req, Str name) {

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const size_t budgets[] = {1 << 20, 256};
     for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
         Arena *a = arena_create(budgets[i]);
-        HttpHeader h = {STR("content-type"), STR("application/x-www-form-urlencoded")};
+        HttpHeader h = {
+            STR("content-type"), i ? STR("multipart/form-data; boundary=x") : STR("application/x-www-form-urlencoded")};
         HttpRequest req = {.method = HTTP_POST,
             .query = q == SIZE_MAX ? STR_NULL : str_skip(target, q + 1),
             .body = body,

@@ -71,6 +71,10 @@ bool api_parse_duration(Str s, int64_t *ret_ms, bool *ret_overflow);
 bool api_time_param(ApiCall *c, const char *name, int64_t missing_ms, int64_t *ret_ms);
 bool api_duration_param(ApiCall *c, const char *name, int64_t *ret_ms);
 bool api_limit_param(ApiCall *c, size_t *ret);
+/* False, answered, when the form or the query string is broken: for the calls where Prometheus looks at that. */
+bool api_check_form(ApiCall *c);
+/* As Go's %q, in the request's arena. */
+Str api_quoted(ApiCall *c, Str s);
 /* "limit must be a number"; missing: -1. */
 bool api_count_param(ApiCall *c, const char *name, int64_t *ret);
 /* match[] as matcher sets in the request's arena. */

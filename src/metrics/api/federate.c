@@ -90,6 +90,11 @@ void api_federate(void *ctx, HttpRequest *req, HttpResponse *res) {
         http_reply_text(res, 503, "Service Unavailable");
         return;
     }
+    Str wrong = http_form_error(req);
+    if (wrong.n) {
+        http_reply_text(res, 400, "error parsing form values: %" STR_FMT "\n", STR_ARG(wrong));
+        return;
+    }
     ErrCode rc = find(api, req, &f, &err);
     if (rc == OK) {
         arrange(&f);

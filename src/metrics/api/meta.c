@@ -145,6 +145,7 @@ bool api_series(ApiCall *c) {
     MetricsSelect sel = {.arena = c->req->arena};
     MatcherSets sets;
     size_t limit;
+    if (!api_check_form(c)) return false;
     if (http_params(c->req, STR("match[]"), &(Str){0}, 1) == 0)
         return api_fail(c, API_BAD_DATA, "no match[] parameter provided");
     if (!api_limit_param(c, &limit) || !time_range(c, &sel) || !api_match_param(c, true, &sets)) return false;
@@ -231,6 +232,7 @@ bool api_delete_series(ApiCall *c) {
     MetricsSelect sel = {.arena = c->req->arena};
     MatcherSets sets;
     if (!c->api->opts.admin_api) return api_fail(c, API_UNAVAILABLE, "admin APIs disabled");
+    if (!api_check_form(c)) return false;
     if (!api_match_param(c, true, &sets) || !time_range(c, &sel)) return false;
     for (size_t i = 0; i < sets.n; i++) {
         uint64_t deleted;

@@ -5,12 +5,29 @@
 #include "base/timefmt.h"
 #include "lang/lexer.h"
 
+#include <ctype.h>
 #include <math.h>
+
+/* A number as Go's ParseFloat takes it: underscores may stand between digits. */
+static bool parse_go_number(Str s, double *ret) {
+    char clean[64];
+    size_t n = 0;
+    if (s.n == 0 || str_find_char(s, '_') == SIZE_MAX) return s.n && num_parse_f64(s, ret);
+    if (s.n > sizeof clean) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        bool between = i && i + 1 < s.n && isdigit((unsigned char)s.p[i - 1]) && isdigit((unsigned char)s.p[i + 1]);
+        if (s.p[i] != '_')
+            clean[n++] = s.p[i];
+        else if (!between)
+            return false;
+    }
+    return num_parse_f64(str_of(clean, n), ret);
+}
 
 bool api_parse_time(Str s, int64_t *ret_ms) {
     double v;
     int64_t ns;
-    if (s.n && num_parse_f64(s, &v) && isfinite(v)) {
+    if (parse_go_number(s, &v) && isfinite(v)) {
         double whole, frac = modf(v, &whole), ms = whole * 1000 + round(frac * 1000);
         *ret_ms = ms > (double)API_MAX_TIME_MS   ? API_MAX_TIME_MS
                   : ms < (double)API_MIN_TIME_MS ? API_MIN_TIME_MS
@@ -32,19 +49,19 @@ static bool is_digit_after_sign(Str s) {
 bool api_parse_duration(Str s, int64_t *ret_ms, bool *ret_overflow) {
     double v;
     *ret_overflow = false;
-    bool number = s.n && num_parse_f64(s, &v);
+    bool number = parse_go_number(s, &v);
     if (number && isinf(v) && is_digit_after_sign(s)) number = false; /* 1e400: Go has no number for it */
     if (number) {
-        *ret_overflow = v > 9223372036.854775 || v < -9223372036.854775;
+        *ret_overflow = isnan(v) || v > 9223372036.854775 || v < -9223372036.854775;
         if (*ret_overflow) return false;
         double ms = v * 1000;
-        *ret_ms = isnan(v) ? INT64_MIN / 1000000 : ms > 0 && ms < 1 ? 1 : (int64_t)ms;
+        *ret_ms = ms > 0 && ms < 1 ? 1 : (int64_t)ms;
         return true;
     }
     return duration_parse_prom(s, ret_ms);
 }
 
-static Str quoted(ApiCall *c, Str s) {
+Str api_quoted(ApiCall *c, Str s) {
     Buf b = {0};
     lang_put_quoted(&b, s);
     Str text = arena_copy(c->req->arena, buf_str(&b));
@@ -60,7 +77,7 @@ bool api_time_param(ApiCall *c, const char *name, int64_t missing_ms, int64_t *r
         return true;
     }
     if (api_parse_time(s, ret_ms)) return true;
-    Str q = quoted(c, s);
+    Str q = api_quoted(c, s);
     if (required) return api_fail_param(c, name, "cannot parse %" STR_FMT " to a valid timestamp", STR_ARG(q));
     return api_fail_param(
         c, name, "invalid time value for '%s': cannot parse %" STR_FMT " to a valid timestamp", name, STR_ARG(q));
@@ -70,7 +87,7 @@ bool api_duration_param(ApiCall *c, const char *name, int64_t *ret_ms) {
     Str s = http_param(c->req, str_cstr(name));
     bool overflow;
     if (api_parse_duration(s, ret_ms, &overflow)) return true;
-    return api_fail_param(c, name, "cannot parse %" STR_FMT " to a valid duration%s", STR_ARG(quoted(c, s)),
+    return api_fail_param(c, name, "cannot parse %" STR_FMT " to a valid duration%s", STR_ARG(api_quoted(c, s)),
         overflow ? ". It overflows int64" : "");
 }
 
@@ -87,11 +104,17 @@ bool api_limit_param(ApiCall *c, size_t *ret) {
     *ret = 0;
     if (s.n == 0) return true;
     if (!num_parse_i64(s, &v))
-        return api_fail_param(c, "limit", "strconv.Atoi: parsing %" STR_FMT ": %s", STR_ARG(quoted(c, s)),
+        return api_fail_param(c, "limit", "strconv.Atoi: parsing %" STR_FMT ": %s", STR_ARG(api_quoted(c, s)),
             is_integer(s) ? "value out of range" : "invalid syntax");
     if (v < 0) return api_fail_param(c, "limit", "limit must be non-negative");
     *ret = (size_t)v;
     return true;
+}
+
+bool api_check_form(ApiCall *c) {
+    Str wrong = http_form_error(c->req);
+    if (wrong.n == 0) return true;
+    return api_fail(c, API_BAD_DATA, "error parsing form values: %" STR_FMT, STR_ARG(wrong));
 }
 
 static bool not_empty(Matchers ms) {

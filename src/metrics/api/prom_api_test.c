@@ -161,7 +161,8 @@ static const struct {
     {"/api/v1/query?query=up%5B1m", 400,
         ERR("bad_data", "invalid parameter \\\"query\\\": 1:6: parse error: unclosed left bracket")},
     {"/api/v1/query", 400,
-        ERR("bad_data", "invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input")},
+        ERR("bad_data",
+            "invalid parameter \\\"query\\\": unknown position: parse error: no expression found in input")},
     {"/api/v1/query?query=1&time=x", 400,
         ERR("bad_data", "invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"x\\\" to a "
                         "valid timestamp")},
@@ -187,14 +188,27 @@ static const struct {
                          "matching labels must be unique on one side")},
     {"/api/v1/query?query=1e-7&time=1", 200, OK_("{\"resultType\":\"scalar\",\"result\":[1,\"0.0000001\"]}")},
     {"/api/v1/query?query=1&limit=99999999999999999999", 400,
-        ERR("bad_data", "invalid parameter \\\"limit\\\": strconv.Atoi: parsing \\\"99999999999999999999\\\": value out of "
-                        "range")},
-    {"/api/v1/query?query=1&timeout=0", 503, ERR("timeout", "query timed out in query execution")},
-    {"/api/v1/query?query=1&timeout=-1", 400,
-        ERR("bad_data", "invalid parameter \\\"query\\\": context deadline exceeded")},
+        ERR("bad_data",
+            "invalid parameter \\\"limit\\\": strconv.Atoi: parsing \\\"99999999999999999999\\\": value out of "
+            "range")},
+    {"/api/v1/query?query=1&timeout=0", 400,
+        ERR("bad_data", "invalid parameter \\\"timeout\\\": timeout must be positive, got 0s")},
+    {"/api/v1/query?query=1&timeout=-90", 400,
+        ERR("bad_data", "invalid parameter \\\"timeout\\\": timeout must be positive, got -1m30s")},
+    {"/api/v1/query?query=1&timeout=NaN", 400,
+        ERR("bad_data",
+            "invalid parameter \\\"timeout\\\": cannot parse \\\"NaN\\\" to a valid duration. It overflows int64")},
+    {"/api/v1/query?query=1&time=1_000.5", 200, OK_("{\"resultType\":\"scalar\",\"result\":[1000.5,\"1\"]}")},
+    {"/api/v1/query?query=1&time=1_000_", 400, NULL},
+    {"/api/v1/query?query=1&time=5&time=%zz", 200, OK_("{\"resultType\":\"scalar\",\"result\":[5,\"1\"]}")},
+    {"/api/v1/query?query=300y", 400,
+        ERR("bad_data", "invalid parameter \\\"query\\\": 1:1: parse error: duration out of range")},
+    {"/api/v1/series?match[]=up&x=%zz", 400,
+        ERR("bad_data", "error parsing form values: invalid URL escape \\\"%zz\\\"")},
     {"/api/v1/query?query=1&lookback_delta=1e10", 400,
-        ERR("bad_data", "error parsing lookback delta duration: cannot parse \\\"1e10\\\" to a valid duration. It overflows "
-                        "int64")},
+        ERR("bad_data",
+            "error parsing lookback delta duration: cannot parse \\\"1e10\\\" to a valid duration. It overflows "
+            "int64")},
     {"/federate?match[]=%7B%7D", 200, ""},
     {"/api/v1/status/walreplay", 200, OK_("{\"min\":0,\"max\":0,\"current\":0}")},
     {"/api/v1/labels", 200, OK_("[\"__name__\",\"job\",\"my.label\"]")},
@@ -228,8 +242,7 @@ static const struct {
     {"/api/v1/search/label_values", 400, ERR("bad_data", "missing required parameter \\\"label\\\"")},
     {"/api/v1/search/label_names?sort_by=x", 400,
         ERR("bad_data", "invalid sort_by \\\"x\\\" for label_names: must be \\\"alpha\\\" or \\\"score\\\"")},
-    {"/api/v1/search/label_names?sort_dir=asc", 400,
-        ERR("bad_data", "sort_dir is only valid when sort_by is set")},
+    {"/api/v1/search/label_names?sort_dir=asc", 400, ERR("bad_data", "sort_dir is only valid when sort_by is set")},
     {"/api/v1/search/label_names?sort_by=score", 400, ERR("bad_data", "sort_by=score requires search[] to be set")},
     {"/api/v1/search/label_names?fuzz_alg=x", 400,
         ERR("bad_data", "unsupported fuzz_alg \\\"x\\\": must be one of [subsequence jarowinkler]")},
@@ -251,7 +264,8 @@ static const struct {
     {"/api/meerkat/v1/cardinality?match[]=up&label=job&compare=5m&start=300", 200,
         OK_("{\"series\":2,\"seriesBefore\":2,\"metrics\":[{\"name\":\"up\",\"series\":2,\"before\":2}],\"labels\":["
             "{\"name\":\"job\",\"values\":2,\"valuesBefore\":2,\"series\":2,\"bytes\":5},{\"name\":\"__name__\","
-            "\"values\":1,\"valuesBefore\":1,\"series\":2,\"bytes\":2}],\"pairs\":[{\"name\":\"__name__=up\",\"series\":"
+            "\"values\":1,\"valuesBefore\":1,\"series\":2,\"bytes\":2}],\"pairs\":[{\"name\":\"__name__=up\","
+            "\"series\":"
             "2,\"before\":2},{\"name\":\"job=api\",\"series\":1,\"before\":1},{\"name\":\"job=db\",\"series\":1,"
             "\"before\":1}],\"values\":[{\"name\":\"api\",\"series\":1,\"before\":1},{\"name\":\"db\",\"series\":1,"
             "\"before\":1}],\"limits\":{\"series\":0,\"seriesPerMetric\":0,\"labels\":0,\"labelNameBytes\":0,"

@@ -3,6 +3,7 @@
 #include "metrics/api/points.h"
 
 #include "base/num.h"
+#include "base/timefmt.h"
 #include "lang/lexer.h"
 #include "sys/clock.h"
 
@@ -164,6 +165,8 @@ static void put_stats(JsonWriter *w, const PromqlStats *s, const PromqlQuery *q)
     put_per_step(w, "samplesReadPerStep", q, s->read_per_step, s->n_steps);
     json_key_lit(w, "samplesRead");
     json_u64(w, s->samples_read);
+    json_key_lit(w, "seriesTouched");
+    json_u64(w, s->series_read);
     json_key_lit(w, "peakSamples");
     json_u64(w, s->samples_peak);
     json_end_object(w);
@@ -206,14 +209,19 @@ bool api_query_options(ApiCall *c, PromqlQuery *q) {
     bool overflow;
     if (http_param(c->req, STR("timeout")).n) {
         if (!api_duration_param(c, "timeout", &own)) return false;
+        if (own <= 0) {
+            Buf text = {0};
+            duration_put_go(&text, own * 1000000);
+            api_fail_param(c, "timeout", "timeout must be positive, got %s", buf_cstr(&text));
+            buf_done(&text);
+            return false;
+        }
         timeout = MIN(timeout, own);
     }
     if (lookback.n && !api_parse_duration(lookback, &q->lookback_ms, &overflow))
         return api_fail(c, API_BAD_DATA,
-            "error parsing lookback delta duration: cannot parse \"%" STR_FMT "\" to a valid duration%s",
-            STR_ARG(lookback), overflow ? ". It overflows int64" : "");
-    if (timeout < 0) return api_fail_param(c, "query", "context deadline exceeded");
-    if (timeout == 0) return api_fail(c, API_TIMEOUT, "query timed out in query execution");
+            "error parsing lookback delta duration: cannot parse %" STR_FMT " to a valid duration%s",
+            STR_ARG(api_quoted(c, lookback)), overflow ? ". It overflows int64" : "");
     q->gone = client_gone;
     q->gone_ctx = c->req;
     q->step_stats = str_eq_lit(http_param(c->req, STR("stats")), "all");

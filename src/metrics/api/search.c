@@ -127,13 +127,14 @@ static bool read_params(Search *s, const char *endpoint) {
     int64_t now = clock_now_ms();
     s->sel.arena = c->req->arena;
     s->limit = s->batch = LIMIT_DEFAULT;
+    if (!api_check_form(c)) return false;
     if (!read_time(c, "start", now - HOUR_MS, &s->sel.min_t_ms) || !read_time(c, "end", now, &s->sel.max_t_ms))
         return false;
     if (s->sel.max_t_ms < s->sel.min_t_ms)
         return api_fail(c, API_BAD_DATA, "end timestamp must not be before start timestamp");
     if (!api_match_param(c, false, &s->sets) || !read_terms(s) || !bool_param(c, "include_score", &s->scores) ||
-        !bool_param(c, "include_metadata", &s->metadata) || !read_order(s, endpoint) ||
-        !size_param(c, "limit", &s->limit) || !size_param(c, "batch_size", &s->batch))
+        (s->kind == SEARCH_METRIC_NAMES && !bool_param(c, "include_metadata", &s->metadata)) ||
+        !read_order(s, endpoint) || !size_param(c, "limit", &s->limit) || !size_param(c, "batch_size", &s->batch))
         return false;
     if (s->limit <= LIMIT_MAX) return true;
     return api_fail(c, API_BAD_DATA, "limit %zu exceeds the configured maximum (%d, see --web.search.max-limit)",

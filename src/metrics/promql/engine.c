@@ -402,6 +402,7 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     ASSERT(ok || ev.rc != OK);
     ret->stats.samples_peak = ev.samples_peak;
     ret->stats.samples_read = ev.samples_read;
+    ret->stats.series_read = ev.series_read;
     ret->stats.samples_total = ev.samples_total;
     ret->stats.prepare_ns = ev.prepare_ns;
     ret->stats.eval_ns = clock_mono_ns() - begin_ns;

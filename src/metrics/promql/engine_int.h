@@ -45,7 +45,7 @@ typedef struct Ev {
     ErrCode rc;       /* first error */
     Map *annotations; /* text -> Annotation index + 1 */
     AVEC(struct Annotation) notes;
-    uint64_t samples, samples_peak, samples_total, samples_read; /* see PromqlStats */
+    uint64_t samples, samples_peak, samples_total, samples_read, series_read; /* see PromqlStats */
     uint64_t *step_total, *step_read; /* the last two per step; NULL: not wanted, or not of the steps now evaluated */
     PlanNode *explain;                /* the operator that works now; NULL: not noted */
     unsigned ticks;

@@ -23,7 +23,10 @@ bool pql_number_value(PqlParser *p, const PqlToken *t, double *ret) {
         }
         Buf b = {0};
         lang_put_quoted(&b, t->text);
-        lang_fail(&p->err, t->span, "not a valid duration string: %s", buf_cstr(&b));
+        if (ms == INT64_MAX)
+            lang_fail(&p->err, t->span, "duration out of range");
+        else
+            lang_fail(&p->err, t->span, "not a valid duration string: %s", buf_cstr(&b));
         buf_done(&b);
         return false;
     }

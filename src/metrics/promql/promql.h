@@ -54,6 +54,7 @@ typedef struct PromqlStats {
     uint64_t samples_total; /* what every step by itself would load: a window's samples count at each step */
     uint64_t samples_read;  /* a window's samples count at the step at which they come in */
     uint64_t samples_peak;  /* held at once */
+    uint64_t series_read;   /* by each selector: one that two of them find counts twice */
     const uint64_t *total_per_step, *read_per_step; /* NULL unless asked for */
     size_t n_steps;
 } PromqlStats;

@@ -43,7 +43,7 @@ static bool part_init(Stream *s, Part *p) {
     ev->annotations = map_create(MAP_COPY_KEYS);
     ev->notes.v = NULL;
     ev->notes.n = ev->notes.cap = 0;
-    ev->samples_peak = ev->samples_total = ev->samples_read = 0;
+    ev->samples_peak = ev->samples_total = ev->samples_read = ev->series_read = 0;
     if (ev->step_total) {
         ev->step_total = arena_alloc_zero(ev->arena, 2 * s->g->n * sizeof *ev->step_total);
         if (!ev->step_total) return ev_no_memory(ev);
@@ -87,6 +87,7 @@ static void part_done(Stream *s, Part *p) {
     ev->samples_peak = MAX(ev->samples_peak, w->samples_peak);
     ev->samples_total += w->samples_total;
     ev->samples_read += w->samples_read;
+    ev->series_read += w->series_read;
     for (size_t i = 0; ev->step_total && w->step_total && i < s->g->n; i++) {
         ev->step_total[i] += w->step_total[i];
         ev->step_read[i] += w->step_read[i];

@@ -131,6 +131,7 @@ static bool selector_from_store(Stream *s, Part *p, SeriesColumn *c) {
 static bool read_series(Part *p, size_t i, SeriesColumn *ret) {
     Err err = {0};
     ErrCode rc = series_read(p->reader, i, ret, &err);
+    p->ev.series_read++;
     return rc == OK || store_failed(p, rc, &err);
 }
 
