@@ -314,7 +314,8 @@ void am_cluster_put_status(Alertmanager *am, JsonWriter *w) {
         size_t scheme = str_find(v[i].address, STR("://"));
         json_begin_object(w);
         json_key_lit(w, "address");
-        json_str(w, scheme == SIZE_MAX ? v[i].address : str_skip(v[i].address, scheme + 3));
+        Str host = scheme == SIZE_MAX ? v[i].address : str_skip(v[i].address, scheme + 3);
+        json_str(w, str_slice(host, 0, MIN(str_find_char(host, '/'), host.n)));
         json_key_lit(w, "name");
         json_str(w, v[i].name);
         json_end_object(w);

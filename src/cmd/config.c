@@ -311,6 +311,7 @@ static void check_whole(Config *c, DiagList *diags) {
         diag_add(diags, DIAG_ERROR, 0, 0, 1, NULL, "server.tls needs both cert_file and key_file");
     }
     check_ports(c, diags);
+    config_check_urls(c, diags);
 }
 
 Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, Arena *arena, DiagList *diags) {

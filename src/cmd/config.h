@@ -76,10 +76,13 @@ typedef struct Config {
     } files;
     struct {
         bool enable_lifecycle, enable_admin_api;
-        Str external_url;
+        Str external_url, route_prefix;
     } web;
     struct {
-        Str external_url, matchers, peer_name, peer_secret, peer_secret_file;
+        Str external_url, route_prefix;
+    } ui;
+    struct {
+        Str external_url, route_prefix, matchers, peer_name, peer_secret, peer_secret_file;
         int64_t retention_ms, alerts_max, silences_max, silence_matches_max, silence_max_ms, peer_timeout_ms;
         bool silence_comment_required;
         ConfigList peers, heartbeats;
@@ -114,6 +117,12 @@ typedef struct ConfigFlag {
 /* Builds a whole configuration in the arena (unlimited; the file's text stays there for diags' source lines). file
  * NULL: no file. Every problem of file, environment and flags is added to diags. NULL when there is an error. */
 Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, Arena *arena, DiagList *diags);
+
+#define CONFIG_URL_MAX 320
+/* The prefix of a listener's paths, "/monitoring" or "": route_prefix, where that is empty the path of the external URL. */
+Str config_route_prefix(Str external_url, Str route_prefix);
+/* The external URL without a slash at the end; where it is empty this machine's port, with the prefix, in buf. */
+Str config_external_url(Str external_url, Str route_prefix, int64_t port, char buf[CONFIG_URL_MAX]);
 
 /* Whether name (without value) is a flag of the table; boolean flags take no value. */
 bool config_is_flag(Str name, bool *ret_takes_value);

@@ -51,4 +51,7 @@ void config_long_flag(const ConfigKey *key, Buf *out);
 void config_env_name(const ConfigKey *key, Buf *out);
 const char *config_type_name(ConfigType t);
 
+/* config_urls.c */
+void config_check_urls(Config *c, DiagList *diags);
+
 #endif

@@ -111,6 +111,9 @@ const ConfigKey config_keys[] = {
     {"web.enable_admin_api", CONFIG_BOOL, AT(web.enable_admin_api), "false", .needs_restart = true, .doc = "Prometheus' /api/v1/admin/tsdb/ works: deletion, snapshots."},
 
     {"web.external_url", CONFIG_STR, AT(web.external_url), "", .flag = "web.external-url", .needs_restart = true, .doc = "Address under which people reach Prometheus' pages: links in alerts begin with it. Empty: this machine's port."},
+    {"web.route_prefix", CONFIG_STR, AT(web.route_prefix), "", .flag = "web.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of Prometheus' port, like \"/prometheus\", for a proxy that passes paths on as they are. Empty: the path of web.external_url. \"/\": none."},
+    {"ui.external_url", CONFIG_STR, AT(ui.external_url), "", .flag = "ui.external-url", .needs_restart = true, .doc = "Address under which people reach the UI: Prometheus', Jaeger's and the Alertmanager's pages lead there. Empty: the UI's port on the host that was asked."},
+    {"ui.route_prefix", CONFIG_STR, AT(ui.route_prefix), "", .flag = "ui.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of the UI's port. Empty: the path of ui.external_url. \"/\": none."},
 
     {"rules.files", CONFIG_LIST, AT(rules.files), "", .flag = "rules.file", .doc = "Rule files besides those of prometheus.yml; names with *, ? and [...] are fine."},
     {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
@@ -124,6 +127,7 @@ const ConfigKey config_keys[] = {
     {"probes", CONFIG_RECORDS, AT(probes), "", RECORDS(probe_fields, ConfigProbe),
      .doc = "Servers that are probed again and again; probe_success, probe_duration_seconds and what else blackbox_exporter would tell is kept."},
     {"alerting.external_url", CONFIG_STR, AT(alerting.external_url), "", .flag = "alertmanager.external-url", .needs_restart = true, .doc = "Address under which people reach the Alertmanager: links in notifications begin with it. Empty: this machine's port."},
+    {"alerting.route_prefix", CONFIG_STR, AT(alerting.route_prefix), "", .flag = "alertmanager.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of the Alertmanager's port. Empty: the path of alerting.external_url. \"/\": none."},
     {"alerting.retention", CONFIG_DURATION, AT(alerting.retention_ms), "120h", 3600000, 3650 * DAY, .needs_restart = true, .doc = "How long expired silences, the notification log and the history of alerts are kept."},
     {"alerting.matchers", CONFIG_ENUM, AT(alerting.matchers), "fallback", .choices = "fallback|utf8-strict-mode|classic-mode", .needs_restart = true, .doc = "Syntax of matchers. fallback: UTF-8, and the classic one where that fails."},
     {"alerting.max_alerts", CONFIG_INT, AT(alerting.alerts_max), "1000000", 1, 100000000, .needs_restart = true, .doc = "Most alerts held; new ones beyond it are refused with 429, known ones go on."},

@@ -15,14 +15,10 @@ static AmMatchMode match_mode(const Config *c) {
     return str_eq_lit(c->alerting.matchers, "classic-mode") ? AM_MATCH_CLASSIC : AM_MATCH_FALLBACK;
 }
 
-Str server_alert_url(const Server *s, char buf[128]) {
-    Str url = s->config->alerting.external_url;
-    if (!url.n) {
-        snprintf(buf, 128, "http://127.0.0.1:%lld", (long long)(s->config->server.alertmanager + s->config->server.port_offset));
-        url = str_cstr(buf);
-    }
-    while (url.n && url.p[url.n - 1] == '/') url.n--;
-    return url;
+Str server_alert_url(const Server *s, char buf[CONFIG_URL_MAX]) {
+    const Config *c = s->config;
+    return config_external_url(
+        c->alerting.external_url, c->alerting.route_prefix, c->server.alertmanager + c->server.port_offset, buf);
 }
 
 /* The word before the next blank; *s is what follows. */
@@ -65,7 +61,7 @@ static ErrCode parse_heartbeats(const Config *c, AlertmanagerHeartbeat *v, size_
 
 ErrCode server_open_alerts(Server *s, Err *reterr) {
     const Config *c = s->config;
-    char dir[1024], url[128];
+    char dir[1024], url[CONFIG_URL_MAX];
     AlertmanagerHeartbeat heartbeats[HEARTBEATS_MAX];
     size_t n;
     ErrCode r = parse_heartbeats(c, heartbeats, &n, reterr);
@@ -162,7 +158,7 @@ void server_alert_port(Server *s, Router *r) {
 /* The one in this process is the first. */
 void server_put_alertmanagers(void *ctx, JsonWriter *w) {
     Server *s = ctx;
-    char buf[128];
+    char buf[CONFIG_URL_MAX];
     Buf url = {0};
     buf_put_str(&url, server_alert_url(s, buf));
     buf_put_lit(&url, "/api/v2/alerts");

@@ -86,8 +86,19 @@ static void open_dash(Server *s) {
     for (size_t i = 0; i < service_ports_n && n < ARRAY_LEN(ports); i++) {
         ports[n++] = (DashPort){service_ports[i].name, service_port(s->config, &service_ports[i])};
     }
-    s->dash = dash_create(
-        &(DashOptions){.auth = s->auth, .meta = s->meta, .version = s->version, .ports = ports, .n_ports = n});
+    char buf[CONFIG_URL_MAX];
+    Str external = s->config->ui.external_url, prefix = s->config->ui.route_prefix;
+    if (external.n) {
+        external = config_external_url(external, prefix, 0, buf);
+        prefix = STR(""); /* what browsers see, also where the proxy takes the path away */
+    }
+    s->dash = dash_create(&(DashOptions){.auth = s->auth,
+        .meta = s->meta,
+        .version = s->version,
+        .external_url = external,
+        .prefix = config_route_prefix(external, prefix),
+        .ports = ports,
+        .n_ports = n});
 }
 
 ErrCode server_open_apis(Server *s, Err *reterr) {

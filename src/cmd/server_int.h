@@ -108,7 +108,7 @@ void server_close_alerts(Server *s);
 /* alertmanager.yml; problems are printed, a bad file leaves what is in effect. */
 ErrCode server_load_alerts(Server *s, Err *reterr);
 void server_alert_port(Server *s, Router *r);
-Str server_alert_url(const Server *s, char buf[128]); /* where the Alertmanager is reached, without a slash at the end */
+Str server_alert_url(const Server *s, char buf[CONFIG_URL_MAX]); /* where the Alertmanager is reached, without a slash at the end */
 void server_put_alertmanagers(void *ctx, JsonWriter *w); /* /api/v1/alertmanagers */
 void server_probe_routes(Server *s, Router *r);
 ErrCode server_load_probes(Server *s, Err *reterr); /* those of the configuration */

@@ -137,6 +137,15 @@ static void ui_port(Server *s) {
     router_set_fallback(r, s->all);
 }
 
+/* Of the services whose originals have one. */
+static Str prefix_of(const Config *c, const char *service) {
+    if (strcmp(service, "ui") == 0) return config_route_prefix(c->ui.external_url, c->ui.route_prefix);
+    if (strcmp(service, "prometheus") == 0) return config_route_prefix(c->web.external_url, c->web.route_prefix);
+    if (strcmp(service, "alertmanager") == 0)
+        return config_route_prefix(c->alerting.external_url, c->alerting.route_prefix);
+    return STR("");
+}
+
 static ErrCode listen_all(Server *s, Err *reterr) {
     char *address = str_dup_cstr(s->config->server.listen), *cert = str_dup_cstr(s->config->server.tls_cert_file),
          *key = str_dup_cstr(s->config->server.tls_key_file);
@@ -145,15 +154,18 @@ static ErrCode listen_all(Server *s, Err *reterr) {
         uint16_t port = service_port(s->config, &service_ports[i]);
         if (port == 0) continue;
         bool is_ui = strcmp(service_ports[i].name, "ui") == 0;
+        char *prefix = str_dup_cstr(prefix_of(s->config, service_ports[i].name));
         NetListen spec = {.name = service_ports[i].name,
             .address = address,
             .port = port,
             .router = s->routers[i],
+            .path_prefix = prefix,
             .require_role = is_ui,
             .cors = !is_ui,
             .tls_cert_file = *cert ? cert : NULL,
             .tls_key_file = *key ? key : NULL};
         r = net_server_listen(s->net, &spec, reterr);
+        mem_free(prefix);
         if (r == ERR_CONFLICT)
             err_hint(
                 reterr, "stop that process, or give --port-offset N or --server.ports.%s PORT", service_ports[i].name);

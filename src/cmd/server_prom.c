@@ -245,10 +245,10 @@ static void put_constant_flags(JsonWriter *w) {
         {"storage.remote.read-concurrent-limit", "10"}, {"storage.remote.read-max-bytes-in-frame", "1048576"},
         {"storage.remote.read-sample-limit", "50000000"}, {"storage.tsdb.max-block-duration", "2h"},
         {"storage.tsdb.min-block-duration", "2h"}, {"web.config.file", ""}, {"web.cors.origin", ".*"},
-        {"web.enable-otlp-receiver", "true"}, {"web.enable-remote-write-receiver", "true"}, {"web.external-url", ""},
+        {"web.enable-otlp-receiver", "true"}, {"web.enable-remote-write-receiver", "true"},
         {"web.max-notifications-subscribers", "16"},
         {"web.remote-write-receiver.accepted-protobuf-messages", "prometheus.WriteRequest,io.prometheus.write.v2.Request"},
-        {"web.route-prefix", "/"}, {"web.search.max-limit", "10000"}};
+        {"web.search.max-limit", "10000"}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) json_pair_str(w, flags[i][0], str_cstr(flags[i][1]));
 }
 
@@ -270,6 +270,9 @@ static void put_flags(void *ctx, JsonWriter *w) {
     put_address_flag(w, c);
     json_pair_str(w, "web.enable-admin-api", c->web.enable_admin_api ? STR("true") : STR("false"));
     json_pair_str(w, "web.enable-lifecycle", c->web.enable_lifecycle ? STR("true") : STR("false"));
+    json_pair_str(w, "web.external-url", c->web.external_url);
+    Str prefix = config_route_prefix(c->web.external_url, c->web.route_prefix);
+    json_pair_str(w, "web.route-prefix", prefix.n ? prefix : STR("/"));
     put_number_flag(w, "web.max-connections", c->server.max_connections, "");
     json_end_object(w);
 }

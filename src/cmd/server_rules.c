@@ -45,16 +45,11 @@ static void send_everywhere(void *ctx, const Alert *alerts, size_t n) {
 
 ErrCode server_open_rules(Server *s, Err *reterr) {
     s->notifier = rule_notifier_create(s->client);
-    char dir[1024], url[256];
+    char dir[1024], url[CONFIG_URL_MAX];
     snprintf(
         dir, sizeof dir, "%.*s/rules", (int)MIN(s->config->storage.data_dir.n, 1000), s->config->storage.data_dir.p);
-    Str external = s->config->web.external_url;
-    if (external.n == 0) {
-        snprintf(url, sizeof url, "http://127.0.0.1:%lld",
-            (long long)(s->config->server.prometheus + s->config->server.port_offset));
-        external = str_cstr(url);
-    }
-    while (external.n && external.p[external.n - 1] == '/') external.n--;
+    Str external = config_external_url(s->config->web.external_url, s->config->web.route_prefix,
+        s->config->server.prometheus + s->config->server.port_offset, url);
     return rule_manager_create(&(RuleManagerOptions){.dir = dir,
                                    .metrics = s->metrics,
                                    .engine = {.lookback_ms = s->config->query.lookback_ms,

@@ -37,9 +37,9 @@ static bool is_https(const HttpRequest *req) {
     return req->tls || str_eq_nocase(http_header(req, STR("x-forwarded-proto")), STR("https"));
 }
 
-static void set_cookie(const HttpRequest *req, HttpResponse *res, const char *value, int max_age_s) {
-    Str cookie = arena_printf(req->arena, COOKIE "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", value, max_age_s,
-        is_https(req) ? "; Secure" : "");
+static void set_cookie(const Dash *d, const HttpRequest *req, HttpResponse *res, const char *value, int max_age_s) {
+    Str cookie = arena_printf(req->arena, COOKIE "=%s; Path=%s/; Max-Age=%d; HttpOnly; SameSite=Lax%s", value,
+        d->prefix, max_age_s, is_https(req) ? "; Secure" : "");
     if (cookie.p)
         http_add_header(res, STR("Set-Cookie"), cookie);
     else
@@ -109,7 +109,7 @@ static void sign_in(void *ctx, HttpRequest *req, HttpResponse *res) {
     char cookie[65];
     auth_session_create(d->auth, user, role, cookie);
     reply_session(d, user, role, res);
-    set_cookie(req, res, cookie, COOKIE_MAX_AGE_S);
+    set_cookie(d, req, res, cookie, COOKIE_MAX_AGE_S);
     sodium_memzero(cookie, sizeof(cookie));
 }
 
@@ -129,7 +129,7 @@ static void sign_out(void *ctx, HttpRequest *req, HttpResponse *res) {
     Dash *d = ctx;
     Str cookie = session_cookie(req);
     if (cookie.n) auth_session_drop(d->auth, cookie);
-    set_cookie(req, res, "", 0);
+    set_cookie(d, req, res, "", 0);
     res->status = 204;
 }
 
@@ -165,7 +165,7 @@ static void change_password(void *ctx, HttpRequest *req, HttpResponse *res) {
     char cookie[65];
     auth_session_create(d->auth, req->user, role, cookie);
     reply_session(d, req->user, role, res);
-    set_cookie(req, res, cookie, COOKIE_MAX_AGE_S);
+    set_cookie(d, req, res, cookie, COOKIE_MAX_AGE_S);
     sodium_memzero(cookie, sizeof(cookie));
 }
 

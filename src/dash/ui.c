@@ -16,6 +16,8 @@ Dash *dash_create(const DashOptions *opts) {
     d->auth = opts->auth;
     d->meta = opts->meta;
     snprintf(d->version, sizeof(d->version), "%s", opts->version ? opts->version : "");
+    snprintf(d->external_url, sizeof(d->external_url), "%.*s", (int)opts->external_url.n, opts->external_url.p);
+    snprintf(d->prefix, sizeof(d->prefix), "%.*s", (int)opts->prefix.n, opts->prefix.p);
     for (size_t i = 0; i < opts->n_ports; i++) {
         if (opts->ports[i].port == 0) continue;
         DashPortCopy *p = &d->ports[d->n_ports++];
@@ -104,10 +106,38 @@ static void send_missing(HttpResponse *res) {
         http_reply_text(res, 404, "The web UI was not built into this binary (it was configured with -Dui=false).\n");
 }
 
+/* The page names its files by absolute addresses: under a prefix those begin with it. The script finds the prefix in its
+ * own address. */
+static void send_page_below(const UiAsset *a, Str prefix, HttpRequest *req, HttpResponse *res) {
+    static const Str attr = STR_INIT("=\"/assets/");
+    Str page, rest;
+    Err err = {0};
+    if (decompress(ENCODING_GZIP, str_of((const char *)a->gz, a->gz_bytes), ASSET_RAW_MAX, req->arena, &page, &err) != OK) {
+        http_reply_error(res, &err);
+        return;
+    }
+    ui_security_headers(res);
+    http_set_header(res, STR("Cache-Control"), STR("no-cache"));
+    Buf out = {0};
+    for (rest = page; rest.n;) {
+        size_t at = str_find(rest, attr);
+        buf_put_str(&out, str_slice(rest, 0, MIN(at, rest.n)));
+        if (at == SIZE_MAX) break;
+        buf_put_lit(&out, "=\"");
+        buf_put_str(&out, prefix);
+        buf_put_str(&out, str_skip(attr, 2));
+        rest = str_skip(rest, at + attr.n);
+    }
+    http_reply(res, 200, str_cstr(a->content_type), buf_str(&out));
+    buf_done(&out);
+}
+
 static void page(void *ctx, HttpRequest *req, HttpResponse *res) {
-    (void)ctx;
+    const Dash *d = ctx;
     const UiAsset *a = find_asset(STR("/index.html"));
-    if (a)
+    if (a && d->prefix[0])
+        send_page_below(a, str_cstr(d->prefix), req, res);
+    else if (a)
         send_asset(a, true, req, res);
     else
         send_missing(res);
@@ -166,13 +196,16 @@ static void redirect(void *ctx, HttpRequest *req, HttpResponse *res) {
     const DashHome *h = ctx;
     unsigned port = ui_port(h->dash);
     Str host = host_name(http_header(req, STR("host")));
-    if (port == 0 || host.n == 0) {
+    if (!h->dash->external_url[0] && (port == 0 || host.n == 0)) {
         send_missing(res);
         return;
     }
-    Str path = str_eq_lit(req->raw_path, "/") ? str_cstr(h->home) : req->raw_path;
-    Str to = arena_printf(req->arena, "%s://%" STR_FMT ":%u%" STR_FMT "%s%" STR_FMT, req->tls ? "https" : "http",
-        STR_ARG(host), port, STR_ARG(path), req->query.n ? "?" : "", STR_ARG(req->query));
+    Str path = str_eq_lit(req->raw_path, "/") ? str_cstr(h->home) : req->raw_path, base = str_cstr(h->dash->external_url);
+    if (!base.n)
+        base = arena_printf(req->arena, "%s://%" STR_FMT ":%u%s", req->tls ? "https" : "http", STR_ARG(host), port,
+            h->dash->prefix);
+    Str to = arena_printf(req->arena, "%" STR_FMT "%" STR_FMT "%s%" STR_FMT, STR_ARG(base), STR_ARG(path),
+        req->query.n ? "?" : "", STR_ARG(req->query));
     if (to.p)
         http_redirect(res, to);
     else

@@ -20,6 +20,7 @@ struct Dash {
     Auth *auth;
     MetaDb *meta;
     char version[64];
+    char external_url[512], prefix[256]; /* without a slash at the end */
     DashPortCopy ports[DASH_PORTS_MAX];
     size_t n_ports;
     DashHome homes[16]; /* contexts of redirect routes */

@@ -130,6 +130,21 @@ static bool is_host(Str host) {
     return true;
 }
 
+/* As Prometheus and Alertmanager with --web.route-prefix: "/" leads to the prefix, nothing else is outside of it. */
+static ErrCode strip_prefix(Exchange *x) {
+    HttpRequest *req = &x->req;
+    Str prefix = str_cstr(x->listener->path_prefix), rest = str_skip(req->raw_path, MIN(prefix.n, req->raw_path.n));
+    if (prefix.n == 0) return OK;
+    if (str_starts_with(req->raw_path, prefix) && (rest.n == 0 || rest.p[0] == '/')) {
+        req->raw_path = rest.n ? rest : STR("/");
+        return OK;
+    }
+    if (!str_eq_lit(req->raw_path, "/")) return exchange_fail(x, ERR_NOT_FOUND, 404, "404 page not found");
+    x->answered = true;
+    http_redirect(&x->res, arena_printf(x->head, "%" STR_FMT "/", STR_ARG(prefix)));
+    return ERR_NOT_FOUND;
+}
+
 ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     HttpRequest *req = &x->req;
     atomic_fetch_add(&x->server->stats.requests, 1);
@@ -137,11 +152,13 @@ ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     req->headers = x->headers.v;
     req->n_headers = x->headers.n;
     split_target(req, target);
+    ErrCode code = strip_prefix(x);
+    if (code != OK) return code;
     req->path = http_url_decode(x->head, req->raw_path, false);
     x->grpc = grpc_is_request(req);
     if (!req->path.p) return exchange_fail(x, ERR_TOO_LARGE, 431, "request head is too large");
     if (!is_host(http_header(req, STR("host")))) return exchange_fail(x, ERR_INVALID, 400, "malformed Host");
-    ErrCode code = read_content_length(x);
+    code = read_content_length(x);
     if (code != OK) return code;
     if (!router_match(x->listener->router, req->method, req->raw_path, x->head, &x->match)) {
         if (x->grpc) return exchange_fail(x, ERR_NOT_IMPLEMENTED, 0, "unknown method %" STR_FMT, STR_ARG(req->path));

@@ -29,6 +29,7 @@ typedef struct Listener {
     int fd;
     uint16_t port;
     const Router *router;
+    char path_prefix[256]; /* "": none */
     bool require_role, cors;
     TlsKeys *tls; /* NULL: plain */
 } Listener;

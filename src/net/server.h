@@ -31,6 +31,8 @@ typedef struct NetListen {
     const char *address;                      /* "127.0.0.1", "0.0.0.0", "::1" */
     uint16_t port;                            /* 0: any free one (tests), see net_server_port */
     const Router *router;                     /* borrowed */
+    const char *path_prefix; /* "/monitoring", kept by copy: paths begin with it, handlers do not see it; "/" leads there.
+                                NULL or "": none */
     const char *tls_cert_file, *tls_key_file; /* both or none; reloaded by net_server_reload_tls */
     bool require_role;                        /* enforce Route.role even on loopback (the UI) */
     bool cors;                                /* answer as Prometheus' API does: Access-Control-Allow-Origin: * */

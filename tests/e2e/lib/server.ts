@@ -18,6 +18,7 @@ export interface Options {
   env?: Record<string, string>;
   dataDir?: string; // kept when given
   offset?: number;
+  ready?: string; // the path on Prometheus' port that says so
 }
 
 const isFree = (port: number) =>
@@ -61,17 +62,17 @@ export class Server {
     const args = ["serve", "--port-offset", String(offset), "--data-dir", dataDir, ...(options.args ?? [])];
     const child = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...options.env } });
     const server = new Server(child, offset, dataDir, options.dataDir !== undefined);
-    await server.waitReady();
+    await server.waitReady(options.ready);
     return server;
   }
 
   port(service: Service): number { return ports[service] + this.offset; }
   url(service: Service, path = ""): string { return `http://127.0.0.1:${this.port(service)}${path}`; }
 
-  async waitReady(): Promise<void> {
+  async waitReady(path = "/-/ready"): Promise<void> {
     for (let i = 0; i < 600; i++) {
       if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`the server ended with ${this.child.exitCode}:\n${this.log}`);
-      const ok = await fetch(this.url("prometheus", "/-/ready")).then((r) => r.ok, () => false);
+      const ok = await fetch(this.url("prometheus", path)).then((r) => r.ok, () => false);
       if (ok) return;
       await sleep(50);
     }

@@ -1,5 +1,6 @@
 // Requests to the server's APIs, all on this origin.
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { below } from './base';
 import { applyPreferences, session, type Preferences, type Session } from './store';
 import type { JaegerTrace } from './trace';
 import type { LokiStream } from './logs';
@@ -28,7 +29,7 @@ async function failure(res: Response): Promise<ApiError> {
 async function request(url: string, init: RequestInit): Promise<Response> {
   let res: Response;
   try {
-    res = await fetch(url, { credentials: 'same-origin', ...init });
+    res = await fetch(below(url), { credentials: 'same-origin', ...init });
   } catch (e) {
     if ((e as Error).name === 'AbortError') throw e;
     throw new ApiError(0, 'the server cannot be reached');

@@ -1,6 +1,7 @@
 // What the whole application shares: where we are, who we are, the time range, the theme.
 import { computed, effect, signal } from '@preact/signals';
 import { mapOldAddress } from './addresses';
+import { below, ownPath } from './base';
 import { resolveRange, type ResolvedRange, type TimeRange } from './time';
 
 // --- small things kept in the browser ---
@@ -32,9 +33,9 @@ export interface Place {
 }
 
 function readPlace(): Place {
-  const old = mapOldAddress(location.pathname, location.search, location.hash);
-  if (old) history.replaceState(null, '', old);
-  return { path: location.pathname, query: new URLSearchParams(location.search) };
+  const old = mapOldAddress(ownPath(location.pathname), location.search, location.hash);
+  if (old) history.replaceState(null, '', below(old));
+  return { path: ownPath(location.pathname), query: new URLSearchParams(location.search) };
 }
 
 export const place = signal<Place>(readPlace());
@@ -42,8 +43,8 @@ addEventListener('popstate', () => (place.value = readPlace()));
 addEventListener('hashchange', () => (place.value = readPlace()));
 
 export function navigate(url: string, replace = false): void {
-  if (url === location.pathname + location.search) return;
-  history[replace ? 'replaceState' : 'pushState'](null, '', url);
+  if (url === ownPath(location.pathname) + location.search) return;
+  history[replace ? 'replaceState' : 'pushState'](null, '', below(url));
   const before = place.value.path;
   place.value = readPlace();
   if (place.value.path !== before) scrollTo(0, 0);
@@ -74,9 +75,10 @@ export function interceptLinks(e: MouseEvent): void {
   if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
   const link = (e.target as Element | null)?.closest?.('a');
   if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
-  if (/^\/(api|loki|assets)\//.test(link.pathname)) return;
+  const path = ownPath(link.pathname);
+  if (/^\/(api|loki|assets)\//.test(path) || below(path) !== link.pathname) return;
   e.preventDefault();
-  navigate(link.pathname + link.search);
+  navigate(path + link.search);
 }
 
 // --- session ---
