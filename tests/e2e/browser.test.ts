@@ -54,7 +54,11 @@ receivers:
 - {name: quiet}
 - {name: pager, webhook_configs: [{url: "http://127.0.0.1:1/hook"}]}
 `);
-    writeFileSync(config, `rule_files: [${rules}]\nscrape_configs:\n  - job_name: gone\n    scrape_interval: 1s\n    scrape_timeout: 900ms\n    static_configs: [{targets: ["127.0.0.1:1"]}]\n`);
+    writeFileSync(config, `rule_files: [${rules}]\nscrape_configs:\n  - job_name: gone\n    scrape_interval: 1s\n    scrape_timeout: 900ms\n    static_configs: [{targets: ["127.0.0.1:1"]}]
+  - job_name: relabelled
+    static_configs: [{targets: ["127.0.0.1:2", "dropped:1"], labels: {__meta_of: x}}]
+    relabel_configs: [{source_labels: [__address__], regex: "dropped.*", action: drop}, {source_labels: [__meta_of], target_label: tier, replacement: "made of $1"}]
+`);
     server = await Server.start({ args: ["--prometheus.config", config, "--alertmanager.config", alertmanager] });
     await Promise.all([
       promisify(execFile)(binary, ["demo", "--once", "--scenario", "llm-latency", "--endpoint", server.url("http")]),
@@ -240,6 +244,52 @@ receivers:
     await go("/targets");
     await page.getByRole("table").getByText("127.0.0.1:1").first().waitFor();
     await page.getByText(/connect to/i).first().waitFor();
+    const row = testid("target-row").filter({ hasText: "127.0.0.1:1/" });
+    assert.equal(await row.getAttribute("data-health"), "down");
+    await row.getByText("Before relabelling").click();
+    await row.getByText('__metrics_path__="/metrics"').waitFor();
+    await button(/^up /).click();
+    await row.waitFor({ state: "detached" });
+    assert.equal(new URL(page.url()).searchParams.get("health"), "up");
+    await page.getByRole("searchbox", { name: "Filter targets" }).fill("no such thing");
+    await page.getByText("No target matches").waitFor();
+    await button("Show all").click();
+    await row.waitFor();
+  });
+
+  it("service discovery: labels before and after relabelling, what was dropped", async () => {
+    await go("/service-discovery");
+    const pool = page.getByRole("region", { name: "Discovered in relabelled" });
+    await pool.getByText('__address__="dropped:1"').waitFor();
+    await pool.getByText("dropped by relabelling").waitFor();
+    await pool.getByText('__address__="127.0.0.1:2"').waitFor();
+    await pool.getByText('tier="made of x"').waitFor();
+    await button(/^dropped /).click();
+    await pool.getByText('__address__="127.0.0.1:2"').waitFor({ state: "detached" });
+    await pool.getByText('__address__="dropped:1"').waitFor();
+  });
+
+  it("a server that does not answer: said, with a way to ask again, and what was known stays", async () => {
+    for (const [path, api, known] of [["/targets", "/api/v1/targets", testid("target-row").first()], ["/alerts", "/api/v1/rules", testid("alert-rule").first()], ["/alerting/receivers", "/alerting/receivers", page.getByText("pager").first()]] as const) {
+      await go(path);
+      await known.waitFor();
+      const pattern = (url: URL) => url.pathname.endsWith(api) && url.pathname !== path;
+      await page.route(pattern, (route) => route.abort());
+      await button("Refresh").click();
+      assert.match(await page.getByRole("alert").innerText(), /cannot be reached/);
+      await known.waitFor();
+      await page.unroute(pattern);
+      await button("Retry").click();
+      await page.getByRole("alert").waitFor({ state: "detached" });
+    }
+    watch.expect("ERR_FAILED");
+  });
+
+  it("configuration: all three files in effect, secrets hidden", async () => {
+    await go("/server?tab=config");
+    for (const [name, words] of [["prometheus.yml", "job_name: gone"], ["alertmanager.yml", "receiver: quiet"], ["meerkat.yml", "port_offset: "]] as const)
+      await page.getByRole("region", { name, exact: true }).getByText(words).waitFor();
+    assert.match(await page.getByRole("region", { name: "alertmanager.yml" }).innerText(), /url: http:\/\/<secret>/);
   });
 
   const rule = (name: string) => testid("alert-rule").filter({ has: page.getByText(name, { exact: true }) });
@@ -348,6 +398,11 @@ receivers:
     await textbox("Labels").fill('severity="critical"');
     await button("Ask").click();
     assert.equal(await page.getByRole("status").filter({ hasText: "To " }).innerText(), "To pager");
+    assert.deepEqual(await testid("route").evaluateAll((all) => all.map((e) => [e.dataset.matched, e.dataset.final])), [["true", undefined], ["true", "true"]]);
+    assert.equal(new URL(page.url()).searchParams.get("labels"), 'severity="critical"');
+    await textbox("Labels").fill("nonsense");
+    await button("Ask").click();
+    await page.getByRole("alert").waitFor();
     await go("/alerting/receivers");
     await button("Send a test").click();
     await page.getByText("failed", { exact: true }).waitFor();
@@ -391,12 +446,19 @@ receivers:
       assert.equal(await promql(), "up");
     }],
     ["9090 /targets", () => server.url("prometheus", "/targets"), () => page.getByRole("heading", { level: 1, name: "Targets" }).waitFor()],
+    ["9090 /targets?search=", () => server.url("prometheus", "/targets?search=nothing-like-it"), () => page.getByText("No target matches").waitFor()],
+    ["9090 /query with two panels", () => server.url("prometheus", "/query?g0.expr=up&g0.tab=table&g1.expr=scrape_duration_seconds"), async () => {
+      await testid("result-table").waitFor();
+      assert.equal(await textbox("PromQL B").innerText(), "scrape_duration_seconds");
+    }],
     ["9090 /alerts", () => server.url("prometheus", "/alerts"), () => page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor()],
     ["9090 /tsdb-status", () => server.url("prometheus", "/tsdb-status"), () => page.getByRole("heading", { level: 2, name: "Metrics with most series" }).waitFor()],
     ["9090 /config", () => server.url("prometheus", "/config"), () => page.getByRole("heading", { level: 2, name: "prometheus.yml in effect" }).waitFor()],
     ["9090 /service-discovery", () => server.url("prometheus", "/service-discovery"), () => page.getByRole("heading", { level: 1, name: "Service discovery" }).waitFor()],
     ["9093 /#/alerts", () => server.url("alertmanager", "/#/alerts"), () => page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor()],
     ["9093 /#/silences", () => server.url("alertmanager", "/#/silences"), () => page.getByRole("heading", { level: 1, name: "Silences" }).waitFor()],
+    ["9093 /#/status", () => server.url("alertmanager", "/#/status"), () => page.getByRole("heading", { level: 2, name: "alertmanager.yml in effect" }).waitFor()],
+    ["9093 /#/silences/new", () => server.url("alertmanager", `/#/silences/new?filter=${encodeURIComponent('{job="a"}')}`), async () => assert.equal(await textbox("Matchers").inputValue(), '{job="a"}')],
     ["16686 /search", () => server.url("jaeger", `/search?service=${service}&minDuration=2s`), async () => {
       await testid("trace-row").first().waitFor();
       assert.equal(await page.getByRole("combobox", { name: "Service" }).inputValue(), service);

@@ -55,7 +55,7 @@ test("Alertmanager's old addresses", () => {
   assert.equal(mapOldAddress('/', '', '#/silences/0a1b2c3d-0000-4000-8000-0123456789ab'), '/silences?id=0a1b2c3d-0000-4000-8000-0123456789ab');
   assert.equal(mapOldAddress('/', '', '#/silences/0a1b2c3d-0000-4000-8000-0123456789ab/edit'), '/silences/new?id=0a1b2c3d-0000-4000-8000-0123456789ab');
   assert.equal(mapOldAddress('/', '', '#/silences/new'), '/silences/new');
-  assert.equal(mapOldAddress('/', '', '#/status'), '/alerting/routes');
+  assert.equal(mapOldAddress('/', '', '#/status'), '/server?tab=config');
   assert.equal(mapOldAddress('/', '', '#/silences/new?filter=%7Ba%3D%22b%22%7D'), '/silences/new?matchers=%7Ba%3D%22b%22%7D');
 });
 

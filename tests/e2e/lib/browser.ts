@@ -24,9 +24,8 @@ export class Watch {
     });
   }
   /** Takes out what the browser itself logs about an answer that the test provoked. */
-  expectStatus(status: number): void {
-    this.found = this.found.filter((text) => !text.includes(`status of ${status}`));
-  }
+  expectStatus(status: number): void { this.expect(`status of ${status}`); }
+  expect(words: string): void { this.found = this.found.filter((text) => !text.includes(words)); }
   all(): string[] { return this.found; }
 }
 

@@ -8,21 +8,50 @@ const copy = (from: URLSearchParams, to: URLSearchParams, names: string[]) => {
   }
 };
 
+const withQuery = (path: string, q: URLSearchParams) => (q.toString() ? `${path}?${q}` : path);
+
+/** Prometheus' explorer had a panel for each expression; here they share one. The first panel's settings hold for all. */
 function graph(q: URLSearchParams): string {
   const out = new URLSearchParams();
-  const expr = q.get('g0.expr') ?? q.get('expr');
-  if (expr) out.set('expr', expr);
-  const span = q.get('g0.range_input');
-  const end = q.get('g0.end_input');
-  if (span && Number.isFinite(parseSpan(span))) {
-    const endMs = end ? Date.parse(`${end.replace(' ', 'T')}Z`) : NaN;
-    out.set('from', Number.isFinite(endMs) ? String(endMs - parseSpan(span)) : `now-${span}`);
+  const panels = [...new Set([...q.keys()].map((k) => /^g(\d+)\.expr$/.exec(k)?.[1]).filter((n) => n !== undefined))].sort((a, b) => Number(a) - Number(b));
+  for (const n of panels) {
+    const expr = q.get(`g${n}.expr`);
+    if (expr) out.append('expr', expr);
+  }
+  if (!panels.length) q.getAll('expr').forEach((e) => out.append('expr', e));
+  const first = (name: string) => q.get(`g${panels[0] ?? 0}.${name}`);
+  const span = first('range_input') ?? '1h', spanMs = parseSpan(span), end = first('end_input') ?? first('moment_input');
+  const endMs = end ? Date.parse(`${end.replace(' ', 'T')}Z`) : NaN;
+  if (Number.isFinite(spanMs) && (Number.isFinite(endMs) || first('range_input'))) {
+    out.set('from', Number.isFinite(endMs) ? String(endMs - spanMs) : `now-${span}`);
     out.set('to', Number.isFinite(endMs) ? String(endMs) : 'now');
   }
   copy(q, out, ['from', 'to', 'tab']);
-  const tab = q.get('g0.tab');
+  const tab = first('tab');
   if (tab === '1' || tab === 'table') out.set('tab', 'table');
-  return `/explore/metrics${out.toString() ? `?${out}` : ''}`;
+  if (tab === 'explain') out.set('tab', 'explain');
+  if (first('stacked') === '1' || first('display_mode') === 'stacked') out.set('stacked', '1');
+  if (first('show_exemplars') === '1') out.set('exemplars', '1');
+  return withQuery('/explore/metrics', out);
+}
+
+function decoded(text?: string): string | undefined {
+  try {
+    return text && decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Prometheus' lists: ?search=..., ?scrapePool=... or #pool-..., ?state=... */
+function list(path: string, q: URLSearchParams, hash: string): string | null {
+  const out = new URLSearchParams(q), pool = q.get('scrapePool') ?? decoded(/^#pool-(.+)$/.exec(hash)?.[1]);
+  const text = q.get('search');
+  out.delete('search');
+  out.delete('scrapePool');
+  if (text) out.set('q', text);
+  if (pool) out.set('pool', pool);
+  return q.has('search') || pool ? withQuery(path, out) : null;
 }
 
 function search(q: URLSearchParams): string {
@@ -44,13 +73,11 @@ function search(q: URLSearchParams): string {
   return `/traces${out.toString() ? `?${out}` : ''}`;
 }
 
-const withQuery = (path: string, q: URLSearchParams) => (q.toString() ? `${path}?${q}` : path);
-
 /** Alertmanager's pages: /#/alerts?filter={...}, /#/silences/ID, /#/silences/new?filter={...}, /#/status. Its notifications link
  * to /#/alerts?receiver=NAME, which is a question about groups. */
 function alertmanager(page: string, rest: string, q: URLSearchParams): string {
   const out = new URLSearchParams(), filter = q.get('filter');
-  if (page === 'status') return '/alerting/routes';
+  if (page === 'status') return '/server?tab=config';
   if (page === 'alerts') {
     copy(q, out, ['receiver', 'filter']);
     return withQuery(q.get('receiver') ? '/alerting/groups' : '/alerts', out);
@@ -80,7 +107,11 @@ export function mapOldAddress(path: string, query: string, hash: string): string
     case '/login':
       return q.get('next')?.startsWith('/') && !q.get('next')!.startsWith('//') ? q.get('next') : '/';
     case '/rules':
-      return '/alerts';
+      return list('/alerts', q, hash) ?? withQuery('/alerts', q);
+    case '/alerts':
+    case '/targets':
+    case '/service-discovery':
+      return list(path.replace(/\/+$/, ''), q, hash);
     case '/tsdb-status':
     case '/status':
       return '/server';

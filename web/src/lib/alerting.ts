@@ -93,7 +93,12 @@ export interface Route {
   muteTimeIntervals: string[]; activeTimeIntervals: string[]; line?: number; routes: Route[];
 }
 export const routeTree = (signal?: AbortSignal) => get<Route>('routes', signal);
-export interface RouteTest { receivers: string[]; visited: { id: string; matched: boolean; final: boolean }[] }
+export interface RouteTest {
+  receivers: string[]; visited: { id: string; matched: boolean; final: boolean }[];
+  routes: { receiver: string; path: string[]; groupBy: string[]; groupWait: string; groupInterval: string; repeatInterval: string; mutedBy: string[] }[];
+}
+export interface TimeInterval { name: string; active: boolean; until?: string }
+export const timeIntervals = (signal?: AbortSignal) => get<TimeInterval[]>('time-intervals', signal);
 export const testRoute = (labels: Labels) => post<RouteTest>('routes/test', { labels });
 
 export interface ReceiverInfo { name: string; labels: Labels; integrations: Sent[] }
@@ -110,6 +115,12 @@ export const history = (p: { from: number; to: number; kind: string; filter: str
   if (p.filter) q.set('filter', p.filter);
   return get<{ events: HistoryEvent[]; truncated: boolean }>(`history?${q}`, signal);
 };
+
+export interface AmStatus {
+  cluster: { status: string; name?: string; peers?: { name: string; address: string }[] | null }; config: { original: string }; uptime: string;
+  versionInfo: Record<string, string>;
+}
+export const amStatus = (signal?: AbortSignal) => getJson<AmStatus>('/api/v2/status', signal);
 
 export interface Heartbeat { name: string; direction: 'in' | 'out'; lastSeen?: string; timeout?: string; state: string }
 export const heartbeats = (signal?: AbortSignal) => get<Heartbeat[]>('heartbeats', signal);

@@ -30,6 +30,7 @@ export const slowQueries = (signal?: AbortSignal) => data<QueryList>('/api/meerk
 export const killQuery = (id: number) => send('DELETE', `/api/meerkat/v1/queries/${id}`);
 
 export const configYaml = async (signal?: AbortSignal) => (await data<{ yaml: string }>('/api/v1/status/config', signal)).yaml;
+export const serverYaml = async (signal?: AbortSignal) => (await data<{ yaml: string }>('/api/meerkat/v1/config', signal)).yaml;
 export const flags = (signal?: AbortSignal) => data<Record<string, string>>('/api/v1/status/flags', signal);
 export const runtimeInfo = (signal?: AbortSignal) => data<Record<string, string | number | boolean>>('/api/v1/status/runtimeinfo', signal);
 export const buildInfo = (signal?: AbortSignal) => data<Record<string, string>>('/api/v1/status/buildinfo', signal);

@@ -2,8 +2,8 @@
 import { useState } from 'preact/hooks';
 import { useResource } from '../lib/api';
 import { heartbeats, previewReceiver, receivers, testReceiver, type ReceiverInfo, type TestResult } from '../lib/alerting';
-import { formatNumber } from '../lib/format';
-import { refreshTick, toast } from '../lib/store';
+import { formatSeconds, shorten } from '../lib/format';
+import { refresh, refreshTick, toast } from '../lib/store';
 import { AlertingNav, StatePill, When } from '../ui/alert-parts';
 import { Button, Card, Code, Dialog, Empty, ErrorBox, PageHead, Progress, Spinner } from '../ui/basics';
 
@@ -11,7 +11,7 @@ function Results({ list }: { list: TestResult[] }) {
   return (
     <ul class="test-results" role="status">{list.map((r) => (
       <li key={r.integration + r.index}><StatePill state={r.ok ? 'active' : 'firing'}>{r.ok ? 'sent' : 'failed'}</StatePill> {r.integration}
-        {r.status > 0 && <span class="muted"> status {r.status}</span>} <span class="muted">{formatNumber(r.durationMs)} ms</span>{r.error && <p class="tone-bad wrap">{r.error}</p>}</li>
+        {r.status > 0 && <span class="muted"> status {r.status}</span>} <span class="muted">{formatSeconds(r.durationMs / 1000)}</span>{r.error && <p class="tone-bad wrap">{shorten(r.error, 1000)}</p>}</li>
     ))}</ul>
   );
 }
@@ -21,6 +21,7 @@ function ReceiverCard({ r, onPreview }: { r: ReceiverInfo; onPreview: (name: str
   const [results, setResults] = useState<TestResult[] | null>(null);
   const test = async () => {
     setBusy(true);
+    setResults(null);
     await testReceiver(r.name).then((t) => setResults(t.results), (e: Error) => toast(e.message, 'error'));
     setBusy(false);
   };
@@ -32,10 +33,10 @@ function ReceiverCard({ r, onPreview }: { r: ReceiverInfo; onPreview: (name: str
       {!r.integrations.length && <p class="muted pad">No integrations: what comes here is kept, and nobody is told.</p>}
       {r.integrations.length > 0 && (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={`Integrations of ${r.name}`}>
-          <table class="table"><thead><tr><th scope="col">Integration</th><th scope="col">Resolved ones, too</th><th scope="col">Last attempt</th><th scope="col">Last success</th><th scope="col">Last error</th></tr></thead>
+          <table class="table cards receiver-table"><thead><tr><th scope="col">Integration</th><th scope="col">Sends resolved</th><th scope="col">Last attempt</th><th scope="col">Last success</th><th scope="col">Last error</th></tr></thead>
             <tbody>{r.integrations.map((i) => (
-              <tr key={i.integration + i.index}><th scope="row">{i.integration}{i.index > 0 && ` #${i.index + 1}`}</th><td>{i.sendResolved ? 'yes' : 'no'}</td>
-                <td><When at={i.lastAttempt} /></td><td><When at={i.lastSuccess} /></td><td class="tone-bad wrap">{i.error}</td></tr>
+              <tr key={i.integration + i.index}><th scope="row">{i.integration}{i.index > 0 && ` #${i.index + 1}`}</th><td data-label="Resolved">{i.sendResolved ? 'yes' : 'no'}</td>
+                <td data-label="Attempt"><When at={i.lastAttempt} /></td><td data-label="Success"><When at={i.lastSuccess} /></td><td data-label="Last error" class="tone-bad wrap">{shorten(i.error ?? '', 300)}</td></tr>
             ))}</tbody></table>
         </div>
       )}
@@ -70,10 +71,10 @@ export function Receivers() {
   const [shown, setShown] = useState<string | null>(null);
   return (
     <>
-      <PageHead title="Receivers" />
+      <PageHead title="Receivers"><Button icon="refresh" onClick={refresh}>Refresh</Button></PageHead>
       <AlertingNav />
       <Progress on={loading} />
-      {error && !data && <ErrorBox error={error} retry={reload} />}
+      {error && <ErrorBox error={error} retry={reload} />}
       {!data && loading && <div class="center"><Spinner /></div>}
       {data && !data.length && <Empty icon="bell" title="No receivers">Start with <code>--alertmanager.config alertmanager.yml</code>.</Empty>}
       {data?.map((r) => <ReceiverCard key={r.name} r={r} onPreview={setShown} />)}

@@ -1,9 +1,11 @@
 // The server itself: what makes series many, which queries run or were slow, the configuration in effect.
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { useResource } from '../lib/api';
+import { amStatus, type AmStatus } from '../lib/alerting';
 import { formatBytes, formatNumber, formatSeconds, plural } from '../lib/format';
 import {
-  buildInfo, cardinality, configYaml, flags, killQuery, runningQueries, runtimeInfo, slowQueries,
+  buildInfo, cardinality, configYaml, flags, killQuery, runningQueries, runtimeInfo, serverYaml, slowQueries,
   type Counted, type QueryList, type RunningQuery,
 } from '../lib/status';
 import { place, refresh, refreshTick, setQuery, toast, utc } from '../lib/store';
@@ -42,10 +44,10 @@ function CardinalityTab() {
   const query = place.value.query;
   const compare = query.get('compare') ?? '1h', metric = query.get('metric') ?? '';
   const { data, error, loading, reload } = useResource((signal) => cardinality({ compare, metric, limit: 20 }, signal), [compare, metric, refreshTick.value]);
-  if (error && !data) return <ErrorBox error={error} retry={reload} />;
-  if (!data) return <div class="center"><Spinner /></div>;
+  if (!data) return error ? <ErrorBox error={error} retry={reload} /> : <div class="center"><Spinner /></div>;
   return (
     <>
+      {error && <ErrorBox error={error} retry={reload} />}
       <div class="toolbar">
         {metric ? <span class="chip-filter">Only <code>{metric}</code> <Button kind="ghost" small icon="close" label="All metrics" onClick={() => setQuery({ metric: null })} /></span>
           : <span class="muted">All metrics of the last two hours</span>}
@@ -125,11 +127,13 @@ function QueriesTab() {
   return (
     <>
       <Card flush title="Running now" actions={now.data && <span class="muted small">at most {now.data.concurrency} at once</span>}>
-        {now.error && <ErrorBox error={now.error} />}
+        {now.error && <ErrorBox error={now.error} retry={now.reload} />}
+        {!now.data && now.loading && <div class="center"><Spinner /></div>}
         {now.data && (now.data.queries.length ? <QueryTable list={now.data} label="Running queries" onKill={kill} /> : <Empty icon="check" title="No query runs" />)}
       </Card>
       <Card flush title="Slow queries" actions={slow.data && <span class="muted small">those that took {formatSeconds(slow.data.slowThresholdSeconds)} and more, newest first</span>}>
-        {slow.error && <ErrorBox error={slow.error} />}
+        {slow.error && <ErrorBox error={slow.error} retry={slow.reload} />}
+        {!slow.data && slow.loading && <div class="center"><Spinner /></div>}
         {slow.data && (slow.data.queries.length ? <QueryTable list={slow.data} label="Slow queries" /> : <Empty icon="check" title="None was slow" />)}
       </Card>
     </>
@@ -139,29 +143,51 @@ function QueriesTab() {
 function Facts({ title, rows }: { title: string; rows: [string, string][] }) {
   return (
     <Card flush title={title}>
-      <table class="table"><tbody>{rows.map(([k, v]) => <tr key={k}><th scope="row" class="mono">{k}</th><td class="mono wrap">{v}</td></tr>)}</tbody></table>
+      <table class="table facts"><tbody>{rows.map(([k, v]) => <tr key={k}><th scope="row" class="mono">{breakable(k)}</th><td class="mono wrap">{v}</td></tr>)}</tbody></table>
     </Card>
   );
 }
 
-const texts = (o: Record<string, unknown> | undefined): [string, string][] => Object.entries(o ?? {}).map(([k, v]) => [k, String(v)]);
+const texts = (o: Record<string, unknown> | undefined): [string, string][] =>
+  Object.entries(o ?? {}).filter(([, v]) => v !== '').map(([k, v]) => [k, typeof v === 'string' && /^\d{4}-\d\d-\d\dT.*Z$/.test(v) ? formatDateTime(Date.parse(v), utc.value) : String(v)]);
+
+/** A part of the page that is there or says why not, whatever became of the others. */
+function File({ title, load, label, empty }: { title: string; load: (signal: AbortSignal) => Promise<string>; label: string; empty: ComponentChildren }) {
+  const { data, error, loading, reload } = useResource(load, [refreshTick.value]);
+  return (
+    <Card title={title}>
+      {error && <ErrorBox error={error} retry={reload} />}
+      {data === undefined && loading && <div class="center"><Spinner /></div>}
+      {data !== undefined && (data.trim() ? <Code text={data} label={label} /> : <p class="muted">{empty}</p>)}
+    </Card>
+  );
+}
+
+function Cluster({ status }: { status: AmStatus }) {
+  const { cluster } = status, peers = cluster.peers ?? [];
+  return <Facts title="Alertmanager" rows={[['status', cluster.status], ...(cluster.name ? [['name', cluster.name] as [string, string]] : []), ...peers.map((p): [string, string] => [`peer ${p.name}`, p.address]), ['up since', formatDateTime(Date.parse(status.uptime), utc.value)]]} />;
+}
 
 function ConfigTab() {
-  const { data, error, reload } = useResource(async (signal) => {
-    const [yaml, f, runtime, build] = await Promise.all([configYaml(signal), flags(signal), runtimeInfo(signal), buildInfo(signal)]);
-    return { yaml, f, runtime, build };
+  const { data, error, loading, reload } = useResource(async (signal) => {
+    const [f, runtime, build, am] = await Promise.all([flags(signal), runtimeInfo(signal), buildInfo(signal), amStatus(signal).catch(() => null)]);
+    return { f, runtime, build, am };
   }, [refreshTick.value]);
-  if (error && !data) return <ErrorBox error={error} retry={reload} />;
-  if (!data) return <div class="center"><Spinner /></div>;
   return (
     <>
-      <Card title="prometheus.yml in effect">
-        {data.yaml ? <Code text={data.yaml} label="configuration" /> : <Empty icon="inbox" title="None is loaded">Start with <code>--prometheus.config prometheus.yml</code>.</Empty>}
-      </Card>
+      <File title="prometheus.yml in effect" load={configYaml} label="prometheus.yml" empty={<>None is loaded: start with <code>--prometheus.config prometheus.yml</code>.</>} />
       <div class="two">
-        <Facts title="Flags" rows={texts(data.f)} />
-        <Facts title="Process" rows={[...texts(data.build), ...texts(data.runtime)]} />
+        <File title="meerkat.yml in effect" load={serverYaml} label="meerkat.yml" empty="Nothing to show." />
+        <File title="alertmanager.yml in effect" load={async (signal) => (await amStatus(signal)).config.original} label="alertmanager.yml" empty={<>None is loaded: start with <code>--alertmanager.config alertmanager.yml</code>.</>} />
       </div>
+      {error && <ErrorBox error={error} retry={reload} />}
+      {!data && loading && <div class="center"><Spinner /></div>}
+      {data && (
+        <div class="two">
+          <Facts title="Flags" rows={texts(data.f)} />
+          <div class="stack"><Facts title="Process" rows={[...texts(data.build), ...texts(data.runtime)]} />{data.am && <Cluster status={data.am} />}</div>
+        </div>
+      )}
     </>
   );
 }

@@ -60,7 +60,7 @@ function Preview({ text }: { text: string }) {
   );
 }
 
-interface Draft { matchers: string; starts: string; duration: string; createdBy: string; comment: string; recurrence: Recurrence[] | null }
+interface Draft { matchers: string; starts: string; duration: string; createdBy: string; comment: string; recurrence: Recurrence[] | null; begun?: string }
 
 const spanText = (ms: number): string => {
   const minutes = Math.max(1, Math.round(ms / 60_000));
@@ -68,7 +68,7 @@ const spanText = (ms: number): string => {
   return parts.filter(([n]) => n > 0).map(([n, unit]) => n + unit).join('');
 };
 
-/** How the fields describe a silence that is there. One that has begun is changed from now on. */
+/** How the fields describe a silence that is there. One that has begun keeps its start: with another it would be another. */
 function draftOf(s: Silence, change: boolean): Partial<Draft> {
   const start = Date.parse(s.startsAt), end = Date.parse(s.endsAt), now = Date.now();
   let recurrence: Recurrence[] | null = null;
@@ -79,7 +79,7 @@ function draftOf(s: Silence, change: boolean): Partial<Draft> {
   }
   const copy = { recurrence, duration: spanText(end - start) };
   if (!change) return copy;
-  return { ...copy, matchers: matchersText(s.matchers), comment: s.comment, createdBy: s.createdBy, duration: spanText(end - Math.max(start, now)), starts: start > now ? formatDateTime(start, utc.value) : '' };
+  return { ...copy, matchers: matchersText(s.matchers), comment: s.comment, createdBy: s.createdBy, duration: spanText(end - Math.max(start, now)), starts: start > now ? formatDateTime(start, utc.value) : '', begun: start <= now && end > now ? s.startsAt : undefined };
 }
 
 function useDraft(): [Draft, (part: Partial<Draft>) => void, Error | null] {
@@ -114,7 +114,7 @@ export function SilenceForm() {
     if (draft.starts.trim() && !Number.isFinite(starts)) return setError(new Error('Write when it starts as now+2h or 2026-11-30 22:00, or leave it empty: now'));
     const recurrence = draft.recurrence?.map((r) => ({ ...r, location: r.location || undefined, weekdays: r.weekdays?.length ? r.weekdays : undefined, times: r.times ?? (editable(draft.recurrence) ? [night] : undefined) }));
     try {
-      await createSilence({ id, matchers: parsed.matchers, startsAt: Number.isFinite(starts) ? new Date(starts).toISOString() : undefined, duration: draft.duration.trim(),
+      await createSilence({ id, matchers: parsed.matchers, startsAt: Number.isFinite(starts) ? new Date(starts).toISOString() : draft.begun, duration: draft.duration.trim(),
         createdBy: draft.createdBy, comment: draft.comment, force, recurrence });
       keep('creator', draft.createdBy);
       toast(id ? 'The silence is changed' : starts > Date.now() ? 'The silence is planned' : 'The silence is in force');

@@ -2,64 +2,84 @@
 import { useState } from 'preact/hooks';
 import { promTargets, useResource, type Target } from '../lib/api';
 import { formatSeconds, plural } from '../lib/format';
-import { refresh, refreshTick, utc } from '../lib/store';
+import { place, refresh, refreshTick, setQuery, utc } from '../lib/store';
 import { formatAgo, formatDateTime } from '../lib/time';
-import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner } from '../ui/basics';
-import { Icon } from '../ui/icons';
+import { Button, Card, Empty, ErrorBox, FilterChip, LabelChips, PageHead, Progress, Spinner } from '../ui/basics';
+import { Icon, type IconName } from '../ui/icons';
 
-const tones: Record<string, string> = { up: 'pill-good', down: 'pill-bad' };
+const healths = ['down', 'unknown', 'up'] as const; // the worst first
+const looks: Record<string, [string, IconName]> = { up: ['pill-good', 'check'], down: ['pill-bad', 'warn'], unknown: ['', 'clock'] };
+const rowsMax = 50;
+
+function Before({ t }: { t: Target }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class="before" onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary>Before relabelling</summary>
+      {open && <LabelChips labels={t.discoveredLabels} />}
+    </details>
+  );
+}
 
 function Row({ t }: { t: Target }) {
   const last = Date.parse(t.lastScrape);
-  const labels = Object.entries(t.labels).filter(([k]) => k !== 'job');
+  const [tone, icon] = looks[t.health] ?? looks.unknown;
   return (
-    <tr>
-      <td><span class={`pill ${tones[t.health] ?? ''}`}><Icon name={t.health === 'up' ? 'check' : t.health === 'down' ? 'warn' : 'clock'} size={12} />{t.health}</span></td>
+    <tr data-testid="target-row" data-health={t.health}>
+      <td><span class={`pill ${tone}`}><Icon name={icon} size={12} />{t.health}</span></td>
       <th scope="row" class="mono"><a href={t.scrapeUrl} target="_blank" rel="noreferrer">{t.scrapeUrl}</a>{t.lastError && <p class="tone-bad wrap">{t.lastError}</p>}</th>
-      <td>{labels.map(([k, v]) => <span key={k} class="label-chip mono">{k}="{v}"</span>)}</td>
-      <td class="num muted" title={last > 0 ? formatDateTime(last, utc.value, true) : ''}>{last > 0 ? formatAgo(last, Date.now()) : 'never'}</td>
-      <td class="num">{last > 0 ? formatSeconds(t.lastScrapeDuration) : '–'}</td>
+      <td data-label="Labels"><LabelChips labels={t.labels} without={['job']} /><Before t={t} /></td>
+      <td data-label="Last scrape" class="num muted"><span title={last > 0 ? formatDateTime(last, utc.value, true) : ''}>{last > 0 ? formatAgo(last, Date.now()) : 'not yet'}</span>
+        {t.scrapeInterval && <p class="small">every {t.scrapeInterval}</p>}</td>
+      <td data-label="Took" class="num">{last > 0 ? formatSeconds(t.lastScrapeDuration) : '–'}</td>
     </tr>
+  );
+}
+
+function Pool({ pool, list }: { pool: string; list: Target[] }) {
+  const [all, setAll] = useState(false);
+  const up = list.filter((t) => t.health === 'up').length;
+  const rows = [...list].sort((a, b) => healths.indexOf(a.health as 'up') - healths.indexOf(b.health as 'up'));
+  return (
+    <Card flush title={<bdi>{pool}</bdi>} actions={<span class="muted small">{up.toLocaleString('en-US')} of {list.length.toLocaleString('en-US')} up</span>}>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label={`Targets of ${pool}`}>
+        <table class="table cards target-table">
+          <thead><tr><th scope="col">State</th><th scope="col">Endpoint</th><th scope="col">Labels</th><th scope="col" class="num">Last scrape</th><th scope="col" class="num">Took</th></tr></thead>
+          <tbody>{rows.slice(0, all ? undefined : rowsMax).map((t) => <Row key={t.scrapeUrl + JSON.stringify(t.labels)} t={t} />)}</tbody>
+        </table>
+      </div>
+      {!all && rows.length > rowsMax && <p class="pad"><Button small onClick={() => setAll(true)}>Show all {rows.length.toLocaleString('en-US')}</Button></p>}
+    </Card>
   );
 }
 
 export function Targets() {
   const { data, error, loading, reload } = useResource(promTargets, [refreshTick.value]);
-  const [only, setOnly] = useState(false);
-  const [text, setText] = useState('');
+  const query = place.value.query, only = query.get('health') ?? '', pool = query.get('pool') ?? '', text = (query.get('q') ?? '').toLowerCase();
   const all = data?.activeTargets ?? [];
-  const shown = all.filter((t) => (!only || t.health !== 'up') && (!text || `${t.scrapeUrl} ${Object.values(t.labels).join(' ')}`.includes(text)));
-  const pools = [...new Set(shown.map((t) => t.scrapePool))].sort();
-  const up = all.filter((t) => t.health === 'up').length;
+  const shown = all.filter((t) => (!only || t.health === only) && (!pool || t.scrapePool === pool) &&
+    (!text || `${t.scrapePool} ${t.scrapeUrl} ${Object.values(t.labels).join(' ')} ${t.lastError}`.toLowerCase().includes(text)));
+  const count = (health: string) => all.filter((t) => t.health === health).length;
+  const troubled = new Set(shown.filter((t) => t.health === 'down').map((t) => t.scrapePool));
+  const pools = [...new Set(shown.map((t) => t.scrapePool))].sort((a, b) => Number(troubled.has(b)) - Number(troubled.has(a)) || (a < b ? -1 : 1));
   return (
     <>
-      <PageHead title="Targets" sub={data ? `${up} of ${plural(all.length, 'target')} up` : undefined}>
+      <PageHead title="Targets" sub={data ? `${count('up').toLocaleString('en-US')} of ${plural(all.length, 'target')} up${count('unknown') ? `, ${count('unknown').toLocaleString('en-US')} not scraped yet` : ''}` : undefined}>
         <a class="button button-default" href="/service-discovery">Service discovery</a><Button icon="refresh" onClick={refresh}>Refresh</Button>
       </PageHead>
       <Progress on={loading} />
-      {error && !data && <ErrorBox error={error} retry={reload} />}
+      {error && <ErrorBox error={error} retry={reload} />}
       {!data && loading && <div class="center"><Spinner /></div>}
       {data && !all.length && <Empty icon="targets" title="Nothing is scraped">Start with <code>--prometheus.config prometheus.yml</code>: its scrape_configs load as they are.</Empty>}
       {all.length > 0 && (
         <div class="toolbar">
-          <input class="input" type="search" aria-label="Filter targets" placeholder="Filter by address or label" value={text} onInput={(e) => setText(e.currentTarget.value)} />
-          <label class="check"><input type="checkbox" checked={only} onChange={(e) => setOnly(e.currentTarget.checked)} /> Only unhealthy</label>
+          {healths.map((h) => <button key={h} type="button" class="chip" aria-pressed={only === h} onClick={() => setQuery({ health: only === h ? null : h }, true)}>{h} <b>{count(h).toLocaleString('en-US')}</b></button>)}
+          {pool && <FilterChip text={`job ${pool}`} onClear={() => setQuery({ pool: null })} />}
+          <input class="input toolbar-end" type="search" aria-label="Filter targets" placeholder="Filter by address, label or error" value={query.get('q') ?? ''} onInput={(e) => setQuery({ q: e.currentTarget.value || null }, true)} />
         </div>
       )}
-      {all.length > 0 && !shown.length && <Empty icon="check" title="None">No target matches.</Empty>}
-      {pools.map((pool) => {
-        const list = shown.filter((t) => t.scrapePool === pool);
-        return (
-          <Card key={pool} flush title={pool} actions={<span class="muted small">{list.filter((t) => t.health === 'up').length} of {list.length} up</span>}>
-            <div class="table-scroll" tabIndex={0} role="region" aria-label={`Targets of ${pool}`}>
-              <table class="table target-table">
-                <thead><tr><th scope="col">State</th><th scope="col">Endpoint</th><th scope="col">Labels</th><th scope="col" class="num">Last scrape</th><th scope="col" class="num">Took</th></tr></thead>
-                <tbody>{list.map((t) => <Row key={t.scrapeUrl + JSON.stringify(t.labels)} t={t} />)}</tbody>
-              </table>
-            </div>
-          </Card>
-        );
-      })}
+      {all.length > 0 && !shown.length && <Empty icon="search" title="No target matches"><Button small onClick={() => setQuery({ health: null, pool: null, q: null })}>Show all</Button></Empty>}
+      {pools.map((p) => <Pool key={p} pool={p} list={shown.filter((t) => t.scrapePool === p)} />)}
     </>
   );
 }

@@ -99,7 +99,7 @@ function Explained({ w }: { w: Why }) {
         <section key={i} class="why-route">
           <h3>To <b>{r.receiver}</b></h3>
           <p class="muted mono small">{r.path.join(' → ')}{r.line ? `  (line ${r.line})` : ''}</p>
-          <p class="small">Grouped by {r.groupBy.length ? r.groupBy.join(', ') : 'nothing'}, waits {r.groupWait}, then every {r.groupInterval}, repeats after {r.repeatInterval}.
+          <p class="small">{!r.groupBy.length ? 'All in one group' : r.groupBy[0] === '...' ? 'A group of its own' : `Grouped by ${r.groupBy.join(', ')}`}, waits {r.groupWait}, then every {r.groupInterval}, repeats after {r.repeatInterval}.
             {r.mutedBy.length > 0 && <b> Muted now by {r.mutedBy.join(', ')}.</b>}
             {r.group && <> Next flush of its {r.group.alerts}-alert group: <When at={r.group.nextFlush} />.</>}</p>
           <SentTable list={r.integrations} label={`Notifications to ${r.receiver}`} />
