@@ -212,6 +212,7 @@ static void take_state(Rule *r, Rule *old) {
     old->written = written;
     for (size_t i = 0; i < old->lost.n; i++) vec_push(&r->lost, old->lost.v[i]);
     vec_clear(&old->lost);
+    r->round = old->round;
     r->health = old->health;
     r->last_error = old->last_error;
     r->evaluated_ns = old->evaluated_ns;
@@ -237,6 +238,22 @@ void rule_group_inherit(RuleGroup *g, RuleGroup *old) {
     g->took_ns = old->took_ns;
     mem_free(taken);
     arena_free(arena);
+}
+
+void rule_group_adopt(RuleGroup *g, RuleGroup *old) {
+    for (size_t i = 0; i < g->n_rules; i++) {
+        Rule *r = &g->rules[i];
+        if (r->def.alerting || r->evaluated_ns || u64map_count(r->written)) continue;
+        for (size_t k = 0; k < old->n_rules; k++) {
+            Rule *from = &old->rules[k];
+            if (!same_identity(&r->def, &from->def) || !u64map_count(from->written)) continue;
+            U64Map *written = r->written;
+            r->written = from->written;
+            from->written = written;
+            r->round = from->round;
+            break;
+        }
+    }
 }
 
 typedef struct Retire {

@@ -230,6 +230,7 @@ static void replace(RuleManager *m, RuleGroup **v, size_t n, bool api) {
             vec_push(&next, g);
         } else if (!g->removed && !is_kept(next.v, n_new, g)) {
             g->removed = true;
+            for (size_t k = 0; k < n_new; k++) rule_group_adopt(next.v[k], g);
             rule_group_retire(m, g, now);
         }
     }

@@ -277,6 +277,40 @@ static void test_recording(void **state) {
     world_close(w);
 }
 
+/* A renamed group: what the rule gives under its new name goes on without a marker between, what it does not give ends. */
+static void test_renamed_group(void **state) {
+    (void)state;
+    World *w = world_open();
+    load(w, "groups:\n- name: g\n  rules:\n  - record: a\n    expr: x\n  - record: b\n    expr: x\n");
+    put(w, "{__name__=\"x\", j=\"1\"}", 1);
+    put(w, "{__name__=\"x\", j=\"2\"}", 2);
+    run_until(w, 16);
+    load(w, "groups:\n- name: other\n  rules:\n  - record: a\n    expr: x\n");
+    assert_string_equal(ask(w, "sort(a)"), "a{j=\"1\"} 1\na{j=\"2\"} 2");
+    assert_string_equal(ask(w, "b"), "");
+    put(w, "{__name__=\"x\", j=\"2\"}", stale_nan());
+    run_until(w, 35);
+    assert_string_equal(ask(w, "sort(a)"), "a{j=\"1\"} 1");
+    world_close(w);
+}
+
+/* Labels that expand to nothing are not there, in ALERTS neither. */
+static void test_empty_labels(void **state) {
+    (void)state;
+    World *w = world_open();
+    load(w, "groups:\n- name: g\n  rules:\n  - record: a\n    expr: x\n    labels: {j: \"\", k: v}\n  - alert: A\n    expr: x\n"
+            "    labels: {none: \"{{ $labels.nope }}\", empty: \"\", j: \"{{ $labels.nope }}\", ok: v}\n");
+    put(w, "{__name__=\"x\", j=\"1\"}", 1);
+    run_until(w, 0);
+    assert_string_equal(ask(w, "a"), "a{k=\"v\"} 1");
+    assert_string_equal(ask(w, "ALERTS"), "ALERTS{alertname=\"A\", alertstate=\"firing\", ok=\"v\"} 1");
+    assert_string_equal(ask(w, "ALERTS_FOR_STATE / ALERTS_FOR_STATE"), "{alertname=\"A\", ok=\"v\"} 1");
+    Str told = str_cstr(sent(w));
+    assert_true(str_starts_with(told, STR("0 firing {alertname=\"A\",")) && str_contains(told, STR("ok=\"v\"")));
+    assert_false(str_contains(told, STR("none=")) || str_contains(told, STR("empty=")) || str_contains(told, STR("j=")));
+    world_close(w);
+}
+
 static const char *last_error(World *w) {
     const Rule *r = &w->m->groups.v[0]->rules[0];
     return r->last_error ? r->last_error : "";
@@ -496,6 +530,8 @@ int main(void) {
         cmocka_unit_test(test_outage),
         cmocka_unit_test(test_keep_firing),
         cmocka_unit_test(test_recording),
+        cmocka_unit_test(test_renamed_group),
+        cmocka_unit_test(test_empty_labels),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_api),
