@@ -13,10 +13,10 @@
 #define IDLE_MS 250
 #define INTERVAL_MS_DEFAULT 1000
 #define WINDOW_US_DEFAULT 2000
+#define GATHER_MIN_NS INT64_C(100000) /* a sync that is quicker is not worth sharing */
 #define PENDING_BYTES_DEFAULT ((size_t)64 << 20)
 
-/* Lives on the submitter's stack until it is done. It has a lock of its own, so that one who is woken need not wait at
- * once for the queue's, which the writer holds while it wakes the others. */
+/* Lives on the submitter's stack until it is done. */
 typedef struct Submission {
     struct Submission *next;
     uint8_t type;
@@ -25,9 +25,7 @@ typedef struct Submission {
     WalPos pos;
     ErrCode result;
     Err err;
-    Mutex lock; /* of done */
-    bool done;
-    Cond cond;
+    Latch done;
 } Submission;
 
 typedef struct Task {
@@ -72,11 +70,11 @@ static int64_t mono_ms(void) { return clock_mono_ns() / 1000000; }
 /* Gives more submitters the chance to share the sync. Called and returns with the lock held. */
 static void gather(CommitQueue *q) {
     int64_t window_ns = MIN(q->window_us * 1000, q->sync_ns_avg);
-    int64_t window_ms = window_ns / 1000000;
-    if (!q->durable || window_ms < 1 || q->queued >= q->expected || q->stopping) return;
+    if (!q->durable || window_ns < GATHER_MIN_NS || q->queued >= q->expected || q->stopping) return;
+    int64_t until_ns = clock_mono_ns() + window_ns;
     q->wait_for = q->expected;
     bool came = true;
-    while (came && q->queued < q->wait_for && !q->stopping) came = cond_wait_ms(&q->work, &q->mutex, window_ms);
+    while (came && q->queued < q->wait_for && !q->stopping) came = cond_wait_until(&q->work, &q->mutex, until_ns);
     q->wait_for = 0;
     if (!came) q->expected = 0; /* they do other things: do not wait again until a round shows them active */
 }
@@ -139,10 +137,7 @@ static void finish_batch(CommitQueue *q, Submission *batch, size_t n) {
     mutex_unlock(&q->mutex);
     for (Submission *s = batch; s;) {
         Submission *next = s->next; /* s is gone once its owner sees done */
-        mutex_lock(&s->lock);
-        s->done = true;
-        cond_signal(&s->cond);
-        mutex_unlock(&s->lock);
+        latch_open(&s->done);
         s = next;
     }
 }
@@ -240,21 +235,17 @@ ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err
     ASSERT(writer_of != q); /* the writer would wait for itself */
     Submission s = {.type = type, .payload = payload, .item = item};
     bool wake = false;
-    cond_init(&s.cond);
-    mutex_init(&s.lock);
+    latch_init(&s.done);
     mutex_lock(&q->mutex);
     ErrCode rc = enqueue(q, &s, &wake, reterr);
     mutex_unlock(&q->mutex);
     if (rc == OK) {
         if (wake) cond_signal(&q->work);
-        mutex_lock(&s.lock);
-        while (!s.done) cond_wait(&s.cond, &s.lock);
-        mutex_unlock(&s.lock);
+        latch_wait(&s.done);
         rc = s.result;
         if (rc != OK && reterr) *reterr = s.err;
     }
-    mutex_done(&s.lock);
-    cond_done(&s.cond);
+    latch_done(&s.done);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "sys/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,12 +134,12 @@ void cond_done(Cond *c) { ASSERT(pthread_cond_destroy(&c->c) == 0); }
 void cond_wait(Cond *c, Mutex *m) { ASSERT(pthread_cond_wait(&c->c, &m->m) == 0); }
 
 bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms) {
-    struct timespec until;
-    ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
     timeout_ms = timeout_ms < 0 ? 0 : MIN(timeout_ms, INT64_C(1) << 40);
-    until.tv_sec += timeout_ms / MS_PER_S;
-    until.tv_nsec += timeout_ms % MS_PER_S * NS_PER_MS;
-    if (until.tv_nsec >= NS_PER_S) until.tv_sec++, until.tv_nsec -= NS_PER_S;
+    return cond_wait_until(c, m, clock_mono_ns() + timeout_ms * NS_PER_MS);
+}
+
+bool cond_wait_until(Cond *c, Mutex *m, int64_t mono_ns) {
+    struct timespec until = {.tv_sec = mono_ns / NS_PER_S, .tv_nsec = mono_ns % NS_PER_S};
     int rc = pthread_cond_timedwait(&c->c, &m->m, &until);
     ASSERT(rc == 0 || rc == ETIMEDOUT);
     return rc == 0;
@@ -146,6 +147,13 @@ bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms) {
 
 void cond_signal(Cond *c) { ASSERT(pthread_cond_signal(&c->c) == 0); }
 void cond_broadcast(Cond *c) { ASSERT(pthread_cond_broadcast(&c->c) == 0); }
+
+void latch_init(Latch *l) { ASSERT(sem_init(&l->s, 0, 0) == 0); }
+void latch_done(Latch *l) { ASSERT(sem_destroy(&l->s) == 0); }
+void latch_open(Latch *l) { ASSERT(sem_post(&l->s) == 0); }
+void latch_wait(Latch *l) {
+    while (sem_wait(&l->s) != 0) ASSERT(errno == EINTR);
+}
 
 void rwlock_init(RwLock *l) { ASSERT(pthread_rwlock_init(&l->l, NULL) == 0); }
 void rwlock_done(RwLock *l) { ASSERT(pthread_rwlock_destroy(&l->l) == 0); }

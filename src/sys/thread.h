@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 typedef struct Thread Thread;
@@ -35,6 +36,7 @@ void cond_init(Cond *c);  /* on the monotonic clock */
 void cond_done(Cond *c);
 void cond_wait(Cond *c, Mutex *m);
 bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms); /* false: timed out */
+bool cond_wait_until(Cond *c, Mutex *m, int64_t mono_ns); /* until a moment of clock_mono_ns; false: it has come */
 void cond_signal(Cond *c);
 void cond_broadcast(Cond *c);
 void rwlock_init(RwLock *l);
@@ -42,6 +44,16 @@ void rwlock_done(RwLock *l);
 void rwlock_read(RwLock *l);
 void rwlock_write(RwLock *l);
 void rwlock_unlock(RwLock *l);
+
+/* One thread waits, once; another opens. The waiter may have freed it before latch_open returns: what is signalled
+ * under a lock costs two more turns, because the waiter wakes up only to find that lock taken. */
+typedef struct Latch {
+    sem_t s;
+} Latch;
+void latch_init(Latch *l);
+void latch_done(Latch *l);
+void latch_wait(Latch *l);
+void latch_open(Latch *l);
 
 /* Fixed pool with a bounded queue. pool_submit gives ERR_OVERLOADED when the queue is full (or the system refuses
  * the pool its first thread) and ERR_UNAVAILABLE after pool_stop. Threads are started on demand up to `threads`. */

@@ -51,9 +51,27 @@ static void test_cond_timeout(void **state) {
     assert_true(clock_mono_ns() - before_ns >= 4900000);
     assert_false(cond_wait_ms(&c, &m, 0));
     assert_false(cond_wait_ms(&c, &m, -1));
+    int64_t until = clock_mono_ns() + 300000;
+    assert_false(cond_wait_until(&c, &m, until));
+    assert_true(clock_mono_ns() >= until);
     mutex_unlock(&m);
     cond_done(&c);
     mutex_done(&m);
+}
+
+static void open_latch(void *latch) { latch_open(latch); }
+
+static void test_latch(void **state) {
+    (void)state;
+    Pool *pool = pool_create("latch", 2, 4);
+    for (int i = 0; i < 2000; i++) { /* on the stack, gone as soon as it is open */
+        Latch l;
+        latch_init(&l);
+        assert_int_equal(pool_submit(pool, open_latch, &l), OK);
+        latch_wait(&l);
+        latch_done(&l);
+    }
+    pool_free(pool);
 }
 
 static void test_rwlock(void **state) {
@@ -131,6 +149,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread),
         cmocka_unit_test(test_cond_timeout),
+        cmocka_unit_test(test_latch),
         cmocka_unit_test(test_rwlock),
         cmocka_unit_test(test_pool_runs_all),
         cmocka_unit_test(test_pool_bounds),
