@@ -145,7 +145,66 @@ receivers:
     await eventually("the address has one query", async () => new URL(page.url()).searchParams.getAll("expr").length === 1, 3000);
   });
 
+  it("metrics: the editor completes names, labels and values from the server, and marks what is wrong", async () => {
+    await go("/explore/metrics");
+    const editor = page.locator(".editor").getByRole("textbox", { name: "PromQL" });
+    await editor.click();
+    await page.keyboard.type("sum(rate(http_requests_to");
+    await page.getByRole("option", { name: /^http_requests_total/ }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("{jo");
+    await page.getByRole("option", { name: /^job/ }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type('="llm-a', { delay: 30 });
+    await page.getByRole("option", { name: service, exact: true }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type('"}[5m]))');
+    await page.keyboard.press("Escape");
+    await eventually("nothing is wrong", async () => (await page.locator(".cm-lintRange").count()) === 0, 3000);
+    assert.equal(await promql(), `sum(rate(http_requests_total{job="${service}"}[5m]))`);
+    await editor.fill("rate(up)");
+    await page.locator(".cm-lintRange-error").first().waitFor();
+    await editor.fill("up");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Enter");
+    await canvas().waitFor();
+  });
+
+  it("metrics: a range vector and native histograms in the table; what no graph can draw is said", async () => {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    const dataPoints = [0, 1].map((i) => ({ timeUnixNano: String(now - BigInt(30 - 30 * i) * 1_000_000_000n), startTimeUnixNano: String(now - 3_600_000_000_000n), count: "10", sum: 25, scale: 0, zeroCount: "1", positive: { offset: 0, bucketCounts: ["6", "3"] } }));
+    const metrics = [{ name: "browser_native_seconds", exponentialHistogram: { aggregationTemporality: 2, dataPoints } }];
+    const sent = await page.request.post(server.url("http", "/v1/metrics"), { data: { resourceMetrics: [{ resource: {}, scopeMetrics: [{ metrics }] }] } });
+    assert.equal(sent.status(), 200);
+    await go("/explore/metrics?expr=browser_native_seconds&tab=table");
+    await testid("result-table").getByText("count 10, sum 25, average 2.5").click();
+    assert.deepEqual((await testid("result-table").getByRole("listitem").allInnerTexts()).map((t) => t.replace(/\s+/g, " ")), ["[-1.00e-128, 1.00e-128] 1", "(1, 2] 6", "(2, 4] 3"]);
+    await page.getByRole("tab", { name: "Graph" }).click();
+    await page.getByText("Native histograms are no lines").waitFor();
+    await go(`/explore/metrics?expr=${encodeURIComponent('up{job="gone"}[10s]')}&tab=table`);
+    assert.match(await testid("result-table").innerText(), /0 @ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}/);
+  });
+
+  it("metrics: how a query was evaluated", async () => {
+    await go("/explore/metrics?expr=sum(rate(http_requests_total[5m]))&tab=explain");
+    const rows = testid("plan-table").getByRole("rowheader");
+    await rows.first().waitFor();
+    assert.deepEqual((await rows.locator(".pill").allInnerTexts()), ["aggregate", "window", "selector"]);
+    assert.match(await rows.nth(2).innerText(), /read \d+ series, [\d.k]+ samples decoded/);
+  });
+
+  it("metrics: of several queries the wrong one is named, and no old graph stands under it", async () => {
+    await go("/explore/metrics?expr=up&expr=up");
+    await canvas().waitFor();
+    await textbox("PromQL B").fill("rate(up)");
+    await button("Run query").click();
+    assert.match(await page.getByRole("alert").innerText(), /^B: .*expected type range vector/);
+    await canvas().waitFor({ state: "detached" });
+    watch.expectStatus(400);
+  });
+
   it("metrics: a wrong query shows the parser's words", async () => {
+    await go("/explore/metrics");
     await textbox("PromQL").fill("sum(");
     await button("Run query").click();
     const { error } = await fetch(server.url("prometheus", "/api/v1/query?query=sum(")).then((r) => r.json() as Promise<any>);

@@ -41,6 +41,7 @@ test('suggestions', () => {
 test('series', () => {
   assert.equal(seriesName({ __name__: 'up', job: 'a', env: 'b' }), 'up{env="b", job="a"}');
   assert.equal(seriesName({}), '{}');
+  assert.equal(seriesName({ a: 'x\u202Ey\n\u0007z', b: '\u05d0\u{1F9A6}' }), '{a="x\\u202ey\\n\\u0007z", b="\u05d0\u{1F9A6}"}');
   assert.deepEqual(shortNames([{ __name__: 'up', job: 'a', env: 'p' }, { __name__: 'up', job: 'b', env: 'p' }]), ['{job="a"}', '{job="b"}']);
   assert.deepEqual(shortNames([{ __name__: 'up' }]), ['up']);
   const { xs, rows } = align([{ metric: {}, values: [[10, '1'], [30, '3'], [40, 'NaN']] }], 10_000, 40_000, 10);

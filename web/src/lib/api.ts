@@ -105,11 +105,14 @@ export async function signOut(): Promise<void> {
 // --- Prometheus ---
 
 export type Labels = Record<string, string>;
+/** Bounds are included as the first number of a bucket says: 0 upper, 1 lower, 2 neither, 3 both. */
+export interface PromHistogram { count: string; sum: string; buckets?: [number, string, string, string][] }
 export interface PromSeries {
   metric: Labels;
   value?: [number, string];
   values?: [number, string][];
-  histogram?: [number, { count: string; sum: string }];
+  histogram?: [number, PromHistogram];
+  histograms?: [number, PromHistogram][];
 }
 export interface PromResult {
   resultType: 'vector' | 'matrix' | 'scalar' | 'string';

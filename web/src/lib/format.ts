@@ -96,3 +96,7 @@ export const shorten = (text: string, max: number) => (text.length > max ? `${te
 
 /** 3600 -> "1 h", 90 -> "90 s": an interval of a configuration. */
 export const formatSpan = (s: number) => (s && s % 3600 === 0 ? `${s / 3600} h` : s && s % 60 === 0 ? `${s / 60} min` : s < 1 ? formatSeconds(s) : `${s} s`);
+
+/** Characters that no one sees, or that turn around what stands after them, as escapes. */
+export const visible = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+  (c) => (c === '\n' ? '\\n' : c === '\t' ? '\\t' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));

@@ -1,5 +1,6 @@
 // PromQL results as charts and tables want them, and what an expression's text gives away.
 import type { Labels, PromSeries } from './api';
+import { visible } from './format';
 
 // Words of an expression that are no metrics.
 const words = new Set((
@@ -21,10 +22,12 @@ export function rank(names: string[], word: string, max = 30): string[] {
   return names.map((n) => [score(n), n] as const).filter(([s]) => s < Infinity).sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1)).slice(0, max).map(([, n]) => n);
 }
 
+const pair = (name: string, value: string) => `${name}="${visible(value)}"`;
+
 /** {__name__="up", job="a"} -> up{job="a"} */
 export function seriesName(labels: Labels): string {
   const { __name__: name = '', ...rest } = labels;
-  const inner = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}="${v}"`).join(', ');
+  const inner = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => pair(k, v)).join(', ');
   return inner ? `${name}{${inner}}` : name || '{}';
 }
 
@@ -36,7 +39,7 @@ export function shortNames(list: Labels[]): string[] {
   if (!differs.length) return list.map(seriesName);
   const short = list.map((l) => {
     const name = differs.includes('__name__') ? l.__name__ ?? '' : '';
-    const inner = differs.filter((k) => k !== '__name__' && l[k] !== undefined).sort().map((k) => `${k}="${l[k]}"`).join(', ');
+    const inner = differs.filter((k) => k !== '__name__' && l[k] !== undefined).sort().map((k) => pair(k, l[k])).join(', ');
     return name ? (inner ? `${name}{${inner}}` : name) : `{${inner}}`;
   });
   return new Set(short).size === short.length ? short : list.map(seriesName);

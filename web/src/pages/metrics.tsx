@@ -1,10 +1,10 @@
 // The metrics explorer: PromQL expressions as a graph, as a table, and how they were evaluated.
 import { useEffect, useState } from 'preact/hooks';
-import { promExemplars, promInstant, promRange, promValues, useResource } from '../lib/api';
+import { ApiError, promExemplars, promInstant, promRange, promValues, useResource } from '../lib/api';
 import { plural } from '../lib/format';
 import { startersFor } from '../lib/promql';
 import { currentRange, place, range, refreshTick, setParams, setQuery } from '../lib/store';
-import { niceStep } from '../lib/time';
+import { niceStep, type ResolvedRange } from '../lib/time';
 import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs, Toggle } from '../ui/basics';
 import { PromqlBox } from '../ui/editor';
 import { RangePicker } from '../ui/range';
@@ -31,17 +31,23 @@ function Starters({ onPick }: { onPick: (expr: string) => void }) {
   );
 }
 
-async function evaluate(exprs: string[], tab: Tab, exemplars: boolean, signal: AbortSignal): Promise<{ answers: Answer[]; ms: number }> {
+interface Evaluated { answers: Answer[]; tab: Tab; ms: number }
+
+async function one(expr: string, tab: Tab, exemplars: boolean, r: ResolvedRange, signal: AbortSignal): Promise<Answer> {
+  const step = niceStep(r.to - r.from, 240), from = Math.floor(r.from / 1000 / step) * step * 1000;
+  const answer = tab === 'graph' ? await promRange(expr, from, r.to, step, signal) : await promInstant(expr, r.to, signal);
+  const found = tab === 'graph' && exemplars ? await promExemplars(expr, from, r.to, signal) : [];
+  return { expr, result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], exemplars: found, from, to: r.to, step };
+}
+
+/** All of them or an error, which says whose it is where there are several. */
+async function evaluate(exprs: string[], tab: Tab, exemplars: boolean, signal: AbortSignal): Promise<Evaluated> {
   const r = currentRange();
   const begun = performance.now();
-  const step = niceStep(r.to - r.from, 240);
-  const from = Math.floor(r.from / 1000 / step) * step * 1000;
-  const answers = await Promise.all(exprs.map(async (expr): Promise<Answer> => {
-    const answer = tab === 'graph' ? await promRange(expr, from, r.to, step, signal) : await promInstant(expr, r.to, signal);
-    const found = tab === 'graph' && exemplars ? await promExemplars(expr, from, r.to, signal) : [];
-    return { expr, result: answer.data, warnings: [...(answer.warnings ?? []), ...(answer.infos ?? [])], exemplars: found, from, to: r.to, step };
-  }));
-  return { answers, ms: performance.now() - begun };
+  const answers = await Promise.all(exprs.map((expr, i) => one(expr, tab, exemplars, r, signal).catch((e: unknown) => {
+    throw exprs.length > 1 && e instanceof ApiError && e.status ? new ApiError(e.status, `${letter(i)}: ${e.message}`, e.kind) : e;
+  })));
+  return { answers, tab, ms: performance.now() - begun };
 }
 
 /** The boxes' texts, one for each expression of the address; an added one is not in the address until it runs. */
@@ -72,7 +78,8 @@ export function Metrics() {
   };
   const { data, error, loading } = useResource(exprs.length && tab !== 'explain' ? (signal) => evaluate(exprs, tab, exemplars, signal) : null,
     [exprs.join('\0'), tab, exemplars, range.value.from, range.value.to, refreshTick.value, turn]);
-  const answers = data?.answers.filter((a) => (tab === 'graph') === (a.result.resultType === 'matrix')) ?? [];
+  // What stands there while another answer is awaited is an answer to this view; after a refusal there is none.
+  const answers = data?.tab === tab && !error?.status ? data.answers : [];
   const ready = answers.length > 0;
   const count = answers.reduce((n, a) => n + (a.result.resultType === 'scalar' || a.result.resultType === 'string' ? 0 : a.result.result.length), 0);
   const flag = (name: string, on: boolean, value = '1') => setQuery({ [name]: on ? value : null }, true);
@@ -92,7 +99,7 @@ export function Metrics() {
         {exprs.length > 0 && texts.length < queriesMax && <Button small kind="ghost" icon="plus" onClick={() => setTexts([...texts, ''])}>Add query</Button>}
       </div>
       {error && exprs.length > 0 && <ErrorBox error={error} />}
-      {!error && data?.answers.flatMap((a) => a.warnings).map((w) => <p key={w} class="note">{w}</p>)}
+      {answers.flatMap((a) => a.warnings).map((w) => <p key={w} class="note">{w}</p>)}
       <Card class="card-result" title={
         <Tabs label="View" tabs={[['graph', 'Graph'], ['table', 'Table'], ['explain', 'Explain']]} value={tab} onChange={(t) => setQuery({ tab: t === 'graph' ? null : t }, true)} />
       } actions={ready && tab !== 'explain' && <span class="row">
@@ -106,8 +113,8 @@ export function Metrics() {
         <Progress on={loading} />
         {!exprs.length && <Starters onPick={(e) => { setTexts([e]); setParams('expr', [e]); }} />}
         {exprs.length > 0 && tab === 'explain' && <PlanView exprs={exprs} turn={turn} />}
-        {exprs.length > 0 && !data && loading && <div class="center"><Spinner /></div>}
-        {exprs.length > 0 && !data && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
+        {exprs.length > 0 && tab !== 'explain' && !ready && loading && <div class="center"><Spinner /></div>}
+        {exprs.length > 0 && tab !== 'explain' && !ready && !loading && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
         {ready && tab === 'graph' && <Graph answers={answers} stacked={stacked} log={log} exemplars={exemplars} />}
         {ready && tab === 'table' && answers.map((a, i) => (
           <div key={i}>

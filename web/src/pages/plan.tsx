@@ -1,6 +1,6 @@
 // How a query was evaluated: the tree of its operators with what each cost.
 import { useResource } from '../lib/api';
-import { formatNumber, formatSeconds, plural } from '../lib/format';
+import { formatNumber, formatSeconds, plural, shorten } from '../lib/format';
 import { explain, type Explained, type Plan } from '../lib/status';
 import { currentRange, range, refreshTick } from '../lib/store';
 import { niceStep } from '../lib/time';
@@ -16,14 +16,16 @@ function Node({ plan, whole, depth }: { plan: Plan; whole: number; depth: number
   return (
     <>
       <tr>
-        <th scope="row"><div class="plan-name" style={{ paddingLeft: `${depth * 20}px` }}><span class="tag pill">{plan.op}</span> <code title={plan.text}>{plan.name}</code></div>
-          {plan.how && <p class="muted small" style={{ paddingLeft: `${depth * 20}px` }}>{how[plan.how] ?? plan.how}{plan.threads > 1 && `, on ${plan.threads} threads`}</p>}</th>
-        <td class="num">{formatNumber(plan.series)}</td>
-        <td class="num">{formatNumber(plan.points)}</td>
-        <td class="num muted">{plan.seriesMatched !== undefined && <>{plural(plan.seriesMatched, 'series', 'series')}, {formatNumber(plan.samplesDecoded ?? 0)} samples decoded
-          {(plan.blocks ?? 0) > 0 && <>, {formatNumber(plan.blocksSkipped ?? 0)} of {plural(plan.blocks!, 'block')} skipped</>}</>}</td>
-        <td class="num">{formatSeconds(plan.seconds)}</td>
-        <td><div class="plan-share" role="img" aria-label={`${Math.round(share * 100)} % of the time`}><i style={{ width: `${Math.round(share * 100)}%` }} /></div></td>
+        <th scope="row"><div style={{ paddingLeft: `${Math.min(depth, 12) * 16}px` }}>
+          <div class="plan-name"><span class="tag pill">{plan.op}</span> <code title={plan.text}>{shorten(plan.name, 200)}</code></div>
+          {plan.how && <p class="muted small">{how[plan.how] ?? plan.how}{plan.threads > 1 && `, on ${plan.threads} threads`}</p>}
+          {plan.seriesMatched !== undefined && <p class="muted small">read {plural(plan.seriesMatched, 'series', 'series')}, {formatNumber(plan.samplesDecoded ?? 0)} samples decoded
+            {(plan.blocks ?? 0) > 0 && <>, {formatNumber(plan.blocksSkipped ?? 0)} of {plural(plan.blocks!, 'block')} skipped</>}</p>}
+        </div></th>
+        <td data-label="Series" class="num">{formatNumber(plan.series)}</td>
+        <td data-label="Points" class="num">{formatNumber(plan.points)}</td>
+        <td data-label="Time" class="num">{formatSeconds(plan.seconds)}</td>
+        <td data-label="Own share"><div class="plan-share" role="img" aria-label={`${Math.round(share * 100)} % of the time`} title={`${Math.round(share * 100)} %`}><i style={{ width: `${Math.round(share * 100)}%` }} /></div></td>
       </tr>
       {plan.children.map((c, i) => <Node key={i} plan={c} whole={whole} depth={depth + 1} />)}
     </>
@@ -40,8 +42,8 @@ function Explanation({ expr, data }: { expr: string; data: Explained }) {
       </div>
       {data.plan && (
         <div class="table-scroll" tabIndex={0} role="region" aria-label="Plan">
-          <table class="table" data-testid="plan-table">
-            <thead><tr><th scope="col">Operator</th><th scope="col" class="num">Series</th><th scope="col" class="num">Points</th><th scope="col" class="num">Read</th><th scope="col" class="num">Time</th><th scope="col">Own share</th></tr></thead>
+          <table class="table cards" data-testid="plan-table">
+            <thead><tr><th scope="col">Operator</th><th scope="col" class="num">Series</th><th scope="col" class="num">Points</th><th scope="col" class="num">Time</th><th scope="col">Own share</th></tr></thead>
             <tbody><Node plan={data.plan} whole={data.plan.seconds} depth={0} /></tbody>
           </table>
         </div>

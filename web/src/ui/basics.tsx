@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { ApiError } from '../lib/api';
-import { shorten } from '../lib/format';
+import { shorten, visible } from '../lib/format';
 import { toast, toasts } from '../lib/store';
 import { Icon, type IconName } from './icons';
 
@@ -130,7 +130,7 @@ const valueMax = 160;
 /** Labels as chips. A value keeps its direction to itself, and no value takes more than some lines: its tooltip has all. */
 export const LabelChips = ({ labels, without = [] }: { labels: Record<string, string>; without?: string[] }) => (
   <span class="chips-inline">{Object.entries(labels).filter(([k]) => !without.includes(k)).map(([k, v]) => (
-    <span key={k} class="label-chip mono" title={v.length > valueMax ? v : undefined}>{k}="<bdi>{shorten(v, valueMax)}</bdi>"</span>
+    <span key={k} class="label-chip mono" title={v.length > valueMax ? v : undefined}>{k}="<bdi>{visible(shorten(v, valueMax))}</bdi>"</span>
   ))}</span>
 );
 

@@ -85,8 +85,11 @@ const replaceSelection = EditorView.domEventHandlers({
   },
 });
 
-const takeFirst: Command = (view) =>
-  completionStatus(view.state) === 'active' && (selectedCompletionIndex(view.state) !== null || moveCompletionSelection(true)(view)) && acceptCompletion(view);
+/** While suggestions are on their way Tab waits for them: it must not take the focus out of a half-written word. */
+const takeFirst: Command = (view) => {
+  const status = completionStatus(view.state);
+  return status === 'pending' || (status === 'active' && (selectedCompletionIndex(view.state) !== null || moveCompletionSelection(true)(view)) && acceptCompletion(view));
+};
 
 /** Suggests while a word is being written; operators behind a finished expression only on Ctrl-Space. */
 function language(): PromQLExtension {
@@ -115,7 +118,7 @@ export function mountPromqlEditor(host: HTMLElement, o: PromqlEditorOptions): Pr
       doc: o.value,
       extensions: [
         look, replaceSelection, syntaxHighlighting(highlight), history(), bracketMatching(), closeBrackets(), drawSelection(), EditorView.lineWrapping,
-        autocompletion({ selectOnOpen: false }), tooltips({ parent }), promql.asExtension(), placeholder(o.placeholder),
+        autocompletion({ selectOnOpen: false, interactionDelay: 0 }), tooltips({ parent }), promql.asExtension(), placeholder(o.placeholder),
         EditorView.contentAttributes.of({ 'aria-label': o.label, spellcheck: 'false', autocapitalize: 'off' }),
         // Enter runs the query unless a suggestion was chosen by the arrow keys.
         keymap.of([...completionKeymap, { key: 'Tab', run: takeFirst }, ...closeBracketsKeymap]),
