@@ -2,7 +2,7 @@
  * common value left out. */
 #include "storage/column_int.h"
 
-/* Bits decode twice as fast as digits or a sparse stream: a little is not worth that. */
+/* Bits decode half as fast again as digits or a sparse stream: a little is not worth that. */
 #define DIGITS_GAIN_SHARE 100
 #define SPARSE_GAIN_SHARE 32
 #define GAIN_BYTES 3

@@ -67,6 +67,14 @@ size_t pack_digits_seek(PackDigitsReader *r, size_t to);
 /* The next values, how many: up to 256, 0 at the end. */
 size_t pack_digits_next(PackDigitsReader *r, uint64_t out[PACK_GROUP]);
 
+/* --- column_sparse.c --- */
+uint64_t pack_count_bits(const uint8_t *bits, size_t n); /* ones among the first n */
+/* 64 values: the common one where the word has zeros, where it has ones the others in their order; how many of these.
+ * Four more than that are read. */
+size_t pack_expand(uint64_t word, uint64_t common, const uint64_t *others, uint64_t *out);
+/* Others that are at hand: a group, fewer than 64 of the one before, what pack_expand reads behind. */
+#define PACK_REST_MAX (PACK_GROUP + 64 + 4)
+
 typedef struct PackReader {
     const uint8_t *packed;
     Cursor exceptions;
@@ -80,7 +88,7 @@ typedef struct PackReader {
     uint64_t common;
     size_t n_all, at_all;
     size_t n_rest, at_rest;
-    uint64_t rest[PACK_GROUP]; /* last: not initialised */
+    uint64_t rest[PACK_REST_MAX]; /* last: not initialised */
 } PackReader;
 
 /* Takes a stream of n values off c. False when it is cut short or its exceptions do not hold. */

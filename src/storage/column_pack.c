@@ -275,12 +275,6 @@ static bool open_plain(PackReader *r, Cursor *c, unsigned kind, size_t n) {
     return exceptions == 0 || take_exception_index(r, 0);
 }
 
-static size_t count_bits(const uint8_t *bits, size_t n) {
-    size_t count = 0;
-    for (size_t i = 0; i < n / 8; i++) count += (size_t)__builtin_popcount(bits[i]);
-    return n % 8 ? count + (size_t)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1)) : count;
-}
-
 bool pack_open(PackReader *r, Cursor *c, size_t n) {
     memset(r, 0, offsetof(PackReader, rest));
     unsigned w = cursor_u8(c);
@@ -290,7 +284,7 @@ bool pack_open(PackReader *r, Cursor *c, size_t n) {
     if (c->bad || others > n || others == 0) return false;
     Str bitmap = cursor_bytes(c, n / 8 + (n % 8 != 0));
     w = cursor_u8(c);
-    if (c->bad || count_bits((const uint8_t *)bitmap.p, n) != others) return false;
+    if (c->bad || pack_count_bits((const uint8_t *)bitmap.p, n) != others) return false;
     r->bitmap = (const uint8_t *)bitmap.p;
     r->n_all = n;
     return open_plain(r, c, w, (size_t)others);
@@ -355,7 +349,7 @@ bool pack_seek(PackReader *r, size_t to, size_t *ret_at) {
     ASSERT(r->at == 0 && r->at_all == 0);
     if (!r->bitmap) return seek_plain(r, to, ret_at);
     *ret_at = r->at_all = to & ~(size_t)63;
-    size_t others = count_bits(r->bitmap, r->at_all), at;
+    size_t others = (size_t)pack_count_bits(r->bitmap, r->at_all), at;
     if (!seek_plain(r, others, &at)) return false;
     if (at == others) return true;
     if (!next_plain(r, r->rest, &r->n_rest)) return false;
@@ -363,23 +357,31 @@ bool pack_seek(PackReader *r, size_t to, size_t *ret_at) {
     return true;
 }
 
+/* At least so many others at hand, at most 64. */
+static bool need_rest(PackReader *r, size_t n) {
+    if (r->n_rest - r->at_rest >= n) return true;
+    r->n_rest -= r->at_rest;
+    memmove(r->rest, r->rest + r->at_rest, r->n_rest * sizeof *r->rest);
+    r->at_rest = 0;
+    while (r->n_rest < n) {
+        size_t more;
+        if (!next_plain(r, r->rest + r->n_rest, &more)) return false;
+        ASSERT(more > 0); /* the bitmap's ones were counted */
+        r->n_rest += more;
+    }
+    return true;
+}
+
 /* The common value, and the others at the places of the bitmap's ones. Groups begin at whole words of it. */
 static bool next_sparse(PackReader *r, uint64_t out[PACK_GROUP], size_t *ret_n) {
     size_t n = MIN((size_t)PACK_GROUP, r->n_all - r->at_all);
-    for (size_t i = 0; i < n; i++) out[i] = r->common;
     const uint8_t *bits = r->bitmap + r->at_all / 8;
     for (size_t at = 0; at < n; at += 64) {
         uint64_t word = 0;
         memcpy(&word, bits + at / 8, MIN((size_t)8, (n - at + 7) / 8));
         if (n - at < 64) word &= (UINT64_C(1) << (n - at)) - 1;
-        for (; word; word &= word - 1) {
-            if (r->at_rest == r->n_rest) {
-                r->at_rest = 0;
-                if (!next_plain(r, r->rest, &r->n_rest)) return false;
-                ASSERT(r->n_rest > 0); /* the bitmap's ones were counted */
-            }
-            out[at + (size_t)__builtin_ctzll(word)] = r->rest[r->at_rest++];
-        }
+        if (!need_rest(r, (size_t)pack_count_bits((const uint8_t *)&word, 64))) return false;
+        r->at_rest += pack_expand(word, r->common, r->rest + r->at_rest, out + at);
     }
     r->at_all += n;
     *ret_n = n;
