@@ -1,5 +1,6 @@
 /* amconfig_show_http.c - http_config and tls_config as the original shows them. */
 #include "alert/amconfig_show.h"
+#include "net/http.h"
 
 #include <stdio.h>
 
@@ -43,7 +44,7 @@ static void put_list(AmShow *s, const char *key, PromStrings v, bool secret) {
 }
 
 static void put_proxy(AmShow *s, const PromProxyConfig *p) {
-    amshow_str(s, "proxy_url", p->url);
+    amshow_str(s, "proxy_url", http_url_redact(s->arena, p->url));
     amshow_str(s, "no_proxy", p->no_proxy);
     if (p->from_environment) amshow_bool(s, "proxy_from_environment", true);
     if (!p->connect_headers.n) return;

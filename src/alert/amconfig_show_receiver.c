@@ -211,7 +211,7 @@ static void put_value(AmShow *s, const Settings *set, const Setting *v, const Se
             yaml_emit_text(s->e, arena_printf(s->arena, "%" STR_FMT "/", STR_ARG(v->text)));
             break;
         }
-        yaml_emit_text(s->e, v->text);
+        yaml_emit_text(s->e, http_url_redact(s->arena, v->text));
         break;
     default: yaml_emit_text(s->e, v->text);
     }

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "codec/yaml.h"
+#include "sys/fs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,9 +50,11 @@ static bool read_url(SettingsReader *r, const YamlNode *node, const SettingSpec 
     if (!http && !https) {
         size_t colon = str_find(s->text, STR("://"));
         if (colon == SIZE_MAX || spec->kind == SET_SECRET_URL)
-            settings_error(r, node, "unsupported scheme \"\" for URL: %s must begin with http:// or https://", spec->key);
+            settings_error(
+                r, node, "unsupported scheme \"\" for URL: %s must begin with http:// or https://", spec->key);
         else
-            settings_error(r, node, "unsupported scheme \"%" STR_FMT "\" for URL", STR_ARG(str_slice(s->text, 0, colon)));
+            settings_error(
+                r, node, "unsupported scheme \"%" STR_FMT "\" for URL", STR_ARG(str_slice(s->text, 0, colon)));
         return false;
     }
     if (rest.n && rest.p[0] != '/' && rest.p[0] != '?') return true;
@@ -71,9 +74,16 @@ static bool read_host_port(SettingsReader *r, const YamlNode *node, const Settin
 
 static bool read_file_name(SettingsReader *r, const YamlNode *node, const SettingSpec *spec, Setting *s) {
     if (!scalar(r, node, spec, &s->text)) return false;
-    if (!s->text.n || s->text.p[0] == '/' || !r->base_dir.n) return true;
-    s->text = arena_printf(r->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(r->base_dir), STR_ARG(s->text));
-    return need(r, (void *)(uintptr_t)s->text.p) != NULL;
+    if (s->text.n && s->text.p[0] != '/' && r->base_dir.n) {
+        s->text = arena_printf(r->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(r->base_dir), STR_ARG(s->text));
+        if (!need(r, (void *)(uintptr_t)s->text.p)) return false;
+    }
+    char *name = str_dup_cstr(s->text);
+    if (s->text.n && !fs_real()->ops->exists(fs_real(), name))
+        diag_add(r->diags, DIAG_WARNING, node->line, node->col, MAX(node->len, 1), "it is read at every use",
+            "%s \"%s\": no such file", spec->key, name);
+    mem_free(name);
+    return true;
 }
 
 static bool read_number(SettingsReader *r, const YamlNode *node, const SettingSpec *spec, Setting *s) {
@@ -86,13 +96,13 @@ static bool read_number(SettingsReader *r, const YamlNode *node, const SettingSp
         break;
     case SET_INT: ok = num_parse_i64(s->text, &s->i); break;
     case SET_GO_DURATION: ok = duration_parse_go(s->text, &s->i) || str_eq_lit(s->text, "0"); break;
-    default:
-        ok = duration_parse_prom(s->text, &s->i);
-        s->i *= NS_PER_MS;
+    default: ok = duration_parse_prom(s->text, &s->i); s->i *= NS_PER_MS;
     }
     if (!ok)
         settings_error(r, node, "%s: \"%" STR_FMT "\" is no %s", spec->key, STR_ARG(s->text),
-            spec->kind == SET_BOOL ? "boolean" : spec->kind == SET_INT ? "integer" : "duration");
+            spec->kind == SET_BOOL  ? "boolean"
+            : spec->kind == SET_INT ? "integer"
+                                    : "duration");
     return ok;
 }
 
@@ -102,7 +112,8 @@ static bool read_list(SettingsReader *r, const YamlNode *node, const SettingSpec
         return false;
     }
     for (const YamlNode *it = node->first; it; it = it->next)
-        if (spec->kind == SET_STRINGS && it->kind != YAML_SCALAR) settings_error(r, it, "%s must be a list of texts", spec->key);
+        if (spec->kind == SET_STRINGS && it->kind != YAML_SCALAR)
+            settings_error(r, it, "%s must be a list of texts", spec->key);
     return true;
 }
 

@@ -1,5 +1,7 @@
 #include "base/diag.h"
 
+#include "base/diag_int.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -82,17 +84,9 @@ static void put_carets(Buf *out, Str text, size_t from, size_t bytes) {
     ASSERT(shown > 0);
 }
 
-/* A foreign text must not steer the terminal it is shown on. */
-static void put_printable(Buf *out, Str text) {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        buf_put_char(out, (c < 0x20 && c != '\t') || c == 0x7F ? '?' : (char)c);
-    }
-}
-
 static void put_source(Buf *out, const Diag *it, Str text, bool colour) {
     buf_printf(out, "%6d | ", it->line);
-    put_printable(out, text);
+    diag_put_shown(out, text);
     buf_put_lit(out, "\n       | ");
     size_t at = it->col > 0 ? (size_t)it->col - 1 : 0;
     if (at > text.n) at = text.n;
@@ -104,7 +98,7 @@ static void put_source(Buf *out, const Diag *it, Str text, bool colour) {
 }
 
 static void render_one(const DiagList *d, const Diag *it, Buf *out, bool colour) {
-    put_printable(out, d->file);
+    diag_put_printable(out, d->file);
     if (it->line > 0) buf_printf(out, ":%d", it->line);
     if (it->line > 0 && it->col > 0) buf_printf(out, ":%d", it->col);
     if (d->file.n || it->line > 0) buf_put_lit(out, ": ");

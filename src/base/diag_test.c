@@ -40,6 +40,39 @@ static void test_render(void **state) {
     diag_done(&d);
 }
 
+static void test_secrets(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"password: s3cret", "password: ******"},
+        {"  basic_auth: {password: 'a, b', username: u}", "  basic_auth: {password: ******, username: u}"},
+        {"- api_key: \"x\\t\" # why", "- api_key: ***** # why"},
+        {"{secrets: [a, b], files: [c]}", "{secrets: ******, files: [c]}"},
+        {"slack_api_url: http://h/x", "slack_api_url: **********"},
+        {"proxy_url: http://me:p\xC3\xA4ss@h:1/a:b", "proxy_url: http://me:****@h:1/a:b"},
+        {"http://u:a@x http://v:b@y, key: z}", "http://u:*@x http://v:*@y, key: *}"},
+        {"password_file: /a", "password_file: /a"},
+        {"token: ${TOKEN}", "token: ${TOKEN}"},
+        {"token: \"${TOKEN}\"", "token: \"${TOKEN}\""},
+        {"key: |", "key: |"},
+        {"keys: a, monkey: b, url: http://h:1/@", "keys: a, monkey: b, url: http://h:1/@"},
+        {"password:", "password:"},
+        {"password: ", "password: "},
+        {"'token': x", "'token': *"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        DiagList d;
+        Buf b = {0}, want = {0};
+        diag_init(&d, STR("f"), str_cstr(cases[i][0]));
+        diag_add(&d, DIAG_ERROR, 1, 1, 1, NULL, "e");
+        diag_render(&d, &b, false);
+        buf_printf(&want, "f:1:1: error: e\n     1 | %s\n       | ^\n", cases[i][1]);
+        assert_string_equal(buf_cstr(&b), buf_cstr(&want));
+        buf_done(&b);
+        buf_done(&want);
+        diag_done(&d);
+    }
+}
+
 static void test_locate(void **state) {
     (void)state;
     static const struct {
@@ -105,7 +138,7 @@ static void test_log(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_locate),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_secrets), cmocka_unit_test(test_locate),
         cmocka_unit_test(test_suggest), cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* check_prom.c - `meerkat check config prometheus.yml`: as promtool check config does, every problem at once. */
-#include "cmd/command.h"
 #include "cmd/check_int.h"
+#include "cmd/command.h"
 #include "metrics/config/prom_config.h"
 #include "sys/fs.h"
 #include "sys/fs_glob.h"
@@ -14,22 +14,6 @@ static void print_diags(const DiagList *diags) {
     diag_render(diags, &out, command_colour());
     fwrite(out.p ? out.p : "", 1, out.n, stderr);
     buf_done(&out);
-}
-
-static void want_file(DiagList *diags, DiagLevel level, int line, const char *what, Str path) {
-    if (path.n == 0) return;
-    char *name = str_dup_cstr(path);
-    if (!fs_real()->ops->exists(fs_real(), name))
-        diag_add(diags, level, line, 1, 1, NULL, "error checking %s file \"%s\": no such file", what, name);
-    mem_free(name);
-}
-
-static void want_http_files(DiagList *diags, int line, const PromHttpConfig *h) {
-    want_file(diags, DIAG_ERROR, line, "authorization credentials or bearer token", h->credentials_file);
-    want_file(diags, DIAG_ERROR, line, "password", h->password_file);
-    want_file(diags, DIAG_ERROR, line, "TLS certificate", h->tls.cert_file);
-    want_file(diags, DIAG_ERROR, line, "TLS key", h->tls.key_file);
-    want_file(diags, DIAG_WARNING, line, "TLS CA", h->tls.ca_file);
 }
 
 static bool has_wildcard(Str s) {
@@ -53,10 +37,9 @@ static void want_pattern(DiagList *diags, Arena *arena, int line, const char *wh
 static void check_sd(DiagList *diags, Arena *arena, const PromSdConfigs *sd) {
     for (size_t i = 0; i < sd->n; i++) {
         const PromSdConfig *c = &sd->v[i];
-        want_http_files(diags, c->line, &c->http);
-        want_file(diags, DIAG_ERROR, c->line, "kubeconfig", c->kubernetes.kubeconfig_file);
         for (size_t k = 0; k < c->files.n; k++) {
-            if (has_wildcard(c->files.v[k])) want_pattern(diags, arena, c->line, "the pattern", c->files.v[k]);
+            if (has_wildcard(c->files.v[k]))
+                want_pattern(diags, arena, c->line, "the pattern", c->files.v[k]);
             else if (!fs_real()->ops->exists(fs_real(), arena_copy(arena, c->files.v[k]).p))
                 diag_add(diags, DIAG_WARNING, c->line, 1, 1, NULL,
                     "file \"%" STR_FMT "\" for file_sd does not exist yet", STR_ARG(c->files.v[k]));
@@ -66,16 +49,8 @@ static void check_sd(DiagList *diags, Arena *arena, const PromSdConfigs *sd) {
 
 static void check_files(const PromConfig *c, DiagList *diags, Arena *arena) {
     for (size_t i = 0; i < c->n_rule_files; i++) want_pattern(diags, arena, 1, "rule_files", c->rule_files[i]);
-    for (size_t i = 0; i < c->n_scrapes; i++) {
-        want_http_files(diags, c->scrapes[i].line, &c->scrapes[i].http);
-        check_sd(diags, arena, &c->scrapes[i].sd);
-    }
-    for (size_t i = 0; i < c->n_alertmanagers; i++) {
-        want_http_files(diags, c->alertmanagers[i].line, &c->alertmanagers[i].http);
-        check_sd(diags, arena, &c->alertmanagers[i].sd);
-    }
-    for (size_t i = 0; i < c->n_remote_writes; i++)
-        want_http_files(diags, c->remote_writes[i].line, &c->remote_writes[i].http);
+    for (size_t i = 0; i < c->n_scrapes; i++) check_sd(diags, arena, &c->scrapes[i].sd);
+    for (size_t i = 0; i < c->n_alertmanagers; i++) check_sd(diags, arena, &c->alertmanagers[i].sd);
 }
 
 static Str dir_of(Str path) {
@@ -113,7 +88,7 @@ int check_prometheus(const char *file) {
     }
     diag_init(&diags, str_cstr(file), buf_str(&text));
     Arena *arena = arena_create(64u << 20);
-    if (prom_config_parse(buf_str(&text), dir_of(str_cstr(file)), &config, &diags) == OK)
+    if (prom_config_check(buf_str(&text), dir_of(str_cstr(file)), &config, &diags) == OK)
         check_files(config, &diags, arena);
     size_t errors = diag_error_count(&diags);
     print_diags(&diags);

@@ -128,6 +128,7 @@ void http_redirect(HttpResponse *res, Str location);
 
 Str http_url_decode(Arena *arena, Str s, bool plus_is_space); /* malformed escapes stay as they are */
 void http_url_encode(Buf *out, Str s);                        /* query component */
+Str http_url_redact(Arena *arena, Str url); /* a password in it as xxxxx, as Go's URL.Redacted */
 const char *http_status_text(int status);
 const char *http_method_name(HttpMethod m); /* "GET"; "" for 0 */
 HttpMethod http_method_parse(Str name);     /* 0: one we do not know */

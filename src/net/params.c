@@ -58,6 +58,18 @@ void http_url_encode(Buf *out, Str s) {
     }
 }
 
+Str http_url_redact(Arena *arena, Str url) {
+    size_t scheme = str_find(url, STR("://"));
+    if (scheme == SIZE_MAX) return url;
+    size_t from = scheme + 3, to = from, at;
+    while (to < url.n && !strchr("/?#", url.p[to])) to++;
+    at = str_rfind_char(str_slice(url, from, to), '@');
+    size_t colon = at == SIZE_MAX ? SIZE_MAX : str_find_char(str_slice(url, from, from + at), ':');
+    if (colon == SIZE_MAX) return url;
+    return arena_printf(arena, "%" STR_FMT "xxxxx%" STR_FMT, STR_ARG(str_slice(url, 0, from + colon + 1)),
+        STR_ARG(str_skip(url, from + at)));
+}
+
 static size_t count_pairs(Str s) {
     size_t n = s.n > 0;
     for (size_t i = 0; i < s.n; i++) n += s.p[i] == '&';

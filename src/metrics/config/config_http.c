@@ -22,9 +22,9 @@ const ConfigKey config_tls_keys[] = {
     {STR_INIT("ca"), CONFIG_STR, TLS(ca), NULL},
     {STR_INIT("cert"), CONFIG_STR, TLS(cert), NULL},
     {STR_INIT("key"), CONFIG_STR, TLS(key), NULL},
-    {STR_INIT("ca_file"), CONFIG_PATH, TLS(ca_file), NULL},
-    {STR_INIT("cert_file"), CONFIG_PATH, TLS(cert_file), NULL},
-    {STR_INIT("key_file"), CONFIG_PATH, TLS(key_file), NULL},
+    {STR_INIT("ca_file"), CONFIG_FILE, TLS(ca_file), NULL},
+    {STR_INIT("cert_file"), CONFIG_FILE, TLS(cert_file), NULL},
+    {STR_INIT("key_file"), CONFIG_FILE, TLS(key_file), NULL},
     {STR_INIT("server_name"), CONFIG_STR, TLS(server_name), NULL},
     {STR_INIT("insecure_skip_verify"), CONFIG_BOOL, TLS(insecure_skip_verify), NULL},
     {STR_INIT("min_version"), CONFIG_CUSTOM, 0, read_tls_min},
@@ -57,10 +57,10 @@ static void read_tls(ConfigReader *r, const YamlNode *node, PromTlsConfig *t) {
 static void read_basic_auth(ConfigReader *r, const YamlNode *node, void *out) {
     static const ConfigKey keys[] = {
         {STR_INIT("username"), CONFIG_STR, HTTP(username), NULL},
-        {STR_INIT("username_file"), CONFIG_PATH, HTTP(username_file), NULL},
+        {STR_INIT("username_file"), CONFIG_FILE, HTTP(username_file), NULL},
         {STR_INIT("username_ref"), CONFIG_UNSUPPORTED, 0, NULL},
         {STR_INIT("password"), CONFIG_STR, HTTP(password), NULL},
-        {STR_INIT("password_file"), CONFIG_PATH, HTTP(password_file), NULL},
+        {STR_INIT("password_file"), CONFIG_FILE, HTTP(password_file), NULL},
         {STR_INIT("password_ref"), CONFIG_UNSUPPORTED, 0, NULL},
     };
     PromHttpConfig *h = out;
@@ -77,7 +77,7 @@ static void read_authorization(ConfigReader *r, const YamlNode *node, void *out)
     static const ConfigKey keys[] = {
         {STR_INIT("type"), CONFIG_STR, HTTP(auth_type), NULL},
         {STR_INIT("credentials"), CONFIG_STR, HTTP(credentials), NULL},
-        {STR_INIT("credentials_file"), CONFIG_PATH, HTTP(credentials_file), NULL},
+        {STR_INIT("credentials_file"), CONFIG_FILE, HTTP(credentials_file), NULL},
         {STR_INIT("credentials_ref"), CONFIG_UNSUPPORTED, 0, NULL},
     };
     PromHttpConfig *h = out;
@@ -131,7 +131,7 @@ static void read_oauth2(ConfigReader *r, const YamlNode *node, void *out) {
     static const ConfigKey keys[] = {
         {STR_INIT("client_id"), CONFIG_STR, OAUTH2(client_id), NULL},
         {STR_INIT("client_secret"), CONFIG_STR, OAUTH2(client_secret), NULL},
-        {STR_INIT("client_secret_file"), CONFIG_PATH, OAUTH2(client_secret_file), NULL},
+        {STR_INIT("client_secret_file"), CONFIG_FILE, OAUTH2(client_secret_file), NULL},
         {STR_INIT("client_secret_ref"), CONFIG_UNSUPPORTED, 0, NULL},
         {STR_INIT("scopes"), CONFIG_STRINGS, OAUTH2(scopes), NULL},
         {STR_INIT("token_url"), CONFIG_STR, OAUTH2(token_url), NULL},
@@ -180,7 +180,7 @@ static void read_http_headers(ConfigReader *r, const YamlNode *node, void *out) 
     static const ConfigKey keys[] = {
         {STR_INIT("values"), CONFIG_STRINGS, HEADER(values), NULL},
         {STR_INIT("secrets"), CONFIG_STRINGS, HEADER(secrets), NULL},
-        {STR_INIT("files"), CONFIG_PATHS, HEADER(files), NULL},
+        {STR_INIT("files"), CONFIG_FILES, HEADER(files), NULL},
     };
     PromHttpConfig *h = out;
     if (!config_expect(r, node, YAML_MAPPING, "a mapping of headers")) return;
@@ -211,7 +211,7 @@ const ConfigKey config_http_keys[] = {
     {STR_INIT("authorization"), CONFIG_CUSTOM, 0, read_authorization},
     {STR_INIT("oauth2"), CONFIG_CUSTOM, 0, read_oauth2},
     {STR_INIT("bearer_token"), CONFIG_STR, HTTP(credentials), NULL},
-    {STR_INIT("bearer_token_file"), CONFIG_PATH, HTTP(credentials_file), NULL},
+    {STR_INIT("bearer_token_file"), CONFIG_FILE, HTTP(credentials_file), NULL},
     {STR_INIT("tls_config"), CONFIG_CUSTOM, 0, read_http_tls},
     {STR_INIT("proxy_url"), CONFIG_STR, HTTP(proxy.url), NULL},
     {STR_INIT("no_proxy"), CONFIG_STR, HTTP(proxy.no_proxy), NULL},

@@ -1,6 +1,7 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "metrics/config/prom_config_int.h"
+#include "sys/fs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,6 +41,32 @@ static void wrong(ConfigReader *r, const YamlNode *node, const char *what) {
 Str config_path(ConfigReader *r, Str path) {
     if (path.n == 0 || path.p[0] == '/' || r->base_dir.n == 0) return path;
     return arena_printf(r->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(r->base_dir), STR_ARG(path));
+}
+
+/* promtool's names of some. */
+static Str file_of(ConfigReader *r, Str key) {
+    static const struct {
+        const char *key, *what;
+    } names[] = {{"credentials_file", "authorization credentials or bearer token"},
+        {"bearer_token_file", "authorization credentials or bearer token"}, {"cert_file", "TLS certificate"},
+        {"key_file", "TLS key"}, {"ca_file", "TLS CA"}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(key, str_cstr(names[i].key))) return str_cstr(names[i].what);
+    Str what = arena_copy(r->arena, str_ends_with(key, STR("_file")) ? str_slice(key, 0, key.n - 5) : key);
+    for (size_t i = 0; i < what.n; i++)
+        if (what.p[i] == '_') ((char *)(uintptr_t)what.p)[i] = ' ';
+    return what;
+}
+
+void config_want_file(ConfigReader *r, const YamlNode *node, Str key, Str path) {
+    if (!path.n) return;
+    char *name = str_dup_cstr(path);
+    bool error = r->strict && !str_eq_lit(key, "ca_file");
+    if (!fs_real()->ops->exists(fs_real(), name))
+        diag_add(r->diags, error ? DIAG_ERROR : DIAG_WARNING, node->line, node->col, MAX(node->len, 1),
+            error ? NULL : "it is read at every use", "error checking %" STR_FMT " file \"%s\": no such file",
+            STR_ARG(file_of(r, key)), name);
+    mem_free(name);
 }
 
 bool config_item(ConfigReader *r, const YamlNode *item, const char *what) {
@@ -127,10 +154,12 @@ void config_labels(ConfigReader *r, const YamlNode *node, Labels *ret) {
     *ret = (Labels){v, n};
 }
 
-static void read_strings(ConfigReader *r, const YamlNode *node, bool paths, PromStrings *ret) {
+static void read_strings(ConfigReader *r, const YamlNode *node, ConfigKind kind, PromStrings *ret) {
     Str *v;
     ret->n = config_strings(r, node, &v);
-    for (size_t i = 0; paths && i < ret->n; i++) v[i] = config_path(r, v[i]);
+    for (size_t i = 0; kind != CONFIG_STRINGS && i < ret->n; i++) v[i] = config_path(r, v[i]);
+    const YamlNode *it = kind == CONFIG_FILES ? node->first : NULL;
+    for (size_t i = 0; it && i < ret->n; i++, it = it->next) config_want_file(r, it, STR("header"), v[i]);
     ret->v = v;
 }
 
@@ -174,8 +203,10 @@ static void read_value(ConfigReader *r, const ConfigKey *key, const YamlNode *no
     if (key->kind <= CONFIG_F64 && !config_expect(r, node, YAML_SCALAR, "a single value")) return;
     switch (key->kind) {
     case CONFIG_STR: memcpy(field, &node->text, sizeof(Str)); break;
+    case CONFIG_FILE:
     case CONFIG_PATH: {
         Str path = config_path(r, node->text);
+        if (key->kind == CONFIG_FILE) config_want_file(r, node, key->name, path);
         memcpy(field, &path, sizeof path);
         break;
     }
@@ -194,7 +225,8 @@ static void read_value(ConfigReader *r, const ConfigKey *key, const YamlNode *no
     case CONFIG_PORT:
     case CONFIG_F64: read_number(r, key->kind, node, field); break;
     case CONFIG_STRINGS:
-    case CONFIG_PATHS: read_strings(r, node, key->kind == CONFIG_PATHS, (PromStrings *)(void *)field); break;
+    case CONFIG_FILES:
+    case CONFIG_PATHS: read_strings(r, node, key->kind, (PromStrings *)(void *)field); break;
     case CONFIG_RELABEL: config_relabel(r, node, (RelabelRules *)(void *)field); break;
     case CONFIG_LABELS: config_labels(r, node, (Labels *)(void *)field); break;
     case CONFIG_CUSTOM: key->read(r, node, object); break;

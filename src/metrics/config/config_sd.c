@@ -315,7 +315,7 @@ static bool has_http_key(const YamlNode *node) {
 static void read_kubernetes_item(ConfigReader *r, const YamlNode *node, PromSdConfig *c) {
     static const ConfigKey keys[] = {
         {STR_INIT("api_server"), CONFIG_STR, SD(kubernetes.api_server), NULL},
-        {STR_INIT("kubeconfig_file"), CONFIG_PATH, SD(kubernetes.kubeconfig_file), NULL},
+        {STR_INIT("kubeconfig_file"), CONFIG_FILE, SD(kubernetes.kubeconfig_file), NULL},
         {STR_INIT("role"), CONFIG_CUSTOM, 0, read_role},
         {STR_INIT("namespaces"), CONFIG_CUSTOM, 0, read_namespaces},
         {STR_INIT("selectors"), CONFIG_CUSTOM, 0, read_selectors},

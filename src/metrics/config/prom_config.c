@@ -118,7 +118,7 @@ static void read_included(ConfigReader *r, const YamlNode *node, Str file, PromC
     buf_done(&raw);
     diag_init(&diags, file, text);
     YamlNode *root;
-    ConfigReader inner = {.arena = r->arena, .diags = &diags, .base_dir = arena_copy(r->arena, dir_of(file))};
+    ConfigReader inner = {.arena = r->arena, .diags = &diags, .base_dir = arena_copy(r->arena, dir_of(file)), .strict = r->strict};
     if (yaml_parse(text, r->arena, &root, &diags) == OK && !yaml_is_null(root)) {
         config_expand_env(root, r->arena, &diags);
         config_mapping(&inner, root, STR("a scrape config file"), keys, ARRAY_LEN(keys), c);
@@ -170,7 +170,7 @@ static void read_document(ConfigReader *r, const YamlNode *root, PromConfig *c) 
     if (!yaml_is_null(files)) read_scrape_files(r, files, c);
 }
 
-ErrCode prom_config_parse(Str text, Str base_dir, PromConfig **ret, DiagList *diags) {
+static ErrCode parse(Str text, Str base_dir, bool strict, PromConfig **ret, DiagList *diags) {
     *ret = NULL;
     Arena *arena = arena_create(CONFIG_BYTES_MAX);
     PromConfig *c = ARENA_NEW(arena, PromConfig);
@@ -180,7 +180,7 @@ ErrCode prom_config_parse(Str text, Str base_dir, PromConfig **ret, DiagList *di
     YamlNode *root;
     ErrCode code = yaml_parse(text, arena, &root, diags);
     if (code == OK) {
-        ConfigReader r = {.arena = arena, .diags = diags, .base_dir = arena_copy(arena, base_dir)};
+        ConfigReader r = {.arena = arena, .diags = diags, .base_dir = arena_copy(arena, base_dir), .strict = strict};
         config_expand_env(root, arena, diags);
         read_document(&r, root, c);
         if (diag_error_count(diags)) code = ERR_INVALID;
@@ -191,6 +191,14 @@ ErrCode prom_config_parse(Str text, Str base_dir, PromConfig **ret, DiagList *di
     }
     *ret = c;
     return OK;
+}
+
+ErrCode prom_config_parse(Str text, Str base_dir, PromConfig **ret, DiagList *diags) {
+    return parse(text, base_dir, false, ret, diags);
+}
+
+ErrCode prom_config_check(Str text, Str base_dir, PromConfig **ret, DiagList *diags) {
+    return parse(text, base_dir, true, ret, diags);
 }
 
 PromConfig *prom_config_ref(PromConfig *c) {

@@ -161,6 +161,8 @@ typedef struct PromConfig {
  * ${VAR} in scalars is replaced by getenv's answer (not in relabelling rules, whose $ is their own); in external_labels
  * $VAR too, and an unset one is empty there. */
 ErrCode prom_config_parse(Str text, Str base_dir, PromConfig **ret, DiagList *diags);
+/* The same, but secrets' and certificates' files that are not there are errors, not warnings. */
+ErrCode prom_config_check(Str text, Str base_dir, PromConfig **ret, DiagList *diags);
 /* The file as text without comments, with <secret> in the place of secrets: for /api/v1/status/config. Nothing when it
  * is no YAML. */
 void prom_config_put_safe(Str text, Buf *out);

@@ -9,11 +9,13 @@ typedef struct ConfigReader {
     Arena *arena;
     DiagList *diags;
     Str base_dir;
+    bool strict; /* files that are not there are errors, as promtool has it; else warnings */
 } ConfigReader;
 
 typedef enum ConfigKind {
     CONFIG_STR,
     CONFIG_PATH, /* joined with base_dir */
+    CONFIG_FILE, /* a path of something that is read: should be there */
     CONFIG_BOOL,
     CONFIG_NOT_BOOL /* stored negated */,
     CONFIG_DURATION,
@@ -24,6 +26,7 @@ typedef enum ConfigKind {
     CONFIG_F64,
     CONFIG_STRINGS, /* PromStrings */
     CONFIG_PATHS,
+    CONFIG_FILES,
     CONFIG_LABELS,
     CONFIG_RELABEL,
     CONFIG_CUSTOM,
@@ -61,6 +64,8 @@ bool config_item(ConfigReader *r, const YamlNode *item, const char *what);
 size_t config_strings(ConfigReader *r, const YamlNode *node, Str **ret);
 /* name -> list of strings, or, with single, name -> string. */
 void config_params(ConfigReader *r, const YamlNode *node, bool single, PromParams *ret);
+/* Tells of a file that is not there; key: what names it. */
+void config_want_file(ConfigReader *r, const YamlNode *node, Str key, Str path);
 /* Joined with base_dir unless absolute; NUL-terminated. */
 Str config_path(ConfigReader *r, Str path);
 void config_labels(ConfigReader *r, const YamlNode *node, Labels *ret);

@@ -37,7 +37,8 @@ static void test_whole(void **state) {
     diag_init(&diags, STR("p.yml"), str_cstr(text));
     if (prom_config_parse(str_cstr(text), STR("/etc/prom"), &c, &diags) != OK)
         fail_msg("%d: %s", diags.items.v[0].line, diags.items.v[0].msg);
-    assert_int_equal(diags.items.n, 0);
+    assert_int_equal(diags.items.n, 1);
+    assert_string_equal(diags.items.v[0].msg, "error checking TLS CA file \"/etc/prom/ca.pem\": no such file");
     assert_int_equal(c->scrape_interval_ms, 15000);
     assert_int_equal(c->evaluation_interval_ms, 30000);
     assert_true(str_eq_lit(labels_get(c->external_labels, STR("cluster")), "c1"));
@@ -92,7 +93,8 @@ static void test_sections(void **state) {
     diag_init(&diags, STR("p.yml"), str_cstr(text));
     if (prom_config_parse(str_cstr(text), STR("/etc/prom"), &c, &diags) != OK)
         fail_msg("%d: %s", diags.items.v[0].line, diags.items.v[0].msg);
-    assert_int_equal(diags.items.n, 0);
+    assert_int_equal(diags.items.n, 2); /* files of a password and of a header that are not there */
+    assert_true(diags.items.v[0].line == 7 && diags.items.v[0].col > 40 && diags.items.v[1].line > 20);
     assert_true(str_eq_lit(labels_get(c->external_labels, STR("a")), "c1"));
     assert_true(str_eq_lit(labels_get(c->external_labels, STR("b")), "x$y"));
     const PromAlertmanagerConfig *am = &c->alertmanagers[0];
@@ -208,8 +210,21 @@ static void test_diagnostics(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+static void test_safe(void **state) {
+    (void)state;
+    Buf b = {0};
+    prom_config_put_safe(STR("scrape_configs:\n- proxy_url: http://me:pw@p:1\n  proxy_connect_header: {A: [x, y]}\n"
+                             "  http_headers: {B: {secrets: [s], values: [v]}}\n  basic_auth: {username: u, password: p}\n"
+                             "  bearer_token_file: /f\n  tls_config: {key: k, cert: c}\n"), &b);
+    assert_string_equal(buf_cstr(&b), "scrape_configs:\n- proxy_url: \"http://me:xxxxx@p:1\"\n  proxy_connect_header:\n    A:\n    - <secret>\n"
+                                      "    - <secret>\n  http_headers:\n    B:\n      secrets:\n      - <secret>\n      values:\n      - v\n"
+                                      "  basic_auth:\n    username: u\n    password: <secret>\n  bearer_token_file: /f\n"
+                                      "  tls_config:\n    key: <secret>\n    cert: c\n");
+    buf_done(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole), cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_diagnostics)};
+        cmocka_unit_test(test_diagnostics), cmocka_unit_test(test_safe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
