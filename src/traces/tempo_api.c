@@ -19,7 +19,7 @@ TempoApi *tempo_api_free(TempoApi *api) {
 static void echo(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx;
     (void)req;
-    http_reply_text(res, 200, "echo");
+    http_reply_text(res, 200, "echo\n");
 }
 
 /* Grafana turns features on by version: the API is that of Tempo 2.9. */

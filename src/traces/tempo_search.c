@@ -233,6 +233,10 @@ static Str query_text(HttpRequest *req) {
 static bool parse_request(TempoApi *api, HttpRequest *req, HttpResponse *res, TqlSearch *ret) {
     TempoRange range;
     *ret = (TqlSearch){.store = api->opts.store, .deadline_mono_ns = tempo_deadline(api)};
+    if (http_param(req, STR("q")).n && http_param(req, STR("tags")).n) {
+        http_reply_text(res, 400, "invalid request: q and tags cannot be given together\n");
+        return false;
+    }
     if (!tempo_param_range(req, res, 0, &range) ||
         !tempo_param_u32(req, res, STR("limit"), TEMPO_LIMIT_DEFAULT, TEMPO_LIMIT_MAX, &ret->limit) ||
         !tempo_param_u32(req, res, STR("spss"), SPANS_PER_SET_DEFAULT, SPANS_PER_SET_MAX, &ret->spans_per_set) ||

@@ -84,10 +84,13 @@ void tempo_tags(void *ctx, HttpRequest *req, HttpResponse *res) {
     for (size_t i = 0; wanted.intrinsics && !wanted.attributes && i < ARRAY_LEN(intrinsics); i++) {
         json_str(&w, str_cstr(intrinsics[i]));
     }
+    size_t left = q.max; /* of all scopes together */
     for (size_t s = 0; s < ARRAY_LEN(scopes); s++) {
-        for (size_t i = 0; i < q.n[scopes[s].scope]; i++) {
+        for (size_t i = 0; left && i < q.n[scopes[s].scope]; i++) {
             Str name = q.names[scopes[s].scope][i];
-            if (is_first(&q, s, name)) json_str(&w, name);
+            if (!is_first(&q, s, name)) continue;
+            json_str(&w, name);
+            left--;
         }
     }
     json_end_array(&w);

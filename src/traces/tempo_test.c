@@ -91,7 +91,7 @@ static const struct {
     int status;
     const char *body;
 } cases[] = {
-    {"/api/echo", 200, "echo"},
+    {"/api/echo", 200, "echo\n"},
     {"/api/overrides", 200, "{}"},
     {"/status/version", 200, "meerkat, version 0.0.1\n"},
     {"/api/traces/" ID, 200, "{\"batches\":" RESOURCE_SPANS "}"},
@@ -158,6 +158,9 @@ static const struct {
     {"/api/v2/search/tag/resource.service.name/values", 200,
         "{\"tagValues\":[" VALUE("string", "db") "," VALUE("string", "shop") "],"},
     {"/api/v2/search/tag/.http.status_code/values", 200, "{\"tagValues\":[" VALUE("int", "500") "],"},
+    {"/api/v2/search/tag/.list/values", 200, /* its elements, as = compares them */
+        "{\"tagValues\":[" VALUE("int", "1") "],"},
+    {"/api/search/tags?limit=2", 200, "{\"tagNames\":[" RES_TAGS "]" NO_METRICS}, /* of all scopes together */
     {"/api/v2/search/tag/status/values", 200,
         "{\"tagValues\":[" VALUE("keyword", "error") "," VALUE("keyword", "unset") "],"},
     {"/api/v2/search/tag/kind/values", 200,
@@ -227,10 +230,13 @@ static const struct {
     {"/api/search?q={", 400, "invalid TraceQL query: parse error at line 1, col "},
     {"/api/search?q={}|rate()", 400, "metrics queries are answered by /api/metrics/query_range\n"},
     {"/api/v2/traces/" ID "?q={}|count()>1", 400, "invalid q: spans of a trace are chosen by one filter { ... }\n"},
-    {"/api/v2/traces/" ID "?q={name=%22none%22}", 200, "{\"trace\":{\"resourceSpans\":[]},"},
-    {"/api/v2/traces/" ID "?q={status=error}", 200,
+    {"/api/v2/traces/" ID "?q={name=%22none%22}", 200,
+        "{\"trace\":{\"resourceSpans\":[]},\"metrics\":{},\"status\":\"PARTIAL\",\"message\":\"Only the spans that "
+        "match"},
+    {"/api/search?q={}&tags=a=b", 400, "invalid request: q and tags cannot be given together\n"},
+    {"/api/v2/traces/" ID "?q={status=error}&keep_hierarchy=true", 200,
         "{\"trace\":{\"resourceSpans\":[{\"resource\":" ROOT_RESOURCE "," /* the way to it from the root */},
-    {"/api/v2/traces/" ID "?q={status=error}&keep_hierarchy=false", 200,
+    {"/api/v2/traces/" ID "?q={status=error}", 200,
         "{\"trace\":{\"resourceSpans\":[{\"resource\":{\"attributes\":[" STRING("service.name", "db") "]},"},
 };
 

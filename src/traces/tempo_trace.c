@@ -6,6 +6,10 @@
 #include "traces/otlp_proto.h"
 #include "traces/tempo_int.h"
 
+/* What answers to q say beside their spans; clients show it. */
+#define FILTERED STR("Only the spans that match the filter are returned")
+#define STATUS_PARTIAL 1
+
 /* unknown_is_empty: a trace that is not there is one without spans. */
 static bool fetch(TempoApi *api, HttpRequest *req, HttpResponse *res, bool unknown_is_empty, SpansBatch *ret) {
     Err err = {0};
@@ -91,7 +95,7 @@ static void keep_ancestors(const SpansBatch *b, U64Map *rows, uint32_t row, bool
     }
 }
 
-/* Keeps the spans for which the condition holds, and the way to them from the root. */
+/* Keeps the spans for which the condition holds, with_ancestors: and the way to them from the root. */
 static bool filter_spans(HttpRequest *req, const TqlExpr *condition, bool with_ancestors, SpansBatch *b) {
     bool *keep = arena_alloc_zero(req->arena, b->rows.n + 1);
     TqlView *view = traceql_view(b, true, req->arena);
@@ -111,12 +115,12 @@ static bool filter_spans(HttpRequest *req, const TqlExpr *condition, bool with_a
     return true;
 }
 
-/* {"trace": {"resourceSpans": [...]}, "status": "COMPLETE"}; as protobuf the trace is field 1, status (0: complete) 3.
- */
+/* {"trace": {"resourceSpans": [...]}, "status": "COMPLETE"}; as protobuf the trace is field 1, status (0: complete) 3,
+ * the message 4. With q the trace is a part of itself. */
 void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res) {
     SpansBatch batch;
     const TqlExpr *condition;
-    bool with_ancestors = !str_eq_lit(http_param(req, STR("keep_hierarchy")), "false");
+    bool with_ancestors = str_eq_lit(http_param(req, STR("keep_hierarchy")), "true");
     if (!parse_filter(req, res, &condition) || !fetch(ctx, req, res, true, &batch)) return;
     if (condition && !filter_spans(req, condition, with_ancestors, &batch)) {
         http_reply_text(res, 422, "the trace is too large\n");
@@ -126,6 +130,10 @@ void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res) {
         size_t trace = proto_begin(&res->body, 1);
         otlp_proto_put_traces(&res->body, &batch);
         proto_end(&res->body, trace);
+        if (condition) {
+            proto_put_varint(&res->body, 3, STATUS_PARTIAL);
+            proto_put_bytes(&res->body, 4, FILTERED);
+        }
         tempo_reply_protobuf(res);
         return;
     }
@@ -136,7 +144,8 @@ void tempo_trace_v2(void *ctx, HttpRequest *req, HttpResponse *res) {
     json_key_lit(&w, "metrics");
     json_begin_object(&w);
     json_end_object(&w);
-    json_pair_str(&w, "status", STR("COMPLETE"));
+    json_pair_str(&w, "status", condition ? STR("PARTIAL") : STR("COMPLETE"));
+    if (condition) json_pair_str(&w, "message", FILTERED);
     json_end_object(&w);
     tempo_reply_json(res);
 }

@@ -33,7 +33,7 @@ typedef AVEC(FoundValue) FoundValues;
 
 static void note(ValueScan *s, ValueWorker *w, const TqlValue *v) {
     if (v->type == TQL_NIL) return;
-    if (v->type == TQL_MANY) {
+    if (v->type == TQL_MANY || v->type == TQL_ARRAY) { /* as = compares them */
         for (uint32_t i = 0; i < v->n; i++) note(s, w, &v->v[i]);
         return;
     }

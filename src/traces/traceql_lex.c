@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 
+#include <math.h>
+
 const char tql_lex_no_memory[] = "the query needs more memory than it is allowed";
 
 const char *const tql_op_names[TQL_OPS] = {"||", "&&", "=", "!=", "=~", "!~", ">", ">=", "<", "<=", "+", "-", "*", "/",
@@ -244,6 +246,7 @@ static TqlToken lex_number(Str src, size_t pos, TqlToken t) {
         t.value.type = TQL_INT;
         if (!num_parse_i64(text, &t.value.i)) return bad(t, src, end, "integer out of range");
     } else if (num_parse_f64(text, &t.value.d)) {
+        if (isinf(t.value.d)) return bad(t, src, end, "number out of range");
         t.kind = TQL_T_FLOAT;
         t.value.type = TQL_FLOAT;
     } else if (parse_duration(text, &t.value.i)) {

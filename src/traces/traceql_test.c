@@ -160,6 +160,7 @@ static const struct {
     {"{ .\"a\\n\" = 1 }", "syntax error: invalid escape sequence: only \\\" and \\\\ are supported: .\"a\\n\"", 3},
     {"{ .a = \"b }", "syntax error: literal not terminated: \"b }", 8},
     {"{ .a = 10parsecs }", "syntax error: malformed number or duration: 10parsecs", 8},
+    {"{ .a = 1e999 }", "syntax error: number out of range: 1e999", 8},
     {"{ .a = 99999999999999999999 }", "syntax error: integer out of range: 99999999999999999999", 8},
     {"{ .a = 1 } {", "syntax error: unexpected {", 12},
     {"{ .a } & { .b }", "syntax error: unexpected &", 8},

@@ -78,7 +78,7 @@ const q = (query: string) => `q=${encodeURIComponent(query)}`;
 const window = () => { const s = Math.floor(Date.now() / 1000); return `start=${s - 300}&end=${s + 5}`; };
 
 it("answers what the data source asks at first", async () => {
-  assert.equal(await (await fetch(server.url("tempo", "/api/echo"))).text(), "echo");
+  assert.equal(await (await fetch(server.url("tempo", "/api/echo"))).text(), "echo\n");
   assert.match((await tempo("/api/status/buildinfo")).version, /^\d+\.\d+\.\d+$/);
   assert.equal((await fetch(server.url("tempo", "/ready"))).status, 200);
   assert.match(await (await fetch(server.url("tempo", "/metrics"))).text(), /^# HELP /);
@@ -94,7 +94,7 @@ it("gives a trace by its id, as JSON and as protobuf", async () => {
   const bytes = await fetch(server.url("tempo", `/api/v2/traces/${traceId}`), { headers: { Accept: "application/protobuf" } });
   assert.equal(bytes.headers.get("content-type"), "application/protobuf");
   assert.ok(Buffer.from(await bytes.arrayBuffer()).includes(Buffer.from(traceId, "hex")));
-  const only = await tempo(`/api/v2/traces/${failedId}?${q("{ status = error }")}&keep_hierarchy=false`);
+  const only = await tempo(`/api/v2/traces/${failedId}?${q("{ status = error }")}`);
   assert.deepEqual(only.trace.resourceSpans.flatMap((b: any) => b.scopeSpans.flatMap((s: any) => s.spans.map((x: any) => x.status.code))), ["STATUS_CODE_ERROR"]);
   assert.deepEqual((await tempo("/api/v2/traces/1234")).trace.resourceSpans ?? [], []);
   assert.equal((await fetch(server.url("tempo", "/api/traces/1234"))).status, 404);
