@@ -9,6 +9,13 @@
 #include "alert/rules.h"
 #include "codec/yaml.h"
 
+/* What a test feeds in beside series: its `input_spans` and `input_logs`, NULL without. Times in them count from
+ * start_ms. */
+typedef struct RuleUnitInput {
+    const YamlNode *spans, *logs;
+    int64_t start_ms;
+} RuleUnitInput;
+
 typedef struct RuleUnitOptions {
     const Str *run; /* regular expressions: only tests whose name one of them matches; none: all */
     size_t n_run;
@@ -18,9 +25,8 @@ typedef struct RuleUnitOptions {
     ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms, const _Atomic bool *cancel,
         Arena *arena, PromqlResult *ret, Err *reterr);
     ErrCode (*check)(void *ctx, Str datasource, Str expr, Err *reterr);
-    /* Before each test: its `input_spans` (NULL: it has none) in place of those of the test before, for query.
-     * Times in it count from start_ms. NULL: tests cannot have spans. */
-    ErrCode (*load_spans)(void *ctx, const YamlNode *spans, int64_t start_ms, Err *reterr);
+    /* Before each test: its input in place of that of the test before, for query. NULL: tests cannot have any. */
+    ErrCode (*load)(void *ctx, const RuleUnitInput *input, Err *reterr);
     void *ctx;
 } RuleUnitOptions;
 

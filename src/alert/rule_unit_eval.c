@@ -128,14 +128,16 @@ static bool load_rules(World *w) {
     return true;
 }
 
-static bool load_spans(World *w) {
+static bool load_input(World *w) {
     const RuleUnitOptions *o = w->run->opts;
+    RuleUnitInput input = {w->test->spans, w->test->logs, w->test->start_ms};
     Err err = {0};
-    if (!o->load_spans) {
-        if (w->test->spans) rule_unit_fail(w->run, "input_spans cannot be loaded here");
-        return !w->test->spans;
+    if (!o->load) {
+        bool any = input.spans || input.logs;
+        if (any) rule_unit_fail(w->run, "input_spans and input_logs cannot be loaded here");
+        return !any;
     }
-    if (o->load_spans(o->ctx, w->test->spans, w->test->start_ms, &err) == OK) return true;
+    if (o->load(o->ctx, &input, &err) == OK) return true;
     rule_unit_fail(w->run, "%d:%d: %s", err.line, err.col, err.msg);
     return false;
 }
@@ -152,7 +154,7 @@ static bool world_open(World *w) {
     rules.metrics = w->store;
     if (r == OK) r = rule_manager_create(&rules, &w->m, &err);
     if (r != OK) rule_unit_fail(w->run, "%s", err.msg);
-    return r == OK && load_series(w) && load_spans(w) && load_rules(w);
+    return r == OK && load_series(w) && load_input(w) && load_rules(w);
 }
 
 static void world_close(World *w) {

@@ -197,12 +197,16 @@ static void read_spans(Reader *r, const YamlNode *n, void *to) {
     (void)r;
     ((UnitTest *)to)->spans = n;
 }
+static void read_logs(Reader *r, const YamlNode *n, void *to) {
+    (void)r;
+    ((UnitTest *)to)->logs = n;
+}
 
 static void read_test(Reader *r, const YamlNode *n, void *to) {
     static const Key keys[] = {{"name", read_str, offsetof(UnitTest, name)},
         {"interval", read_duration, offsetof(UnitTest, interval_ms)},
         {"start_timestamp", read_time, offsetof(UnitTest, start_ms)}, {"input_series", read_all_series, 0},
-        {"input_spans", read_spans, 0}, {"alert_rule_test", read_alert_tests, 0},
+        {"input_spans", read_spans, 0}, {"input_logs", read_logs, 0}, {"alert_rule_test", read_alert_tests, 0},
         {"promql_expr_test", read_expr_tests, 0}, {"external_labels", read_labels, offsetof(UnitTest, external_labels)},
         {"external_url", read_str, offsetof(UnitTest, external_url)}};
     read_mapping(r, n, "main.testGroup", keys, ARRAY_LEN(keys), to);

@@ -38,7 +38,7 @@ typedef struct UnitTest {
     Str name;
     int64_t interval_ms, start_ms;
     UnitSeries *series;
-    const YamlNode *spans; /* NULL: none */
+    const YamlNode *spans, *logs; /* NULL: none */
     UnitAlertTest *alerts;
     UnitExprTest *exprs;
     size_t n_series, n_alerts, n_exprs;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/rule_query.h"
+#include "cmd/test_logs.h"
 #include "cmd/test_spans.h"
 #include "sys/fs.h"
 
@@ -13,27 +14,28 @@
 typedef struct TestRules {
     RuleUnitOptions opts;
     TestSpans spans; /* of the test that runs */
+    TestLogs logs;
     Str patterns[PATTERNS_MAX];
     Buf junit;
     const char *junit_file;
     bool failed;
 } TestRules;
 
-static ErrCode load_spans(void *ctx, const YamlNode *spans, int64_t start_ms, Err *reterr) {
+static ErrCode load(void *ctx, const RuleUnitInput *input, Err *reterr) {
     TestRules *t = ctx;
-    return test_spans_load(&t->spans, spans, start_ms, reterr);
+    ErrCode e = test_spans_load(&t->spans, input->spans, input->start_ms, reterr);
+    return e ? e : test_logs_load(&t->logs, input->logs, input->start_ms, reterr);
 }
 
-/* Lines cannot be fed: rules over logs cannot be tested. */
 static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms,
     const _Atomic bool *cancel, Arena *arena, PromqlResult *ret, Err *reterr) {
     TestRules *t = ctx;
     *ret = (PromqlResult){.type = PQL_TYPE_VECTOR};
-    if (!str_eq_lit(datasource, "tempo"))
-        return err_set(reterr, ERR_NOT_IMPLEMENTED, "rules over %" STR_FMT " cannot be tested", STR_ARG(datasource));
     ErrCode e = test_spans_open(&t->spans, reterr);
+    if (!e) e = test_logs_open(&t->logs, reterr);
     if (e) return e;
-    RuleQuery q = {.traces = t->spans.store,
+    RuleQuery q = {.logs = t->logs.store,
+        .traces = t->spans.store,
         .datasource = datasource,
         .expr = expr,
         .t_ms = t_ms,
@@ -144,8 +146,7 @@ static int parse(TestRules *t, int argc, char **argv, int *ret_n) {
 }
 
 int cmd_test_rules(int argc, char **argv) {
-    TestRules t = {
-        .opts = {.query = run_query, .check = rule_query_check, .load_spans = load_spans, .colour = command_colour()}};
+    TestRules t = {.opts = {.query = run_query, .check = rule_query_check, .load = load, .colour = command_colour()}};
     int n = 0;
     t.opts.run = t.patterns;
     t.opts.ctx = &t;
@@ -154,6 +155,7 @@ int cmd_test_rules(int argc, char **argv) {
     log_set_level(LOG_ERROR); /* what rules say while they run stands in the result */
     for (int i = 0; i < n; i++) run_file(&t, argv[i]);
     test_spans_done(&t.spans);
+    test_logs_done(&t.logs);
     code = write_junit(&t);
     buf_done(&t.junit);
     return t.failed ? 1 : code;

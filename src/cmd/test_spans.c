@@ -1,34 +1,18 @@
 #include "cmd/test_spans.h"
 
-#include "base/num.h"
 #include "base/timefmt.h"
-
-#define SPANS_MAX 1000000 /* of one test */
+#include "cmd/test_input.h"
 
 /* One entry: `count` equal spans, each a trace of its own. */
 typedef struct SpanSpec {
-    int64_t at_ms, every_ms, duration_ms, count;
+    TestTimes times;
+    int64_t duration_ms;
     Str service, name, status_message;
     uint8_t kind, status;
     const YamlNode *attributes, *resource;
 } SpanSpec;
 
-static ErrCode fail(Err *reterr, const YamlNode *at, const char *what) {
-    return err_set_at(reterr, ERR_INVALID, at->line, at->col, "%s", what);
-}
-
 /* --- reading --- */
-
-static ErrCode read_duration(const YamlNode *n, int64_t *ret, Err *reterr) {
-    if (n->kind == YAML_SCALAR && duration_parse_prom(n->text, ret)) return OK;
-    return fail(reterr, n, "a duration such as 30s is wanted here");
-}
-
-static ErrCode read_text(const YamlNode *n, Str *ret, Err *reterr) {
-    if (n->kind != YAML_SCALAR) return fail(reterr, n, "a plain value is wanted here");
-    *ret = n->text;
-    return OK;
-}
 
 static ErrCode read_word(const YamlNode *n, const char *const *words, size_t n_words, uint8_t *ret, Err *reterr) {
     for (size_t i = 0; n->kind == YAML_SCALAR && i < n_words; i++) {
@@ -36,44 +20,33 @@ static ErrCode read_word(const YamlNode *n, const char *const *words, size_t n_w
         *ret = (uint8_t)i;
         return OK;
     }
-    return fail(reterr, n,
+    return test_input_fail(reterr, n,
         n_words == 3 ? "status is one of unset, ok, error"
                      : "kind is one of unspecified, internal, server, client, producer, consumer");
-}
-
-static ErrCode read_map(const YamlNode *n, const YamlNode **ret, Err *reterr) {
-    if (n->kind != YAML_MAPPING) return fail(reterr, n, "a mapping of attributes is wanted here");
-    *ret = n;
-    return OK;
-}
-
-static ErrCode read_count(const YamlNode *n, int64_t *ret, Err *reterr) {
-    if (n->kind == YAML_SCALAR && num_parse_i64(n->text, ret) && *ret >= 0 && *ret <= SPANS_MAX) return OK;
-    return fail(reterr, n, "a number of spans is wanted here, up to 1000000");
 }
 
 static ErrCode read_member(const YamlNode *n, SpanSpec *s, Err *reterr) {
     static const char *const kinds[] = {"unspecified", "internal", "server", "client", "producer", "consumer"},
                              *const statuses[] = {"unset", "ok", "error"};
+    bool known;
     Str k = n->key->text;
-    if (str_eq_lit(k, "at")) return read_duration(n, &s->at_ms, reterr);
-    if (str_eq_lit(k, "every")) return read_duration(n, &s->every_ms, reterr);
-    if (str_eq_lit(k, "duration")) return read_duration(n, &s->duration_ms, reterr);
-    if (str_eq_lit(k, "count")) return read_count(n, &s->count, reterr);
-    if (str_eq_lit(k, "service")) return read_text(n, &s->service, reterr);
-    if (str_eq_lit(k, "name")) return read_text(n, &s->name, reterr);
-    if (str_eq_lit(k, "status_message")) return read_text(n, &s->status_message, reterr);
+    ErrCode e = test_input_times(n, &s->times, &known, reterr);
+    if (known) return e;
+    if (str_eq_lit(k, "duration")) return test_input_duration(n, &s->duration_ms, reterr);
+    if (str_eq_lit(k, "service")) return test_input_text(n, &s->service, reterr);
+    if (str_eq_lit(k, "name")) return test_input_text(n, &s->name, reterr);
+    if (str_eq_lit(k, "status_message")) return test_input_text(n, &s->status_message, reterr);
     if (str_eq_lit(k, "kind")) return read_word(n, kinds, ARRAY_LEN(kinds), &s->kind, reterr);
     if (str_eq_lit(k, "status")) return read_word(n, statuses, ARRAY_LEN(statuses), &s->status, reterr);
-    if (str_eq_lit(k, "attributes")) return read_map(n, &s->attributes, reterr);
-    if (str_eq_lit(k, "resource")) return read_map(n, &s->resource, reterr);
-    return fail(reterr, n->key,
+    if (str_eq_lit(k, "attributes")) return test_input_map(n, &s->attributes, reterr);
+    if (str_eq_lit(k, "resource")) return test_input_map(n, &s->resource, reterr);
+    return test_input_fail(reterr, n->key,
         "a span has at, every, count, service, name, kind, status, status_message, duration, attributes, resource");
 }
 
 static ErrCode read_spec(const YamlNode *n, SpanSpec *ret, Err *reterr) {
-    *ret = (SpanSpec){.count = 1, .service = STR("unit-test"), .name = STR("span")};
-    if (n->kind != YAML_MAPPING) return fail(reterr, n, "a span is a mapping");
+    *ret = (SpanSpec){.times.count = 1, .service = STR("unit-test"), .name = STR("span")};
+    if (n->kind != YAML_MAPPING) return test_input_fail(reterr, n, "a span is a mapping");
     ErrCode e = OK;
     for (const YamlNode *it = n->first; it && !e; it = it->next) e = read_member(it, ret, reterr);
     return e;
@@ -81,33 +54,11 @@ static ErrCode read_spec(const YamlNode *n, SpanSpec *ret, Err *reterr) {
 
 /* --- spans --- */
 
-static AttrValue value_of(const YamlNode *n) {
-    AttrValue v = {.type = ATTR_STR, .s = n->kind == YAML_SCALAR ? n->text : STR("")};
-    if (n->quoted || n->kind != YAML_SCALAR) return v;
-    if (num_parse_i64(n->text, &v.i)) {
-        v.type = ATTR_I64;
-    } else if (num_parse_f64(n->text, &v.d)) {
-        v.type = ATTR_F64;
-    } else if (str_eq_lit(n->text, "true") || str_eq_lit(n->text, "false")) {
-        v = (AttrValue){.type = ATTR_BOOL, .b = n->text.p[0] == 't'};
-    } else {
-        v.s = n->text;
-    }
-    return v;
-}
-
-static bool add_attrs(SpansBatch *b, const YamlNode *map, AttrRange *range) {
-    for (const YamlNode *it = map ? map->first : NULL; it; it = it->next, range->n++) {
-        if (!avec_push(b->arena, &b->attrs, (Attr){it->key->text, value_of(it)})) return false;
-    }
-    return true;
-}
-
 static bool add_resource(SpansBatch *b, const SpanSpec *s, uint32_t *ret) {
     Resource r = {.attrs = {(uint32_t)b->attrs.n, 1}};
     Attr service = {STR("service.name"), {.type = ATTR_STR, .s = s->service}};
     *ret = (uint32_t)b->resources.n;
-    return avec_push(b->arena, &b->attrs, service) && add_attrs(b, s->resource, &r.attrs) &&
+    return avec_push(b->arena, &b->attrs, service) && test_input_attrs(&b->attrs, b->arena, s->resource, &r.attrs) &&
            avec_push(b->arena, &b->resources, r);
 }
 
@@ -117,12 +68,13 @@ static bool add_spans(SpansBatch *b, const SpanSpec *s, int64_t start_ms) {
         .kind = s->kind,
         .status = s->status,
         .attrs = {(uint32_t)b->attrs.n, 0}};
-    if (!add_attrs(b, s->attributes, &row.attrs) || !add_resource(b, s, &row.resource)) return false;
-    for (int64_t i = 0; i < s->count; i++) {
+    if (!test_input_attrs(&b->attrs, b->arena, s->attributes, &row.attrs) || !add_resource(b, s, &row.resource))
+        return false;
+    for (int64_t i = 0; i < s->times.count; i++) {
         uint64_t number = b->rows.n + 1;
         memcpy(row.trace_id.b, &number, sizeof number);
         memcpy(row.span_id.b, &number, sizeof number);
-        row.start_ns = (start_ms + s->at_ms + i * s->every_ms) * NS_PER_MS;
+        row.start_ns = (start_ms + s->times.at_ms + i * s->times.every_ms) * NS_PER_MS;
         row.end_ns = row.start_ns + s->duration_ms * NS_PER_MS;
         if (!avec_push(b->arena, &b->rows, row)) return false;
     }
@@ -132,13 +84,13 @@ static bool add_spans(SpansBatch *b, const SpanSpec *s, int64_t start_ms) {
 static ErrCode fill(TestSpans *t, const YamlNode *spans, int64_t start_ms, Arena *arena, Err *reterr) {
     SpansBatch b = {.arena = arena};
     Scope none = {0};
-    if (spans->kind != YAML_SEQUENCE) return fail(reterr, spans, "input_spans is a list of spans");
+    if (spans->kind != YAML_SEQUENCE) return test_input_fail(reterr, spans, "input_spans is a list of spans");
     bool ok = avec_push(arena, &b.scopes, none);
     for (const YamlNode *it = spans->first; it && ok; it = it->next) {
         SpanSpec s;
         ErrCode e = read_spec(it, &s, reterr);
         if (e) return e;
-        ok = add_spans(&b, &s, start_ms) && b.rows.n <= SPANS_MAX;
+        ok = add_spans(&b, &s, start_ms) && b.rows.n <= TEST_INPUT_MAX;
     }
     if (!ok) return err_set_at(reterr, ERR_TOO_LARGE, spans->line, spans->col, "these are too many spans");
     TraceAppendResult result = {0};
@@ -147,7 +99,7 @@ static ErrCode fill(TestSpans *t, const YamlNode *spans, int64_t start_ms, Arena
 
 ErrCode test_spans_open(TestSpans *t, Err *reterr) {
     if (t->store) return OK;
-    TraceStoreOptions opts = {.retention_ms = INT64_C(300) * 365 * 86400000, .head_bytes_max = (size_t)1 << 30};
+    TraceStoreOptions opts = {.retention_ms = TEST_INPUT_RETENTION_MS, .head_bytes_max = TEST_INPUT_HEAD_BYTES};
     t->fs = fs_fault_create(1);
     return trace_store_open(t->fs, "/spans", &opts, &t->store, reterr);
 }

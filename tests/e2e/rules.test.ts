@@ -246,6 +246,12 @@ it("evaluates LogQL, made over Loki's ruler API", async () => {
   assert.deepEqual([alert.labels, alert.annotations], [{ alertname: "ShopErrors", app: "shop" }, { summary: "1 in shop" }]);
   const listed = await server.json("loki", "/prometheus/api/v1/rules"); // on Loki's port only those over logs
   assert.deepEqual(listed.data.groups.map((g: any) => [g.name, g.file]), [["logs", "ruler:loki/shop"]]);
+  const told = (status: string) => (received["/hook"] ?? []).find((n) => n.status === status && n.alerts[0].labels.alertname === "ShopErrors");
+  const firing = await eventually("the webhook is told", async () => told("firing"));
+  assert.deepEqual([firing.alerts[0].labels.app, firing.alerts[0].annotations.summary], ["shop", "1 in shop"]);
+  const changed = await fetch(server.url("loki", "/loki/api/v1/rules/shop"), { method: "POST", body: group.replace("> 0", "> 10") });
+  assert.equal(changed.status, 202);
+  await eventually("the webhook hears that it is over", async () => told("resolved"));
   const lines = await fetch(server.url("loki", "/loki/api/v1/rules/shop"), { method: "POST", body: group.replace(/expr: .*/, 'expr: \'{app="shop"}\'') });
   assert.equal(lines.status, 400);
   assert.equal((await fetch(server.url("loki", "/loki/api/v1/rules/shop"), { method: "DELETE" })).status, 202);
@@ -401,4 +407,23 @@ receivers: [{name: all, webhook_configs: [{url: "http://127.0.0.1:${alertmanager
     await bare.stop();
     rmSync(dog, { recursive: true, force: true });
   }
+});
+
+it("tests rules over lines, and says where input_logs are wrong", () => {
+  const exe = binary.startsWith("/") ? binary : join(process.cwd(), binary), cwd = join(process.cwd(), "tests/rules/logs");
+  const good = tool(exe, ["test", "rules", "errors-test.yml"], cwd);
+  assert.deepEqual([good.code, good.err], [0, ""]);
+  writeFileSync(join(dir, "none.yml"), "groups: []\n");
+  writeFileSync(join(dir, "fewer.yml"), readFileSync(join(cwd, "errors-test.yml"), "utf8").replace("rule_files: [", `rule_files: [${cwd}/`).replace("count: 9", "count: 8"));
+  const fewer = tool(exe, ["test", "rules", join(dir, "fewer.yml")], dir);
+  assert.equal(fewer.code, 1);
+  assert.match(fewer.err, /got:[^]*summary[^]*8 errors in shop/);
+  const wrong = (line: string) => {
+    writeFileSync(join(dir, "wrong.yml"), `rule_files: [none.yml]\ntests:\n- input_logs:\n  - ${line}\n`);
+    return tool(exe, ["test", "rules", join(dir, "wrong.yml")], dir).err;
+  };
+  assert.match(wrong("{labels: {a: b}, at: soon}"), /4:26: a duration such as 30s is wanted here/);
+  assert.match(wrong("{labels: {a: b}, lin: x}"), /4:22: a line has at, every, count, labels, line, metadata/);
+  assert.match(wrong("{line: x}"), /4:5: labels is missing: a line belongs to a stream/);
+  assert.match(wrong("{labels: {a: b}, count: 9999999}"), /4:29: a number up to 1000000 is wanted here/);
 });

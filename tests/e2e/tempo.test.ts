@@ -224,6 +224,12 @@ it("checks expressions, with their places", async () => {
   assert.equal((await group("{ } | rate()")).status, 202);
   const stored = await (await fetch(server.url("prometheus", "/prometheus/config/v1/rules/spans/g"))).text();
   assert.match(stored, /datasource: tempo\nrange: 2m\n/);
+  const made = (limit: number) => fetch(server.url("prometheus", "/prometheus/config/v1/rules/spans"), { method: "POST", body: `name: made\ninterval: 1s\ndatasource: tempo\nrange: 1h\nrules:\n- alert: MadeOverSpans\n  expr: '{} | count_over_time() by (resource.service.name) > ${limit}'\n` });
+  const told = (status: string) => hook.of("/hook").find((g) => g.body.status === status && g.body.groupLabels.alertname === "MadeOverSpans");
+  assert.equal((await made(0)).status, 202);
+  await eventually("the rule made over the API fires at the webhook", async () => told("firing"));
+  assert.equal((await made(1e9)).status, 202);
+  await eventually("changed, it is resolved there", async () => told("resolved"));
 });
 
 it("passes the unit tests of the rule packs over traces, and says where input_spans are wrong", () => {
@@ -239,5 +245,5 @@ it("passes the unit tests of the rule packs over traces, and says where input_sp
   assert.match(spans("{at: 1s, kind: clint}"), /4:20: kind is one of unspecified, internal, server, client/);
   assert.match(spans("{at: soon}"), /4:10: a duration such as 30s is wanted here/);
   assert.match(spans("{atr: 1s}"), /4:6: a span has at, every, count/);
-  assert.match(spans("{count: 9999999}"), /4:13: a number of spans is wanted here/);
+  assert.match(spans("{count: 9999999}"), /4:13: a number up to 1000000 is wanted here/);
 });
