@@ -37,8 +37,9 @@ static ErrCode export_traces(
 
 static ErrCode export_metrics(
     Collector *c, Str proto, Arena *arena, OtlpRejects *rejects, uint64_t *refused, char reason[256], Err *reterr) {
-    MetricsBatch batch = {.arena = arena};
-    ErrCode r = otlp_decode_metrics(proto, clock_now_ms(), c->deltas, &batch, rejects, reterr);
+    int64_t now_ms = clock_now_ms();
+    MetricsBatch batch = {.arena = arena, .not_after_ms = now_ms + METRICS_AHEAD_MAX_MS};
+    ErrCode r = otlp_decode_metrics(proto, now_ms, c->deltas, &batch, rejects, reterr);
     if (r != OK || batch.series.n == 0) return r;
     return c->opts.sinks.metrics(c->opts.sinks.ctx, &batch, refused, reason, reterr);
 }

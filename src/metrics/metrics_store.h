@@ -18,6 +18,7 @@ typedef struct MetricsAppendResult {
     uint64_t duplicates;     /* same time and same bits: ignored, not an error */
     uint64_t conflicts;      /* same time, other value: refused (Prometheus: duplicate sample for timestamp) */
     uint64_t too_old;        /* before the retention */
+    uint64_t too_new;        /* after MetricsBatch.not_after_ms */
     uint64_t invalid;        /* series left out because their labels (MetricsBatch.read_labels) are none */
     uint64_t limited;        /* samples of new series that a limit refused */
     uint64_t new_series;
@@ -68,7 +69,7 @@ typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
 typedef struct MetricsTaken {
     const MetricsBatch *batch;
     const uint32_t *series;   /* per series of the batch; METRICS_NOT_TAKEN: refused as a whole */
-    int64_t min_t_ms;         /* samples before it are not taken */
+    int64_t min_t_ms, max_t_ms; /* samples before, after them are not taken */
     const U64Map *conflicts;  /* indices of samples, and of histograms with METRICS_CONFLICT_HISTOGRAM set, that are not
                                * taken; NULL: all are */
 } MetricsTaken;

@@ -16,7 +16,7 @@ typedef struct AppendJob {
     uint32_t *missing; /* batch indices of series the head does not know yet */
     size_t n_missing;
     VEC(uint32_t) told, told_series; /* symbols and series the record defines */
-    int64_t min_t;                   /* older is refused */
+    int64_t min_t, max_t;            /* what is older, newer is refused */
     U64Map *conflicts;               /* for the tap; NULL: none yet */
     ZeroStarts zeros;                /* what was put into the batch besides what came */
     MetricsAppendResult *result;
@@ -138,6 +138,7 @@ static ErrCode resolve(AppendJob *job, Err *reterr) {
 }
 
 /* --- encoding --- */
+static bool in_time(const AppendJob *job, int64_t t) { return t >= job->min_t && t <= job->max_t; }
 static bool series_has_data(const BatchSeries *bs) { return bs->n_samples || bs->n_histograms || bs->n_exemplars; }
 
 static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t id, Buf *out, RecordState *state) {
@@ -145,9 +146,9 @@ static void encode_samples(const AppendJob *job, const BatchSeries *bs, uint32_t
     const double *v = job->batch->value.v + bs->first_sample;
     size_t n = bs->n_samples;
     const int64_t *start = metrics_batch_starts(job->batch, bs->first_sample, n);
-    for (size_t from = 0; from < n;) { /* runs of samples that are not too old: nearly always one */
+    for (size_t from = 0; from < n;) { /* runs of samples that are taken: nearly always one */
         size_t to = from;
-        while (to < n && t[to] >= job->min_t) to++;
+        while (to < n && in_time(job, t[to])) to++;
         if (to > from) record_put_samples(out, id, t + from, v + from, start ? start + from : NULL, to - from, state);
         from = to + 1;
     }
@@ -196,7 +197,7 @@ static void encode(AppendJob *job, Buf *out) {
         const int64_t *start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
         for (uint32_t k = 0; k < bs->n_histograms; k++) {
             size_t at = bs->first_histogram + k;
-            if (b->histogram_t_ms.v[at] >= job->min_t)
+            if (in_time(job, b->histogram_t_ms.v[at]))
                 record_put_histogram(out, id, b->histogram_t_ms.v[at], start ? start[k] : 0, &b->histograms.v[at]);
         }
         for (uint32_t k = 0; k < bs->n_exemplars; k++)
@@ -240,15 +241,24 @@ static void count_put(
     }
 }
 
+static void count_untimely(AppendJob *job, int64_t t, uint32_t id) {
+    if (t < job->min_t) {
+        job->result->too_old++;
+        note_error(job, "sample is older than the retention: timestamp", t, id);
+    } else {
+        job->result->too_new++;
+        note_error(job, "out of bounds: timestamp is too far in the future:", t, id);
+    }
+}
+
 static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, uint32_t id, uint64_t *late) {
     const MetricsBatch *b = job->batch;
     const int64_t *start = metrics_batch_starts(b, bs->first_sample, bs->n_samples);
     const int64_t *h_start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
     for (uint32_t k = 0; k < bs->n_samples; k++) {
         int64_t t = b->t_ms.v[bs->first_sample + k];
-        if (t < job->min_t) {
-            job->result->too_old++;
-            note_error(job, "sample is older than the retention: timestamp", t, id);
+        if (!in_time(job, t)) {
+            count_untimely(job, t, id);
             continue;
         }
         HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k], start ? start[k] : 0);
@@ -259,8 +269,8 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs
     }
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
         int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
-        if (t < job->min_t) {
-            job->result->too_old++;
+        if (!in_time(job, t)) {
+            count_untimely(job, t, id);
             continue;
         }
         const Histogram *h = &b->histograms.v[bs->first_histogram + k];
@@ -316,8 +326,11 @@ static ErrCode refuse_when_full(EmbeddedStore *s, Err *reterr) {
 }
 
 static ErrCode tell_tap(EmbeddedStore *s, AppendJob *job, Err *reterr) {
-    MetricsTaken taken = {
-        .batch = job->batch, .series = job->series, .min_t_ms = job->min_t, .conflicts = job->conflicts};
+    MetricsTaken taken = {.batch = job->batch,
+        .series = job->series,
+        .min_t_ms = job->min_t,
+        .max_t_ms = job->max_t,
+        .conflicts = job->conflicts};
     return s->tap(s->tap_ctx, &taken, reterr);
 }
 
@@ -359,7 +372,11 @@ ErrCode store_append(MetricsStore *base, const MetricsBatch *batch, MetricsAppen
     if (batch->series.n == 0 && batch->metadata.n == 0) return OK;
     ErrCode code = refuse_when_full(s, reterr);
     if (code != OK) return code;
-    AppendJob job = {.store = s, .batch = batch, .min_t = store_retention_floor(s), .result = ret};
+    AppendJob job = {.store = s,
+        .batch = batch,
+        .min_t = store_retention_floor(s),
+        .max_t = batch->not_after_ms ? batch->not_after_ms : INT64_MAX,
+        .result = ret};
     gate_enter(&s->gate);
     code = append_inside(s, &job, reterr);
     gate_leave(&s->gate);

@@ -96,8 +96,7 @@ typedef struct PartList {
     VEC(PartInfo) made;
 } PartList;
 
-/* Writes what the head has in [from, to] into one part; none when there is nothing. *ret_next: the next time the
- * head has after `to`, INT64_MAX when none. */
+/* Writes what the head has in [from, to] into one part; none when there is nothing. */
 static ErrCode write_range(
     EmbeddedStore *s, Head *h, HeadDump *d, int64_t from, int64_t to, PartList *out, Err *reterr) {
     char path[FS_PATH_MAX];
@@ -130,13 +129,32 @@ static ErrCode write_range(
     return code;
 }
 
-/* The smallest time >= from of any series, INT64_MAX when there is none. Series ranges suffice to skip gaps. */
+/* A time >= from such that the head has nothing between them, INT64_MAX when there is nothing more. Series' ranges
+ * suffice for most gaps. */
 static int64_t next_time(Head *h, const HeadDump *d, int64_t from) {
     int64_t best = INT64_MAX, min_t, max_t;
     for (size_t i = 0; i < head_dump_count(d); i++) {
         if (head_series_range(h, head_dump_id(d, i), &min_t, &max_t) && max_t >= from)
             best = MIN(best, MAX(min_t, from));
     }
+    return best;
+}
+
+/* The same when that has led nowhere: a series may have one sample now and one in fifty years, and nothing for all
+ * the partitions between. */
+static int64_t next_sample(Head *h, const HeadDump *d, int64_t from) {
+    int64_t best = INT64_MAX;
+    SampleBuf samples = {0};
+    HistogramRefs histograms = {0};
+    for (size_t i = 0; i < head_dump_count(d) && best > from; i++) {
+        sample_buf_clear(&samples);
+        vec_clear(&histograms);
+        if (!head_read(h, head_dump_id(d, i), from, best, &samples, &histograms)) best = from; /* writing tells it */
+        for (size_t k = 0; k < samples.n; k++) best = MIN(best, samples.t[k]);
+        vec_foreach(const HistogramRef, x, &histograms) best = MIN(best, x->t);
+    }
+    sample_buf_done(&samples);
+    vec_done(&histograms);
     return best;
 }
 
@@ -149,10 +167,10 @@ static ErrCode write_parts(EmbeddedStore *s, Head *h, PartList *out, Err *reterr
     while (code == OK && t <= stats.max_t) {
         int64_t len, start = partition_start(s, now, t, &len);
         int64_t end = start > INT64_MAX - len ? INT64_MAX : start + len - 1;
+        size_t made = out->made.n;
         code = write_range(s, h, d, start, end, out, reterr);
         if (end == INT64_MAX) break;
-        t = next_time(h, d, end + 1);
-        if (t == INT64_MAX) break;
+        t = out->made.n > made ? next_time(h, d, end + 1) : next_sample(h, d, end + 1);
     }
     head_dump_free(d);
     return code;

@@ -78,7 +78,12 @@ typedef struct MetricsBatch {
     /* Series that have something at the time of a sample of theirs here, or later, are left out and counted nowhere
      * (Prometheus: DiscardOutOfOrder): markers of an end that may not have been one. */
     bool newest_only;
+    /* Samples later than this are refused; 0: none are. What strangers send gets now + METRICS_AHEAD_MAX_MS. */
+    int64_t not_after_ms;
 } MetricsBatch;
+
+/* How far ahead of our clock a sender's may be (Prometheus: maxAheadTime). */
+#define METRICS_AHEAD_MAX_MS (INT64_C(10) * 60 * 1000)
 
 /* Convenience for one sample; false when the arena's budget is used up. labels are borrowed. */
 bool metrics_batch_add(MetricsBatch *b, Labels labels, int64_t t_ms, double value);

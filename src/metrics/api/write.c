@@ -3,6 +3,7 @@
 #include "metrics/api/remote_write.h"
 
 #include "codec/compress.h"
+#include "sys/clock.h"
 
 #define WRITE_BYTES_MAX ((size_t)128 << 20)
 
@@ -63,7 +64,7 @@ static bool read_body(HttpRequest *req, HttpResponse *res, RemoteWriteVersion *v
 static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion version, const MetricsAppendResult *r,
     uint64_t skipped, const Err *why) {
     bool left_out = skipped || r->invalid;
-    bool refused = r->conflicts || r->too_old || r->limited || (left_out && version == REMOTE_WRITE_2);
+    bool refused = r->conflicts || r->too_old || r->too_new || r->limited || (left_out && version == REMOTE_WRITE_2);
     if (version == REMOTE_WRITE_2) put_written(req, res, r);
     if (refused)
         http_reply_text(res, 400, "%s\n", r->first_error[0] ? r->first_error : why->msg);
@@ -73,7 +74,7 @@ static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion
 
 void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
     PromApi *api = ctx;
-    MetricsBatch batch = {.arena = req->arena};
+    MetricsBatch batch = {.arena = req->arena, .not_after_ms = clock_now_ms() + METRICS_AHEAD_MAX_MS};
     MetricsAppendResult result = {0};
     RemoteWriteVersion version;
     uint64_t skipped;

@@ -6,7 +6,7 @@
 #define HEADER_BYTES 8
 
 static bool is_taken(const MetricsTaken *t, int64_t t_ms, uint64_t at) {
-    return t_ms >= t->min_t_ms && !(t->conflicts && u64map_get(t->conflicts, at));
+    return t_ms >= t->min_t_ms && t_ms <= t->max_t_ms && !(t->conflicts && u64map_get(t->conflicts, at));
 }
 
 /* Runs of samples that are taken: nearly always one. */

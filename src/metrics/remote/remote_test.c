@@ -187,7 +187,7 @@ static void test_records(void **state) {
     (void)u64map_put(conflicts, 3, NULL); /* t = 4 */
     Buf record = {0};
     bool any;
-    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = 2, .conflicts = conflicts};
+    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = 2, .max_t_ms = INT64_MAX, .conflicts = conflicts};
     assert_int_equal(remote_record_encode(&taken, &record, &any, NULL), OK);
     assert_true(any);
     assert_int_equal(remote_record_samples(buf_str(&record)), 5);
@@ -245,7 +245,7 @@ static void take(FakeStore *f, size_t n, uint64_t seed) {
     }
     b.series.n = 1;
     b.series.v[0].n_samples = (uint32_t)n;
-    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = INT64_MIN};
+    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX};
     assert_int_equal(f->tap(f->ctx, &taken, NULL), OK);
     arena_free(a);
 }

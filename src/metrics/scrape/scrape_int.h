@@ -149,7 +149,7 @@ typedef struct ScrapeAnswer {
 typedef struct ScrapeOutcome {
     bool up, over_body_limit;
     char error[256], warning[128];
-    uint64_t scraped, kept, added, duplicates, too_old;
+    uint64_t scraped, kept, added, duplicates, too_old; /* or too new */
 } ScrapeOutcome;
 /* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. created: the
  * _created lines of OpenMetrics are start times. */

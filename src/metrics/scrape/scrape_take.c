@@ -358,6 +358,7 @@ static void begin(
     /* A label costs 32 bytes where it may have taken 5 in the text. */
     x->arena = arena_create(ARENA_BYTES_MIN + 40 * body_bytes);
     x->batch.arena = x->arena;
+    x->batch.not_after_ms = t_ms + METRICS_AHEAD_MAX_MS;
 }
 
 static void append(Take *x, MetricsStore *store, ScrapeOutcome *out) {
@@ -366,7 +367,7 @@ static void append(Take *x, MetricsStore *store, ScrapeOutcome *out) {
     ErrCode code = store->ops->append(store, &x->batch, &result, &err);
     /* As Prometheus: a sample that cannot be stored fails nobody else's; it is counted. */
     out->duplicates = result.conflicts;
-    out->too_old = result.too_old;
+    out->too_old = result.too_old + result.too_new;
     if (code == OK) return;
     out->up = false;
     snprintf(out->error, sizeof out->error, "storing the samples: %.200s", err.msg);
