@@ -33,7 +33,7 @@ FN(fn_join) {
     if (args[1].type->kind != GO_LIST)
         return err_set(c->err, ERR_INVALID, "join expects a slice or array, got %s", args[1].type->name);
     Buf b = {0};
-    for (size_t i = 0; i < go_len(args[1]); i++) {
+    for (size_t i = 0, max = arena_left_bytes(c->arena); i < go_len(args[1]) && b.n <= max; i++) { /* then it fails */
         if (i) buf_put_str(&b, args[0].s);
         go_put_value(&b, c->arena, args[1].list->v[i]);
     }

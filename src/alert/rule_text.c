@@ -8,6 +8,7 @@
     "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 #define OUTPUT_MAX (1u << 20)
 #define STEPS_MAX 1000000
+#define VALUES_MAX ((size_t)64 << 20) /* of what one expansion makes on its way; its evaluation has far more */
 
 static GoTmpl *parse(Str name, Str text, Err *reterr, ErrCode *ret_code) {
     GoTmpl *t = gotmpl_create(rule_funcs, rule_n_funcs, true);
@@ -26,8 +27,9 @@ ErrCode rule_text_check(Str name, Str text, Err *reterr) {
     return code;
 }
 
-static ErrCode expand(Str name, Str text, const RuleTextData *data, Arena *arena, Buf *out, Err *reterr) {
+static ErrCode expand(Str name, Str text, const RuleTextData *data, size_t budget, Buf *out, Err *reterr) {
     ErrCode code;
+    Arena *arena = arena_create(MIN(budget, VALUES_MAX));
     GoTmpl *t = parse(name, text, reterr, &code);
     if (code) {
         err_prefix(reterr, "error parsing template %" STR_FMT, STR_ARG(name));
@@ -38,6 +40,7 @@ static ErrCode expand(Str name, Str text, const RuleTextData *data, Arena *arena
         if (code) err_prefix(reterr, "error executing template %" STR_FMT, STR_ARG(name));
     }
     gotmpl_free(t);
+    arena_free(arena);
     return code;
 }
 
@@ -46,7 +49,7 @@ bool rule_text_expand(Str name, Str text, const RuleTextData *data, Arena *arena
     if (str_find(text, STR("{{")) == SIZE_MAX) return true;
     Buf out = {0};
     Err err = {0};
-    ErrCode code = expand(name, text, data, arena, &out, &err);
+    ErrCode code = expand(name, text, data, arena_left_bytes(arena), &out, &err);
     if (code) {
         buf_clear(&out);
         buf_printf(&out, "<error expanding template: %s>", err.msg);

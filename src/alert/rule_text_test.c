@@ -80,8 +80,37 @@ static void broken_templates_are_told(void **state) {
     assert_int_equal(rule_text_check(STR("x"), STR("plain } text"), NULL), OK);
 }
 
+/* Each of them would make terabytes: they end with an error, and soon. */
+static void values_do_not_grow_without_end(void **state) {
+    (void)state;
+    static const struct {
+        const char *first, *again; /* again: ten times */
+    } cases[] = {
+        {"{{ $x := \"aaaaaaaaaa\" }}", "{{ $x = reReplaceAll \"a\" \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" $x }}"},
+        {"{{ $x := \"aaaaaaaaaa\" }}",
+            "{{ $x = reReplaceAll \"(.*)\" \"$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1$1\" $x }}"},
+        {"{{ $x := \"aaaaaaaaaa\" }}", "{{ $x = printf \"%s%s%s%s%s%s%s%s%s%s\" $x $x $x $x $x $x $x $x $x $x }}"},
+        {"{{ $x := \"aaaaaaaaaa\" }}",
+            "{{ $x = print $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x }}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf text = {0};
+        Str got;
+        Arena *arena = arena_create((size_t)1 << 30);
+        buf_put_str(&text, str_cstr(cases[i].first));
+        for (int k = 0; k < 10; k++) buf_put_str(&text, str_cstr(cases[i].again));
+        buf_put_lit(&text, "{{ len $x }}");
+        RuleTextData data = {.t_ms = 60000, .query = query};
+        assert_false(rule_text_expand(STR("t"), buf_str(&text), &data, arena, &got));
+        assert_true(str_find(got, STR("too large")) != SIZE_MAX || str_find(got, STR("memory")) != SIZE_MAX);
+        assert_true(arena_used_bytes(arena) < 1u << 20);
+        buf_done(&text);
+        arena_free(arena);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prometheus_agrees), cmocka_unit_test(broken_templates_are_told)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(prometheus_agrees), cmocka_unit_test(broken_templates_are_told),
+        cmocka_unit_test(values_do_not_grow_without_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

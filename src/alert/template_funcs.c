@@ -154,9 +154,11 @@ ErrCode template_re_replace_all(GoCall *c, const GoValue *args, size_t n, GoValu
         return code;
     }
     Buf b = {0};
-    regex_replace_all(re, args[2].s, args[1].s, &b);
+    bool fits = regex_replace_all(re, args[2].s, args[1].s, arena_left_bytes(c->arena), &b);
     regex_free(re);
-    return template_return(c, &b, ret);
+    if (fits) return template_return(c, &b, ret);
+    buf_done(&b);
+    return err_set(c->err, ERR_TOO_LARGE, "result is too large");
 }
 
 ErrCode template_safe_html(GoCall *c, const GoValue *args, size_t n, GoValue *ret) {

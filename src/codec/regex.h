@@ -23,13 +23,15 @@ Regex *regex_free(Regex *re);
 bool regex_match(const Regex *re, Str s);
 /* Up to n groups, group 0 is the whole match; unmatched groups have p == NULL. */
 bool regex_match_groups(const Regex *re, Str s, Str *groups, size_t n);
-/* Appends s with every match replaced by tmpl as Go's Regexp.ReplaceAllString does. */
-void regex_replace_all(const Regex *re, Str s, Str tmpl, Buf *out);
+/* Appends s with every match replaced by tmpl as Go's Regexp.ReplaceAllString does. false: it would be more than max
+ * bytes; some of them are there. */
+ATTR_MUST bool regex_replace_all(const Regex *re, Str s, Str tmpl, size_t max, Buf *out);
 size_t regex_group_count(const Regex *re);       /* without group 0 */
 Str regex_group_name(const Regex *re, size_t i); /* 1-based; empty when unnamed */
 /* Appends tmpl with $1, ${1}, ${name}, $$ replaced, as Go's regexp.Expand: names are as
- * long as they can be ($1x is group "1x"), unknown names are empty. Names are ASCII. */
-void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, size_t n, Buf *out);
+ * long as they can be ($1x is group "1x"), unknown names are empty. Names are ASCII. false: it would be more than max
+ * bytes (a template may name a long group very often); some of them are there. */
+ATTR_MUST bool regex_expand(const Regex *re, Str tmpl, const Str *groups, size_t n, size_t max, Buf *out);
 
 /* What can be known without running the engine, so that many matchers never reach it. */
 typedef struct RegexFacts {

@@ -37,12 +37,18 @@ static Str find_group(const Regex *re, Str name, const Str *groups, size_t n) {
     return STR_NULL;
 }
 
-void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, size_t n, Buf *out) {
-    (void)subject; /* the groups are slices of it */
+static bool put_within(Buf *out, Str s, size_t end) {
+    if (out->n > end || s.n > end - out->n) return false;
+    if (s.n) buf_put_str(out, s);
+    return true;
+}
+
+bool regex_expand(const Regex *re, Str tmpl, const Str *groups, size_t n, size_t max, Buf *out) {
+    size_t end = max > SIZE_MAX - out->n ? SIZE_MAX : out->n + max;
     for (;;) {
         size_t dollar = str_find_char(tmpl, '$');
         if (dollar == SIZE_MAX) break;
-        buf_put_str(out, str_slice(tmpl, 0, dollar));
+        if (!put_within(out, str_slice(tmpl, 0, dollar), end)) return false;
         tmpl = str_skip(tmpl, dollar + 1);
         Str name;
         if (tmpl.n > 0 && tmpl.p[0] == '$') {
@@ -50,12 +56,12 @@ void regex_expand(const Regex *re, Str tmpl, Str subject, const Str *groups, siz
             tmpl = str_skip(tmpl, 1);
         } else if (take_name(&tmpl, &name)) {
             Str value = find_group(re, name, groups, n);
-            if (value.n) buf_put_str(out, value);
+            if (!put_within(out, value, end)) return false;
         } else {
             buf_put_char(out, '$'); /* malformed: the sign stands for itself */
         }
     }
-    if (tmpl.n) buf_put_str(out, tmpl);
+    return put_within(out, tmpl, end);
 }
 
 static size_t rune_bytes(Str s) {
@@ -63,18 +69,19 @@ static size_t rune_bytes(Str s) {
     return n ? n : 1;
 }
 
-void regex_replace_all(const Regex *re, Str s, Str tmpl, Buf *out) {
+bool regex_replace_all(const Regex *re, Str s, Str tmpl, size_t max, Buf *out) {
+    size_t end = max > SIZE_MAX - out->n ? SIZE_MAX : out->n + max;
     Str groups[32];
     size_t n = MIN(regex_group_count(re) + 1, ARRAY_LEN(groups)), copied = 0, pos = 0;
     if (!s.p) s.p = "";
     while (pos <= s.n && regex_match_from(re, s, pos, groups, n)) {
         size_t from = (size_t)(groups[0].p - s.p), to = from + groups[0].n;
-        buf_put_str(out, str_slice(s, copied, from));
+        if (!put_within(out, str_slice(s, copied, from), end)) return false;
         /* No empty match right behind another one. */
-        if (to > copied || from == 0) regex_expand(re, tmpl, s, groups, n, out);
+        if ((to > copied || from == 0) && !regex_expand(re, tmpl, groups, n, end - out->n, out)) return false;
         copied = to;
         size_t step = pos < s.n ? rune_bytes(str_skip(s, pos)) : 1;
         pos = pos + step > to ? pos + step : to;
     }
-    buf_put_str(out, str_skip(s, MIN(copied, s.n)));
+    return put_within(out, str_skip(s, MIN(copied, s.n)), end);
 }

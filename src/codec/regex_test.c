@@ -168,7 +168,7 @@ static void test_expand(void **state) {
     assert_true(regex_match_groups(re, STR("host:80"), g, 3));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Buf out = {0};
-        regex_expand(re, str_cstr(cases[i].tmpl), STR("host:80"), g, 3, &out);
+        assert_true(regex_expand(re, str_cstr(cases[i].tmpl), g, 3, SIZE_MAX, &out));
         if (!str_eq(buf_str(&out), str_cstr(cases[i].want))) fail_msg("%s: %s", cases[i].tmpl, buf_cstr(&out));
         buf_done(&out);
     }
@@ -292,7 +292,15 @@ static void replaces_as_go(void **state) {
         Regex *re;
         Buf out = {0};
         assert_int_equal(regex_compile(str_cstr(table[i].re), 0, &re, NULL), OK);
-        regex_replace_all(re, str_cstr(table[i].s), str_cstr(table[i].tmpl), &out);
+        assert_true(regex_replace_all(re, str_cstr(table[i].s), str_cstr(table[i].tmpl), SIZE_MAX, &out));
+        Buf again = {0}; /* exactly so much and no byte less */
+        assert_true(regex_replace_all(re, str_cstr(table[i].s), str_cstr(table[i].tmpl), out.n, &again));
+        buf_clear(&again);
+        if (out.n) {
+            assert_false(regex_replace_all(re, str_cstr(table[i].s), str_cstr(table[i].tmpl), out.n - 1, &again));
+            assert_true(again.n < out.n);
+        }
+        buf_done(&again);
         assert_string_equal(buf_cstr(&out), table[i].want);
         buf_done(&out);
         regex_free(re);

@@ -2,6 +2,10 @@
 #include "lang/gofmt_int.h"
 #include "lang/lexer.h"
 
+/* The same long argument may be there a hundred thousand times: what is more than the arena has room for is of no use
+ * to anybody, since its copy fails. */
+static bool goes_on(const GoFmt *f) { return !f->arena || f->out->n - f->start <= arena_left_bytes(f->arena); }
+
 static void clear_flags(GoFmt *f) {
     *f = (GoFmt){.out = f->out, .arena = f->arena, .start = f->start, .reordered = f->reordered};
 }
@@ -124,7 +128,7 @@ static void print_verb(GoFmt *f, uint32_t verb, const GoValue *args, size_t n, s
 static void put_extra(GoFmt *f, const GoValue *args, size_t from, size_t n) {
     clear_flags(f);
     buf_put_lit(f->out, "%!(EXTRA ");
-    for (size_t i = from; i < n; i++) {
+    for (size_t i = from; i < n && goes_on(f); i++) {
         if (i > from) buf_put_lit(f->out, ", ");
         if (args[i].type) buf_printf(f->out, "%s=", args[i].type->name);
         gofmt_value(f, args[i], 'v', 0);
@@ -135,7 +139,7 @@ static void put_extra(GoFmt *f, const GoValue *args, size_t from, size_t n) {
 void go_sprintf(Buf *out, Arena *arena, Str format, const GoValue *args, size_t n) {
     GoFmt f = {.out = out, .arena = arena, .start = out->n};
     size_t arg = 0, i = 0;
-    while (i < format.n) {
+    while (i < format.n && goes_on(&f)) {
         Str rest = str_skip(format, i);
         size_t percent = str_find_char(rest, '%');
         size_t plain_n = percent == SIZE_MAX ? rest.n : percent;
@@ -164,7 +168,7 @@ void go_sprintf(Buf *out, Arena *arena, Str format, const GoValue *args, size_t 
 void go_sprint(Buf *out, Arena *arena, const GoValue *args, size_t n) {
     GoFmt f = {.out = out, .arena = arena, .start = out->n};
     bool prev_string = false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && goes_on(&f); i++) {
         bool is_string = go_is(args[i], GO_STRING);
         if (i && !is_string && !prev_string) buf_put_char(out, ' ');
         gofmt_value(&f, args[i], 'v', 0);
@@ -179,7 +183,7 @@ void go_put_indirect(Buf *out, Arena *arena, GoValue v) {
 
 void go_sprintln(Buf *out, Arena *arena, const GoValue *args, size_t n) {
     GoFmt f = {.out = out, .arena = arena, .start = out->n};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && goes_on(&f); i++) {
         if (i) buf_put_char(out, ' ');
         gofmt_value(&f, args[i], 'v', 0);
     }

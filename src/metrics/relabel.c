@@ -74,8 +74,8 @@ static bool expand(const RelabelRule *r, Str tmpl, Str subject, Arena *arena, St
         return true;
     }
     Buf b = {0};
-    regex_expand(r->regex, tmpl, subject, groups, n, &b);
-    *ret = arena_copy(arena, buf_str(&b));
+    bool fits = regex_expand(r->regex, tmpl, groups, n, arena_left_bytes(arena), &b);
+    *ret = fits ? arena_copy(arena, buf_str(&b)) : STR_NULL;
     buf_done(&b);
     return ret->p != NULL;
 }

@@ -494,6 +494,8 @@ describe("query bombs", () => {
     ["powers of powers", "prometheus", "/api/v1/query", { query: "1" + "^1".repeat(100_000) }],
     ["nested functions", "prometheus", "/api/v1/query", { query: "abs(".repeat(50_000) + "up" + ")".repeat(50_000) }],
     ["nested subqueries", "prometheus", "/api/v1/query", { query: "max_over_time(".repeat(20) + "up" + "[1d:1s])".repeat(20) }],
+    ["a label that is multiplied by a template", "prometheus", "/api/v1/query", { query: `label_replace(label_replace(vector(1), "a", "${"x".repeat(30_000)}", "", ""), "b", "${"$1".repeat(100_000)}", "a", "(.*)")` }],
+    ["a label that is joined to itself", "prometheus", "/api/v1/query", { query: `label_join(label_replace(vector(1), "a", "${"x".repeat(30_000)}", "", ""), "b", ""${', "a"'.repeat(100_000)})` }],
     ["more than 11,000 steps", "prometheus", "/api/v1/query_range", { query: "up", start: "0", end: "100000000", step: "1" }],
     ["steps without number", "prometheus", "/api/v1/query_range", { query: "up", start: "-1e300", end: "1e300", step: "1e-300" }],
     ["5000 matchers", "prometheus", "/api/v1/query", { query: `up{${many}}` }],

@@ -51,7 +51,8 @@ static void expand(const Regex *re, Str tmpl, Str subject) {
     Str groups[4];
     Buf out = {0};
     if (regex_match_groups(re, subject, groups, ARRAY_LEN(groups)))
-        regex_expand(re, tmpl, subject, groups, ARRAY_LEN(groups), &out);
+        ASSERT(regex_expand(re, tmpl, groups, ARRAY_LEN(groups), 10000, &out) == (out.n < 10000) || out.n == 10000);
+    ASSERT(out.n <= 10000);
     buf_done(&out);
 }
 

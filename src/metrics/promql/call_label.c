@@ -25,8 +25,8 @@ static bool replace_one(Ev *ev, const PqlNode *n, const Regex *re, PqlSeries *s)
     if (!value.p) value = STR("");
     if (!regex_match_groups(re, value, groups, k)) return true;
     Buf b = {0};
-    regex_expand(re, string_arg(n, 2), value, groups, k, &b);
-    Str text = arena_copy(ev->arena, buf_str(&b));
+    bool fits = regex_expand(re, string_arg(n, 2), groups, k, arena_left_bytes(ev->arena), &b);
+    Str text = fits ? arena_copy(ev->arena, buf_str(&b)) : STR_NULL;
     buf_done(&b);
     if (!text.p) return ev_no_memory(ev);
     return set_label(ev, s, string_arg(n, 1), text);
@@ -48,11 +48,12 @@ static bool label_replace(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
 
 static bool join_one(Ev *ev, const PqlNode *n, PqlSeries *s) {
     Buf b = {0};
-    for (size_t i = 3; i < n->call.args.n; i++) {
+    size_t max = arena_left_bytes(ev->arena); /* one label may be named very often */
+    for (size_t i = 3; i < n->call.args.n && b.n <= max; i++) {
         if (i > 3) buf_put_str(&b, string_arg(n, 2));
         buf_put_str(&b, labels_get(s->labels, string_arg(n, i)));
     }
-    Str text = arena_copy(ev->arena, buf_str(&b));
+    Str text = b.n <= max ? arena_copy(ev->arena, buf_str(&b)) : STR_NULL;
     buf_done(&b);
     if (!text.p) return ev_no_memory(ev);
     return set_label(ev, s, string_arg(n, 1), text);
