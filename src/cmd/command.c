@@ -248,8 +248,8 @@ int command_dispatch(int argc, char **argv) {
         const Command *c = &command_table[i];
         int n = match_command(c, argc, argv);
         if (n == 0) continue;
-        /* The demo's options belong to its own file, which explains them itself. */
-        if (wants_help(argc - n, argv + n) && c->run != cmd_demo) {
+        /* Their options belong to files of their own, which explain them themselves. */
+        if (wants_help(argc - n, argv + n) && c->run != cmd_demo && c->run != cmd_prometheus && c->run != cmd_alertmanager) {
             put_command_help(c);
             return 0;
         }

@@ -38,6 +38,7 @@ int cmd_check_alertmanager(int argc, char **argv);
 int cmd_alert(int argc, char **argv);
 int cmd_amtool(int argc, char **argv);
 int cmd_alertmanager(int argc, char **argv);
+int cmd_prometheus(int argc, char **argv);
 int cmd_silence(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_completion(int argc, char **argv);

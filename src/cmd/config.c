@@ -310,8 +310,8 @@ static void check_whole(Config *c, DiagList *diags) {
     if ((c->server.tls_cert_file.n > 0) != (c->server.tls_key_file.n > 0)) {
         diag_add(diags, DIAG_ERROR, 0, 0, 1, NULL, "server.tls needs both cert_file and key_file");
     }
-    check_ports(c, diags);
     config_check_urls(c, diags);
+    check_ports(c, diags);
 }
 
 Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, Arena *arena, DiagList *diags) {

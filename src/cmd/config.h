@@ -76,15 +76,16 @@ typedef struct Config {
     } files;
     struct {
         bool enable_lifecycle, enable_admin_api;
-        Str external_url, route_prefix;
+        Str external_url, route_prefix, listen_address, listen_host; /* host: of the address, "" without one */
+        bool open;
     } web;
     struct {
         Str external_url, route_prefix;
     } ui;
     struct {
-        Str external_url, route_prefix, matchers, peer_name, peer_secret, peer_secret_file;
+        Str external_url, route_prefix, listen_address, listen_host, matchers, peer_name, peer_secret, peer_secret_file;
         int64_t retention_ms, alerts_max, silences_max, silence_matches_max, silence_max_ms, peer_timeout_ms;
-        bool silence_comment_required;
+        bool silence_comment_required, open;
         ConfigList peers, heartbeats;
     } alerting;
     struct {
@@ -121,8 +122,9 @@ Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, A
 #define CONFIG_URL_MAX 320
 /* The prefix of a listener's paths, "/monitoring" or "": route_prefix, where that is empty the path of the external URL. */
 Str config_route_prefix(Str external_url, Str route_prefix);
-/* The external URL without a slash at the end; where it is empty this machine's port, with the prefix, in buf. */
-Str config_external_url(Str external_url, Str route_prefix, int64_t port, char buf[CONFIG_URL_MAX]);
+/* The external URL without a slash at the end; where it is empty this machine's port, with the prefix, in buf: under the
+ * machine's name when it listens beyond loopback. */
+Str config_external_url(Str external_url, Str route_prefix, Str listen, int64_t port, char buf[CONFIG_URL_MAX]);
 
 /* Whether name (without value) is a flag of the table; boolean flags take no value. */
 bool config_is_flag(Str name, bool *ret_takes_value);

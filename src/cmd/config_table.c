@@ -110,6 +110,8 @@ const ConfigKey config_keys[] = {
     {"web.enable_lifecycle", CONFIG_BOOL, AT(web.enable_lifecycle), "false", .needs_restart = true, .doc = "Prometheus' /-/reload and /-/quit work."},
     {"web.enable_admin_api", CONFIG_BOOL, AT(web.enable_admin_api), "false", .needs_restart = true, .doc = "Prometheus' /api/v1/admin/tsdb/ works: deletion, snapshots."},
 
+    {"web.listen_address", CONFIG_STR, AT(web.listen_address), "", .flag = "web.listen-address", .needs_restart = true, .doc = "Address and port of Prometheus' API alone, like \"0.0.0.0:9090\" or \":9090\". Empty: server.listen and server.ports.prometheus."},
+    {"web.open", CONFIG_BOOL, AT(web.open), "false", .needs_restart = true, .doc = "Prometheus' port asks nobody to sign in, as Prometheus: whoever reaches it reads, writes and changes rules. What takes an administrator stays closed to other machines."},
     {"web.external_url", CONFIG_STR, AT(web.external_url), "", .flag = "web.external-url", .needs_restart = true, .doc = "Address under which people reach Prometheus' pages: links in alerts begin with it. Empty: this machine's port."},
     {"web.route_prefix", CONFIG_STR, AT(web.route_prefix), "", .flag = "web.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of Prometheus' port, like \"/prometheus\", for a proxy that passes paths on as they are. Empty: the path of web.external_url. \"/\": none."},
     {"ui.external_url", CONFIG_STR, AT(ui.external_url), "", .flag = "ui.external-url", .needs_restart = true, .doc = "Address under which people reach the UI: Prometheus', Jaeger's and the Alertmanager's pages lead there. Empty: the UI's port on the host that was asked."},
@@ -126,6 +128,8 @@ const ConfigKey config_keys[] = {
     {"remote_write.queue_size", CONFIG_SIZE, AT(remote_write.queue_bytes), "4GiB", MIB, 1024 * GIB, .doc = "How far an endpoint of prometheus.yml's remote_write may lie behind before the oldest samples for it are dropped. On disk, under remote/ of the data directory."},
     {"probes", CONFIG_RECORDS, AT(probes), "", RECORDS(probe_fields, ConfigProbe),
      .doc = "Servers that are probed again and again; probe_success, probe_duration_seconds and what else blackbox_exporter would tell is kept."},
+    {"alerting.listen_address", CONFIG_STR, AT(alerting.listen_address), "", .flag = "alertmanager.listen-address", .needs_restart = true, .doc = "Address and port of the Alertmanager alone, like \"0.0.0.0:9093\" or \":9093\". Empty: server.listen and server.ports.alertmanager."},
+    {"alerting.open", CONFIG_BOOL, AT(alerting.open), "false", .needs_restart = true, .doc = "The Alertmanager's port asks nobody to sign in, as Alertmanager: whoever reaches it reads, sends alerts and makes silences."},
     {"alerting.external_url", CONFIG_STR, AT(alerting.external_url), "", .flag = "alertmanager.external-url", .needs_restart = true, .doc = "Address under which people reach the Alertmanager: links in notifications begin with it. Empty: this machine's port."},
     {"alerting.route_prefix", CONFIG_STR, AT(alerting.route_prefix), "", .flag = "alertmanager.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of the Alertmanager's port. Empty: the path of alerting.external_url. \"/\": none."},
     {"alerting.retention", CONFIG_DURATION, AT(alerting.retention_ms), "120h", 3600000, 3650 * DAY, .needs_restart = true, .doc = "How long expired silences, the notification log and the history of alerts are kept."},

@@ -2,6 +2,9 @@
  * have them. */
 #include "cmd/config_int.h"
 
+#include "base/num.h"
+#include "sys/process.h"
+
 #include <stdio.h>
 
 /* The path of an URL, "" when it has none. */
@@ -24,10 +27,22 @@ Str config_route_prefix(Str external_url, Str route_prefix) {
     return without_slashes(route_prefix.n ? route_prefix : path_of(external_url));
 }
 
-Str config_external_url(Str external_url, Str route_prefix, int64_t port, char buf[CONFIG_URL_MAX]) {
+/* Where others can reach this machine its name is better than an address that leads them to themselves. */
+static Str host_of(Str listen, Buf *name) {
+    if (str_starts_with(listen, STR("127.")) || str_eq_lit(listen, "::1") || str_eq_lit(listen, "localhost"))
+        return STR("127.0.0.1");
+    process_hostname(name);
+    return name->n && name->n < 128 ? buf_str(name) : STR("127.0.0.1");
+}
+
+Str config_external_url(Str external_url, Str route_prefix, Str listen, int64_t port, char buf[CONFIG_URL_MAX]) {
     Str prefix = without_slashes(route_prefix);
     if (external_url.n) return without_slashes(external_url);
-    snprintf(buf, CONFIG_URL_MAX, "http://127.0.0.1:%lld%.*s", (long long)port, (int)prefix.n, prefix.p);
+    Buf name = {0};
+    Str host = host_of(listen, &name);
+    snprintf(
+        buf, CONFIG_URL_MAX, "http://%.*s:%lld%.*s", (int)host.n, host.p, (long long)port, (int)prefix.n, prefix.p);
+    buf_done(&name);
     return str_cstr(buf);
 }
 
@@ -57,7 +72,26 @@ static void check_pair(Config *c, const char *section, Str url, Str *prefix, Dia
         "%s.route_prefix (or the path of %s.external_url) is not usable", section, section);
 }
 
+/* "0.0.0.0:9090", ":9090", "[::1]:9090", "localhost:9090". */
+static void check_address(const char *section, Str text, Str *host, int64_t *port, DiagList *diags) {
+    size_t colon = str_rfind_char(text, ':');
+    uint64_t n = 0;
+    if (!text.n) return;
+    if (colon == SIZE_MAX || !num_parse_u64(str_skip(text, colon + 1), &n) || n == 0 || n > UINT16_MAX) {
+        diag_add(diags, DIAG_ERROR, 0, 0, 1, "like \"0.0.0.0:9090\"",
+            "%s.listen_address must be an IP address and a port", section);
+        return;
+    }
+    *port = (int64_t)n;
+    *host = str_slice(text, 0, colon);
+    if (host->n > 1 && host->p[0] == '[' && host->p[host->n - 1] == ']') *host = str_slice(*host, 1, host->n - 1);
+    if (!host->n) *host = STR("0.0.0.0");
+    if (str_eq_lit(*host, "localhost")) *host = STR("127.0.0.1");
+}
+
 void config_check_urls(Config *c, DiagList *diags) {
+    check_address("web", c->web.listen_address, &c->web.listen_host, &c->server.prometheus, diags);
+    check_address("alerting", c->alerting.listen_address, &c->alerting.listen_host, &c->server.alertmanager, diags);
     check_pair(c, "web", c->web.external_url, &c->web.route_prefix, diags);
     check_pair(c, "ui", c->ui.external_url, &c->ui.route_prefix, diags);
     check_pair(c, "alerting", c->alerting.external_url, &c->alerting.route_prefix, diags);

@@ -25,6 +25,8 @@ const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_deca
 
 const Command command_table[] = {
     {"serve", "[--config FILE] [OPTIONS]", "run the server", NULL, cmd_serve},
+    {"prometheus", "[FLAGS]", "run the server by Prometheus' command line", NULL, cmd_prometheus},
+    {"alertmanager", "[FLAGS]", "run the server by Alertmanager's command line", NULL, cmd_alertmanager},
     {"status", "[--json]", "ask every port of a running server",
         "Prints the address of every service and whether it answers. Exit code 1 when one does not.\n"
         "Ports come from the same configuration as `meerkat serve` uses.\n\n"
@@ -202,7 +204,7 @@ static int run_as(const char *name, int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } names[] = {{"amtool", cmd_amtool}};
+    } names[] = {{"amtool", cmd_amtool}, {"alertmanager", cmd_alertmanager}, {"prometheus", cmd_prometheus}};
     const char *slash = strrchr(name, '/');
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(slash ? slash + 1 : name, names[i].name) == 0) return names[i].run(argc, argv);

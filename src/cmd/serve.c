@@ -192,8 +192,10 @@ static int run(Server *s) {
         return 1;
     }
     char instance[128];
-    snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(s->config->server.listen.n, 100),
-        s->config->server.listen.p, (long long)(s->config->server.own_metrics + s->config->server.port_offset));
+    const Config *c = s->config; /* a port that says the same when that of the collector's metrics is closed */
+    int64_t port = c->server.own_metrics ? c->server.own_metrics : c->server.prometheus ? c->server.prometheus : c->server.alertmanager;
+    snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(c->server.listen.n, 100), c->server.listen.p,
+        (long long)(port + c->server.port_offset));
     s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own, s);
     server_open_host(s);
     collector_set_ready(s->collector, true);
@@ -215,17 +217,20 @@ static int run(Server *s) {
 int cmd_serve(int argc, char **argv) {
     ServeArgs args = {0};
     int code = parse_args(&args, argc, argv);
-    if (code) return code;
+    return code ? code : serve_with(args.config_file, args.flags, args.n_flags);
+}
+
+int serve_with(const char *config_file, const ConfigFlag *flags, size_t n_flags) {
     Server *s = NEW(Server);
     mutex_init(&s->scrape_mutex);
     mutex_init(&s->reload_mutex);
-    s->config_file = args.config_file;
-    s->flags = args.flags;
-    s->n_flags = args.n_flags;
+    s->config_file = config_file;
+    s->flags = flags;
+    s->n_flags = n_flags;
     s->start_ns = clock_now_ns();
     snprintf(s->version, sizeof s->version, "%s", MEERKAT_VERSION);
     s->config = load_config(s, &s->config_arena);
-    code = 2;
+    int code = 2;
     if (s->config) {
         apply_log_options(s->config);
         s->own_logs = own_logs_start();

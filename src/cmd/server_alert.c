@@ -17,8 +17,8 @@ static AmMatchMode match_mode(const Config *c) {
 
 Str server_alert_url(const Server *s, char buf[CONFIG_URL_MAX]) {
     const Config *c = s->config;
-    return config_external_url(
-        c->alerting.external_url, c->alerting.route_prefix, c->server.alertmanager + c->server.port_offset, buf);
+    return config_external_url(c->alerting.external_url, c->alerting.route_prefix,
+        c->alerting.listen_host.n ? c->alerting.listen_host : c->server.listen, c->server.alertmanager + c->server.port_offset, buf);
 }
 
 /* The word before the next blank; *s is what follows. */

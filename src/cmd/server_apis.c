@@ -89,7 +89,7 @@ static void open_dash(Server *s) {
     char buf[CONFIG_URL_MAX];
     Str external = s->config->ui.external_url, prefix = s->config->ui.route_prefix;
     if (external.n) {
-        external = config_external_url(external, prefix, 0, buf);
+        external = config_external_url(external, prefix, STR(""), 0, buf);
         prefix = STR(""); /* what browsers see, also where the proxy takes the path away */
     }
     s->dash = dash_create(&(DashOptions){.auth = s->auth,

@@ -116,6 +116,8 @@ void server_close_probes(Server *s);
 ErrCode server_open_remote(Server *s, Err *reterr); /* before the first append */
 /* remote_write of prometheus.yml; config NULL: there is none. */
 ErrCode server_load_remote(Server *s, PromConfig *config, Err *reterr);
+/* serve.c: runs until a signal; the flags go over the file's keys. The exit code. */
+int serve_with(const char *config_file, const ConfigFlag *flags, size_t n_flags);
 ErrCode server_open_rules(Server *s, Err *reterr);
 void server_close_rules(Server *s);
 /* Rule files, packs and the Watchdog into the manager; config NULL: no prometheus.yml. A bad file leaves what runs. */

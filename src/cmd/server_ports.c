@@ -146,14 +146,25 @@ static Str prefix_of(const Config *c, const char *service) {
     return STR("");
 }
 
+static Str address_of(const Config *c, const char *service) {
+    if (strcmp(service, "prometheus") == 0 && c->web.listen_host.n) return c->web.listen_host;
+    if (strcmp(service, "alertmanager") == 0 && c->alerting.listen_host.n) return c->alerting.listen_host;
+    return c->server.listen;
+}
+
+static bool is_open(const Config *c, const char *service) {
+    return strcmp(service, "prometheus") == 0 ? c->web.open : strcmp(service, "alertmanager") == 0 && c->alerting.open;
+}
+
 static ErrCode listen_all(Server *s, Err *reterr) {
-    char *address = str_dup_cstr(s->config->server.listen), *cert = str_dup_cstr(s->config->server.tls_cert_file),
+    char *cert = str_dup_cstr(s->config->server.tls_cert_file),
          *key = str_dup_cstr(s->config->server.tls_key_file);
     ErrCode r = OK;
     for (size_t i = 0; r == OK && i < service_ports_n; i++) {
         uint16_t port = service_port(s->config, &service_ports[i]);
         if (port == 0) continue;
         bool is_ui = strcmp(service_ports[i].name, "ui") == 0;
+        char *address = str_dup_cstr(address_of(s->config, service_ports[i].name));
         char *prefix = str_dup_cstr(prefix_of(s->config, service_ports[i].name));
         NetListen spec = {.name = service_ports[i].name,
             .address = address,
@@ -161,16 +172,17 @@ static ErrCode listen_all(Server *s, Err *reterr) {
             .router = s->routers[i],
             .path_prefix = prefix,
             .require_role = is_ui,
+            .open = is_open(s->config, service_ports[i].name),
             .cors = !is_ui,
             .tls_cert_file = *cert ? cert : NULL,
             .tls_key_file = *key ? key : NULL};
         r = net_server_listen(s->net, &spec, reterr);
+        mem_free(address);
         mem_free(prefix);
         if (r == ERR_CONFLICT)
             err_hint(
                 reterr, "stop that process, or give --port-offset N or --server.ports.%s PORT", service_ports[i].name);
     }
-    mem_free(address);
     mem_free(cert);
     mem_free(key);
     return r;

@@ -231,8 +231,9 @@ static void put_number_flag(JsonWriter *w, const char *name, int64_t v, const ch
 
 static void put_address_flag(JsonWriter *w, const Config *c) {
     Buf text = {0};
-    bool v6 = str_find_char(c->server.listen, ':') != SIZE_MAX;
-    buf_printf(&text, v6 ? "[%" STR_FMT "]:%lld" : "%" STR_FMT ":%lld", STR_ARG(c->server.listen),
+    Str host = c->web.listen_host.n ? c->web.listen_host : c->server.listen;
+    bool v6 = str_find_char(host, ':') != SIZE_MAX;
+    buf_printf(&text, v6 ? "[%" STR_FMT "]:%lld" : "%" STR_FMT ":%lld", STR_ARG(host),
         (long long)(c->server.prometheus + c->server.port_offset));
     json_pair_str(w, "web.listen-address", buf_str(&text));
     buf_done(&text);

@@ -49,6 +49,7 @@ ErrCode server_open_rules(Server *s, Err *reterr) {
     snprintf(
         dir, sizeof dir, "%.*s/rules", (int)MIN(s->config->storage.data_dir.n, 1000), s->config->storage.data_dir.p);
     Str external = config_external_url(s->config->web.external_url, s->config->web.route_prefix,
+        s->config->web.listen_host.n ? s->config->web.listen_host : s->config->server.listen,
         s->config->server.prometheus + s->config->server.port_offset, url);
     return rule_manager_create(&(RuleManagerOptions){.dir = dir,
                                    .metrics = s->metrics,

@@ -30,7 +30,7 @@ typedef struct Listener {
     uint16_t port;
     const Router *router;
     char path_prefix[256]; /* "": none */
-    bool require_role, cors;
+    bool require_role, open, cors;
     TlsKeys *tls; /* NULL: plain */
 } Listener;
 

@@ -116,6 +116,7 @@ ErrCode net_server_listen(NetServer *s, const NetListen *spec, Err *reterr) {
     l->router = spec->router;
     snprintf(l->path_prefix, sizeof(l->path_prefix), "%s", spec->path_prefix ? spec->path_prefix : "");
     l->require_role = spec->require_role;
+    l->open = spec->open;
     l->cors = spec->cors;
     l->tls = tls;
     snprintf(l->name, sizeof(l->name), "%s", spec->name);

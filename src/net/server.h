@@ -35,6 +35,7 @@ typedef struct NetListen {
                                 NULL or "": none */
     const char *tls_cert_file, *tls_key_file; /* both or none; reloaded by net_server_reload_tls */
     bool require_role;                        /* enforce Route.role even on loopback (the UI) */
+    bool open;                                /* what editors may needs no login, from anywhere: as in the originals */
     bool cors;                                /* answer as Prometheus' API does: Access-Control-Allow-Origin: * */
 } NetListen;
 
