@@ -52,7 +52,7 @@ shared_quantiles_count 4
 shared_untyped{} 7
 `;
 
-const startServer = () => Server.start({ args: ["--prometheus.config", config], dataDir: join(dir, "data") });
+const startServer = () => Server.start({ args: ["--prometheus.config", config, "--rules.watchdog", "off"], dataDir: join(dir, "data") });
 
 before(async () => {
   if (skip) return;

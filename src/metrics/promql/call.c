@@ -136,15 +136,12 @@ bool ev_absent_call(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     if (n->call.fn->id == FN_ABSENT) {
         if (!ev_eval(ev, g, arg, &in)) return false;
     } else {
-        static const PqlFunction present = {
-            "absent_over_time", FN_PRESENT_OVER_TIME, 1, 0, PQL_TYPE_VECTOR, {PQL_TYPE_MATRIX}, false};
+        /* Whatever tells where there is something; this one leaves the names, so that none can clash. */
+        static const PqlFunction last = {
+            "absent_over_time", FN_LAST_OVER_TIME, 1, 0, PQL_TYPE_VECTOR, {PQL_TYPE_MATRIX}, false};
         PqlNode call = *n;
-        call.call.fn = &present;
-        bool delayed = ev->opts.delayed_name_removal;
-        ev->opts.delayed_name_removal = true; /* names do not matter here, clashes neither */
-        bool ok = ev_stream_matrix(ev, g, &call, &in);
-        ev->opts.delayed_name_removal = delayed;
-        if (!ok) return false;
+        call.call.fn = &last;
+        if (!ev_stream_matrix(ev, g, &call, &in)) return false;
     }
     uint64_t *found = presence(ev, g, &in);
     return found && absent_result(ev, g, arg, found, ret);

@@ -10,9 +10,9 @@ typedef struct PqlParser {
     Str src;
     PqlLexer lex;
     PqlToken cur;
-    size_t last_end;       /* end of the token before cur */
-    bool in_offset;        /* for the error's text */
-    unsigned aggregations; /* around; likewise */
+    size_t last_end;                                                           /* end of the token before cur */
+    enum { DURATION_OF_RANGE, DURATION_OF_STEP, DURATION_OF_OFFSET } duration; /* the one being read, for errors */
+    unsigned aggregations;                                                     /* around; likewise */
     LangError err;
     Pratt pratt;
 } PqlParser;

@@ -48,7 +48,13 @@ static bool add_matcher(PqlParser *p, MatcherVec *out, MatchType type, Str name,
     const Matcher *m;
     Err err;
     ErrCode rc = matcher_create(p->arena, type, name, value, &m, &err);
-    if (rc != OK) return lang_fail_code(&p->err, rc, span, "%s", err.msg);
+    if (rc != OK) {
+        /* Prometheus 3.16 parses the expression bare before it wraps it: that is what its text shows. */
+        const char *wrapped = strstr(err.msg, "): `^(?s:");
+        if (!wrapped) return lang_fail_code(&p->err, rc, span, "%s", err.msg);
+        return lang_fail_code(
+            &p->err, rc, span, "%.*s`%" STR_FMT "`", (int)(wrapped + 3 - err.msg), err.msg, STR_ARG(value));
+    }
     return avec_push(p->arena, out, m) || pql_no_memory(p);
 }
 
@@ -125,18 +131,30 @@ static PqlNode *duration_node(PqlParser *p, PqlTok op, PqlNode *lhs, PqlNode *rh
     return n;
 }
 
+/* Wherever a duration goes wrong, the text tells what it belongs to. */
+static bool duration_unexpected(PqlParser *p) {
+    static const struct {
+        const char *context, *expected;
+    } texts[] = {[DURATION_OF_RANGE] = {"subquery or range selector", "number, duration, step(), or range()"},
+        [DURATION_OF_STEP] = {"subquery selector", "number, duration, step(), range(), or \"]\""},
+        [DURATION_OF_OFFSET] = {"offset", "number, duration, step(), or range()"}};
+    return pql_unexpected(p, texts[p->duration].context, texts[p->duration].expected);
+}
+
+static bool duration_expect(PqlParser *p, PqlTok tok) { return pql_accept(p, tok) || duration_unexpected(p); }
+
 static PqlNode *parse_duration_call(PqlParser *p) {
     PqlToken fn = p->cur;
     PqlNode *lhs = NULL, *rhs = NULL;
     pql_advance(p);
-    if (!pql_expect(p, TOK_LPAREN, "", "")) return NULL;
+    if (!duration_expect(p, TOK_LPAREN)) return NULL;
     if (fn.tok == TOK_MIN_OF || fn.tok == TOK_MAX_OF) {
         lhs = parse_duration(p, 0);
-        if (!lhs || !pql_expect(p, TOK_COMMA, "", "")) return NULL;
+        if (!lhs || !duration_expect(p, TOK_COMMA)) return NULL;
         rhs = parse_duration(p, 0);
         if (!rhs) return NULL;
     }
-    if (!pql_expect(p, TOK_RPAREN, "", "")) return NULL;
+    if (!duration_expect(p, TOK_RPAREN)) return NULL;
     return duration_node(p, fn.tok, lhs, rhs, fn.span.start, p->last_end);
 }
 
@@ -153,7 +171,7 @@ static PqlNode *parse_duration_paren(PqlParser *p) {
     size_t start = p->cur.span.start;
     pql_advance(p);
     PqlNode *inner = parse_duration(p, 0);
-    if (!inner || !pql_expect(p, TOK_RPAREN, "", "")) return NULL;
+    if (!inner || !duration_expect(p, TOK_RPAREN)) return NULL;
     if (inner->kind == PQL_NUMBER) inner = duration_node(p, TOK_ADD, NULL, inner, start, p->last_end);
     if (inner) inner->duration.wrapped = true;
     return inner;
@@ -168,10 +186,6 @@ static PqlNode *duration_negate(PqlParser *p, PqlToken op, PqlNode *operand) {
     return op.tok == TOK_SUB ? duration_node(p, TOK_SUB, NULL, operand, op.span.start, operand->span.end) : operand;
 }
 
-static bool is_duration_start(PqlTok t) {
-    return t == TOK_NUMBER || t == TOK_DURATION || t == TOK_LPAREN || t >= TOK_STEP;
-}
-
 static PqlNode *parse_duration_primary(PqlParser *p) {
     switch (p->cur.tok) {
     case TOK_NUMBER:
@@ -181,9 +195,7 @@ static PqlNode *parse_duration_primary(PqlParser *p) {
     case TOK_RANGE:
     case TOK_MIN_OF:
     case TOK_MAX_OF: return parse_duration_call(p);
-    default:
-        pql_unexpected(p, p->in_offset ? "offset" : "", p->in_offset ? "number, duration, step(), or range()" : "");
-        return NULL;
+    default: duration_unexpected(p); return NULL;
     }
 }
 
@@ -270,10 +282,7 @@ static PqlNode *parse_subquery(PqlParser *p, PqlNode *expr, PqlSpan range) {
     n->subquery.expr = expr;
     n->subquery.range = range;
     if (p->cur.tok != TOK_RBRACKET) {
-        if (!is_duration_start(p->cur.tok) && p->cur.tok != TOK_ADD && p->cur.tok != TOK_SUB) {
-            pql_unexpected(p, "subquery selector", "number, duration, step(), range(), or \"]\"");
-            return NULL;
-        }
+        p->duration = DURATION_OF_STEP;
         n->subquery.has_step = true;
         if (!parse_positive_duration(p, &n->subquery.step)) return NULL;
     }
@@ -286,10 +295,7 @@ static PqlNode *parse_brackets(PqlParser *p, PqlNode *expr) {
     PqlToken bracket = p->cur;
     PqlSpan range = {0};
     pql_advance(p);
-    if (!is_duration_start(p->cur.tok) && p->cur.tok != TOK_ADD && p->cur.tok != TOK_SUB) {
-        pql_unexpected(p, "subquery or range selector", "number, duration, step(), or range()");
-        return NULL;
-    }
+    p->duration = DURATION_OF_RANGE;
     if (!parse_positive_duration(p, &range)) return NULL;
     if (p->cur.tok == TOK_RBRACKET) return parse_matrix(p, expr, bracket, range);
     if (p->cur.tok == TOK_COLON) return parse_subquery(p, expr, range);
@@ -305,21 +311,16 @@ static PqlShift *shift_of(PqlNode *expr) {
     return expr->kind == PQL_SUBQUERY ? &expr->subquery.shift : NULL;
 }
 
-/* A literal, a call or something signed ends it, so that foo offset 5m * 2 is a product; but what begins with parentheses goes
- * on: Prometheus reads foo offset (5m) * 2 as foo offset ((5m) * 2). */
+/* A literal, a call or something signed ends it, so that foo offset 5m * 2 is a product; but what begins with
+ * parentheses goes on: Prometheus reads foo offset (5m) * 2 as foo offset ((5m) * 2). */
 static PqlNode *parse_offset_duration(PqlParser *p) {
     PqlToken op = p->cur;
     bool is_signed = op.tok == TOK_ADD || op.tok == TOK_SUB;
     if (is_signed) pql_advance(p);
-    if (!is_duration_start(p->cur.tok)) {
-        pql_unexpected(p, "offset", "number, duration, step(), or range()");
-        return NULL;
-    }
     bool goes_on = !is_signed && p->cur.tok == TOK_LPAREN;
-    p->in_offset = true;
+    p->duration = DURATION_OF_OFFSET;
     PqlNode *d = parse_duration_primary(p);
     if (goes_on) d = parse_duration_rest(p, d, 0);
-    p->in_offset = false;
     return d && is_signed ? duration_negate(p, op, d) : d;
 }
 

@@ -149,10 +149,8 @@ static bool binary_row(Ev *ev, const Grid *g, const RowOp *op, PqlSeries *s) {
     return !row_drops_name(op->n) || series_drop_name(ev, s);
 }
 
-bool row_filters(const PqlNode *n) {
-    if (n->kind == PQL_CALL) return n->call.fn->id == FN_CLAMP;
-    return n->kind == PQL_BINARY && pql_tok_is_comparison(n->binary.op) && !n->binary.return_bool;
-}
+/* Calls make histograms vanish, operators those that they are not defined for. */
+bool row_filters(const PqlNode *n) { return n->kind == PQL_CALL || n->kind == PQL_BINARY; }
 
 bool row_drops_name(const PqlNode *n) {
     return n->kind != PQL_BINARY || binop_changes_metric(n->binary.op) || n->binary.return_bool;

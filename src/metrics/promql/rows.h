@@ -19,7 +19,7 @@ bool row_prepare(Ev *ev, const Grid *g, PqlNode *n, RowOp *ret);
 bool row_apply(Ev *ev, const Grid *g, const RowOp *op, PqlSeries *s);
 /* What keeps __name__: filters. */
 bool row_drops_name(const PqlNode *n);
-/* What takes samples away by their value: comparisons without bool, clamp. */
+/* What may take samples away by their value or kind. */
 bool row_filters(const PqlNode *n);
 
 #endif

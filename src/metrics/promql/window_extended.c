@@ -307,7 +307,7 @@ bool window_extend(Ev *ev, const PqlNode *n, const WindowSpec *spec, Column *c, 
     Ends e;
     size_t n_all = c->n, k = 0;
     c->n = 0;
-    if (n_all == 0 || !find_ends(&w, c->t, n_all, &e) || ends_behind(&w, c->t, &e)) return true;
+    if (n_all == 0 || !find_ends(&w, c->t, n_all, &e)) return true;
     double *v = ARENA_ARRAY(ev->arena, double, n_all + 2);
     int64_t *t = ARENA_ARRAY(ev->arena, int64_t, n_all + 2);
     if (!v || !t) return ev_no_memory(ev);

@@ -199,7 +199,7 @@ export const known: [query: string, ours: string, why: string][] = [
   ["rad(odd{kind='huge'})", "3.13756", "3.16 does not overflow on the way"],
   ["increase(young_total[1h] @ %T)", "452.466", "3.x guesses a counter's zero no further back than half an interval when the series begins well inside of the window"],
   ["texts{text=~'.*n.*'}", "line\\nbreak", "3.x: a dot in a regular expression matches a line's end"],
-  ["up{job=~'('}", '`^(?s:()$`', "for the same reason the expression in the error's text"],
+  ["up{job=~'('}", 'missing closing ): `(`', "3.16 tells the expression bare"],
   ["topk(NaN, up)", "Parameter value is NaN", "wording of 3.x"],
   ["ln(odd{kind='tiny'})", "-744.4400719213812", "Go's logarithm on amd64 does not know denormal numbers"],
   ["log10(odd{kind='tiny'})", "-323.3062153431158", "Go's logarithm on amd64 does not know denormal numbers"],
