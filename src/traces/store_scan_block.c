@@ -82,7 +82,7 @@ static ErrCode sort_out_trace(BlockWalk *x, uint32_t from, uint32_t to) {
     bool gone = trace_is_deleted(s->deletions, id, x->p->id);
     bool cut =
         is_cut(x, x->groups[from]) && (s->req->need.ids || s->req->need.everything); /* parents in the neighbour */
-    bool several = !gone && (cut || scan_is_elsewhere(s, id, x->place));
+    bool several = !gone && (cut || (scan_is_elsewhere(s, id, x->place) && !scan_is_huge(s, id)));
     if (gone || several) memset(w->keep + from, 0, to - from);
     return several ? scan_hand_out_collected(w, id) : OK;
 }

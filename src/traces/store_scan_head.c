@@ -51,7 +51,7 @@ static ErrCode walk_spans(HeadWalk *x, const ScanHeadTrace *t) {
         const HeadSpan *span = head_span(x->h->head, i);
         if (scan_in_window(s, span->start_ns) && scan_head_mask(s, x->h, span) == s->all) vec_push(&x->chosen, i);
     }
-    if (x->chosen.n > before && scan_is_elsewhere(s, t->id, x->place)) {
+    if (x->chosen.n > before && scan_is_elsewhere(s, t->id, x->place) && !scan_is_huge(s, t->id)) {
         x->chosen.n = before;
         return scan_hand_out_collected(x->w, t->id);
     }

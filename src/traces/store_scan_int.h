@@ -115,6 +115,9 @@ ErrCode scan_prepare_head_row(ScanWorker *w, const ScanHead *h, const HeadSpan *
 /* --- traces in several places --- */
 /* Whether the trace lies elsewhere, too; place: part, or n_parts + head. */
 bool scan_is_elsewhere(const Scan *s, TraceId id, uint32_t place);
+/* Spans are asked for and the trace is so large that they are handed out where they lie, as if it lay nowhere else: one
+ * that came twice counts twice. The same answer for every place. */
+bool scan_is_huge(const Scan *s, TraceId id);
 /* Hands the whole trace out unless that was done; spans: only those that start in the window. */
 ErrCode scan_hand_out_collected(ScanWorker *w, TraceId id);
 

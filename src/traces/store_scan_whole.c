@@ -1,6 +1,8 @@
 /* store_scan_whole.c - traces that lie in several parts or heads: found out, collected whole, handed out once. */
 #include "traces/store_scan_int.h"
 
+#define HUGE_BLOCKS 8 /* tens of thousands of spans */
+
 bool scan_is_elsewhere(const Scan *s, TraceId id, uint32_t place) {
     for (uint32_t i = 0; i < s->n_parts; i++) {
         uint64_t number;
@@ -19,6 +21,20 @@ bool scan_is_elsewhere(const Scan *s, TraceId id, uint32_t place) {
         if (h->active) mutex_unlock(&s->engine->head_lock);
     }
     return found;
+}
+
+/* Parents may lie in a neighbouring block: who needs them needs the trace in one piece. */
+bool scan_is_huge(const Scan *s, TraceId id) {
+    if (s->req->whole || s->req->need.ids || s->req->need.everything) return false;
+    size_t blocks = 0;
+    for (uint32_t i = 0; i < s->n_parts && blocks < HUGE_BLOCKS; i++) {
+        uint64_t number;
+        size_t first, end;
+        if (!trace_part_lookup(s->parts[i].part, id, &number)) continue;
+        trace_part_blocks_of(s->parts[i].part, number, &first, &end);
+        if (end - first > 1) blocks += end - first;
+    }
+    return blocks >= HUGE_BLOCKS;
 }
 
 /* false: somebody has it already. */

@@ -47,6 +47,15 @@ void tempo_put_key_value(JsonWriter *w, Str key, const TqlValue *v) {
 }
 
 /* Only what Grafana's decoder knows: it refuses other keys. */
+static void put_left_out(JsonWriter *w, uint64_t n) {
+    Buf text = {0};
+    buf_printf(&text, "left out for their size: %llu traces, each of which needs more memory than a query has for one",
+        (unsigned long long)n);
+    json_pair_str(w, "status", STR("PARTIAL"));
+    json_pair_str(w, "message", buf_str(&text));
+    buf_done(&text);
+}
+
 void tempo_put_stats(JsonWriter *w, const TqlScanStats *stats) {
     Buf bytes = {0};
     num_put_u64(&bytes, stats->bytes);
@@ -59,6 +68,7 @@ void tempo_put_stats(JsonWriter *w, const TqlScanStats *stats) {
     json_pair_u64(w, "totalJobs", 1);
     json_end_object(w);
     buf_done(&bytes);
+    if (stats->too_large) put_left_out(w, stats->too_large);
 }
 
 int64_t tempo_deadline(const TempoApi *api) { return clock_mono_ns() + api->opts.query_timeout_ms * NS_PER_MS; }

@@ -87,6 +87,7 @@ static void add_stats(TqlScanStats *to, const TqlScanStats *s) {
     to->blocks += s->blocks;
     to->skipped += s->skipped;
     to->corrupt_blocks += s->corrupt_blocks;
+    to->too_large += s->too_large;
 }
 
 static ErrCode make_program(TqlLeaf *leaf, bool all_attributes, Err *reterr) {

@@ -389,12 +389,45 @@ static void passes_over_what_cannot_match(void **state) {
     fixture_done(&f);
 }
 
+/* A trace over many blocks, two parts and a head. */
+static void counts_spans_of_traces_larger_than_memory(void **state) {
+    (void)state;
+    static const struct {
+        const char *query;
+        uint64_t spans, too_large;
+    } cases[] = {
+        {"{ }", 90000, 0}, {"{ name =~ \".*\" }", 90000, 0}, {"{ } >> { }", 0, 1}, {"{ } | count() > 1", 0, 1}};
+    Fixture f;
+    fixture_init(&f, 15);
+    for (int i = 0; i < 8; i++) append_huge(&f, 1);
+    flush(&f);
+    append_huge(&f, 1);
+    flush(&f);
+    append_huge(&f, 1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Arena *arena = arena_create(ARENA_UNLIMITED);
+        const TraceQl *q;
+        Seen got = {0};
+        TqlScanStats stats;
+        mutex_init(&got.lock);
+        TqlScan scan = {
+            .store = f.store, .program = compile(cases[i].query, arena, &q), .threads = 2, .memory_bytes = 16u << 20};
+        assert_int_equal(traceql_scan(&scan, on_found, &got, &stats, NULL), OK);
+        assert_int_equal(got.spans, cases[i].spans);
+        assert_int_equal(stats.too_large, cases[i].too_large);
+        mutex_done(&got.lock);
+        arena_free(arena);
+    }
+    fixture_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_looking_at_everything),
         cmocka_unit_test(ends_when_told),
         cmocka_unit_test(hands_the_callers_error_on),
         cmocka_unit_test(passes_over_what_cannot_match),
+        cmocka_unit_test(counts_spans_of_traces_larger_than_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
