@@ -209,8 +209,10 @@ static void writer(void *ctx) {
         j->stats.log_bytes = j->log_bytes;
         mutex_unlock(&j->mutex);
         if (stop) break;
-        if (j->want_snapshot || j->log_bytes > MAX(limit, 2 * snapshot_bytes)) snapshot(j);
-        else write_pending(j, SIZE_MAX, upto);
+        if (j->want_snapshot || j->log_bytes > MAX(limit, 2 * snapshot_bytes))
+            snapshot(j);
+        else
+            write_pending(j, SIZE_MAX, upto);
         if (j->want_snapshot && j->stopping) break;
     }
 }
@@ -237,6 +239,9 @@ ErrCode amjournal_open(const AmJournalOptions *opts, AmJournal **ret, Err *reter
         return rc;
     }
     if (report.corrupt_frames) log_error("records of the alerting state are damaged", "first", report.detail, NULL);
+    if (report.torn_bytes)
+        log_warn("an unfinished write at the log's end was cut off; it had not been acknowledged", "of",
+            "the alerting state", "first", report.detail, NULL);
     mutex_init(&j->mutex);
     cond_init(&j->work);
     cond_init(&j->done);

@@ -6,6 +6,7 @@
 #include "alert/rule_int.h"
 
 #include "base/cursor.h"
+#include "base/log.h"
 #include "metrics/record.h"
 #include "storage/wal.h"
 #include "sys/clock.h"
@@ -159,7 +160,7 @@ static void index_rules(RuleState *s) {
 
 ErrCode rule_state_open(const char *dir, RuleState **ret, Err *reterr) {
     RuleState *s = NEW(RuleState);
-    WalReport report;
+    WalReport report = {0};
     char path[FS_PATH_MAX];
     fs_path_join(path, dir, "alerts");
     mutex_init(&s->mutex);
@@ -169,6 +170,8 @@ ErrCode rule_state_open(const char *dir, RuleState **ret, Err *reterr) {
     if (r == OK)
         r = wal_open(
             fs_real(), path, &(WalOptions){.segment_bytes = 16u << 20}, 0, replay, s, &report, &s->wal, reterr);
+    if (r == OK && report.corrupt_frames)
+        log_error("records of the rules' state are damaged; the rest is used", "first", report.detail, NULL);
     s->by_alert = map_free(s->by_alert);
     index_rules(s);
     *ret = r == OK ? s : NULL;

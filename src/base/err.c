@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* HTTP: RFC 9110, RFC 4918 (507); 499 is what proxies log for a client that left. gRPC: the canonical codes.
+/* HTTP: RFC 9110; 499 is what proxies log for a client that left. gRPC: the canonical codes.
  * Exit 2 is for what the caller wrote wrongly, 1 for what failed. */
 static const struct {
     const char *name;
@@ -23,7 +23,7 @@ static const struct {
     [ERR_UNAVAILABLE] = {"unavailable", 503, 14, 1},
     [ERR_TIMEOUT] = {"timeout", 504, 4, 1},
     [ERR_CANCELLED] = {"cancelled", 499, 1, 1},
-    [ERR_NO_SPACE] = {"no_space", 507, 8, 1},
+    [ERR_NO_SPACE] = {"no_space", 503, 14, 1}, /* all senders come again after 503, few after 507 */
     [ERR_IO] = {"io", 500, 13, 1},
     [ERR_CORRUPT] = {"corrupt", 500, 15, 1},
     [ERR_INTERNAL] = {"internal", 500, 13, 1},

@@ -40,7 +40,11 @@ ErrCode meta_error(sqlite3 *conn, int rc, const char *step, Err *reterr) {
     case SQLITE_TOOBIG: code = ERR_TOO_LARGE; break;
     default: break;
     }
-    return err_set(reterr, code, "meta.db: %s: %s", step, conn ? sqlite3_errmsg(conn) : sqlite3_errstr(rc));
+    code = err_set(reterr, code, "meta.db: %s: %s", step, conn ? sqlite3_errmsg(conn) : sqlite3_errstr(rc));
+    if (code == ERR_CORRUPT)
+        err_hint(
+            reterr, "restore the file from a backup, or move it away: users and dashboards begin anew, data stays");
+    return code;
 }
 
 static ErrCode exec(sqlite3 *conn, const char *sql, const char *step, Err *reterr) {
@@ -89,8 +93,8 @@ static ErrCode configure(sqlite3 *conn, Err *reterr) {
     sqlite3_busy_timeout(conn, 2000);
     sqlite3_db_config(conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_limit(conn, SQLITE_LIMIT_LENGTH, 64 << 20);
-    /* The data directory has one owner, so the index of the write-ahead log may live in memory: then a full disk does not
-     * keep the database, and with it the server, from being opened. */
+    /* The data directory has one owner, so the index of the write-ahead log may live in memory: then a full disk does
+     * not keep the database, and with it the server, from being opened. */
     static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                 "PRAGMA journal_mode = WAL;"
                                 "PRAGMA synchronous = FULL;"

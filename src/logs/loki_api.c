@@ -66,7 +66,7 @@ void loki_push(void *ctx, HttpRequest *req, HttpResponse *res) {
         http_set_header(res, STR("Retry-After"), STR("1"));
         http_reply_text(res, 429, "%s\n", store_err.msg);
     } else if (rc) {
-        http_reply_text(res, err_http_status(rc), "%s\n", store_err.msg);
+        http_reply_error(res, &store_err);
     } else if (rejected > 0) {
         http_reply_text(res, 400, "%s\n", err.msg);
     } else if (result.too_old + result.too_new > 0) {

@@ -26,7 +26,8 @@ static ErrCode check_version(DataDir *d, Err *reterr) {
         if (!str_starts_with(text, STR(VERSION_PREFIX)) ||
             !num_parse_u64(str_skip(text, sizeof VERSION_PREFIX - 1), &version) || version == 0) {
             rc = err_set(reterr, ERR_CORRUPT, "%s: not a format version", path);
-            err_hint(reterr, "is this a Meerkat data directory?");
+            err_hint(reterr, "if this is a Meerkat data directory, write \"" VERSION_PREFIX "%d\" into the file",
+                DATADIR_FORMAT_VERSION);
         } else if (version > DATADIR_FORMAT_VERSION) {
             rc = err_set(reterr, ERR_UNSUPPORTED, "%s: the data has format %llu, this program knows formats up to %d",
                 path, (unsigned long long)version, DATADIR_FORMAT_VERSION);

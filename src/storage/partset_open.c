@@ -9,6 +9,8 @@
 /* The manifest holds its body twice, each with a checksum: a flipped bit costs nothing. */
 static const char manifest_magic[8] = "MKMANI1\0";
 #define MANIFEST_VERSION 2
+#define MANIFEST_HEAD_BYTES 32 /* magic, version, number of parts, next id, floor of the log */
+#define MANIFEST_PART_BYTES 52
 #define MANIFEST_BYTES_MAX ((size_t)256 << 20)
 
 static void manifest_encode(Buf *b, PartEntry *const *entries, size_t n, uint64_t next_id, WalPos wal_floor) {
@@ -69,6 +71,20 @@ static bool manifest_decode(Str copy, Manifest *m, uint32_t *ret_version) {
     return !c.bad && cursor_left(&c) == 4;
 }
 
+static ErrCode both_damaged(const char *dir, const char *path, Err *reterr) {
+    ErrCode rc = err_set(reterr, ERR_CORRUPT, "%s: both copies in it are damaged", path);
+    err_hint(reterr, "restore it from a backup, or move away %s and what lies beside it to begin anew", dir);
+    return rc;
+}
+
+/* As long as it says to be; as far as it goes. */
+static Str first_copy(Str all) {
+    Cursor c = cursor_of(str_skip(all, MIN(all.n, sizeof manifest_magic + 4)));
+    uint32_t n = cursor_u32le(&c);
+    size_t bytes = MANIFEST_HEAD_BYTES + (size_t)n * MANIFEST_PART_BYTES + 4;
+    return c.bad ? STR_NULL : str_slice(all, 0, MIN(all.n, bytes));
+}
+
 ErrCode partset_manifest_read(Fs *fs, const char *dir, Manifest *ret, Err *reterr) {
     char path[FS_PATH_MAX];
     fs_path_join(path, dir, "MANIFEST");
@@ -76,15 +92,14 @@ ErrCode partset_manifest_read(Fs *fs, const char *dir, Manifest *ret, Err *reter
     ErrCode rc = fs_read_file(fs, path, MANIFEST_BYTES_MAX, &b, reterr);
     if (rc == OK) {
         Str all = buf_str(&b);
-        size_t half = all.n / 2;
+        Str first = first_copy(all); /* good also when the file's end is cut off, or something stands behind it */
         uint32_t version = MANIFEST_VERSION;
-        bool good = manifest_decode(str_slice(all, 0, half), ret, &version) ||
-                    manifest_decode(str_slice(all, half, all.n), ret, &version);
+        bool good = manifest_decode(first, ret, &version) || manifest_decode(str_skip(all, all.n / 2), ret, &version);
         if (!good && version != MANIFEST_VERSION)
             rc = err_set(reterr, ERR_UNSUPPORTED, "%s: format version %" PRIu32 ", this program knows only %d", path,
                 version, MANIFEST_VERSION);
         else if (!good)
-            rc = err_set(reterr, ERR_CORRUPT, "%s: both copies in it are damaged", path);
+            rc = both_damaged(dir, path, reterr);
     }
     buf_done(&b);
     return rc;
