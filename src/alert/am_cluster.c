@@ -15,6 +15,7 @@
 #define PEER_TIMEOUT_MS 15000
 #define EXCHANGE_MS 60000
 #define PROBE_MS 1000
+#define RETRY_MS 100 /* it has just spoken, and may not listen yet */
 #define ALIVE_NS (5 * NS_PER_S)
 #define SETTLE_NS (10 * NS_PER_S)
 #define CALL_TIMEOUT_MS 5000
@@ -23,6 +24,7 @@
 #define PATH "/api/meerkat/v1/alerting/cluster/message"
 
 static const char magic[8] = "MKPEER1";
+enum { MSG_WANT_ALL = 1, MSG_END_OF_ALL = 2 };
 
 /* --- who is there --- */
 
@@ -37,19 +39,22 @@ static size_t position(const AmCluster *c, int64_t now_ns) {
     return before;
 }
 
+/* What the others have sent while we were away is known. One that is not there, or does not manage, is not waited for. */
 static bool is_settled(const AmCluster *c, int64_t now_ns) {
     if (now_ns > c->started_ns + SETTLE_NS) return true;
     for (size_t i = 0; i < c->n; i++) {
-        if (!c->peers[i].tried) return false;
+        const AmPeer *p = &c->peers[i];
+        if (!p->told && (!p->tried || is_alive(p, now_ns))) return false;
     }
     return true;
 }
 
+bool am_cluster_settled(Alertmanager *am, int64_t now_ns) { return !am->cluster || is_settled(am->cluster, now_ns); }
+
 int64_t am_cluster_wait_ns(Alertmanager *am) {
     AmCluster *c = am->cluster;
     if (!c) return 0;
-    int64_t now = clock_now_ns(), wait = (int64_t)position(c, now) * c->peer_timeout_ms * NS_PER_MS;
-    return is_settled(c, now) ? wait : wait + NS_PER_S;
+    return (int64_t)position(c, clock_now_ns()) * c->peer_timeout_ms * NS_PER_MS;
 }
 
 /* --- sending --- */
@@ -82,13 +87,13 @@ static void put_chunk(void *to, uint8_t type, Str record) {
 }
 
 /* One message; the mutex is not held. */
-static bool post(Alertmanager *am, AmPeer *p, Str records, bool want_full) {
+static bool post(Alertmanager *am, AmPeer *p, Str records, int flags) {
     AmCluster *c = am->cluster;
     Buf body = {0}, url = {0}, secret = {0}, answer = {0};
     buf_put(&body, magic, sizeof magic);
     buf_put_lenstr(&body, c->name);
     buf_put_lenstr(&body, am->external_url);
-    buf_put_char(&body, want_full);
+    buf_put_char(&body, (char)flags);
     buf_put_str(&body, records);
     buf_printf(&url, "%s" PATH, p->url);
     buf_printf(&secret, "X-Meerkat-Cluster: %" STR_FMT, STR_ARG(c->secret));
@@ -148,7 +153,8 @@ static void peer_thread(void *ctx) {
         mutex_unlock(&am->mutex);
         bool good = true;
         vec_foreach(Buf, b, &chunks.v) {
-            good = good && post(am, p, buf_str(b), ask);
+            bool last = full && b == vec_last(&chunks.v);
+            good = good && post(am, p, buf_str(b), (ask ? MSG_WANT_ALL : 0) | (last ? MSG_END_OF_ALL : 0));
             buf_done(b);
         }
         vec_done(&chunks.v);
@@ -156,7 +162,7 @@ static void peer_thread(void *ctx) {
         if (good && ask) p->asked = true;
         if (!good) p->full_ns = 0; /* what could not be told is told with all the rest */
         if (!c->stopping && (!p->pending.n || !good) && !(good && p->full_ns == 0)) {
-            cond_wait_ms(&c->wake, &am->mutex, PROBE_MS);
+            cond_wait_ms(&c->wake, &am->mutex, !good && is_alive(p, clock_now_ns()) ? RETRY_MS : PROBE_MS);
         }
     }
     mutex_unlock(&am->mutex);
@@ -212,7 +218,7 @@ static void handle_message(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     Cursor in = cursor_of(req->body);
     Str head = cursor_bytes(&in, sizeof magic), name = cursor_lenstr(&in), address = cursor_lenstr(&in);
-    bool want_full = cursor_u8(&in);
+    uint8_t flags = cursor_u8(&in);
     if (in.bad || memcmp(head.p, magic, sizeof magic) != 0) {
         http_reply_text(res, 400, "not a message of a peer\n");
         return;
@@ -220,10 +226,11 @@ static void handle_message(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_lock(&am->mutex);
     c->received++;
     AmPeer *p = find_peer(c, name, address);
-    if (p && want_full) p->full_ns = 0;
     if (p) p->seen_ns = clock_now_ns();
+    if (p && (flags & MSG_WANT_ALL)) p->full_ns = 0;
     if (am_cluster_apply(am, &in)) cond_signal(&am->wake);
-    if (p && want_full) cond_broadcast(&c->wake);
+    if (p && (flags & MSG_END_OF_ALL)) p->told = true;
+    if (p && (flags & MSG_WANT_ALL)) cond_broadcast(&c->wake);
     mutex_unlock(&am->mutex);
     http_reply(res, 200, STR("text/plain; charset=utf-8"), c->name);
 }

@@ -8,13 +8,14 @@
 
 typedef struct AmPeer {
     Alertmanager *am;
-    const char *url;   /* without a slash at the end */
-    char name[128];    /* as it said; empty: not yet */
+    const char *url; /* without a slash at the end */
+    char name[128];  /* as it said; empty: not yet */
     Thread *thread;
-    int64_t seen_ns;   /* last message in either direction */
-    int64_t full_ns;   /* when it is told everything next; 0: now */
+    int64_t seen_ns;                   /* last message in either direction */
+    int64_t full_ns;                   /* when it is told everything next; 0: now */
     bool up, tried, asked, complained; /* asked: it was asked for everything */
-    Buf pending;       /* records to be told */
+    bool told;                         /* since the start it has told us everything */
+    Buf pending;                       /* records to be told */
 } AmPeer;
 
 struct AmCluster {

@@ -171,6 +171,14 @@ static AmLane *find_lane(Alertmanager *am, const Integration *i) {
     return NULL;
 }
 
+/* What others have notified of may not be known yet. */
+static bool wait_for_peers(Alertmanager *am, AmFlush *f, int64_t now_ns) {
+    if (am_cluster_settled(am, now_ns)) return false;
+    f->deadline_ns += AM_BUSY_RETRY_NS;
+    am_timer_add(am, &(AmTimer){.due_ns = now_ns + AM_BUSY_RETRY_NS, .kind = AM_TIMER_DEDUP, .what = f});
+    return true;
+}
+
 /* An earlier notification about the group may still be on its way, from before a reload: its entry decides. */
 static bool wait_for_earlier(Alertmanager *am, AmFlush *f, int64_t now_ns) {
     const Receiver *r = f->route->receiver;
@@ -183,8 +191,17 @@ static bool wait_for_earlier(Alertmanager *am, AmFlush *f, int64_t now_ns) {
     return false;
 }
 
+/* While this server waited its turn another one has told something else than what the group was then: it may know it better
+ * (the end of an alert, say). What the group is now decides, after another wait. */
+static void look_again(AmFlush *f, AmNote *note, int64_t now_ns) {
+    note->decided_ns = now_ns;
+    note->decision = "another server has just notified";
+    f->stale = true;
+    f->group->flush_again = true;
+}
+
 void am_flush_dedup(Alertmanager *am, AmFlush *f, int64_t now_ns) {
-    if (f->group && wait_for_earlier(am, f, now_ns)) return;
+    if (f->group && (wait_for_peers(am, f, now_ns) || wait_for_earlier(am, f, now_ns))) return;
     const Receiver *r = f->route->receiver;
     bool sent = false;
     f->pending = 1; /* until all are looked at */
@@ -198,6 +215,11 @@ void am_flush_dedup(Alertmanager *am, AmFlush *f, int64_t now_ns) {
             r->integrations[i].send_resolved, f->all_acked, f->route->repeat_interval_ms * NS_PER_MS, f->now_ns);
         am->counters.nflog_queries++;
         am->counters.nflog_query_sum += (double)(clock_mono_ns() - began) / 1e9;
+        if (job->reason && note->heard_ns > f->now_ns) {
+            look_again(f, note, now_ns);
+            am_job_free(job);
+            continue;
+        }
         note->decided_ns = now_ns;
         note->decision = job->reason ? job->reason : f->all_acked && job->n_firing ? "acknowledged" : "none";
         if (!job->reason) {
@@ -232,7 +254,7 @@ void am_flush_dedup(Alertmanager *am, AmFlush *f, int64_t now_ns) {
 
 void am_flush_end(Alertmanager *am, AmFlush *f, int64_t now_ns) {
     AmGroup *g = f->group;
-    for (size_t i = 0; g && !f->failed && i < f->n_resolved; i++) {
+    for (size_t i = 0; g && !f->failed && !f->stale && i < f->n_resolved; i++) {
         AmAlert *a = am_alert_find(am, f->resolved[i].fp);
         if (!a || a->updated_ns != f->resolved[i].updated_ns || !am_resolved(a, now_ns)) continue;
         am_group_remove_alert(am, g, a);

@@ -116,6 +116,7 @@ typedef struct AmNote {
     char *state; /* encoded labels the integration keeps: message ids */
     size_t state_n;
     /* Not on disk. */
+    int64_t heard_ns;        /* when another server has told of it last */
     int64_t decided_ns;      /* last look at it */
     const char *decision;    /* "first notification", ..., "none", "acknowledged" */
     int64_t attempt_ns, success_ns, next_attempt_ns;
@@ -160,7 +161,7 @@ struct AmFlush {
     AmSent *resolved; /* all resolved ones of the group, muted or not */
     size_t n_resolved;
     unsigned pending; /* jobs */
-    bool failed, all_acked;
+    bool failed, all_acked, stale; /* stale: to be looked at anew at once */
 };
 
 /* One notification through one integration, with its retries. */
@@ -397,6 +398,8 @@ bool am_take_note(Alertmanager *am, Str payload, bool merge);
 /* am_cluster.c */
 ErrCode am_cluster_create(Alertmanager *am, const AlertmanagerPeers *peers, Err *reterr);
 void am_cluster_free(Alertmanager *am);
+/* Since the start what the others know has come (or they are not there): nothing is decided before. */
+bool am_cluster_settled(Alertmanager *am, int64_t now_ns);
 int64_t am_cluster_wait_ns(Alertmanager *am); /* before a notification: position among the peers x peer timeout */
 void am_cluster_tell(Alertmanager *am, uint8_t type, Str record);
 void am_cluster_gather(Alertmanager *am, MetricsBatch *b, int64_t t_ms);

@@ -1,6 +1,8 @@
 /* am_notes.c - the notification log: who was told what, and when it has to be told again. */
 #include "alert/am_int.h"
 
+#include "sys/clock.h"
+
 static void make_key(Buf *b, Str group_key, Str receiver, Str integration, unsigned index) {
     buf_put_str(b, group_key);
     buf_put_char(b, 0);
@@ -84,6 +86,7 @@ bool am_take_note(Alertmanager *am, Str payload, bool merge) {
     mem_free(n->resolved);
     mem_free(n->state);
     n->logged = true;
+    if (merge) n->heard_ns = clock_now_ns();
     n->at_ns = in.at_ns;
     n->expires_ns = in.expires_ns;
     n->firing = in.firing;
