@@ -96,8 +96,9 @@ FN(fn_tz) {
     ErrCode code = tz_load(args[0].s, &tz, c->err);
     if (code) return code;
     GoTime t = *TIME(args[1]);
-    t.offset_s = tz_civil(tz, t.unix_s).offset_s;
-    t.zone = t.offset_s == 0 && (args[0].s.n == 0 || str_eq_lit(args[0].s, "UTC")) ? STR("UTC") : STR_NULL;
+    TzCivil civil = tz_civil(tz, t.unix_s);
+    t.offset_s = civil.offset_s;
+    t.zone = arena_copy(c->arena, str_cstr(civil.zone));
     tz_free(tz);
     *ret = go_of_gotime(c->arena, t);
     return OK;

@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "sys/fs.h"
 
+#include <stdlib.h>
+
 #define TZ_FILE_MAX (256 << 10)
 #define DAY 86400
 
@@ -14,13 +16,18 @@ typedef struct RuleDay {
     int32_t time_s;
 } RuleDay;
 
+typedef struct Zone {
+    int32_t offset;
+    char name[TZ_NAME_MAX];
+} Zone;
+
 struct Tz {
     size_t n;          /* transitions */
     int64_t *at;
-    int32_t *offset;   /* from at[i] on */
-    int32_t first;     /* before at[0] */
+    Zone *from;        /* from at[i] on */
+    Zone first;        /* before at[0] */
     bool rule, dst;    /* the footer is there; it has daylight saving */
-    int32_t std_offset, dst_offset;
+    Zone std, summer;
     RuleDay start, end;
 };
 
@@ -81,15 +88,23 @@ static bool take_time(Str *s, int32_t *ret) {
     return true;
 }
 
-static bool take_name(Str *s) {
+static void set_name(Zone *z, Str name) {
+    size_t n = MIN(name.n, sizeof z->name - 1);
+    if (n) memcpy(z->name, name.p, n);
+    z->name[n] = 0;
+}
+
+static bool take_name(Str *s, Zone *z) {
     size_t i = 0;
     if (s->n && s->p[0] == '<') {
         i = str_find_char(*s, '>');
         if (i == SIZE_MAX) return false;
+        set_name(z, str_slice(*s, 1, i));
         *s = str_skip(*s, i + 1);
         return true;
     }
     while (i < s->n && ((s->p[i] | 0x20) >= 'a' && (s->p[i] | 0x20) <= 'z')) i++;
+    set_name(z, str_slice(*s, 0, i));
     *s = str_skip(*s, i);
     return i >= 3;
 }
@@ -112,14 +127,14 @@ static bool take_day(Str *s, RuleDay *r) {
 
 static bool parse_rule(Tz *tz, Str s) {
     int32_t west;
-    if (!take_name(&s) || !take_time(&s, &west)) return false;
-    tz->std_offset = -west;
+    if (!take_name(&s, &tz->std) || !take_time(&s, &west)) return false;
+    tz->std.offset = -west;
     if (!s.n) return true;
-    if (!take_name(&s)) return false;
-    tz->dst_offset = tz->std_offset + 3600;
+    if (!take_name(&s, &tz->summer)) return false;
+    tz->summer.offset = tz->std.offset + 3600;
     if (s.n && s.p[0] != ',') {
         if (!take_time(&s, &west)) return false;
-        tz->dst_offset = -west;
+        tz->summer.offset = -west;
     }
     tz->dst = take_day(&s, &tz->start) && take_day(&s, &tz->end) && !s.n;
     return tz->dst;
@@ -142,13 +157,13 @@ static int64_t rule_second(const RuleDay *r, int64_t year) {
     return day * DAY + r->time_s;
 }
 
-static int32_t rule_offset(const Tz *tz, int64_t t) {
-    if (!tz->dst) return tz->std_offset;
+static const Zone *rule_zone(const Tz *tz, int64_t t) {
+    if (!tz->dst) return &tz->std;
     TzCivil c;
-    civil_from_days(floor_div(t + tz->std_offset, DAY), &c);
-    int64_t start = rule_second(&tz->start, c.year) - tz->std_offset, end = rule_second(&tz->end, c.year) - tz->dst_offset;
+    civil_from_days(floor_div(t + tz->std.offset, DAY), &c);
+    int64_t start = rule_second(&tz->start, c.year) - tz->std.offset, end = rule_second(&tz->end, c.year) - tz->summer.offset;
     bool in = start < end ? t >= start && t < end : !(t >= end && t < start);
-    return in ? tz->dst_offset : tz->std_offset;
+    return in ? &tz->summer : &tz->std;
 }
 
 /* --- TZif --- */
@@ -175,14 +190,22 @@ static size_t block_size(const Header *h, size_t word) {
     return h->time * (word + 1) + h->type * 6u + h->chars + h->leap * (word + 4) + h->isstd + h->isut;
 }
 
+static Zone zone_of(const char *types, const Header *h, uint32_t i) {
+    const char *type = types + i * 6u;
+    Zone z = {.offset = (int32_t)be32(type)};
+    Str names = str_of(types + h->type * 6u, h->chars), name = str_skip(names, MIN((uint8_t)type[5], names.n));
+    set_name(&z, str_slice(name, 0, MIN(str_find_char(name, 0), name.n)));
+    return z;
+}
+
 static bool read_block(Tz *tz, Str s, const Header *h, size_t word) {
     const char *types = s.p + h->time * (word + 1);
     tz->at = mem_alloc_array(h->time + 1, sizeof *tz->at);
-    tz->offset = mem_alloc_array(h->time + 1, sizeof *tz->offset);
-    tz->first = (int32_t)be32(types);
+    tz->from = mem_alloc_array(h->time + 1, sizeof *tz->from);
+    tz->first = zone_of(types, h, 0);
     for (uint32_t i = 0; i < h->type; i++) {
         if (!types[i * 6 + 4]) {
-            tz->first = (int32_t)be32(types + i * 6);
+            tz->first = zone_of(types, h, i);
             break;
         }
     }
@@ -190,7 +213,7 @@ static bool read_block(Tz *tz, Str s, const Header *h, size_t word) {
         uint8_t type = (uint8_t)s.p[h->time * word + i];
         if (type >= h->type) return false;
         tz->at[i] = word == 8 ? be64(s.p + i * 8) : (int32_t)be32(s.p + i * 4);
-        tz->offset[i] = (int32_t)be32(types + type * 6u);
+        tz->from[i] = zone_of(types, h, type);
         if (i && tz->at[i] <= tz->at[i - 1]) return false;
     }
     tz->n = h->time;
@@ -222,8 +245,14 @@ ErrCode tz_load(Str name, Tz **ret, Err *reterr) {
     static const char *const dirs[] = {"/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"};
     Tz *tz = NEW(Tz);
     *ret = tz;
-    if (!name.n || str_eq_lit(name, "UTC")) return OK;
+    set_name(&tz->first, STR("UTC"));
     bool local = str_eq_lit(name, "Local"), found = false;
+    const char *own = local ? getenv("TZ") : NULL;
+    if (own) {
+        name = str_cstr(*own == ':' ? own + 1 : own);
+        local = !name_is_safe(name);
+    }
+    if (!name.n || str_eq_lit(name, "UTC")) return OK;
     if (local || name_is_safe(name)) {
         Buf path = {0}, bytes = {0};
         for (size_t i = 0; i < ARRAY_LEN(dirs) && !found; i++) {
@@ -234,14 +263,14 @@ ErrCode tz_load(Str name, Tz **ret, Err *reterr) {
             found = fs_read_file(fs_real(), buf_cstr(&path), TZ_FILE_MAX, &bytes, NULL) == OK && parse(tz, buf_str(&bytes));
             if (!found) {
                 mem_free(tz->at);
-                mem_free(tz->offset);
-                *tz = (Tz){0};
+                mem_free(tz->from);
+                *tz = (Tz){.first.name = "UTC"};
             }
         }
         buf_done(&path);
         buf_done(&bytes);
     }
-    if (found || local) return OK;
+    if (found || local || own) return OK;
     *ret = tz_free(tz);
     return err_set(reterr, ERR_NOT_FOUND, "unknown time zone %" STR_FMT, STR_ARG(name));
 }
@@ -249,28 +278,31 @@ ErrCode tz_load(Str name, Tz **ret, Err *reterr) {
 Tz *tz_free(Tz *tz) {
     if (tz) {
         mem_free(tz->at);
-        mem_free(tz->offset);
+        mem_free(tz->from);
         mem_free(tz);
     }
     return NULL;
 }
 
-static int32_t offset_at(const Tz *tz, int64_t t) {
-    if (!tz) return 0;
-    if (!tz->n) return tz->rule ? rule_offset(tz, t) : tz->first;
-    if (t < tz->at[0]) return tz->first;
-    if (tz->rule && t >= tz->at[tz->n - 1]) return rule_offset(tz, t);
+static const Zone *zone_at(const Tz *tz, int64_t t) {
+    static const Zone utc = {.name = "UTC"};
+    if (!tz) return &utc;
+    if (!tz->n) return tz->rule ? rule_zone(tz, t) : &tz->first;
+    if (t < tz->at[0]) return &tz->first;
+    if (tz->rule && t >= tz->at[tz->n - 1]) return rule_zone(tz, t);
     size_t lo = 0, hi = tz->n;
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
         if (tz->at[mid] <= t) lo = mid;
         else hi = mid;
     }
-    return tz->offset[lo];
+    return &tz->from[lo];
 }
 
 TzCivil tz_civil(const Tz *tz, int64_t t) {
-    TzCivil c = {.offset_s = offset_at(tz, t)};
+    const Zone *z = zone_at(tz, t);
+    TzCivil c = {.offset_s = z->offset};
+    memcpy(c.zone, z->name, sizeof c.zone);
     int64_t local = t + c.offset_s, days = floor_div(local, DAY);
     int second = (int)(local - days * DAY);
     civil_from_days(days, &c);
