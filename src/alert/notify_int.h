@@ -141,6 +141,11 @@ void aws_form(Buf *b, const char *key, Str value);
 /* Any YAML as JSON; its texts are templates, and a text that is JSON or YAML of anything but a text becomes that. */
 bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node);
 void notify_put_rendered(Notify *n, JsonWriter *w, Str text); /* one such text, expanded */
+/* "key": a list of objects, one for each of the setting's, with the members that put writes; nothing when there are none. */
+void notify_put_objects(
+    Notify *n, JsonWriter *w, const Settings *s, const char *key, void (*put)(Notify *n, JsonWriter *w, const Settings *one));
+/* "short" of a field: its own, else short_fields. */
+void notify_put_short(Notify *n, JsonWriter *w, const Settings *field);
 bool notify_put_map(Notify *n, JsonWriter *w, const YamlNode *node); /* members only: names to expanded texts */
 
 void notify_webhook(Notify *n);

@@ -261,3 +261,23 @@ bool notify_put_map(Notify *n, JsonWriter *w, const YamlNode *node) {
     for (size_t i = 0; v && i < node->n; i++) gojson_key_str(w, v[i].key, notify_expand_text(n, v[i].node->text));
     return v != NULL;
 }
+
+void notify_put_objects(
+    Notify *n, JsonWriter *w, const Settings *s, const char *key, void (*put)(Notify *n, JsonWriter *w, const Settings *one)) {
+    const Setting *list = settings_get(s, key);
+    if (!list->n_subs) return;
+    json_key(w, str_cstr(key));
+    json_begin_array(w);
+    for (size_t i = 0; i < list->n_subs; i++) {
+        json_begin_object(w);
+        put(n, w, &list->subs[i]);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+void notify_put_short(Notify *n, JsonWriter *w, const Settings *field) {
+    const Setting *own = settings_get(field, "short");
+    json_key_lit(w, "short");
+    json_bool(w, own->set ? own->i != 0 : settings_bool(n->s, "short_fields"));
+}

@@ -8,51 +8,25 @@
 #define TITLE_MAX 1024
 #define UPDATE_URL "https://slack.com/api/chat.update"
 
-static void put_fields(Notify *n, JsonWriter *w) {
-    const Setting *fields = settings_get(n->s, "fields");
-    if (!fields->n_subs) return;
-    json_key_lit(w, "fields");
-    json_begin_array(w);
-    for (size_t i = 0; i < fields->n_subs; i++) {
-        const Settings *f = &fields->subs[i];
-        json_begin_object(w);
-        gojson_opt(w, STR("title"), notify_text(n, f, "title"));
-        gojson_opt(w, STR("value"), notify_text(n, f, "value"));
-        json_key_lit(w, "short");
-        json_bool(w, settings_get(f, "short")->set ? settings_bool(f, "short") : settings_bool(n->s, "short_fields"));
-        json_end_object(w);
-    }
-    json_end_array(w);
+static void put_field(Notify *n, JsonWriter *w, const Settings *f) {
+    gojson_opt(w, STR("title"), notify_text(n, f, "title"));
+    gojson_opt(w, STR("value"), notify_text(n, f, "value"));
+    notify_put_short(n, w, f);
 }
 
-static void put_actions(Notify *n, JsonWriter *w) {
-    const Setting *actions = settings_get(n->s, "actions");
-    if (!actions->n_subs) return;
-    json_key_lit(w, "actions");
-    json_begin_array(w);
-    for (size_t i = 0; i < actions->n_subs; i++) {
-        const Settings *a = &actions->subs[i];
-        bool link = settings_text(a, "url").n > 0; /* a link has neither value nor confirmation */
-        json_begin_object(w);
-        gojson_opt(w, STR("type"), notify_text(n, a, "type"));
-        gojson_opt(w, STR("text"), notify_text(n, a, "text"));
-        gojson_opt(w, STR("url"), notify_text(n, a, "url"));
-        gojson_opt(w, STR("style"), notify_text(n, a, "style"));
-        if (!link) gojson_opt(w, STR("name"), notify_text(n, a, "name"));
-        if (!link) gojson_opt(w, STR("value"), notify_text(n, a, "value"));
-        const Setting *confirm = settings_get(a, "confirm");
-        if (!link && confirm->n_subs) {
-            json_key_lit(w, "confirm");
-            json_begin_object(w);
-            gojson_opt(w, STR("text"), notify_text(n, confirm->subs, "text"));
-            gojson_opt(w, STR("title"), notify_text(n, confirm->subs, "title"));
-            gojson_opt(w, STR("ok_text"), notify_text(n, confirm->subs, "ok_text"));
-            gojson_opt(w, STR("dismiss_text"), notify_text(n, confirm->subs, "dismiss_text"));
-            json_end_object(w);
-        }
-        json_end_object(w);
-    }
-    json_end_array(w);
+static void put_action(Notify *n, JsonWriter *w, const Settings *a) {
+    static const char *const all[] = {"type", "text", "url", "style"}, *const asking[] = {"text", "title", "ok_text", "dismiss_text"};
+    const Setting *confirm = settings_get(a, "confirm");
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) gojson_opt(w, str_cstr(all[i]), notify_text(n, a, all[i]));
+    if (settings_text(a, "url").n) return; /* a link has neither value nor confirmation */
+    gojson_opt(w, STR("name"), notify_text(n, a, "name"));
+    gojson_opt(w, STR("value"), notify_text(n, a, "value"));
+    if (!confirm->n_subs) return;
+    json_key_lit(w, "confirm");
+    json_begin_object(w);
+    for (size_t i = 0; i < ARRAY_LEN(asking); i++)
+        gojson_opt(w, str_cstr(asking[i]), notify_text(n, confirm->subs, asking[i]));
+    json_end_object(w);
 }
 
 static void put_markdown_in(Notify *n, JsonWriter *w) {
@@ -76,8 +50,8 @@ static void put_attachment(Notify *n, JsonWriter *w) {
     gojson_key_str(w, STR("text"), notify_t(n, "text"));
     gojson_key_str(w, STR("fallback"), notify_t(n, "fallback"));
     gojson_key_str(w, STR("callback_id"), notify_t(n, "callback_id"));
-    put_fields(n, w);
-    put_actions(n, w);
+    notify_put_objects(n, w, n->s, "fields", put_field);
+    notify_put_objects(n, w, n->s, "actions", put_action);
     gojson_opt(w, STR("image_url"), notify_t(n, "image_url"));
     gojson_opt(w, STR("thumb_url"), notify_t(n, "thumb_url"));
     gojson_key_str(w, STR("footer"), notify_t(n, "footer"));

@@ -5,32 +5,13 @@
 #define MATTERMOST_TEXT_MAX 16383
 #define ROCKETCHAT_TITLE_MAX 1024
 
-/* short_by_default: NULL: left out unless the field says it. */
-static void put_fields(Notify *n, JsonWriter *w, const Settings *s, const bool *short_by_default) {
-    const Setting *fields = settings_get(s, "fields");
-    if (!fields->n_subs) return;
-    json_key_lit(w, "fields");
-    json_begin_array(w);
-    for (size_t i = 0; i < fields->n_subs; i++) {
-        const Settings *f = &fields->subs[i];
-        const Setting *own = settings_get(f, "short");
-        json_begin_object(w);
-        if (short_by_default) {
-            json_key_lit(w, "short");
-            json_bool(w, own->set ? own->i != 0 : *short_by_default);
-        }
-        gojson_opt(w, STR("title"), notify_text(n, f, "title"));
-        gojson_opt(w, STR("value"), notify_text(n, f, "value"));
-        if (!short_by_default && own->set) {
-            json_key_lit(w, "short");
-            json_bool(w, own->i != 0);
-        }
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 /* --- Mattermost --- */
+
+static void put_mattermost_field(Notify *n, JsonWriter *w, const Settings *f) {
+    gojson_opt(w, STR("title"), notify_text(n, f, "title"));
+    gojson_opt(w, STR("value"), notify_text(n, f, "value"));
+    if (settings_get(f, "short")->set) notify_put_short(n, w, f);
+}
 
 static void put_attachment(Notify *n, JsonWriter *w, const Settings *s) {
     static const char *const before[] = {"fallback", "color", "pretext", "text", "author_name", "author_link",
@@ -38,7 +19,7 @@ static void put_attachment(Notify *n, JsonWriter *w, const Settings *s) {
     static const char *const after[] = {"thumb_url", "footer", "footer_icon", "image_url"};
     json_begin_object(w);
     for (size_t i = 0; i < ARRAY_LEN(before); i++) gojson_opt(w, str_cstr(before[i]), notify_text(n, s, before[i]));
-    put_fields(n, w, s, NULL);
+    notify_put_objects(n, w, s, "fields", put_mattermost_field);
     for (size_t i = 0; i < ARRAY_LEN(after); i++) gojson_opt(w, str_cstr(after[i]), notify_text(n, s, after[i]));
     json_end_object(w);
 }
@@ -98,29 +79,24 @@ void notify_mattermost(Notify *n) {
 
 /* --- Rocket.Chat --- */
 
-static void put_actions(Notify *n, JsonWriter *w) {
-    const Setting *actions = settings_get(n->s, "actions");
-    if (!actions->n_subs) return;
-    json_key_lit(w, "actions");
-    json_begin_array(w);
-    for (size_t i = 0; i < actions->n_subs; i++) {
-        const Settings *a = &actions->subs[i];
-        json_begin_object(w);
-        gojson_key_str(w, STR("type"), STR("button"));
-        gojson_opt(w, STR("text"), notify_text(n, a, "text"));
-        gojson_opt(w, STR("url"), notify_text(n, a, "url"));
-        json_key_lit(w, "is_webview");
-        json_bool(w, false);
-        gojson_opt(w, STR("msg"), notify_text(n, a, "msg"));
-        json_key_lit(w, "msg_in_chat_window");
-        json_bool(w, false);
-        json_end_object(w);
-    }
-    json_end_array(w);
+static void put_rocket_field(Notify *n, JsonWriter *w, const Settings *f) {
+    notify_put_short(n, w, f);
+    gojson_opt(w, STR("title"), notify_text(n, f, "title"));
+    gojson_opt(w, STR("value"), notify_text(n, f, "value"));
+}
+
+static void put_rocket_action(Notify *n, JsonWriter *w, const Settings *a) {
+    gojson_key_str(w, STR("type"), STR("button"));
+    gojson_opt(w, STR("text"), notify_text(n, a, "text"));
+    gojson_opt(w, STR("url"), notify_text(n, a, "url"));
+    json_key_lit(w, "is_webview");
+    json_bool(w, false);
+    gojson_opt(w, STR("msg"), notify_text(n, a, "msg"));
+    json_key_lit(w, "msg_in_chat_window");
+    json_bool(w, false);
 }
 
 static Str rocket_body(Notify *n, Str channel) {
-    bool short_fields = settings_bool(n->s, "short_fields");
     Buf body = {0};
     JsonWriter w = json_writer(&body);
     json_begin_object(&w);
@@ -137,8 +113,8 @@ static Str rocket_body(Notify *n, Str channel) {
     gojson_opt(&w, STR("image_url"), notify_t(n, "image_url"));
     gojson_opt(&w, STR("thumb_url"), notify_t(n, "thumb_url"));
     gojson_opt(&w, STR("color"), notify_t(n, "color"));
-    put_fields(n, &w, n->s, &short_fields);
-    put_actions(n, &w);
+    notify_put_objects(n, &w, n->s, "fields", put_rocket_field);
+    notify_put_objects(n, &w, n->s, "actions", put_rocket_action);
     json_end_object(&w);
     json_end_array(&w);
     json_end_object(&w);
