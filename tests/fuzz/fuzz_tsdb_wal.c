@@ -10,17 +10,19 @@ static bool series(void *ctx, uint64_t ref, Labels labels) {
     return true;
 }
 
-static bool sample(void *ctx, uint64_t ref, int64_t t, double v) {
+static bool sample(void *ctx, uint64_t ref, int64_t t, int64_t start, double v) {
     (void)ctx;
     (void)ref;
     (void)t;
+    (void)start;
     (void)v;
     return true;
 }
 
-static bool histogram(void *ctx, uint64_t ref, int64_t t, const Histogram *h) {
+static bool histogram(void *ctx, uint64_t ref, int64_t t, int64_t start, const Histogram *h) {
     (void)ref;
     (void)t;
+    (void)start;
     ASSERT(h->n_pos == 0 || h->pos);
     return histogram_copy(ctx, h) != NULL;
 }

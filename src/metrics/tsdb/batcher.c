@@ -44,8 +44,11 @@ static bool copy_floats(MetricsBatch *m, const SeriesColumn *s) {
         memcpy(m->t_ms.v + m->t_ms.n, s->t_ms, s->n * sizeof *s->t_ms);
         memcpy(m->value.v + m->value.n, s->value, s->n * sizeof *s->value);
     }
-    m->t_ms.n += s->n;
-    m->value.n += s->n;
+    for (size_t i = 0; i < s->n; i++) {
+        m->t_ms.n++;
+        m->value.n++;
+        if (s->start_ms && !metrics_batch_set_start(m, s->start_ms[i])) return false;
+    }
     return true;
 }
 
@@ -63,6 +66,7 @@ static bool copy_series(MetricsBatch *m, const SeriesColumn *s, const Exemplar *
         if (!h || !avec_push(m->arena, &m->histogram_t_ms, s->histogram_t_ms[i]) ||
             !avec_push(m->arena, &m->histograms, *h))
             return false;
+        if (s->histogram_start_ms && !metrics_batch_set_histogram_start(m, s->histogram_start_ms[i])) return false;
     }
     for (size_t i = 0; i < n_exemplars; i++) {
         Exemplar e = exemplars[i];

@@ -269,6 +269,8 @@ static void put_samples_2(Buf *b, uint64_t ref, int from, int n) {
 typedef struct Sink {
     uint64_t samples, histograms, series, metadata, exemplars, calls;
     double sum;
+    uint64_t starts; /* start times that are known, and their distances to BASE in all */
+    int64_t start_sum;
 } Sink;
 
 static ErrCode take(void *ctx, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
@@ -281,6 +283,11 @@ static ErrCode take(void *ctx, const MetricsBatch *b, MetricsAppendResult *ret, 
     s->series += b->series.n;
     s->calls++;
     for (size_t i = 0; i < b->value.n; i++) s->sum += b->value.v[i];
+    for (size_t i = 0; i < b->start_ms.n; i++) {
+        if (!b->start_ms.v[i]) continue;
+        s->starts++;
+        s->start_sum += b->start_ms.v[i] - BASE;
+    }
     return OK;
 }
 
@@ -349,6 +356,9 @@ static void test_wal(void **state) {
     assert_int_equal(r.problems.records, 0);
     assert_non_null(strstr(r.problems.first, "3 samples of series"));
     assert_true(s.sum == 4000.0 * 3999 / 2 - 45 + 150.0 * 149 / 2);
+    /* Of the first, and of every third from 101 on; one that is that of the entry before is unknown when that is. */
+    assert_int_equal(s.starts, 1 + 17);
+    assert_int_equal(s.start_sum, 17 * (101 + 149) / 2);
     /* A flipped bit costs one record, and the rest of its page at most. */
     fs_fault_flip_bit(fs, "/p/wal/00000001", 40000 * 8);
     Sink damaged = {0};

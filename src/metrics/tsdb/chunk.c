@@ -69,10 +69,47 @@ static ErrCode decode_floats(Str data, Arena *arena, ChunkSamples *out, Err *ret
             (void)bits_get_xor(&r, &x);
         }
         if (r.bad) return err_set(reterr, ERR_CORRUPT, "a chunk ends after %zu of %zu samples", i, n);
-        if (!avec_push(arena, &out->t_ms, t) || !avec_push(arena, &out->value, f64_of(x.bits)))
+        if (!avec_push(arena, &out->t_ms, t) || !avec_push(arena, &out->value, f64_of(x.bits)) ||
+            !avec_push(arena, &out->start_ms, (int64_t)0))
             return err_set(reterr, ERR_TOO_LARGE, "the samples of a chunk do not fit into memory");
     }
     return OK;
+}
+
+void chunk_samples_filter(ChunkSamples *s, bool (*wanted)(void *ctx, int64_t t_ms), void *ctx) {
+    size_t n = 0, m = 0;
+    for (size_t i = 0; i < s->t_ms.n; i++) {
+        if (!wanted(ctx, s->t_ms.v[i])) continue;
+        s->t_ms.v[n] = s->t_ms.v[i];
+        s->start_ms.v[n] = s->start_ms.v[i];
+        s->value.v[n++] = s->value.v[i];
+    }
+    for (size_t i = 0; i < s->histograms.n; i++) {
+        if (!wanted(ctx, s->histogram_t_ms.v[i])) continue;
+        s->histogram_t_ms.v[m] = s->histogram_t_ms.v[i];
+        s->histogram_start_ms.v[m] = s->histogram_start_ms.v[i];
+        s->histograms.v[m++] = s->histograms.v[i];
+    }
+    s->t_ms.n = s->value.n = s->start_ms.n = n;
+    s->histogram_t_ms.n = s->histograms.n = s->histogram_start_ms.n = m;
+}
+
+static const int64_t *known(const int64_t *start, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (start[i]) return start;
+    return NULL;
+}
+
+SeriesColumn chunk_samples_column(const ChunkSamples *s, Labels labels) {
+    return (SeriesColumn){.labels = labels,
+        .n = s->t_ms.n,
+        .t_ms = s->t_ms.v,
+        .value = s->value.v,
+        .start_ms = known(s->start_ms.v, s->t_ms.n),
+        .n_histograms = s->histograms.n,
+        .histogram_t_ms = s->histogram_t_ms.v,
+        .histograms = s->histograms.v,
+        .histogram_start_ms = known(s->histogram_start_ms.v, s->histograms.n)};
 }
 
 size_t chunk_count(uint8_t encoding, Str data) {

@@ -347,7 +347,8 @@ static uint8_t hint_of(uint8_t header, bool first) {
 ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena *arena, ChunkSamples *out, Err *reterr) {
     if (data.n < 3) return err_set(reterr, ERR_CORRUPT, "a chunk of %zu bytes", data.n);
     size_t n = chunk_count(with_start ? CHUNK_HISTOGRAM_START : CHUNK_HISTOGRAM, data);
-    uint8_t header = (uint8_t)data.p[with_start ? 0 : 2], start = with_start ? (uint8_t)data.p[2] : 0;
+    uint8_t header = (uint8_t)data.p[with_start ? 0 : 2];
+    ChunkStarts starts = {.header = with_start ? (uint8_t)data.p[2] : 0};
     HistogramReader d = {.r = bit_reader(str_skip(data, 3)), .is_float = is_float, .layout.arena = arena};
     if (n == 0) return OK;
     bool ok = get_layout(&d.r, &d.layout);
@@ -358,10 +359,12 @@ ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena 
     if (ok && !is_float) ok = (d.ints = ARENA_ARRAY(arena, Deltas, buckets)) != NULL;
     for (; ok && i < n; i++) {
         Histogram h;
+        int64_t before = d.time.v;
         d.layout.h.reset = hint_of(header, i == 0);
-        ok = get_one(&d, arena, i == 0, &h) && avec_push(arena, &out->histogram_t_ms, d.time.v) &&
-             avec_push(arena, &out->histograms, h);
-        if (with_start) chunk_skip_start(&d.r, start, i);
+        ok = get_one(&d, arena, i == 0, &h);
+        int64_t start = ok ? chunk_next_start(&starts, &d.r, i, d.time.v, before) : 0;
+        ok = ok && !d.r.bad && avec_push(arena, &out->histogram_t_ms, d.time.v) && avec_push(arena, &out->histograms, h) &&
+             avec_push(arena, &out->histogram_start_ms, start);
     }
     if (ok) return OK;
     if (arena_exhausted(arena)) return err_set(reterr, ERR_TOO_LARGE, "the samples of a chunk do not fit into memory");

@@ -204,6 +204,78 @@ static void test_foreign(void **state) {
     }
 }
 
+/* Written by Prometheus 3.16. */
+static void test_starts(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t encoding;
+        const char *bytes;
+        size_t n, samples;
+        int64_t start_ms[6];
+    } cases[] = {
+        {CHUNK_XOR2, "\x00\x03\x80\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xd0\x0f\xe8\x07\xc1\x2f\xff\xd6\x03",
+            22, 3, {1000, 1000, 1000}},
+        {CHUNK_XOR2, "\x00\x06\x02\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xc1\x2f\xff\xd6\x03\xf0\xfa\x60\x32"
+        "\x60\x99\xff\xfe\xe7\x0d\xf3\x88\x00\x7c\x89\x98\x0c\x97\xff\xfc\x09\x60\x00",
+            43, 6, {0, 0, 2500, 3900, 3900, 0}},
+        {CHUNK_XOR2, "\x00\x04\x81\xd0\x0f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xe8\x07\x7b\x83\x0a\x12\xff\xff\x8f"
+        "\xa0",
+            25, 4, {500, 1500, 2500, 2500}},
+        {CHUNK_HISTOGRAM_START, "\x00\x04\x82\xff\x3f\x50\x62\x4d\xd2\xf1\xa9\xfc\x8c\xa4\x94\x65\x24\xa3\xe3\xe8\xc6\x49\x00\xc9"
+        "\x99\x99\x99\x99\x99\x9a\x31\xba\x31\xbb\xb0\x3b\xc7\xd1\x89\x8e\x90\xfc\x44\x40\xd9\xa4\xff\xff"
+        "\xff\xff\xff\xff\x80\x71\x90\x6b\xd7\x3f\xff\xff\xff\xff\xff\xe0\x1e\x3e\x80",
+            67, 4, {50, 50, 1900, 1900}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Arena *arena = arena_create(1 << 20);
+        ChunkSamples s = {0};
+        assert_int_equal(chunk_decode(cases[i].encoding, str_of(cases[i].bytes, cases[i].n), arena, &s, NULL), OK);
+        const int64_t *got = s.t_ms.n ? s.start_ms.v : s.histogram_start_ms.v;
+        assert_int_equal(s.t_ms.n + s.histograms.n, cases[i].samples);
+        assert_memory_equal(got, cases[i].start_ms, cases[i].samples * sizeof *got);
+        arena_free(arena);
+    }
+}
+
+/* 140 samples whose start changes at the 131st: more than the header can tell of. */
+static void test_late_start(void **state) {
+    (void)state;
+    static const char bytes[] = "\x00\x8c\xff\xd0\x0f\x00\x00\x00\x00\x00\x00\x00\x00\x88\x0e\xe8\x07\xc2\x2b\xff\xa1\x2f\xff\xd6"
+        "\x03\xab\x0b\xab\x0c\xc7\x0d\x50\x9f\x54\x28\x60\xe0\x61\xe0\x60\xe0\x63\xea\x86\x06\x07\x01\x83"
+        "\xc0\x60\x70\x18\x7c\x06\x07\x01\x83\xc0\x60\x70\x1a\x91\xff\xd8\x03\xaf\x0b\x8d\x70\x7e\x18\xe1"
+        "\xad\x13\xe0\xc3\x83\x1e\x0c\x38\x35\x82\xfe\x06\x0e\x06\x1e\x06\x0e\x06\x3e\x06\x0e\x06\x1e\x06"
+        "\x0e\x06\xac\x6f\xec\x41\xd8\x05\xc6\xbc\x3f\x0c\x70\xd7\x09\xf0\x61\xc1\x8f\x06\x1c\x1a\xd1\x7f"
+        "\x03\x07\x03\x0f\x03\x07\x03\x1f\x03\x07\x03\x0f\x03\x07\x03\x58\x37\xf0\x18\x1c\x06\x0f\x01\x81"
+        "\xc0\x61\xf0\x18\x1c\x06\x0f\x01\x81\xc0\x63\xf0\x18\x1c\x06\x0f\x01\x81\xc0\x61\xf0\x18\x1c\x06"
+        "\x0f\x01\x81\xc0\x7e\x7b\xed\x2a\x88\xff\xf1\xf4\x59\x03\xf1\xf4\x58\x85\xfd\x3e\x95\x47\xc7\xcf"
+        "\x60\x1f\xf1\xf3\xc3\xe3\xe7\x8f\xc7\xcf\x0f\x8f\x9e\xbc\x4f\xf1\xf3\xc1\xf1\xf3\xc3\xf1\xf3\xc1"
+        "\xf1\xf3\x80";
+    Arena *arena = arena_create(1 << 20);
+    ChunkSamples s = {0};
+    assert_int_equal(chunk_decode(CHUNK_XOR2, str_of(bytes, sizeof bytes - 1), arena, &s, NULL), OK);
+    assert_int_equal(s.start_ms.n, 140);
+    for (int64_t i = 0; i < 140; i++) assert_int_equal(s.start_ms.v[i], i >= 130 ? 100000 + i : 100);
+    arena_free(arena);
+}
+
+static bool after_4(void *ctx, int64_t t) { return *(int *)ctx += 1, t > 4; }
+
+static void test_filter(void **state) {
+    (void)state;
+    Arena *arena = arena_create(1 << 20);
+    ChunkSamples s = {0};
+    int asked = 0;
+    for (int64_t i = 0; i < 6; i++)
+        assert_true(avec_push(arena, &s.t_ms, i * 2) && avec_push(arena, &s.value, (double)i) && avec_push(arena, &s.start_ms, i == 1));
+    SeriesColumn all = chunk_samples_column(&s, (Labels){0});
+    assert_true(all.n == 6 && all.start_ms && all.start_ms[1] == 1);
+    chunk_samples_filter(&s, after_4, &asked);
+    SeriesColumn some = chunk_samples_column(&s, (Labels){0});
+    assert_true(asked == 6 && some.n == 3 && some.t_ms[0] == 6 && some.value[0] == 3);
+    assert_null(some.start_ms); /* none of those that are left has one */
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_varbits),
@@ -211,6 +283,9 @@ int main(void) {
         cmocka_unit_test(test_floats),
         cmocka_unit_test(test_histograms),
         cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_late_start),
+        cmocka_unit_test(test_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

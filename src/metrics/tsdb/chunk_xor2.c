@@ -3,13 +3,18 @@
 #include "metrics/tsdb/bits.h"
 #include "metrics/tsdb/chunk.h"
 
-void chunk_skip_start(BitReader *r, uint8_t header, size_t i) {
-    uint8_t changes_from = header & 0x7f; /* sample; 0: none */
+static int64_t minus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+
+int64_t chunk_next_start(ChunkStarts *s, BitReader *r, size_t i, int64_t t, int64_t before) {
+    uint8_t changes_from = s->header & 0x7f;
     if (i == 0) {
-        if (header & 0x80) (void)bits_get_svarint(r);
+        if (s->header & 0x80) s->start = minus(t, bits_get_svarint(r));
     } else if (changes_from && i >= changes_from) {
-        (void)bits_get_varbit(r);
+        if (i == changes_from) s->distance = 0;
+        s->distance = (int64_t)((uint64_t)s->distance + (uint64_t)bits_get_varbit(r));
+        s->start = minus(before, s->distance);
     }
+    return s->start;
 }
 
 typedef struct Xor2 {
@@ -96,13 +101,15 @@ static void get_sample(Xor2 *x, size_t i) {
 ErrCode chunk_decode_xor2(Str data, Arena *arena, ChunkSamples *out, Err *reterr) {
     if (data.n < 3) return err_set(reterr, ERR_CORRUPT, "a chunk of %zu bytes", data.n);
     size_t n = chunk_count(CHUNK_XOR2, data);
-    uint8_t start = (uint8_t)data.p[2];
+    ChunkStarts starts = {.header = (uint8_t)data.p[2]};
     Xor2 x = {.r = bit_reader(str_skip(data, 3)), .leading = 0xff};
     for (size_t i = 0; i < n; i++) {
+        int64_t before = x.t;
         get_sample(&x, i);
-        chunk_skip_start(&x.r, start, i);
+        int64_t start = chunk_next_start(&starts, &x.r, i, x.t, before);
         if (x.r.bad) return err_set(reterr, ERR_CORRUPT, "a chunk ends after %zu of %zu samples", i, n);
-        if (!avec_push(arena, &out->t_ms, x.t) || !avec_push(arena, &out->value, f64_of(x.v)))
+        if (!avec_push(arena, &out->t_ms, x.t) || !avec_push(arena, &out->value, f64_of(x.v)) ||
+            !avec_push(arena, &out->start_ms, start))
             return err_set(reterr, ERR_TOO_LARGE, "the samples of a chunk do not fit into memory");
     }
     return OK;

@@ -23,7 +23,7 @@ typedef struct HeadRef {
 
 typedef struct Pending {
     uint32_t series, order;
-    int64_t t;
+    int64_t t, start;
     double v;
 } Pending;
 
@@ -77,7 +77,11 @@ static bool flush_pending(HeadImport *h) {
         sample_buf_clear(&h->column);
         for (end = i; end < h->pending.n && h->pending.v[end].series == h->pending.v[i].series; end++)
             sample_buf_add(&h->column, &h->pending.v[end].t, &h->pending.v[end].v, 1, INT64_MIN, INT64_MAX);
-        SeriesColumn s = {.labels = h->series.v[h->pending.v[i].series].labels};
+        int64_t *starts = NULL;
+        for (size_t k = i; k < end && !starts; k++)
+            if (h->pending.v[k].start) starts = sample_buf_starts(&h->column, 0);
+        for (size_t k = i; starts && k < end; k++) starts[k - i] = h->pending.v[k].start;
+        SeriesColumn s = {.labels = h->series.v[h->pending.v[i].series].labels, .start_ms = starts};
         s.n = h->column.n;
         s.t_ms = h->column.t;
         s.value = h->column.v;
@@ -100,20 +104,21 @@ static const HeadRef *wanted(HeadImport *h, uint64_t ref, int64_t t, uint32_t *r
     return s;
 }
 
-static bool take_sample(void *ctx, uint64_t ref, int64_t t, double v) {
+static bool take_sample(void *ctx, uint64_t ref, int64_t t, int64_t start, double v) {
     HeadImport *h = ctx;
     uint32_t id;
     if (!wanted(h, ref, t, &id)) return true;
-    vec_push(&h->pending, (Pending){id, (uint32_t)h->pending.n, t, v});
+    vec_push(&h->pending, (Pending){id, (uint32_t)h->pending.n, t, start, v});
     return h->pending.n < PENDING_MAX || flush_pending(h);
 }
 
-static bool take_histogram(void *ctx, uint64_t ref, int64_t t, const Histogram *v) {
+static bool take_histogram(void *ctx, uint64_t ref, int64_t t, int64_t start, const Histogram *v) {
     HeadImport *h = ctx;
     uint32_t id;
     const HeadRef *s = wanted(h, ref, t, &id);
     if (!s) return true;
-    SeriesColumn column = {.labels = s->labels, .n_histograms = 1, .histogram_t_ms = &t, .histograms = v};
+    SeriesColumn column = {.labels = s->labels, .n_histograms = 1, .histogram_t_ms = &t, .histograms = v,
+        .histogram_start_ms = start ? &start : NULL};
     return batcher_add(&h->batcher, &column, NULL, 0);
 }
 
@@ -218,22 +223,14 @@ typedef struct ChunkFile {
     ErrCode code;
 } ChunkFile;
 
-static void drop_deleted(HeadImport *h, uint64_t ref, ChunkSamples *s) {
-    size_t n = 0, m = 0;
-    for (size_t i = 0; i < s->t_ms.n; i++) {
-        int64_t t = s->t_ms.v[i];
-        if (t < h->im->min_t || t > h->im->max_t || intervals_cover(&h->deleted, ref, t)) continue;
-        s->t_ms.v[n] = t;
-        s->value.v[n++] = s->value.v[i];
-    }
-    for (size_t i = 0; i < s->histograms.n; i++) {
-        int64_t t = s->histogram_t_ms.v[i];
-        if (t < h->im->min_t || t > h->im->max_t || intervals_cover(&h->deleted, ref, t)) continue;
-        s->histogram_t_ms.v[m] = t;
-        s->histograms.v[m++] = s->histograms.v[i];
-    }
-    s->t_ms.n = s->value.n = n;
-    s->histogram_t_ms.n = s->histograms.n = m;
+typedef struct Wanted {
+    const HeadImport *h;
+    uint64_t ref;
+} Wanted;
+
+static bool is_kept(void *ctx, int64_t t) {
+    const Wanted *w = ctx;
+    return t >= w->h->im->min_t && t <= w->h->im->max_t && !intervals_cover(&w->h->deleted, w->ref, t);
 }
 
 static bool take_chunk(void *ctx, const HeadChunk *c) {
@@ -249,15 +246,9 @@ static bool take_chunk(void *ctx, const HeadChunk *c) {
         tsdb_note(&h->ret->problems, "head chunk: %s", err.msg);
         return true;
     }
-    drop_deleted(h, c->series, &s);
+    chunk_samples_filter(&s, is_kept, &(Wanted){h, c->series});
     HeadRef *ref = &h->series.v[*id];
-    SeriesColumn column = {.labels = ref->labels,
-        .n = s.t_ms.n,
-        .t_ms = s.t_ms.v,
-        .value = s.value.v,
-        .n_histograms = s.histograms.n,
-        .histogram_t_ms = s.histogram_t_ms.v,
-        .histograms = s.histograms.v};
+    SeriesColumn column = chunk_samples_column(&s, ref->labels);
     if (!batcher_add(&h->batcher, &column, NULL, 0)) {
         f->code = h->batcher.code;
         return false;

@@ -105,43 +105,22 @@ typedef struct Visit {
     void *ctx;
     TsdbProblems *problems;
     ChunkSamples samples;
+    uint64_t ref; /* of the series they are of */
 } Visit;
 
-static bool wanted(const Visit *v, uint64_t ref, int64_t t) {
-    return t >= v->min_t && t <= v->max_t && !intervals_cover(&v->block->deleted, ref, t);
+static bool wanted(void *ctx, int64_t t) {
+    const Visit *v = ctx;
+    return t >= v->min_t && t <= v->max_t && !intervals_cover(&v->block->deleted, v->ref, t);
 }
 
-/* Drops what is not asked for; chunks of a block do not overlap and stand in order. */
-static void filter(Visit *v, uint64_t ref) {
-    ChunkSamples *s = &v->samples;
-    size_t n = 0, m = 0;
-    for (size_t i = 0; i < s->t_ms.n; i++) {
-        if (!wanted(v, ref, s->t_ms.v[i])) continue;
-        s->t_ms.v[n] = s->t_ms.v[i];
-        s->value.v[n++] = s->value.v[i];
-    }
-    for (size_t i = 0; i < s->histograms.n; i++) {
-        if (!wanted(v, ref, s->histogram_t_ms.v[i])) continue;
-        s->histogram_t_ms.v[m] = s->histogram_t_ms.v[i];
-        s->histograms.v[m++] = s->histograms.v[i];
-    }
-    s->t_ms.n = s->value.n = n;
-    s->histogram_t_ms.n = s->histograms.n = m;
-}
-
-/* false: fn wants no more. */
+/* Chunks of a block do not overlap and stand in order. false: fn wants no more. */
 static bool hand_out(Visit *v, Labels labels, uint64_t ref) {
-    filter(v, ref);
-    ChunkSamples *s = &v->samples;
-    SeriesColumn column = {.labels = labels,
-        .n = s->t_ms.n,
-        .t_ms = s->t_ms.v,
-        .value = s->value.v,
-        .n_histograms = s->histograms.n,
-        .histogram_t_ms = s->histogram_t_ms.v,
-        .histograms = s->histograms.v};
+    v->ref = ref;
+    chunk_samples_filter(&v->samples, wanted, v);
+    SeriesColumn column = chunk_samples_column(&v->samples, labels);
     bool more = column.n + column.n_histograms == 0 || v->fn(v->ctx, &column);
-    s->t_ms.n = s->value.n = s->histogram_t_ms.n = s->histograms.n = 0;
+    ChunkSamples *s = &v->samples;
+    s->t_ms.n = s->value.n = s->start_ms.n = s->histogram_t_ms.n = s->histograms.n = s->histogram_start_ms.n = 0;
     return more;
 }
 

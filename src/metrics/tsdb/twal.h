@@ -30,8 +30,8 @@ ErrCode wal_segment_read(Str file, bool is_last, ErrCode (*fn)(void *ctx, Str re
 /* --- records --- */
 typedef struct WalHandler { /* NULL: not wanted. false: stop, the handler knows why */
     bool (*series)(void *ctx, uint64_t ref, Labels labels);
-    bool (*sample)(void *ctx, uint64_t ref, int64_t t, double v);
-    bool (*histogram)(void *ctx, uint64_t ref, int64_t t, const Histogram *h);
+    bool (*sample)(void *ctx, uint64_t ref, int64_t t, int64_t start, double v); /* start: 0 when not known */
+    bool (*histogram)(void *ctx, uint64_t ref, int64_t t, int64_t start, const Histogram *h);
     bool (*exemplar)(void *ctx, uint64_t ref, const Exemplar *e);
     bool (*metadata)(void *ctx, uint64_t ref, const MetricMetadata *m); /* without the metric's name */
     bool (*tombstone)(void *ctx, const Interval *i);

@@ -39,11 +39,12 @@ static bool read_series(Cursor *c, Arena *arena, const WalHandler *h, bool *ret_
 }
 
 /* Reference and time of the next entry. Records of the first kind begin with a base for both; those with start times
- * have the first entry's in full, references relative to the entry before, and a marker for the start time. */
+ * have the first entry's in full, references relative to the entry before, and a marker for the start time: none, that
+ * of the entry before, or a distance to that of the first. */
 typedef struct Entries {
     bool with_start, first;
     uint64_t ref;
-    int64_t t;
+    int64_t t, start, first_start; /* start: of the entry read last, 0: not known */
 } Entries;
 
 static Entries entries_begin(Cursor *c, bool with_start) {
@@ -66,11 +67,13 @@ static void entries_next(Cursor *c, Entries *e, uint64_t *ret_ref, int64_t *ret_
         e->first = false;
         e->ref = (uint64_t)cursor_svarint(c);
         *ret_t = e->t = cursor_svarint(c);
-        (void)cursor_svarint(c);
+        e->start = e->first_start = cursor_svarint(c);
     } else {
         e->ref += (uint64_t)cursor_svarint(c);
         *ret_t = plus(e->t, cursor_svarint(c));
-        if (cursor_u8(c) > SAME_START) (void)cursor_svarint(c);
+        uint8_t marker = cursor_u8(c);
+        if (marker > SAME_START) e->start = plus(e->first_start, cursor_svarint(c));
+        if (marker == NO_START) e->start = 0;
     }
     *ret_ref = e->ref;
 }
@@ -83,7 +86,7 @@ static bool read_samples(Cursor *c, bool with_start, const WalHandler *h, bool *
         entries_next(c, &e, &ref, &t);
         double v = cursor_f64be(c);
         if (c->bad) return false;
-        if (h->sample && !h->sample(h->ctx, ref, t, v)) {
+        if (h->sample && !h->sample(h->ctx, ref, t, e.start, v)) {
             *ret_stopped = true;
             return true;
         }
@@ -165,7 +168,7 @@ static bool read_histograms(
         bool known;
         entries_next(c, &e, &ref, &t);
         if (!get_histogram(c, arena, is_float, &x, &known)) return false;
-        if (known && h->histogram && !h->histogram(h->ctx, ref, t, &x)) {
+        if (known && h->histogram && !h->histogram(h->ctx, ref, t, e.start, &x)) {
             *ret_stopped = true;
             return true;
         }
