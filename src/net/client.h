@@ -25,6 +25,7 @@ typedef struct HttpClientRequest {
     const char *const *proxy_headers;        /* "Name: value" for CONNECT, NULL-terminated; may be NULL */
     const char *unix_socket;                 /* path: connect there; the URL's host is only a name */
     bool insecure_skip_verify, no_follow_redirects, accept_gzip;
+    bool keep_encoding;         /* with accept_gzip: the body is given as it came, max_body_bytes counts that */
     bool http1_only;            /* do not offer HTTP/2 */
     bool http2_prior_knowledge; /* HTTP/2 without TLS: gRPC to a plain port */
     bool facts;                 /* fill HttpClientResponse.facts: a connection of its own, used once */
@@ -47,13 +48,37 @@ typedef struct HttpClientFacts {
     int64_t content_length;      /* -1: not said */
 } HttpClientFacts;
 
+#define HTTP_CLIENT_HEAD_MAX ((size_t)256 << 10)
+/* Why no whole answer came, for those who tell it in words of their own. */
+typedef enum HttpFailure {
+    HTTP_FAILED_NOT,
+    HTTP_FAILED_OTHERWISE, /* also: cancelled, too large, a request that could not be made */
+    HTTP_FAILED_TIMEOUT,
+    HTTP_FAILED_RESOLVE,
+    HTTP_FAILED_CONNECT, /* os_error */
+    HTTP_FAILED_RECEIVE, /* os_error */
+    HTTP_FAILED_EMPTY,   /* closed without an answer */
+    HTTP_FAILED_CUT,     /* closed before the end of the body */
+    HTTP_FAILED_CHUNK,   /* a chunk's length is none */
+    HTTP_FAILED_NOT_HTTP,
+    HTTP_FAILED_LENGTH,   /* Content-Length is no number */
+    HTTP_FAILED_LENGTHS,  /* it is there twice and differs */
+    HTTP_FAILED_HEAD,     /* larger than HTTP_CLIENT_HEAD_MAX */
+    HTTP_FAILED_REDIRECTS /* more than ten */
+} HttpFailure;
+
 typedef struct HttpClientResponse {
     ErrCode code; /* OK: an HTTP answer came (any status) */
     char error[256];
+    HttpFailure failure;
+    int os_error;   /* errno; 0: not known */
+    bool head_came; /* the failure came after the whole head */
+    Str last_url;   /* the one that was asked last: of the last redirect. Valid during the callback; may be empty */
+    char local[64], remote[64]; /* "127.0.0.1:8080" of the connection; may be empty */
     int status;
     Str body, content_type; /* valid during the callback */
     int64_t duration_ns;
-    Str headers;           /* "Name: value\r\n" lines of the last answer, then its trailers */
+    Str headers;           /* the status line and the "Name: value\r\n" lines of the last answer, then its trailers */
     int64_t retry_after_s; /* of Retry-After, 0 when absent */
     HttpClientFacts facts;
 } HttpClientResponse;

@@ -28,7 +28,7 @@ typedef struct Transfer {
     struct curl_slist *headers, *proxy_headers;
     CurlTls tls;
     Buf body, head;
-    bool too_large, stopped, may_http2;
+    bool too_large, stopped, may_http2, head_came, head_too_large, two_lengths;
     const char *setup_error;
     char curl_error[CURL_ERROR_SIZE];
     int64_t start_ns;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #define BODY_MAX_DEFAULT ((size_t)64 << 20)
-#define HEAD_MAX ((size_t)256 << 10)
 #define REDIRECTS_MAX 10L
 #define IDLE_CONNECTION_S 300L /* kept for the next request, as Go's client does; scrapes come every few minutes */
 
@@ -79,6 +78,15 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx) {
     return bytes;
 }
 
+/* Lengths that differ could be read differently by others (RFC 9112 section 6.3); curl takes one of them. */
+static bool other_length(const Transfer *t, Str line) {
+    static const Str name = STR_INIT("content-length:");
+    if (line.n < name.n || !str_eq_nocase(str_slice(line, 0, name.n), name)) return false;
+    HttpClientResponse so_far = {.headers = buf_str(&t->head)};
+    Str before = http_client_header(&so_far, STR("content-length"));
+    return before.p && !str_eq(before, str_trim(str_skip(line, name.n)));
+}
+
 /* Keeps the last answer's head (redirects and 1xx come before it) and its trailers. */
 static size_t on_head(char *p, size_t size, size_t n, void *ctx) {
     Transfer *t = ctx;
@@ -87,10 +95,14 @@ static size_t on_head(char *p, size_t size, size_t n, void *ctx) {
     if (str_starts_with(str_of(p, bytes), STR("HTTP/"))) {
         buf_clear(&t->head);
         buf_clear(&t->body);
+        t->head_came = false;
     }
+    t->head_came |= bytes <= 2;
+    t->two_lengths = other_length(t, str_of(p, bytes));
+    if (t->two_lengths) return 0;
     if (t->req.facts && bytes <= 2) transfer_note_tls(t); /* the empty line at the end */
-    if (t->head.n + bytes > HEAD_MAX) {
-        t->too_large = true;
+    if (t->head.n + bytes > HTTP_CLIENT_HEAD_MAX) {
+        t->too_large = t->head_too_large = true;
         return 0;
     }
     buf_put(&t->head, p, bytes);
@@ -204,7 +216,10 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     if (r->unix_socket) curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
-    if (r->accept_gzip) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (r->accept_gzip && r->keep_encoding)
+        add_header(t, "Accept-Encoding: ", "gzip");
+    else if (r->accept_gzip)
+        curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
     t->may_http2 = !r->http1_only; /* a redirect may lead to TLS, which may lead there */
@@ -248,13 +263,62 @@ static ErrCode code_of(CURLcode result) {
     }
 }
 
+static HttpFailure failure_of(const Transfer *t, CURLcode result) {
+    if (t->two_lengths) return HTTP_FAILED_LENGTHS;
+    if (t->head_too_large) return HTTP_FAILED_HEAD;
+    if (result == CURLE_OK) return HTTP_FAILED_NOT;
+    if (t->too_large || t->stopped || t->setup_error) return HTTP_FAILED_OTHERWISE;
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT: return HTTP_FAILED_TIMEOUT;
+    case CURLE_COULDNT_RESOLVE_HOST: return HTTP_FAILED_RESOLVE;
+    case CURLE_COULDNT_CONNECT: return HTTP_FAILED_CONNECT;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR: return strstr(t->curl_error, "chunked-encoding") ? HTTP_FAILED_CHUNK : HTTP_FAILED_RECEIVE;
+    case CURLE_GOT_NOTHING: return HTTP_FAILED_EMPTY;
+    case CURLE_PARTIAL_FILE: return HTTP_FAILED_CUT;
+    case CURLE_WEIRD_SERVER_REPLY:
+        return strstr(t->curl_error, "Content-Length") ? HTTP_FAILED_LENGTH : HTTP_FAILED_NOT_HTTP;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return strstr(t->curl_error, "HTTP/0.9") ? HTTP_FAILED_NOT_HTTP : HTTP_FAILED_OTHERWISE;
+    case CURLE_TOO_MANY_REDIRECTS: return HTTP_FAILED_REDIRECTS;
+    default: return HTTP_FAILED_OTHERWISE;
+    }
+}
+
+static void put_endpoint(char out[64], const char *ip, long port) {
+    if (ip && *ip) snprintf(out, 64, strchr(ip, ':') ? "[%.45s]:%ld" : "%.45s:%ld", ip, port);
+}
+
+static void describe_failure(Transfer *t, CURLcode result, HttpClientResponse *ret) {
+    long os_error = 0, local_port = 0, remote_port = 0;
+    char *local = NULL, *remote = NULL, *url = NULL;
+    ret->failure = failure_of(t, result);
+    ret->head_came = t->head_came;
+    if (ret->failure == HTTP_FAILED_NOT || !t->easy) return;
+    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_error);
+    curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url);
+    curl_easy_getinfo(t->easy, CURLINFO_LOCAL_IP, &local);
+    curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &local_port);
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &remote);
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &remote_port);
+    ret->os_error = (int)os_error;
+    ret->last_url = str_cstr(url);
+    put_endpoint(ret->local, local, local_port);
+    put_endpoint(ret->remote, remote, remote_port);
+}
+
 void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret) {
     long status = 0;
     char *type = NULL;
     curl_off_t retry_s = 0;
+    describe_failure(t, result, ret);
     ret->code = t->too_large ? ERR_TOO_LARGE : t->stopped ? ERR_CANCELLED : t->setup_error ? ERR_INVALID : code_of(result);
-    if (t->too_large) {
+    if (t->head_too_large) {
+        snprintf(ret->error, sizeof(ret->error), "the answer's head is larger than %zu bytes", HTTP_CLIENT_HEAD_MAX);
+    } else if (t->too_large) {
         snprintf(ret->error, sizeof(ret->error), "the answer is larger than %zu bytes", t->req.max_body_bytes);
+    } else if (t->two_lengths) {
+        snprintf(ret->error, sizeof(ret->error), "the answer has more than one Content-Length");
     } else if (ret->code != OK) {
         const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(result);
         snprintf(ret->error, sizeof(ret->error), "%.255s", t->setup_error ? t->setup_error : text);

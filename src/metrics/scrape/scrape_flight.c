@@ -1,5 +1,6 @@
 /* scrape_flight.c - the timer that sends requests, and what becomes of their answers. */
 #include "base/num.h"
+#include "codec/compress.h"
 #include "metrics/scrape/scrape_int.h"
 #include "net/client.h"
 #include "sys/clock.h"
@@ -7,6 +8,7 @@
 #include <stdio.h>
 
 #define TOLERANCE_MS 2
+#define BODY_MAX_DEFAULT ((size_t)64 << 20)
 #define IDLE_WAIT_MS 60000
 
 /* One request and the work on its answer. */
@@ -16,9 +18,10 @@ typedef struct Flight {
     const PromScrapeConfig *job;
     PromConfig *config; /* keeps job alive over a reload */
     PromHttp *http;
-    bool over_limit;
+    size_t over_limit;
     ScrapeAnswer answer;
     Buf body, content_type;
+    bool gzipped; /* body */
     int64_t started_ms, started_mono_ns;
 } Flight;
 
@@ -68,6 +71,27 @@ static void record(Flight *f, const ScrapeOutcome *o) {
     mutex_unlock(&f->manager->lock);
 }
 
+/* As Prometheus: a body as long as the limit is too long. */
+static size_t body_max(const PromScrapeConfig *job) {
+    uint64_t limit = job->set.limits.body_bytes;
+    return limit ? MAX((size_t)limit - 1, (size_t)1) : BODY_MAX_DEFAULT;
+}
+
+/* Here and not by the client, whose one thread has all other targets to look after. */
+static void unpack(Flight *f, Arena *arena) {
+    ScrapeAnswer *a = &f->answer;
+    Str packed = a->body;
+    Err err = {0};
+    a->code = decompress(ENCODING_GZIP, packed, body_max(f->job), arena, &a->body, &err);
+    if (a->code == OK) return;
+    bool gzip = str_starts_with(packed, STR("\x1f\x8b"));
+    a->body = STR_NULL;
+    if (a->code == ERR_TOO_LARGE)
+        snprintf(a->error, sizeof a->error, SCRAPE_BODY_LIMIT);
+    else
+        snprintf(a->error, sizeof a->error, gzip ? "unexpected EOF" : "gzip: invalid header");
+}
+
 static void work(void *ctx) {
     Flight *f = ctx;
     ScrapeOutcome outcome;
@@ -75,9 +99,12 @@ static void work(void *ctx) {
         flight_free(f);
         return;
     }
+    Arena *unpacked = f->gzipped ? arena_create(ARENA_UNLIMITED) : NULL; /* unpack says how much */
     f->answer.body = buf_str(&f->body);
     f->answer.content_type = buf_str(&f->content_type);
+    if (f->gzipped) unpack(f, unpacked);
     scrape_take(f->target, f->job, f->manager->store, f->manager->opts.created, &f->answer, &outcome);
+    arena_free(unpacked);
     record(f, &outcome);
     flight_free(f);
 }
@@ -90,19 +117,28 @@ static void hand_over(Flight *f) {
     flight_free(f);
 }
 
+/* "HTTP/1.1 503 Too busy": what the target says, if it does. */
+static void note_status(const HttpClientResponse *res, ScrapeAnswer *a) {
+    Str rest = res->headers, line, word;
+    if (res->status == 200 || !str_split_next(&rest, '\n', &line)) return;
+    line = str_trim(line);
+    if (!str_split_next(&line, ' ', &word) || !str_split_next(&line, ' ', &word)) return;
+    snprintf(a->status_text, sizeof a->status_text, "%" STR_FMT, STR_ARG(line));
+}
+
 static void answered(void *ctx, const HttpClientResponse *res) {
     Flight *f = ctx;
     ScrapeAnswer *a = &f->answer;
     a->code = res->code;
     a->status = res->status;
     a->duration_s = (double)(clock_mono_ns() - f->started_mono_ns) / 1e9;
-    if (res->code == ERR_TOO_LARGE)
-        snprintf(a->error, sizeof a->error, "body size limit exceeded");
-    else
-        snprintf(a->error, sizeof a->error, "%s", res->error);
-    if (res->code == OK) {
+    if (res->code != OK) {
+        scrape_put_error(res, f->target->url, a->error, sizeof a->error);
+    } else {
         buf_put_str(&f->body, res->body);
         buf_put_str(&f->content_type, res->content_type);
+        f->gzipped = res->status == 200 && str_eq_lit(http_client_header(res, STR("Content-Encoding")), "gzip");
+        note_status(res, a);
     }
     hand_over(f);
 }
@@ -119,8 +155,9 @@ static void send_request(Flight *f) {
         .unix_socket = f->target->unix_socket,
         .headers = headers,
         .timeout_ms = f->target->timeout_ms,
-        .max_body_bytes = f->job->set.limits.body_bytes,
-        .accept_gzip = !f->job->no_compression};
+        .max_body_bytes = body_max(f->job),
+        .accept_gzip = !f->job->no_compression,
+        .keep_encoding = true};
     prom_http_start(f->http, &req, answered, f);
     buf_done(&accept);
     buf_done(&seconds);
@@ -134,9 +171,8 @@ static void launch(Flight *f) {
         return;
     }
     f->answer.code = ERR_TOO_LARGE; /* unsent: fails as a scrape that ran and found nothing */
-    snprintf(f->answer.error, sizeof f->answer.error,
-        "target_limit exceeded (number of targets is over the limit: %llu)",
-        (unsigned long long)f->job->set.limits.target);
+    snprintf(f->answer.error, sizeof f->answer.error, "target_limit exceeded (number of targets: %zu, limit: %llu)",
+        f->over_limit, (unsigned long long)f->job->set.limits.target);
     hand_over(f);
 }
 

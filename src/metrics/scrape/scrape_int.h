@@ -36,7 +36,8 @@ typedef struct ScrapeTarget {
     const PromScrapeConfig *job;
     PromConfig *config; /* keeps job alive */
     PromHttp *http;     /* the pool's; a reference */
-    bool over_limit;    /* target_limit: every scrape fails with that error, unsent */
+    size_t
+        over_limit; /* so many targets are more than target_limit: every scrape fails with that error, unsent; 0: no */
     int64_t due_ms;
     bool in_flight;
     ScrapeHealth health;
@@ -142,6 +143,7 @@ typedef struct ScrapeAnswer {
     ErrCode code;
     char error[256];
     int status;
+    char status_text[64]; /* as the target said it; empty: it did not */
     Str body, content_type;
     int64_t t_ms; /* timestamp of the samples */
     double duration_s;
@@ -151,6 +153,9 @@ typedef struct ScrapeOutcome {
     char error[256], warning[128];
     uint64_t scraped, kept, added, duplicates, too_old; /* or too new */
 } ScrapeOutcome;
+#define SCRAPE_BODY_LIMIT "body size limit exceeded"
+/* Why no answer came, in Prometheus' words where curl's differ (scrape_error.c). */
+void scrape_put_error(const HttpClientResponse *res, const char *url, char *out, size_t size);
 /* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. created: the
  * _created lines of OpenMetrics are start times. */
 void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,

@@ -92,7 +92,7 @@ void scrape_pool_collect(ScrapePool *p, ScrapeSync *ret) {
     uint64_t limit = p->job->set.limits.target;
     /* As Prometheus does: a job over its limit is not scraped at all. */
     bool over = limit && ret->targets.n > limit;
-    vec_foreach(ScrapeTarget *, t, &ret->targets) (*t)->over_limit = over;
+    vec_foreach(ScrapeTarget *, t, &ret->targets)(*t)->over_limit = over ? ret->targets.n : 0;
 }
 
 /* --- exchange --- */

@@ -54,13 +54,22 @@ static bool add_target_labels(RelabelSet *s, Labels target, bool honor) {
     return ok;
 }
 
+/* Fifty characters, as Prometheus does: a limit is there because of names that are too long to be shown. */
+static Str start_of(Str s) {
+    size_t at = 0;
+    for (int i = 0; i < 50 && at < s.n; i++) do
+            at++;
+        while (at < s.n && (s.p[at] & 0xc0) == 0x80);
+    return str_slice(s, 0, at);
+}
+
 static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
     const PromScrapeLimits *limits = &x->job->set.limits;
     Str metric = labels_get(l, LABEL_NAME_METRIC);
     if (limits->label && l.n > limits->label)
         return err_set(reterr, ERR_INVALID,
-            "label_limit exceeded (metric: %" STR_FMT ", number of labels: %zu, limit: %llu)", STR_ARG(metric), l.n,
-            (unsigned long long)limits->label);
+            "label_limit exceeded (metric: %" STR_FMT ", number of labels: %zu, limit: %llu)",
+            STR_ARG(start_of(metric)), l.n, (unsigned long long)limits->label);
     if (!limits->label_name_length && !limits->label_value_length) return OK;
     for (size_t i = 0; i < l.n; i++) {
         Str name = l.v[i].name, value = l.v[i].value;
@@ -68,12 +77,14 @@ static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
             return err_set(reterr, ERR_INVALID,
                 "label_name_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT
                 ", length: %zu, limit: %llu)",
-                STR_ARG(metric), STR_ARG(name), name.n, (unsigned long long)limits->label_name_length);
+                STR_ARG(start_of(metric)), STR_ARG(start_of(name)), name.n,
+                (unsigned long long)limits->label_name_length);
         if (limits->label_value_length && value.n > limits->label_value_length)
             return err_set(reterr, ERR_INVALID,
-                "label_value_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT
-                ", length: %zu, limit: %llu)",
-                STR_ARG(metric), STR_ARG(name), value.n, (unsigned long long)limits->label_value_length);
+                "label_value_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT ", value: \"%" STR_FMT
+                "\", length: %zu, limit: %llu)",
+                STR_ARG(start_of(metric)), STR_ARG(start_of(name)), STR_ARG(start_of(value)), value.n,
+                (unsigned long long)limits->label_value_length);
     }
     return OK;
 }
@@ -282,9 +293,7 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
         code = parse(x, format, a->body, &visitor, reterr);
     }
     uint64_t limit = x->job->set.limits.sample;
-    if (code == OK && limit && x->outcome->kept > limit)
-        return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded (limit: %llu, got: %llu)", (unsigned long long)limit,
-            (unsigned long long)x->outcome->kept);
+    if (code == OK && limit && x->outcome->kept > limit) return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded");
     return code;
 }
 
@@ -402,13 +411,13 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
         err_set(&err, code, "%s", answer->error);
     else if (answer->status != 200)
         code = err_set(&err, ERR_UNAVAILABLE, "server returned HTTP status %d %s", answer->status,
-            http_status_text(answer->status));
+            answer->status_text[0] ? answer->status_text : http_status_text(answer->status));
     else
         code = take_body(&x, answer, &err);
     ret->up = code == OK;
     if (code != OK) { /* all or nothing: a half-read exposition would look like vanished series */
         set_error(ret, &err);
-        ret->over_body_limit = answer->code == ERR_TOO_LARGE && job->set.limits.body_bytes;
+        ret->over_body_limit = job->set.limits.body_bytes && strcmp(ret->error, SCRAPE_BODY_LIMIT) == 0;
         clear_batch(&x);
     }
     drop_unseen(&x, code != OK);
