@@ -365,7 +365,16 @@ receivers:
     await rule("AlwaysOn").getByRole("cell", { name: "7", exact: true }).waitFor();
     await rule("AlwaysOn").locator("canvas").waitFor();
     await rule("AlwaysOn").getByRole("button", { name: "Acknowledge" }).click();
+    const ack = page.getByRole("dialog", { name: "Acknowledge" });
+    assert.equal(await ack.getByRole("textbox", { name: "Owner" }).inputValue(), "admin");
+    await ack.getByRole("textbox", { name: "Comment" }).fill("on <b>it</b>");
+    await ack.getByRole("combobox", { name: "Holds" }).selectOption("4h");
+    await page.keyboard.press("Tab");
+    assert.deepEqual(await axe(page), []);
+    await ack.getByRole("button", { name: "Acknowledge" }).click();
     await rule("AlwaysOn").getByText("acknowledged by admin").waitFor();
+    await rule("AlwaysOn").getByText("on <b>it</b>").waitFor();
+    assert.match(await rule("AlwaysOn").getByText("ends in").innerText(), /ends in (4 h|240 min)/);
     await rule("AlwaysOn").getByRole("button", { name: "Why?" }).click();
     await page.getByRole("dialog").getByText("To pager").waitFor();
     await page.keyboard.press("Escape");

@@ -6,10 +6,10 @@ import { seriesColor } from '../lib/colors';
 import { formatExact, formatNumber, formatSeconds, formatSpan, plural } from '../lib/format';
 import { labelMatchers, meets, thresholdOf, type Threshold } from '../lib/matchers';
 import { align, shortNames } from '../lib/promql';
-import { currentRange, range, refreshTick, session, toast } from '../lib/store';
+import { currentRange, keep, range, refreshTick, remembered, session, toast } from '../lib/store';
 import { niceStep } from '../lib/time';
 import { StatePill, When } from '../ui/alert-parts';
-import { Button, Code, ErrorBox, LabelChips, Spinner } from '../ui/basics';
+import { Button, Code, Dialog, ErrorBox, Field, LabelChips, Spinner } from '../ui/basics';
 import { Chart } from '../ui/chart';
 
 const chartSeriesMax = 30;
@@ -75,30 +75,56 @@ function Annotations({ of }: { of: Labels }) {
   ))}</>;
 }
 
+const expiries: [string, string][] = [['', 'until it resolves'], ['1h', 'for an hour'], ['4h', 'for 4 hours'], ['1d', 'for a day'], ['1w', 'for a week']];
+
+/** Who looks after it, for how long. It goes on firing; its group is not repeated meanwhile. */
+function AckDialog({ am, onDone, onClose }: { am: AmAlert; onDone: () => void; onClose: () => void }) {
+  const [owner, setOwner] = useState(remembered('creator', '') || session.value?.user || 'anonymous');
+  const [comment, setComment] = useState('');
+  const [duration, setDuration] = useState('');
+  const [error, setError] = useState<Error | null>(null);
+  const submit = (e: Event) => {
+    e.preventDefault();
+    keep('creator', owner);
+    void acknowledge({ fingerprints: [am.fingerprint], owner: owner.trim(), comment: comment.trim(), duration: duration || undefined }).then(onDone, setError);
+  };
+  return (
+    <Dialog title="Acknowledge" onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <p class="muted">The alert goes on firing; its group is not sent again as long as all of it is acknowledged.</p>
+        <Field label="Owner">{(id) => <input id={id} class="input" required value={owner} onInput={(e) => setOwner(e.currentTarget.value)} />}</Field>
+        <Field label="Comment">{(id) => <input id={id} class="input" autofocus placeholder="What is being done" value={comment} onInput={(e) => setComment(e.currentTarget.value)} />}</Field>
+        <Field label="Holds">{(id) => <select id={id} class="input" value={duration} onChange={(e) => setDuration(e.currentTarget.value)}>{expiries.map(([d, text]) => <option key={d} value={d}>{text}</option>)}</select>}</Field>
+        {error && <ErrorBox error={error} />}
+        <div class="row-end"><Button onClick={onClose}>Cancel</Button><Button type="submit" kind="primary">Acknowledge</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+
 function AlertRow({ a, shared, values }: { a: ShownAlert; shared: Shared; values: boolean }) {
   const { am } = a, ack = am && shared.acks.find((k) => k.fingerprint === am.fingerprint), muted = am ? why(am) : '';
-  const own = async () => {
-    if (!am) return;
-    const who = session.value?.user || 'anonymous';
-    await (ack ? unacknowledge(am.fingerprint) : acknowledge({ fingerprints: [am.fingerprint], owner: who, comment: '' }))
-      .then(() => toast(ack ? 'Acknowledgement withdrawn' : 'Acknowledged: it goes on firing, and is not repeated'), (e: Error) => toast(e.message, 'error'));
+  const [asking, setAsking] = useState(false);
+  const done = () => {
+    setAsking(false);
     shared.reload();
   };
+  const withdraw = () => am && unacknowledge(am.fingerprint).then(() => toast('Acknowledgement withdrawn'), (e: Error) => toast(e.message, 'error')).then(shared.reload);
   return (
     <tr>
       <td><StatePill state={a.state} /></td>
       <td data-label="Labels"><LabelChips labels={a.labels} without={['alertname']} />
         {muted && <span class="tag pill">{muted}</span>}
-        {ack && <span class="tag pill">acknowledged by {ack.owner}</span>}
+        {ack && <p class="small"><span class="tag pill">acknowledged by {ack.owner}</span>{ack.comment && <bdi>{ack.comment}</bdi>}{ack.expiresAt && <span class="muted"> ends <When at={ack.expiresAt} /></span>}</p>}
         <Annotations of={a.annotations} /></td>
       {values && <td data-label="Value" class="num mono">{formatExact(Number(a.value))}</td>}
       <td data-label="Since" class="num"><When at={a.since} /></td>
       <td class="num"><div class="row row-end row-wrap">
         {a.source && <a class="button button-ghost button-small" href={a.source} target="_blank" rel="noreferrer">Source</a>}
         {am && <Button small kind="ghost" onClick={() => shared.onWhy(am.fingerprint)}>Why?</Button>}
-        {am && <Button small onClick={own}>{ack ? 'Unacknowledge' : 'Acknowledge'}</Button>}
+        {am && <Button small onClick={() => (ack ? void withdraw() : setAsking(true))}>{ack ? 'Unacknowledge' : 'Acknowledge'}</Button>}
         <a class="button button-default button-small" href={`/silences/new?matchers=${encodeURIComponent(labelMatchers(a.labels))}`}>Silence</a>
-      </div></td>
+      </div>{asking && am && <AckDialog am={am} onDone={done} onClose={() => setAsking(false)} />}</td>
     </tr>
   );
 }

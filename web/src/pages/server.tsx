@@ -1,9 +1,9 @@
 // The server itself: what makes series many, which queries run or were slow, the configuration in effect.
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { useResource } from '../lib/api';
 import { amStatus, type AmStatus } from '../lib/alerting';
-import { formatBytes, formatNumber, formatSeconds, plural } from '../lib/format';
+import { formatBytes, formatNumber, formatSeconds, plural, shorten, visible } from '../lib/format';
 import {
   buildInfo, cardinality, configYaml, flags, killQuery, runningQueries, runtimeInfo, serverYaml, slowQueries,
   type Counted, type QueryList, type RunningQuery,
@@ -17,8 +17,9 @@ type Tab = (typeof tabs)[number][0];
 
 function Growth({ now, before }: { now: number; before: number }) {
   if (now === before) return <span class="muted">–</span>;
-  const share = before ? `${formatNumber(((now - before) / before) * 100)} %` : 'new';
-  return <span class={now > before * 1.5 + 20 ? 'tone-bad' : undefined}>{now > before ? '+' : '−'}{formatNumber(Math.abs(now - before))} <span class="muted">({share})</span></span>;
+  const sign = now > before ? '+' : '−';
+  const share = before ? `${sign}${formatNumber((Math.abs(now - before) / before) * 100)} %` : 'new';
+  return <span class={now > before * 1.5 + 20 ? 'tone-bad' : undefined}>{sign}{formatNumber(Math.abs(now - before))} <span class="muted">({share})</span></span>;
 }
 
 function Counts({ title, rows, total, onPick }: { title: string; rows: Counted[]; total: number; onPick?: (name: string) => void }) {
@@ -28,7 +29,7 @@ function Counts({ title, rows, total, onPick }: { title: string; rows: Counted[]
         <table class="table">
           <thead><tr><th scope="col">Name</th><th scope="col" class="num">Series</th><th scope="col" class="num">Share</th><th scope="col" class="num">Growth</th></tr></thead>
           <tbody>{rows.map((r) => (
-            <tr key={r.name}><th scope="row" class="mono">{onPick ? <button type="button" class="link-button" onClick={() => onPick(r.name)}>{breakable(r.name)}</button> : breakable(r.name)}</th>
+            <tr key={r.name}><th scope="row" class="mono">{onPick ? <button type="button" class="link-button" onClick={() => onPick(r.name)}>{breakable(r.name)}</button> : <bdi title={r.name.length > 120 ? r.name : undefined}>{breakable(visible(shorten(r.name, 120)))}</bdi>}</th>
               <td class="num">{formatNumber(r.series)}</td><td class="num">{total ? `${formatNumber((r.series / total) * 100)} %` : '–'}</td>
               <td class="num"><Growth now={r.series} before={r.before} /></td></tr>
           ))}</tbody>
@@ -66,7 +67,7 @@ function CardinalityTab() {
       {data.refused.length > 0 && (
         <Card flush title="Refused: new series over a limit">
           <table class="table"><thead><tr><th scope="col">Metric</th><th scope="col">Limit</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Last</th></tr></thead>
-            <tbody>{data.refused.map((r) => <tr key={r.metric + r.limit}><th scope="row" class="mono">{r.metric}</th><td>{r.limit === 'metric' ? 'series of one metric' : r.limit === 'total' ? 'all series' : 'labels of a series'}</td>
+            <tbody>{data.refused.map((r) => <tr key={r.metric + r.limit}><th scope="row" class="mono">{breakable(shorten(r.metric, 200))}</th><td>{r.limit === 'metric' ? 'series of one metric' : r.limit === 'total' ? 'all series' : 'labels of a series'}</td>
               <td class="num">{formatNumber(r.attempts)}</td><td class="num muted">{formatAgo(r.last * 1000, Date.now())}</td></tr>)}</tbody></table>
         </Card>
       )}
@@ -75,9 +76,9 @@ function CardinalityTab() {
         <Card flush title="Labels with most values">
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Labels with most values">
             <table class="table">
-              <thead><tr><th scope="col">Label</th><th scope="col" class="num">Values</th><th scope="col" class="num">Growth</th><th scope="col" class="num">Series</th><th scope="col" class="num">Text</th></tr></thead>
+              <thead><tr><th scope="col">Label</th><th scope="col" class="num">Values</th><th scope="col" class="num">Growth</th><th scope="col" class="num">Series</th><th scope="col" class="num">Bytes</th></tr></thead>
               <tbody>{data.labels.map((l) => (
-                <tr key={l.name}><th scope="row" class="mono">{l.name}</th><td class="num">{formatNumber(l.values)}</td><td class="num"><Growth now={l.values} before={l.valuesBefore} /></td>
+                <tr key={l.name}><th scope="row" class="mono">{breakable(visible(shorten(l.name, 120)))}</th><td class="num">{formatNumber(l.values)}</td><td class="num"><Growth now={l.values} before={l.valuesBefore} /></td>
                   <td class="num">{formatNumber(l.series)}</td><td class="num muted">{formatBytes(l.bytes)}</td></tr>
               ))}</tbody>
             </table>
@@ -90,24 +91,26 @@ function CardinalityTab() {
 }
 
 function QueryRow({ q, onKill }: { q: RunningQuery; onKill?: (id: number) => void }) {
-  const href = `/explore/metrics?expr=${encodeURIComponent(q.query)}${q.step ? `&from=${Math.round(q.start * 1000)}&to=${Math.round(q.end * 1000)}` : ''}`;
+  const href = `/explore/metrics?expr=${encodeURIComponent(q.query)}${q.step ? `&from=${Math.round(q.start * 1000)}&to=${Math.round(q.end * 1000)}` : '&tab=table'}`;
   return (
     <tr>
-      <td class="muted">{formatDateTime(Date.parse(q.began), utc.value)}</td>
-      <th scope="row" class="mono"><a href={href}>{q.query}</a>{q.error && <p class="tone-bad wrap">{q.killed ? 'killed: ' : ''}{q.error}</p>}</th>
-      <td>{q.origin}{q.user && <span class="muted"> {q.user}</span>}</td>
-      <td class="num">{q.step ? `${plural(Math.floor((q.end - q.start) / q.step) + 1, 'step')}` : 'instant'}</td>
-      <td class="num">{formatNumber(q.samples)}</td><td class="num">{formatBytes(q.memoryBytes)}</td>
-      <td class="num strong">{q.state === 'queued' ? `waits ${formatSeconds(q.queueSeconds)}` : formatSeconds(q.runSeconds)}</td>
+      <td data-label="Began" class="muted">{formatDateTime(Date.parse(q.began), utc.value)}</td>
+      <th scope="row" class="mono"><a href={href} title={q.query.length > queryMax ? q.query : undefined}>{shorten(q.query, queryMax)}</a>{q.error && <p class="tone-bad wrap">{q.killed ? 'killed: ' : ''}{q.error}</p>}</th>
+      <td data-label="From">{q.origin}{q.user && <span class="muted"> {q.user}</span>}</td>
+      <td data-label="Range" class="num">{q.step ? `${plural(Math.floor((q.end - q.start) / q.step) + 1, 'step')}` : 'instant'}</td>
+      <td data-label="Samples" class="num">{formatNumber(q.samples)}</td><td data-label="Memory" class="num">{formatBytes(q.memoryBytes)}</td>
+      <td data-label="Took" class="num strong">{q.state === 'queued' ? `waits ${formatSeconds(q.queueSeconds)}` : formatSeconds(q.runSeconds)}</td>
       {onKill && <td class="num"><Button small onClick={() => onKill(q.id)}>Kill</Button></td>}
     </tr>
   );
 }
 
+const queryMax = 600;
+
 function QueryTable({ list, label, onKill }: { list: QueryList; label: string; onKill?: (id: number) => void }) {
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label={label}>
-      <table class="table">
+      <table class="table cards query-table">
         <thead><tr><th scope="col">Began</th><th scope="col">Query</th><th scope="col">From</th><th scope="col" class="num">Range</th><th scope="col" class="num">Samples</th>
           <th scope="col" class="num">Memory</th><th scope="col" class="num">Took</th>{onKill && <th scope="col"><span class="off-screen">Action</span></th>}</tr></thead>
         <tbody>{list.queries.map((q) => <QueryRow key={q.id} q={q} onKill={onKill} />)}</tbody>
@@ -116,10 +119,16 @@ function QueryTable({ list, label, onKill }: { list: QueryList; label: string; o
   );
 }
 
+const watchEveryMs = 3000;
+
 function QueriesTab() {
   const [turn, setTurn] = useState(0);
   const now = useResource(runningQueries, [refreshTick.value, turn]);
   const slow = useResource(slowQueries, [refreshTick.value, turn]);
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || now.reload(), watchEveryMs); // what runs now is soon over
+    return () => clearInterval(timer);
+  }, []);
   const kill = async (id: number) => {
     await killQuery(id).then(() => toast('The query ends'), (e: Error) => toast(e.message, 'error'));
     setTurn((t) => t + 1);
