@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 
 #define HISTOGRAM_SCHEMA_MIN (-4)
 #define HISTOGRAM_SCHEMA_MAX 8
@@ -37,6 +38,9 @@ Histogram *histogram_copy(Arena *arena, const Histogram *h); /* NULL on exhausti
 bool histogram_eq(const Histogram *a, const Histogram *b);   /* bitwise on floats */
 /* A stale marker is a histogram whose sum is the stale NaN. */
 bool histogram_is_stale(const Histogram *h);
+/* ERR_INVALID: spans, counts and bounds do not fit together; in Prometheus' words (Histogram.Validate). The schema was
+ * told apart from others before it was cut to eight bits. Stores take what passes, and readers count on it. */
+ErrCode histogram_check(const Histogram *h, Err *reterr);
 /* Compact binary form for logs and parts; decode gives false on malformed bytes. */
 void histogram_encode(Buf *out, const Histogram *h);
 bool histogram_decode(Str in, Arena *arena, Histogram *ret, size_t *ret_used);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,9 +81,50 @@ static void test_stale(void **state) {
     assert_false(histogram_is_stale(&samples[0]));
 }
 
+static const HistogramSpan two[] = {{0, 2}}, backwards[] = {{0, 1}, {-1, 1}}, far[] = {{5, 2}};
+static const double good[] = {3, 5}, below[] = {3, -1}, unsorted[] = {2, 1}, nans[] = {NAN}, open_end[] = {1, INFINITY};
+
+/* Texts recorded from Prometheus 3's remote write. */
+static void test_check(void **state) {
+    (void)state;
+#define POS(s, n_s, v, n_v) .pos_spans = s, .n_pos_spans = n_s, .pos = v, .n_pos = n_v
+#define BOUNDS(v) .custom_bounds = v, .n_custom_bounds = ARRAY_LEN(v)
+    static const struct {
+        Histogram h;
+        const char *text; /* NULL: fine */
+    } cases[] = {
+        {{.count = 8, POS(two, 1, good, 2)}, NULL},
+        {{.count = 8, POS(two, 1, good, 2), .sum = NAN}, NULL},
+        {{.count = 9, POS(two, 1, good, 2), .sum = NAN}, NULL},
+        {{.count = 9, POS(two, 1, good, 2)}, "8 observations found in buckets, but the Count field is 9: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)"},
+        {{.count = 7, POS(two, 1, good, 2), .sum = NAN}, "8 observations found in buckets, but the Count field is 7: histogram's observation count should be at least the number of observations found in the buckets"},
+        {{.count = 9, POS(two, 1, good, 2), .is_float = true}, NULL},
+        {{.count = 3, POS(two, 1, good, 1)}, "positive side: spans need 2 buckets, have 1 buckets: histogram spans specify different number of buckets than provided"},
+        {{.count = 8, POS(backwards, 2, good, 2)}, "positive side: span number 2 with offset -1: histogram has a span whose offset is negative"},
+        {{.count = 2, POS(two, 1, below, 2)}, "positive side: bucket number 2 has observation count of -1: histogram has a bucket whose observation count is negative"},
+        {{.count = 2, .neg_spans = two, .n_neg_spans = 1, .neg = below, .n_neg = 2}, "negative side: bucket number 2 has observation count of -1: histogram has a bucket whose observation count is negative"},
+        {{.schema = 9}, "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9"},
+        {{.count = 8, POS(two, 1, good, 2), BOUNDS(good)}, "histogram with exponential schema must not have custom bounds"},
+        {{.schema = -53, .count = 8, POS(two, 1, good, 2), BOUNDS(good)}, NULL},
+        {{.schema = -53, .count = 8, POS(far, 1, good, 2), BOUNDS(good)}, "custom buckets: only 2 custom bounds defined which is insufficient to cover total span length of 7: histogram custom bounds are too few"},
+        {{.schema = -53, BOUNDS(unsorted)}, "custom buckets: previous bound is 2.000000 and current is 1.000000: histogram custom bounds must be in strictly increasing order"},
+        {{.schema = -53, BOUNDS(nans)}, "custom buckets: histogram custom bounds must not be NaN"},
+        {{.schema = -53, BOUNDS(open_end)}, "custom buckets: last +Inf bound must not be explicitly defined: histogram custom bounds must be finite"},
+        {{.schema = -53, .zero_count = 1}, "custom buckets: must have zero count of 0"},
+        {{.zero_count = -0.5, .is_float = true}, "zero bucket has observation count of -0.5: histogram has a bucket whose observation count is negative"},
+        {{.count = -2, .is_float = true}, "observation count is  -2: histogram's observation count is negative"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Err err = {0};
+        ErrCode code = histogram_check(&cases[i].h, &err);
+        assert_int_equal(code, cases[i].text ? ERR_INVALID : OK);
+        assert_string_equal(err.msg, cases[i].text ? cases[i].text : "");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_check), cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_truncation_is_refused),
         cmocka_unit_test(test_stale),
     };

@@ -3,6 +3,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 
+#include <stdlib.h>
+
 /* Fixed seed: the value may be stored (series ids in parts), so it must not vary per process. */
 #define LABELS_HASH_SEED UINT64_C(0x6d65657264617431)
 
@@ -63,8 +65,18 @@ uint64_t labels_hash_for(Labels l, const Str *names, size_t n, bool on) {
     return h;
 }
 
-/* Insertion sort: label sets are short and nearly always sorted already. */
+#define INSERTION_MAX 64
+
+static int compare_names(const void *a, const void *b) {
+    return str_cmp(((const Label *)a)->name, ((const Label *)b)->name);
+}
+
+/* Insertion sort: label sets are short and nearly always sorted already. A stranger's may be neither. */
 static void labels_sort(Label *v, size_t n) {
+    if (n > INSERTION_MAX) {
+        qsort(v, n, sizeof *v, compare_names);
+        return;
+    }
     for (size_t i = 1; i < n; i++) {
         Label x = v[i];
         size_t j = i;

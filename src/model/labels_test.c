@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -120,13 +121,31 @@ static void test_matcher_refuses_bad_regex(void **state) {
     arena_free(arena);
 }
 
+/* A stranger may send as many as fit into a request, in the worst order. */
+static void test_many_labels(void **state) {
+    (void)state;
+    size_t n = 300000;
+    Label *v = mem_alloc_array(n, sizeof *v);
+    char (*text)[8] = mem_alloc_array(n, sizeof *text);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text[i], sizeof text[i], "l%06zu", n - i);
+        v[i] = (Label){str_of(text[i], 7), STR("x")};
+    }
+    assert_int_equal(labels_normalize(v, &n, NULL), OK);
+    assert_int_equal(n, 300000);
+    for (size_t i = 1; i < n; i++) assert_true(str_cmp(v[i - 1].name, v[i].name) < 0);
+    v[0].name = v[n - 1].name;
+    assert_int_equal(labels_normalize(v, &n, NULL), ERR_INVALID);
+    mem_free(text);
+    mem_free(v);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_and_print),
         cmocka_unit_test(test_order_and_hash),
         cmocka_unit_test(test_hash_ignores_metric_name_without),
         cmocka_unit_test(test_matchers),
-        cmocka_unit_test(test_matcher_refuses_bad_regex),
-    };
+        cmocka_unit_test(test_matcher_refuses_bad_regex), cmocka_unit_test(test_many_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

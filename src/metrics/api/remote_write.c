@@ -2,6 +2,9 @@
 
 #include "base/hash.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 bool rw_no_memory(RwDecoder *d) {
     d->rc = err_set(d->err, ERR_TOO_LARGE, "request needs more memory than it may use");
     return false;
@@ -9,6 +12,23 @@ bool rw_no_memory(RwDecoder *d) {
 
 bool rw_malformed(RwDecoder *d, const char *what) {
     if (d->rc == OK) d->rc = err_set(d->err, ERR_INVALID, "malformed remote write request: %s", what);
+    return false;
+}
+
+bool rw_refuse(RwDecoder *d, const char *fmt, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (d->rc != OK) return false;
+    if (d->version == REMOTE_WRITE_1) {
+        d->rc = err_set(d->err, ERR_INVALID, "%s", text);
+    } else {
+        d->refused = true;
+        d->told = d->err && !d->err->msg[0];
+        if (d->told) err_set(d->err, OK, "%s", text);
+    }
     return false;
 }
 
@@ -98,8 +118,11 @@ static bool read_metadata_refs(RwDecoder *d, Str bytes, MetricMetadata *m) {
     ProtoField f;
     while (proto_next(&r, &f)) {
         if (f.number == 1) m->type = f.u64 <= METRIC_STATESET ? (MetricType)f.u64 : METRIC_UNKNOWN;
-        if (f.number == 3) m->help = rw_symbol(d, f.u64);
-        if (f.number == 4) m->unit = rw_symbol(d, f.u64);
+        if (f.number != 3 && f.number != 4) continue;
+        if (f.u64 >= d->symbols.n)
+            return rw_refuse(d, "parsing metadata: metadata %s_ref %llu outside of symbols table (size %zu)",
+                f.number == 3 ? "help" : "unit", (unsigned long long)f.u64, d->symbols.n);
+        *(f.number == 3 ? &m->help : &m->unit) = d->symbols.v[f.u64];
     }
     return rw_check(d, &r);
 }
@@ -117,11 +140,20 @@ static bool read_series_labels(RwDecoder *d, Str bytes) {
     return ok && rw_check(d, &r);
 }
 
+/* After a part of a series, which alone is left out when it was refused. */
+static bool part_done(RwDecoder *d, bool ok, const BatchSeries *s) {
+    if (ok || !d->refused) return ok;
+    rw_tell_series(d, s->wire, s->labels);
+    d->refused = false;
+    d->skipped++;
+    return true;
+}
+
 static bool read_series_field(RwDecoder *d, const ProtoField *f, BatchSeries *s, MetricMetadata *m) {
     bool v2 = d->version == REMOTE_WRITE_2;
     if (f->number == 2) return read_sample(d, f->bytes, s);
-    if (f->number == (v2 ? 4u : 3u)) return read_exemplar(d, f->bytes, s);
-    if (f->number == (v2 ? 3u : 4u)) return rw_read_histogram(d, f->bytes, s);
+    if (f->number == (v2 ? 4u : 3u)) return part_done(d, read_exemplar(d, f->bytes, s), s);
+    if (f->number == (v2 ? 3u : 4u)) return part_done(d, rw_read_histogram(d, f->bytes, s), s);
     if (f->number == 5 && v2) return read_metadata_refs(d, f->bytes, m);
     return true;
 }
@@ -134,7 +166,25 @@ static BatchSeries begin_series(const MetricsBatch *b) {
 
 static bool described(const MetricMetadata *m) { return m->type != METRIC_UNKNOWN || m->help.n || m->unit.n; }
 
+/* After a series that could not be read: whether that concerns no other one. */
+static bool left_out(RwDecoder *d, const BatchSeries *s) {
+    if (!d->refused) return false;
+    MetricsBatch *b = d->batch;
+    b->t_ms.n = b->value.n = s->first_sample;
+    b->histograms.n = b->histogram_t_ms.n = s->first_histogram;
+    b->exemplars.n = s->first_exemplar;
+    metrics_batch_trim_starts(b);
+    d->refused = false;
+    d->skipped++;
+    return true;
+}
+
 static bool end_series(RwDecoder *d, const BatchSeries *s, const MetricMetadata *m) {
+    if (d->version == REMOTE_WRITE_2 && s->n_samples + s->n_histograms == 0) {
+        (void)rw_refuse(d, "TimeSeries must contain at least one sample or histogram");
+        rw_tell_series(d, s->wire, s->labels);
+        return left_out(d, s);
+    }
     bool put = described(m) && str_is_utf8(m->metric) && m->metric.n;
     if (put && !avec_push(d->arena, &d->batch->metadata, *m)) return rw_no_memory(d);
     return avec_push(d->arena, &d->batch->series, *s) || rw_no_memory(d);
@@ -144,7 +194,7 @@ static bool read_series_now(RwDecoder *d, Str bytes) {
     BatchSeries s = begin_series(d->batch);
     MetricMetadata m = {0};
     bool good;
-    if (!read_series_labels(d, bytes)) return false;
+    if (!read_series_labels(d, bytes)) return left_out(d, &s);
     s.raw_hash = rw_labels_hash(d);
     if (!rw_take_labels(d, &s.labels, &good)) return false;
     if (!rw_check_name(d, s.labels, &good)) {
@@ -155,7 +205,7 @@ static bool read_series_now(RwDecoder *d, Str bytes) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     while (proto_next(&r, &f))
-        if (!read_series_field(d, &f, &s, &m)) return false;
+        if (!read_series_field(d, &f, &s, &m)) return left_out(d, &s);
     return rw_check(d, &r) && end_series(d, &s, &m);
 }
 
@@ -189,8 +239,8 @@ static bool read_series(RwDecoder *d, Str bytes) {
     MetricMetadata m = {0};
     bool plain;
     s.wire = run;
-    if (!rw_run_hash(d, run, &s.raw_hash)) return false;
-    if (!read_series_rest(d, str_of(bytes.p + run.n, bytes.n - run.n), &s, &m, &plain)) return false;
+    if (!rw_run_hash(d, run, &s.raw_hash)) return left_out(d, &s);
+    if (!read_series_rest(d, str_of(bytes.p + run.n, bytes.n - run.n), &s, &m, &plain)) return left_out(d, &s);
     if (!plain) return read_series_now(d, bytes);
     if (described(&m)) {
         if (!rw_read_run(d, run)) return false;

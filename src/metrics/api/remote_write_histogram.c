@@ -4,6 +4,7 @@ typedef AVEC(HistogramSpan) Spans;
 
 typedef struct RawHistogram {
     Histogram h;
+    int32_t schema;
     int64_t t_ms, start_ms;
     RwVarints pos_deltas, neg_deltas;
     RwDoubles pos, neg, bounds;
@@ -30,7 +31,7 @@ static bool read_histogram_field(RwDecoder *d, const ProtoField *f, RawHistogram
         h->is_float = true;
         return true;
     case 3: h->sum = proto_f64(f); return true;
-    case 4: h->schema = (int8_t)proto_s64(f); return true;
+    case 4: raw->schema = (int32_t)proto_s64(f); return true;
     case 5: h->zero_threshold = proto_f64(f); return true;
     case 6: h->zero_count = (double)f->u64; return true;
     case 7: h->zero_count = proto_f64(f); return true;
@@ -62,17 +63,6 @@ static bool undelta(RwDecoder *d, const RwVarints *deltas, RwDoubles *out) {
     return true;
 }
 
-static bool spans_cover(const Spans *spans, size_t n) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < spans->n; i++) sum += spans->v[i].length;
-    return sum == n;
-}
-
-static bool schema_ok(const Histogram *h) {
-    return h->schema == HISTOGRAM_SCHEMA_CUSTOM ||
-           (h->schema >= HISTOGRAM_SCHEMA_MIN && h->schema <= HISTOGRAM_SCHEMA_MAX);
-}
-
 bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     RawHistogram raw = {0};
     ProtoReader r = proto_reader(bytes);
@@ -82,9 +72,7 @@ bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     if (!rw_check(d, &r) || !undelta(d, &raw.pos_deltas, &raw.pos) || !undelta(d, &raw.neg_deltas, &raw.neg))
         return false;
     Histogram *h = &raw.h;
-    if (!schema_ok(h)) return rw_malformed(d, "histogram schema out of range");
-    if (!spans_cover(&raw.pos_spans, raw.pos.n) || !spans_cover(&raw.neg_spans, raw.neg.n))
-        return rw_malformed(d, "histogram spans and buckets do not match");
+    h->schema = raw.schema == (int8_t)raw.schema ? (int8_t)raw.schema : INT8_MIN; /* which is none either */
     h->pos_spans = raw.pos_spans.v;
     h->neg_spans = raw.neg_spans.v;
     h->n_pos_spans = (uint32_t)raw.pos_spans.n;
@@ -95,6 +83,8 @@ bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     h->n_neg = (uint32_t)raw.neg.n;
     h->custom_bounds = raw.bounds.v;
     h->n_custom_bounds = (uint32_t)raw.bounds.n;
+    Err err = {0};
+    if (histogram_check(h, &err) != OK) return rw_refuse(d, "%s", err.msg);
     if (!avec_push(d->arena, &d->batch->histograms, *h) || !avec_push(d->arena, &d->batch->histogram_t_ms, raw.t_ms))
         return rw_no_memory(d);
     if (!metrics_batch_set_histogram_start(d->batch, raw.start_ms)) return rw_no_memory(d);

@@ -15,6 +15,8 @@ typedef struct RwDecoder {
     Labels previous;    /* of the last good series as they came: what is the same needs no second look */
     bool lazy;
     uint64_t skipped;
+    bool refused; /* rw_refuse: what is being read is left out */
+    bool told;    /* ... and err has the reason */
     Err *err;
     ErrCode rc;
 } RwDecoder;
@@ -22,6 +24,10 @@ typedef struct RwDecoder {
 /* All functions: false with d->rc set when the message is malformed or the arena is used up. */
 bool rw_no_memory(RwDecoder *d);
 bool rw_malformed(RwDecoder *d, const char *what);
+/* Something a sender got wrong in one series. Version 1: as malformed, with this text alone. Version 2: the series, or
+ * the part of it that is being read, is left out (d->refused, d->rc stays OK) and the first such text is the answer's.
+ * Prometheus does the same. */
+bool rw_refuse(RwDecoder *d, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool rw_check(RwDecoder *d, const ProtoReader *r); /* r ended without an error */
 /* A repeated scalar, packed or not, appended. */
 typedef AVEC(double) RwDoubles;
@@ -33,7 +39,8 @@ bool rw_put_varints(RwDecoder *d, const ProtoField *f, RwVarints *out);
 bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s);
 
 /* --- remote_write_labels.c --- */
-Str rw_symbol(RwDecoder *d, uint64_t ref);
+/* " for series ..." behind the reason that was just told; run: its labels as bytes, or empty: they are in labels. */
+void rw_tell_series(RwDecoder *d, Str run, Labels labels);
 /* Appends to d->labels: one label message (1.0), label references (2.0). */
 bool rw_read_label_field(RwDecoder *d, const ProtoField *f);
 /* A copy of d->labels, normalized; *ret_ok false (not an error): they are no label set. */

@@ -2,10 +2,21 @@
 #include "base/hash.h"
 #include "metrics/api/remote_write_int.h"
 
-Str rw_symbol(RwDecoder *d, uint64_t ref) {
-    if (ref < d->symbols.n) return d->symbols.v[ref];
-    rw_malformed(d, "symbol reference out of range");
-    return STR_NULL;
+#include <stdio.h>
+
+void rw_tell_series(RwDecoder *d, Str run, Labels labels) {
+    if (!d->told) return;
+    d->told = false;
+    if (run.n) {
+        d->labels.n = 0;
+        if (!rw_read_run(d, run)) return;
+        labels = (Labels){d->labels.v, d->labels.n};
+    }
+    Buf text = {0};
+    labels_put_text(&text, labels);
+    size_t n = strlen(d->err->msg);
+    snprintf(d->err->msg + n, sizeof d->err->msg - n, " for series %s", buf_cstr(&text));
+    buf_done(&text);
 }
 
 static bool read_label(RwDecoder *d, Str bytes) {
@@ -19,13 +30,33 @@ static bool read_label(RwDecoder *d, Str bytes) {
     return rw_check(d, &r) && (avec_push(d->arena, &d->labels, l) || rw_no_memory(d));
 }
 
+/* "[1 99 3 4]" */
+static void put_refs(Buf *out, const RwVarints *refs) {
+    for (size_t i = 0; i < refs->n && out->n < 300; i++)
+        buf_printf(out, "%c%llu", i ? ' ' : '[', (unsigned long long)refs->v[i]);
+    buf_put_str(out, out->n < 300 ? STR("]") : STR(" ...]"));
+}
+
+static bool refuse_refs(RwDecoder *d, const RwVarints *refs, size_t at) {
+    Buf all = {0};
+    put_refs(&all, refs);
+    if (at == refs->n)
+        (void)rw_refuse(d, "parsing labels for series %s: invalid labelRefs length %zu", buf_cstr(&all), refs->n);
+    else
+        (void)rw_refuse(d,
+            "parsing labels for series %s: labelRefs %llu (name) = %llu (value) outside of symbols table (size %zu)",
+            buf_cstr(&all), (unsigned long long)refs->v[at], (unsigned long long)refs->v[at + 1], d->symbols.n);
+    buf_done(&all);
+    return false;
+}
+
 static bool read_label_refs(RwDecoder *d, const ProtoField *f) {
     RwVarints refs = {0};
     if (!rw_put_varints(d, f, &refs)) return false;
-    if (refs.n % 2) return rw_malformed(d, "odd number of label references");
+    if (refs.n % 2) return refuse_refs(d, &refs, refs.n);
     for (size_t i = 0; i < refs.n; i += 2) {
-        Label l = {rw_symbol(d, refs.v[i]), rw_symbol(d, refs.v[i + 1])};
-        if (d->rc != OK) return false;
+        if (refs.v[i] >= d->symbols.n || refs.v[i + 1] >= d->symbols.n) return refuse_refs(d, &refs, i);
+        Label l = {d->symbols.v[refs.v[i]], d->symbols.v[refs.v[i + 1]]};
         if (!avec_push(d->arena, &d->labels, l)) return rw_no_memory(d);
     }
     return true;
@@ -49,6 +80,24 @@ static bool labels_sorted(const Label *v, size_t n) {
     return true;
 }
 
+/* Why a series is left out; the first reason stays. */
+static void note_labels(RwDecoder *d, const char *what, Labels labels, Str duplicate) {
+    if (!d->err || d->err->msg[0]) return;
+    Buf text = {0};
+    labels_put_text(&text, labels);
+    if (duplicate.n)
+        err_set(d->err, OK, "%s%s, duplicated label %" STR_FMT, what, buf_cstr(&text), STR_ARG(duplicate));
+    else
+        err_set(d->err, OK, "%s%s", what, buf_cstr(&text));
+    buf_done(&text);
+}
+
+static Str twice(const Label *v, size_t n) { /* sorted */
+    for (size_t i = 1; i < n; i++)
+        if (str_eq(v[i].name, v[i - 1].name)) return v[i].name;
+    return STR_NULL;
+}
+
 bool rw_take_labels(RwDecoder *d, Labels *ret, bool *ret_ok) {
     size_t n = d->labels.n;
     Label *v = ARENA_ARRAY(d->arena, Label, n);
@@ -58,12 +107,15 @@ bool rw_take_labels(RwDecoder *d, Labels *ret, bool *ret_ok) {
     for (size_t i = 0; i < n; i++) {
         bool known = i < d->previous.n && label_same(&v[i], &d->previous.v[i]);
         bool good = known || label_good(&v[i]);
-        if (!good && *ret_ok) err_set(d->err, OK, "label is not valid UTF-8 or has no name");
+        if (!good && *ret_ok) note_labels(d, "invalid metric name or labels, got ", (Labels){v, n}, STR_NULL);
         *ret_ok = *ret_ok && good;
     }
     bool sorted = *ret_ok && labels_sorted(v, n);
     if (sorted) d->previous = (Labels){v, n}; /* only then it is as it came */
-    if (*ret_ok && !sorted) *ret_ok = labels_normalize(v, &n, d->err) == OK;
+    if (*ret_ok && !sorted && labels_normalize(v, &n, NULL) != OK) {
+        *ret_ok = false;
+        note_labels(d, "invalid labels for series, labels ", (Labels){v, n}, twice(v, n));
+    }
     *ret = (Labels){v, n};
     return true;
 }
@@ -102,16 +154,23 @@ Str rw_label_run(Str series) {
 static bool refs_hash(RwDecoder *d, Str run, uint64_t *ret) {
     ProtoReader fields = proto_reader(run);
     ProtoField f;
-    uint64_t h = ~wire_seed(), n = 0;
+    uint64_t h = ~wire_seed();
+    bool good = true;
     while (proto_next(&fields, &f)) {
         ProtoReader r = proto_reader(f.bytes);
-        for (uint64_t ref; proto_packed_varint(&r, &ref); n++) {
-            if (ref >= d->symbol_hashes.n) return rw_malformed(d, "symbol reference out of range");
-            h = hash_u64(h ^ d->symbol_hashes.v[ref]);
+        uint64_t n = 0;
+        for (uint64_t ref; good && proto_packed_varint(&r, &ref); n++) {
+            good = ref < d->symbol_hashes.n;
+            if (good) h = hash_u64(h ^ d->symbol_hashes.v[ref]);
         }
-        if (!rw_check(d, &r)) return false;
+        if (good && !rw_check(d, &r)) return false;
+        good = good && n % 2 == 0;
     }
-    if (n % 2) return rw_malformed(d, "odd number of label references");
+    if (!good) { /* reading them tells what is wrong */
+        bool read = rw_read_run(d, run);
+        ASSERT(!read);
+        return false;
+    }
     *ret = h;
     return rw_check(d, &fields);
 }
@@ -138,7 +197,7 @@ bool rw_read_run(RwDecoder *d, Str run) {
 bool rw_check_name(RwDecoder *d, Labels labels, bool *good) {
     if (*good && labels_get(labels, LABEL_NAME_METRIC).n == 0) {
         *good = false;
-        err_set(d->err, OK, "series has no metric name");
+        note_labels(d, "invalid metric name or labels, got ", labels, STR_NULL);
     }
     return *good;
 }
@@ -149,7 +208,11 @@ ErrCode rw_read_wire_labels(void *ctx, BatchSeries *s, Err *reterr) {
     Labels labels;
     d->rc = OK;
     d->err = reterr;
-    if (!rw_read_run(d, s->wire) || !rw_take_labels(d, &labels, &good)) return d->rc;
+    if (!rw_read_run(d, s->wire) || !rw_take_labels(d, &labels, &good)) {
+        ErrCode rc = d->refused ? ERR_UNPROCESSABLE : d->rc;
+        d->refused = false;
+        return rc;
+    }
     if (!rw_check_name(d, labels, &good)) return ERR_UNPROCESSABLE;
     s->labels = labels;
     return OK;

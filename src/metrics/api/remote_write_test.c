@@ -162,8 +162,63 @@ static void test_store(void **state) {
     fs_fault_free(fs);
 }
 
+/* Version 2: what is wrong with one series is told, and the others are taken. Series by symbol references. */
+static void test_bad_series(void **state) {
+    (void)state;
+    static const Str symbols[] = {STR_INIT(""), STR_INIT("__name__"), STR_INIT("up"), STR_INIT("job"), STR_INIT("x")};
+    static const struct {
+        Str refs;
+        char content; /* s: a sample, h: a histogram that is none, b: both, m: metadata out of the table, 0: nothing */
+        size_t series, samples;
+        const char *text;
+    } cases[] = {
+        {STR_INIT("\1\2\3\4"), 's', 2, 2, ""},
+        {STR_INIT("\1\2\3\11"), 's', 1, 1, "parsing labels for series [1 2 3 9]: labelRefs 3 (name) = 9 (value) outside of symbols table (size 5)"},
+        {STR_INIT("\1\2\3"), 's', 1, 1, "parsing labels for series [1 2 3]: invalid labelRefs length 3"},
+        {STR_INIT("\1\2\3\4"), 0, 1, 1, "TimeSeries must contain at least one sample or histogram for series up{job=\"x\"}"},
+        {STR_INIT("\1\2\3\4"), 'b', 2, 2, "0 observations found in buckets, but the Count field is 7: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN) for series up{job=\"x\"}"},
+        {STR_INIT("\1\2\3\4"), 'm', 1, 1, "parsing metadata: metadata help_ref 77 outside of symbols table (size 5)"},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        size_t k = i / 2;
+        Buf body = {0};
+        for (size_t s = 0; s < ARRAY_LEN(symbols); s++) proto_put_bytes(&body, 4, symbols[s]);
+        for (int s = 0; s < 2; s++) { /* the case, and a good one behind it */
+            char content = s ? 's' : cases[k].content;
+            size_t ts = proto_begin(&body, 5);
+            proto_put_bytes(&body, 1, s ? STR("\1\4") : cases[k].refs);
+            if (content == 's' || content == 'b' || content == 'm') put_part(&body, 's');
+            if (content == 'b') {
+                size_t h = proto_begin(&body, 3);
+                proto_put_varint(&body, 1, 7);
+                proto_end(&body, h);
+            }
+            if (content == 'm') {
+                size_t m = proto_begin(&body, 5);
+                proto_put_varint(&body, 3, 77);
+                proto_end(&body, m);
+            }
+            proto_end(&body, ts);
+        }
+        MetricsBatch b = {.arena = arena_create(1 << 20)};
+        uint64_t skipped;
+        Err err = {0};
+        ErrCode code = i % 2 ? remote_write_decode(buf_str(&body), REMOTE_WRITE_2, &b, &skipped, &err)
+                             : remote_write_decode_lazily(buf_str(&body), REMOTE_WRITE_2, &b, &skipped, &err);
+        assert_int_equal(code, OK);
+        assert_string_equal(err.msg, cases[k].text);
+        assert_int_equal(skipped, cases[k].text[0] ? 1 : 0);
+        assert_int_equal(b.series.n, cases[k].series);
+        assert_int_equal(b.t_ms.n, cases[k].samples);
+        assert_int_equal(b.histograms.n, 0);
+        arena_free(b.arena);
+        buf_done(&body);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_starts), cmocka_unit_test(test_store)};
+        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_starts), cmocka_unit_test(test_store),
+        cmocka_unit_test(test_bad_series)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
