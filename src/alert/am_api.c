@@ -114,13 +114,32 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
     return false;
 }
 
+/* Go finds fields by names of any case. */
+static void fold_keys(JsonValue *v, int depth) {
+    static const char *const names[] = {"annotations", "comment", "createdBy", "endsAt", "generatorURL", "id", "isEqual", "isRegex",
+        "labels", "matchers", "name", "startsAt", "value"};
+    for (JsonValue *i = v->kind == JSON_K_OBJECT || v->kind == JSON_K_ARRAY ? v->first : NULL; i; i = i->next) {
+        bool is_map = false; /* of labels: names of one's own */
+        for (size_t k = 0; v->kind == JSON_K_OBJECT && k < ARRAY_LEN(names); k++) {
+            if (!str_eq_nocase(i->key, str_cstr(names[k]))) continue;
+            i->key = str_cstr(names[k]);
+            is_map = str_eq_lit(i->key, "labels") || str_eq_lit(i->key, "annotations");
+            break;
+        }
+        if (depth && !is_map) fold_keys(i, depth - 1);
+    }
+}
+
 /* The original's decoder reads one value and leaves what follows alone. */
 bool am_api_parse(HttpRequest *req, HttpResponse *res, const char *what, Str body, JsonValue **ret) {
     Err err = {0};
     size_t end;
     ErrCode rc = gojson_scan(body, GOJSON_DECODER, &end, &err);
     if (rc == OK) rc = json_parse(str_slice(body, 0, end), req->arena, ret, &err);
-    if (rc == OK) return true;
+    if (rc == OK) {
+        fold_keys(*ret, 2);
+        return true;
+    }
     int status = rc == ERR_TOO_LARGE ? 413 : 400;
     am_api_error(res, status, status, "parsing %s body from \"\" failed, because %s", what, err.msg);
     return false;
@@ -351,6 +370,12 @@ static void handle_wrong_method(void *ctx, HttpRequest *req, HttpResponse *res) 
     http_set_header(res, STR("Allow"), str_cstr(allowed));
 }
 
+/* A page's question whether it may ask, which comes without credentials; anything else is a wrong method. */
+static void handle_options(void *ctx, HttpRequest *req, HttpResponse *res) {
+    if (http_header(req, STR("access-control-request-method")).p) res->status = 204;
+    else handle_wrong_method(ctx, req, res);
+}
+
 static void handle_v1(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx;
     (void)req;
@@ -359,7 +384,7 @@ static void handle_v1(void *ctx, HttpRequest *req, HttpResponse *res) {
     am_api_json(res, 410);
 }
 
-#define ALL_METHODS (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_DELETE | HTTP_PATCH)
+#define ALL_METHODS (HTTP_GET | HTTP_HEAD | HTTP_POST | HTTP_PUT | HTTP_DELETE | HTTP_PATCH)
 
 const double am_http_bounds[AM_HTTP_BUCKETS - 1] = {0.05, 0.1, 0.25, 0.5, 0.75, 1};
 const double am_size_bounds[AM_HTTP_BUCKETS - 1] = {100, 1000, 10000, 100000, 1000000, 10000000};
@@ -370,11 +395,24 @@ static size_t bucket_of(const double *bounds, double v) {
     return i;
 }
 
+/* Whether an Accept header takes JSON; one that is not there takes anything. */
+static bool takes_json(const HttpRequest *req) {
+    Str rest = http_header(req, STR("accept")), part;
+    if (!str_trim(rest).n) return true;
+    while (rest.n && str_split_next(&rest, ',', &part)) {
+        size_t semicolon = str_find_char(part, ';');
+        Str range = str_trim(semicolon == SIZE_MAX ? part : str_slice(part, 0, semicolon));
+        if (str_eq_lit(range, "*/*") || str_eq_nocase(range, STR("application/*")) || str_eq_nocase(range, STR("application/json"))) return true;
+    }
+    return false;
+}
+
 static void measured(void *ctx, HttpRequest *req, HttpResponse *res) {
     AmEndpoint *e = ctx;
     int64_t began = clock_mono_ns();
     atomic_fetch_add(&e->in_flight, 1);
-    e->fn(e->am, req, res);
+    if (req->method != HTTP_GET || takes_json(req)) e->fn(e->am, req, res);
+    else am_api_error(res, 406, 406, "unsupported media type requested, only [application/json] are available");
     atomic_fetch_sub(&e->in_flight, 1);
     int64_t took = clock_mono_ns() - began;
     atomic_fetch_add(&e->count, 1);
@@ -411,7 +449,7 @@ static void add(Router *r, unsigned methods, const char *path, const char *patte
 /* A path and the answer to all other methods. */
 static void add_pattern(Router *r, Alertmanager *am, const char *path, const char *pattern, HttpHandler get, HttpHandler post, HttpHandler del) {
     unsigned have = 0;
-    if (get) add(r, HTTP_GET, path, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET | HTTP_HEAD;
+    if (get) add(r, HTTP_GET, path, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET;
     if (post) add(r, HTTP_POST, path, pattern, post, am, ROLE_EDITOR), have |= HTTP_POST;
     if (del) add(r, HTTP_DELETE, path, pattern, del, am, ROLE_EDITOR), have |= HTTP_DELETE;
     static const char *const names[] = {"GET", "GET,POST", "DELETE,GET"};
@@ -420,6 +458,7 @@ static void add_pattern(Router *r, Alertmanager *am, const char *path, const cha
         const char *in;
         void *out;
     } text = {allowed};
+    router_add(r, &(Route){.methods = HTTP_OPTIONS, .pattern = pattern, .handler = handle_options, .ctx = text.out, .cls = ROUTE_INSTANT});
     router_add(r, &(Route){.methods = ALL_METHODS & ~have, .pattern = pattern, .handler = handle_wrong_method, .ctx = text.out,
                       .cls = ROUTE_INSTANT, .role = ROLE_VIEWER});
 }

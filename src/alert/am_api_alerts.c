@@ -268,6 +268,9 @@ typedef struct ShownGroup {
     size_t n;
     Str *muted;
     size_t n_muted;
+    Alert *all; /* those that were not asked for, too: what the route's labels are made of; NULL: they are no templates */
+    AmText **texts;
+    size_t n_all;
 } ShownGroup;
 
 static int by_labels(const void *a, const void *b) {
@@ -279,6 +282,8 @@ static int by_labels(const void *a, const void *b) {
 static int by_alert_order(const void *a, const void *b) {
     return am_alert_order(((const Shown *)a)->text->labels, ((const Shown *)b)->text->labels);
 }
+
+static int by_notified_order(const void *a, const void *b) { return am_alert_order(((const Alert *)a)->labels, ((const Alert *)b)->labels); }
 
 /* Receivers of all groups the alert is in that were asked for. */
 static void group_receivers(const AmAlert *a, const Wanted *w, Arena *arena, Shown *s) {
@@ -293,6 +298,20 @@ static void group_receivers(const AmAlert *a, const Wanted *w, Arena *arena, Sho
     }
     s->receivers = names;
     s->n_receivers = n;
+}
+
+static void keep_all(const AmGroup *g, Arena *arena, ShownGroup *out) {
+    bool templates = false;
+    for (size_t i = 0; i < g->route->labels.n; i++) templates |= str_contains(g->route->labels.v[i].value, STR("{{"));
+    if (!templates) return;
+    out->all = ARENA_ARRAY(arena, Alert, g->alerts.n);
+    out->texts = ARENA_ARRAY(arena, AmText *, g->alerts.n);
+    for (size_t i = 0; out->all && out->texts && i < g->alerts.n; i++) {
+        const AmAlert *a = g->alerts.v[i];
+        AmText *t = out->texts[out->n_all] = am_text_ref(a->text);
+        out->all[out->n_all++] = (Alert){.labels = t->labels, .annotations = t->annotations, .generator_url = t->generator_url,
+            .starts_ns = a->starts_ns, .ends_ns = a->ends_ns};
+    }
 }
 
 /* Whether the group is wanted; then *out is filled. The mutex is held. */
@@ -311,14 +330,27 @@ static bool show_group(Alertmanager *am, const AmGroup *g, const Wanted *w, int6
     if (!out->muted) out->n_muted = 0;
     for (size_t i = 0; i < out->n_muted; i++) out->muted[i] = muted[i];
     out->labels = am_text_ref(g->labels);
+    if (out->n) keep_all(g, arena, out);
     if (out->n) return true;
     am_text_unref(out->labels);
     mem_free(out->alerts);
     return false;
 }
 
-static void put_group(JsonWriter *out, ShownGroup *g) {
-    qsort(g->alerts, g->n, sizeof *g->alerts, by_alert_order);
+/* As a notification would have them now. */
+static Labels group_route_labels(Alertmanager *am, const AmConfig *config, const ShownGroup *g, int64_t now, Arena *arena) {
+    if (!g->n_all) return g->route->labels;
+    for (size_t i = 0; i < g->n_all; i++)
+        if (g->all[i].ends_ns > now) g->all[i].ends_ns = 0; /* it fires */
+    qsort(g->all, g->n_all, sizeof *g->all, by_notified_order);
+    NotifyRequest req = {.receiver = g->route->receiver->name, .group_labels = g->labels->labels, .route_labels = g->route->labels,
+        .alerts = g->all, .n_alerts = g->n_all, .now_ns = now, .external_url = am->external_url, .templates = config->templates};
+    Labels l = am_route_labels(&req, arena);
+    for (size_t i = 0; i < g->n_all; i++) am_text_unref(g->texts[i]);
+    return l;
+}
+
+static void put_group(JsonWriter *out, ShownGroup *g, Labels route_labels) {
     json_begin_object(out);
     json_key_lit(out, "alerts");
     json_begin_array(out);
@@ -335,7 +367,7 @@ static void put_group(JsonWriter *out, ShownGroup *g) {
     json_str(out, g->route->receiver->name);
     json_end_object(out);
     json_key_lit(out, "routeLabels");
-    am_put_label_object(out, g->route->labels);
+    am_put_label_object(out, route_labels);
     json_end_object(out);
     am_text_unref(g->labels);
     mem_free(g->alerts);
@@ -361,7 +393,10 @@ void am_api_groups(void *ctx, HttpRequest *req, HttpResponse *res) {
     if (groups.n) qsort(groups.v, groups.n, sizeof *groups.v, by_labels);
     JsonWriter out = json_writer(&res->body);
     json_begin_array(&out);
-    vec_foreach(ShownGroup, g, &groups) put_group(&out, g);
+    vec_foreach(ShownGroup, g, &groups) {
+        qsort(g->alerts, g->n, sizeof *g->alerts, by_alert_order);
+        put_group(&out, g, group_route_labels(am, config, g, now, req->arena));
+    }
     json_end_array(&out);
     vec_done(&groups);
     amconfig_unref(config);

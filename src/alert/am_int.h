@@ -318,6 +318,8 @@ void am_job_retry(Alertmanager *am, AmJob *job, int64_t now_ns);
 void am_send_on_pool(void *ctx, AmJob *job);
 void am_lanes_make(Alertmanager *am, AmConfig *c); /* NULL: only ends those that are there */
 void am_job_free(AmJob *job);
+/* Values of route labels are templates over the notification's data; one that fails stays as it is written. */
+Labels am_route_labels(const NotifyRequest *req, Arena *arena);
 
 /* am_notes.c */
 AmNote *am_note_find(Alertmanager *am, Str group_key, Str receiver, const Integration *i, bool create);

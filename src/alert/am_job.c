@@ -212,8 +212,7 @@ static const Alert *wanted_alerts(const AmJob *job, Arena *arena, size_t *ret_n)
     return v;
 }
 
-/* Values of route labels are templates over the notification's data; one that fails stays as it is written. */
-static Labels route_labels(const NotifyRequest *req, Arena *arena) {
+Labels am_route_labels(const NotifyRequest *req, Arena *arena) {
     Labels l = req->route_labels;
     Label *v = l.n ? ARENA_ARRAY(arena, Label, l.n) : NULL;
     for (size_t i = 0; v && i < l.n; i++) {
@@ -248,7 +247,7 @@ static void run(void *ctx) {
             .group_labels = f->labels->labels, .route_labels = f->route->labels, .reason = str_cstr(job->reason),
             .alerts = alerts, .n_alerts = n, .now_ns = f->now_ns, .timeout_ms = left_ms, .external_url = am->external_url,
             .templates = f->config->templates, .state = state};
-        req.route_labels = route_labels(&req, job->arena);
+        req.route_labels = am_route_labels(&req, job->arena);
         notify_send(am->client, &req, job->arena, &job->result);
     }
     mutex_lock(&am->mutex);

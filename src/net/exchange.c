@@ -145,6 +145,24 @@ static ErrCode strip_prefix(Exchange *x) {
     return ERR_NOT_FOUND;
 }
 
+/* Slashes that stand together become one, by a redirect that keeps method and body, as Go's servers do: addresses that
+ * were put together carelessly work. */
+static ErrCode clean_path(Exchange *x) {
+    const HttpRequest *req = &x->req;
+    if (!x->listener->cors || x->grpc || str_find(req->raw_path, STR("//")) == SIZE_MAX) return OK;
+    Buf to = {0};
+    buf_put_str(&to, str_cstr(x->listener->path_prefix));
+    for (size_t i = 0; i < req->raw_path.n; i++)
+        if (req->raw_path.p[i] != '/' || i == 0 || req->raw_path.p[i - 1] != '/') buf_put_char(&to, req->raw_path.p[i]);
+    if (req->query.n) buf_put_char(&to, '?');
+    buf_put_str(&to, req->query);
+    x->answered = true;
+    http_redirect(&x->res, arena_copy(x->head, buf_str(&to)));
+    x->res.status = 307;
+    buf_done(&to);
+    return ERR_NOT_FOUND;
+}
+
 ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     HttpRequest *req = &x->req;
     atomic_fetch_add(&x->server->stats.requests, 1);
@@ -159,6 +177,7 @@ ErrCode exchange_begin(Exchange *x, Str method, Str target) {
     if (!req->path.p) return exchange_fail(x, ERR_TOO_LARGE, 431, "request head is too large");
     if (!is_host(http_header(req, STR("host")))) return exchange_fail(x, ERR_INVALID, 400, "malformed Host");
     code = read_content_length(x);
+    if (code == OK) code = clean_path(x);
     if (code != OK) return code;
     if (!router_match(x->listener->router, req->method, req->raw_path, x->head, &x->match)) {
         if (x->grpc) return exchange_fail(x, ERR_NOT_IMPLEMENTED, 0, "unknown method %" STR_FMT, STR_ARG(req->path));

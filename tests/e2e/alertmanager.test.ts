@@ -50,10 +50,10 @@ const post = (base: string, path: string, body: unknown, headers: Record<string,
   fetch(base + path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
 const far = "2100-01-01T00:00:00Z";
 
-interface Call { method?: string; path: string; body?: string; type?: string }
+interface Call { method?: string; path: string; body?: string; type?: string; accept?: string }
 async function answer(base: string, call: Call): Promise<string> {
   const response = await fetch(base + call.path, { method: call.method ?? (call.body === undefined ? "GET" : "POST"), body: call.body,
-    headers: call.body === undefined ? {} : { "Content-Type": call.type ?? "application/json" } });
+    headers: { ...(call.body === undefined ? {} : { "Content-Type": call.type ?? "application/json" }), ...(call.accept ? { Accept: call.accept } : {}) } });
   return `${response.status} ${await response.text()}`;
 }
 
@@ -63,6 +63,12 @@ const alike: Call[] = [
   { path: "/api/v2/nope" }, { path: "/api/v2/" }, { path: "/api/v2/status", method: "DELETE" },
   { path: "/api/v2/silence/zzz" }, { path: "/api/v2/silence/aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee" },
   { path: "/-/healthy" }, { path: "/-/ready" },
+  // Methods, slashes, media types, names of fields in any case.
+  { path: "/api/v2/status", method: "HEAD" }, { path: "/api/v2/alerts", method: "HEAD" }, { path: "/api/v2/status", method: "OPTIONS" },
+  { path: "/api/v2//alerts?filter=none%3Dnone" }, { path: "//api/v2/alerts?filter=none%3Dnone" }, { path: "/api//v2/nope" },
+  ...["text/plain", "*/*", "application/*;q=0.5", "text/html, application/json"].map((accept) => ({ path: "/api/v2/alerts?filter=none%3Dnone", accept })),
+  { path: "/api/v2/alerts", body: '[{"LABELS":{}}]' }, { path: "/api/v2/alerts", body: '[{"Labels":{"a":"1"},"STARTSAT":"2026-01-02T00:00:00Z","endsat":"2026-01-01T00:00:00Z"}]' },
+  { path: "/api/v2/silences", body: silence({ startsAt: far, endsAt: "2020-01-01T00:00:00Z" }).replace(/"(comment|createdBy|matchers|startsAt|name|isRegex)"/g, (name) => name.toUpperCase()) },
   ...["", "  ", "{", "{}", "[{}]", "[1,]", '[{"labels":{"a":tru}}]', '[] x', '[{"labels":{}}]', '[{"labels":{"a":1}}]', '[{"labels":[]}]', '[{"labels":{"a":"1"},"startsAt":"x"}]', "[1]", "x", "null", "[]",
     '[{"labels":{"a":"1"},"generatorURL":"::"}]', '[{"labels":{"a":"1"},"generatorURL":"foo"}]', '[{"labels":{"a":""}}]', '"x"', '[{"labels":{"":"1"}}]',
     '[{"labels":{"a":"1"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]'].map((body) => ({ path: "/api/v2/alerts", body })),
@@ -77,6 +83,7 @@ const alike: Call[] = [
 ];
 // The newer original's words, where Debian's has older ones.
 const newer: [Call, string][] = [
+  [{ path: "//api/v2//alerts", body: "[]" }, "200 "], // the older one makes a GET of it
   [{ path: "/api/v2/silence/aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", method: "DELETE" }, "404 "],
   [{ path: "/api/v2/silences", body: silence({ matchers: [{ name: "a", value: "", isRegex: false }] }) },
     '400 "invalid silence: matcher set 0: at least one matcher must not match the empty string"\n'],

@@ -371,13 +371,14 @@ receivers: [{name: all, webhook_configs: [{url: "http://127.0.0.1:${alertmanager
   const s = await Server.start({ args: [...common, "--rules.file", join(dog, "rules.yml")] });
   try {
     assert.deepEqual(await names(s), ["rules.yml g"]);
-    writeFileSync(am, routing(`{matchers: ['alertname="Watchdog"'], receiver: dog}, {matchers: [severity=none], receiver: all}`));
+    writeFileSync(am, routing(`{matchers: ['alertname="Watchdog"'], receiver: dog, labels: {who: "{{ .CommonLabels.alertname }}", team: t}}, {matchers: [severity=none], receiver: all}`));
     assert.equal((await fetch(s.url("alertmanager", "/-/reload"), { method: "POST" })).status, 200);
     assert.deepEqual(await names(s), ["rules.yml g", "builtin:watchdog watchdog"]);
     const told = await eventually("the Watchdog is told", async () => received["/dog"]?.[0], 45_000);
     assert.deepEqual(told.alerts[0].labels, { alertname: "Watchdog", severity: "none" });
     assert.equal((await s.json("prometheus", "/api/v1/alerts")).data.alerts[0].labels.alertname, "Watchdog");
     assert.deepEqual((await s.json("alertmanager", "/api/v2/alerts"))[0].receivers, [{ name: "dog" }]);
+    assert.deepEqual((await s.json("alertmanager", "/api/v2/alerts/groups"))[0].routeLabels, { team: "t", who: "Watchdog" });
     assert.equal(received["/all"], undefined);
   } finally {
     await s.stop();
