@@ -171,7 +171,7 @@ static int run(const Original *o, int argc, char **argv) {
             printf("%s, version %s (meerkat %s)\n", o->name, o->version, MEERKAT_VERSION);
             return 0;
         }
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        if (strncmp(argv[i], "--help", 6) == 0 || strcmp(argv[i], "-h") == 0) {
             put_help(o);
             return 0;
         }
