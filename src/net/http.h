@@ -53,7 +53,7 @@ typedef struct HttpRequest {
     size_t n_params;
     bool params_parsed;
     Str form_error; /* what Go's ParseForm would say of them; empty: nothing */
-    void *impl; /* the engine's; NULL: made by hand (tests) */
+    void *impl;     /* the engine's; NULL: made by hand (tests) */
 } HttpRequest;
 
 typedef struct HttpResponse HttpResponse;
@@ -127,8 +127,11 @@ HttpWaker *http_waker_unref(HttpWaker *w);
 void http_redirect(HttpResponse *res, Str location);
 
 Str http_url_decode(Arena *arena, Str s, bool plus_is_space); /* malformed escapes stay as they are */
-void http_url_encode(Buf *out, Str s);                        /* query component */
-Str http_url_redact(Arena *arena, Str url); /* a password in it as xxxxx, as Go's URL.Redacted */
+/* url for people's eyes: a password in it becomes xxxxx. Source: Go's URL.Redacted. */
+Str http_url_redact(Arena *arena, Str url);
+/* The same in memory of its own. */
+char *http_url_redacted(Str url);
+void http_url_encode(Buf *out, Str s); /* query component */
 const char *http_status_text(int status);
 const char *http_method_name(HttpMethod m); /* "GET"; "" for 0 */
 HttpMethod http_method_parse(Str name);     /* 0: one we do not know */

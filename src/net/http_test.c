@@ -86,6 +86,19 @@ static const struct {
     {"text/plain; x", "", "", ""},
 };
 
+static void test_redact(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"http://u:p@h/x", "http://u:xxxxx@h/x"},
+        {"http://u:p:@q@h", "http://u:xxxxx@h"}, {"http://u@h/a:b@c", "http://u@h/a:b@c"},
+        {"http://h:80/u:p@x", "http://h:80/u:p@x"}, {"u:p@h", "u:p@h"}, {"", ""},
+        {"http://:p@h?q", "http://:xxxxx@h?q"}, {"https://u:@h", "https://u:xxxxx@h"}, {"x://", "x://"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *shown = http_url_redacted(str_cstr(cases[i][0]));
+        assert_string_equal(shown, cases[i][1]);
+        mem_free(shown);
+    }
+}
+
 static void test_form_errors(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(form_errors); i++) {
@@ -171,6 +184,7 @@ static void test_replies(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_params),
-        cmocka_unit_test(test_form_errors), cmocka_unit_test(test_body_decoded), cmocka_unit_test(test_replies)};
+        cmocka_unit_test(test_form_errors), cmocka_unit_test(test_redact), cmocka_unit_test(test_body_decoded),
+        cmocka_unit_test(test_replies)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,13 @@ Str http_url_redact(Arena *arena, Str url) {
         STR_ARG(str_skip(url, from + at)));
 }
 
+char *http_url_redacted(Str url) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    char *ret = str_dup_cstr(http_url_redact(arena, url));
+    arena_free(arena);
+    return ret;
+}
+
 static size_t count_pairs(Str s) {
     size_t n = s.n > 0;
     for (size_t i = 0; i < s.n; i++) n += s.p[i] == '&';

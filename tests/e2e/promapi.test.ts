@@ -208,12 +208,16 @@ it("tells about itself under Prometheus' names, on /metrics and in its own store
 });
 
 it("shows its configuration without secrets", async () => {
-  writeFileSync(config, yml("remote_write: [{url: 'http://127.0.0.1:1/', basic_auth: {username: u, password: hunter2}}]\n"));
+  writeFileSync(config, yml("remote_write: [{url: 'http://u:hunter2@127.0.0.1:1/'}, {url: 'http://127.0.0.1:1/', basic_auth: {username: u, password: hunter2}}]\n"));
   assert.equal((await get("/-/reload", { method: "POST" })).status, 200);
   const { yaml } = (await get("/api/v1/status/config")).json.data;
   assert.match(yaml, /region: eu/);
   assert.match(yaml, /password: <secret>/);
+  assert.match(yaml, /u:xxxxx@127\.0\.0\.1/);
   assert.doesNotMatch(yaml, /hunter2/);
+  const metrics = (await get("/metrics")).text;
+  assert.match(metrics, /url="http:\/\/u:xxxxx@127\.0\.0\.1:1\/"/);
+  assert.doesNotMatch(metrics, /hunter2/);
   assert.match((await get("/api/meerkat/v1/config")).json.data.yaml, /enable_lifecycle: true/);
   const flags = (await get("/api/v1/status/flags")).json.data;
   assert.deepEqual([flags["web.enable-lifecycle"], flags["storage.tsdb.min-block-duration"], flags["query.timeout"]], ["true", "2h", "2m"]);

@@ -39,7 +39,7 @@ static void drop_oldest(Endpoint *e, SpoolReader *reader) {
     e->said_dropped_ns = now;
     snprintf(text, sizeof text, "%llu", (unsigned long long)e->unsaid_dropped);
     e->unsaid_dropped = 0;
-    char *url = str_dup_cstr(e->write->url);
+    char *url = http_url_redacted(e->write->url);
     log_error("remote write: the queue is full, its oldest samples are dropped", "url", url, "samples", text, NULL);
     mem_free(url);
 }

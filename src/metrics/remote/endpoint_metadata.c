@@ -59,8 +59,11 @@ static bool send_some(Endpoint *e, const MetricMetadata *v, size_t n) {
     *(ok ? &e->stats.metadata : &e->stats.metadata_failed) += n;
     if (ok) e->stats.metadata_bytes += body.n;
     mutex_unlock(&e->mutex);
-    if (!ok && !atomic_load(&e->stop))
-        log_warn("remote write: metadata could not be sent; it is tried again later", "url", url, "error", err.msg, NULL);
+    if (!ok && !atomic_load(&e->stop)) {
+        char *shown = http_url_redacted(e->write->url);
+        log_warn("remote write: metadata could not be sent; it is tried again later", "url", shown, "error", err.msg, NULL);
+        mem_free(shown);
+    }
     mem_free(url);
     buf_done(&raw);
     buf_done(&body);

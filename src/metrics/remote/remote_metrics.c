@@ -32,8 +32,8 @@ static void put_counts(Sink *s, const char *const names[3], const RemoteCount *c
     }
 
 static void put_dropped(Sink *s, const RemoteStats *st) {
-    static const Str reasons[DROP_REASONS] = {STR_INIT("too_old"), STR_INIT("dropped_series"),
-        STR_INIT("nhcb_in_rw1_not_supported"), STR_INIT("queue_full")};
+    static const Str reasons[DROP_REASONS] = {
+        STR_INIT("too_old"), STR_INIT("dropped_series"), STR_INIT("nhcb_in_rw1_not_supported"), STR_INIT("queue_full")};
     const char *const *names = NAMES("dropped_");
     for (size_t i = 0; i < DROP_REASONS; i++) {
         put(s, METRIC_COUNTER, names[0], "reason", reasons[i], (double)st->dropped[i].samples);
@@ -90,13 +90,15 @@ void remote_out_gather(RemoteOut *o, MetricsBatch *b, int64_t t_ms) {
         &all, METRIC_COUNTER, "prometheus_remote_storage_exemplars_in_total", (double)atomic_load(&o->exemplars_in));
     put_plain(&all, METRIC_GAUGE, "prometheus_remote_storage_highest_timestamp_in_seconds",
         (double)atomic_load(&o->highest_ms) / 1000);
-    put_plain(&all, METRIC_COUNTER, "meerkat_remote_write_queue_failures_total",
-        (double)atomic_load(&o->append_failures));
+    put_plain(
+        &all, METRIC_COUNTER, "meerkat_remote_write_queue_failures_total", (double)atomic_load(&o->append_failures));
     mutex_lock(&o->mutex);
     for (size_t i = 0; i < o->endpoints.n; i++) {
         Endpoint *e = o->endpoints.v[i];
         Str name = e->write->name.n ? e->write->name : str_of(e->id, 6);
-        Sink s = {b, t_ms, arena_copy(b->arena, name).p, arena_copy(b->arena, e->write->url).p};
+        char *url = http_url_redacted(e->write->url);
+        Sink s = {b, t_ms, arena_copy(b->arena, name).p, arena_copy(b->arena, str_cstr(url)).p};
+        mem_free(url);
         if (!s.name || !s.url) break;
         mutex_lock(&e->mutex);
         RemoteStats st = e->stats;

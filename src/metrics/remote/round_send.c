@@ -126,7 +126,7 @@ static bool may_say(int64_t *last_ns) {
 static void say(const Shard *s, const char *what) {
     const Endpoint *e = s->endpoint;
     char status[16], samples[24], attempt[16];
-    char *name = str_dup_cstr(e->write->name), *url = str_dup_cstr(e->write->url);
+    char *name = str_dup_cstr(e->write->name), *url = http_url_redacted(e->write->url);
     snprintf(status, sizeof status, "%d", s->status);
     snprintf(samples, sizeof samples, "%llu", (unsigned long long)(s->count.samples + s->count.histograms));
     snprintf(attempt, sizeof attempt, "%u", s->attempt);
