@@ -6,6 +6,8 @@
 #include "traces/jaeger_query.h"
 #include "traces/jaeger_trace.h"
 
+#define TRANSFORM_BYTES_MAX (32u << 20)
+
 struct JaegerApi {
     JaegerApiOptions opts;
     HttpHandler tempo_trace; /* of jaeger_api_routes_shared */
@@ -29,6 +31,26 @@ bool jaeger_kind_of(Str name, SpanKind *ret);
 Str jaeger_kind_text(uint8_t kind);
 /* Sends text as JSON, indented by four spaces when the request asks for it (prettyPrint). */
 void jaeger_send_json(HttpRequest *req, HttpResponse *res, Buf *json);
+
+/* --- the envelope of the legacy API: {"data":..,"total":..,"limit":0,"offset":0,"errors":..} --- */
+/* An error about one trace goes into the list of an answer that is otherwise fine. */
+typedef struct JaegerMissing {
+    const TraceId *v;
+    size_t n;
+} JaegerMissing;
+void jaeger_put_head(JsonWriter *w); /* up to the data, which follows */
+void jaeger_put_tail(
+    JsonWriter *w, size_t total, const JaegerMissing *missing); /* missing: NULL when there is nothing to say */
+/* Errors are text/plain with the envelope as their text, as Go's http.Error sends it. */
+void jaeger_send_error(HttpResponse *res, int status, const char *msg);
+void jaeger_send_err(HttpResponse *res, const Err *err);
+
+/* --- handlers of traces; ctx is the JaegerApi --- */
+void jaeger_get_traces(void *ctx, HttpRequest *req, HttpResponse *res);
+void jaeger_get_trace(void *ctx, HttpRequest *req, HttpResponse *res);
+void jaeger_get_trace_shared(void *ctx, HttpRequest *req, HttpResponse *res);
+void jaeger_post_archive(void *ctx, HttpRequest *req, HttpResponse *res);
+void jaeger_post_transform(void *ctx, HttpRequest *req, HttpResponse *res);
 
 void jaeger_v3_routes(JaegerApi *api, Router *router);
 
