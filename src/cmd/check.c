@@ -33,7 +33,8 @@ int cmd_check_config(int argc, char **argv) {
         if (argv[i][0] == '-') return command_unknown_option("check config", argv[i]);
     }
     for (int i = 0; i < argc; i++) {
-        int code = check_is_prometheus(argv[i]) ? check_prometheus(argv[i]) : check_file(argv[i]);
+        int code =
+            check_is_prometheus(argv[i]) ? check_prometheus(argv[i], &(CheckPrometheus){0}) : check_file(argv[i]);
         worst = MAX(worst, code);
     }
     return argc ? worst : check_file("meerkat.yml");

@@ -1,4 +1,5 @@
 /* check_prom.c - `meerkat check config prometheus.yml`: as promtool check config does, every problem at once. */
+#include "base/vec.h"
 #include "cmd/check_int.h"
 #include "cmd/command.h"
 #include "metrics/config/prom_config.h"
@@ -75,7 +76,34 @@ bool check_is_prometheus(const char *file) {
     return found;
 }
 
-int check_prometheus(const char *file) {
+/* What rule_files find, after the options for `check rules`. */
+typedef VEC(char *) Args;
+
+static void find_rule_files(const PromConfig *c, const CheckPrometheus *opts, Arena *arena, Args *ret) {
+    for (const char *const *o = opts->for_rules; o && *o; o++) vec_push(ret, (char *)(uintptr_t)*o);
+    for (size_t i = 0; i < c->n_rule_files; i++) {
+        Str *names;
+        size_t n = 0;
+        if (fs_glob(c->rule_files[i], arena, &names, &n, NULL) != OK) continue;
+        for (size_t k = 0; k < n; k++) vec_push(ret, (char *)(uintptr_t)arena_copy(arena, names[k]).p);
+    }
+}
+
+static int check_rule_files(const PromConfig *c, const CheckPrometheus *opts, const char *file, Arena *arena) {
+    Args args = {0};
+    size_t options = 0;
+    for (const char *const *o = opts->for_rules; o && *o; o++) options++;
+    find_rule_files(c, opts, arena, &args);
+    bool any = args.n > options;
+    if (any) printf("  SUCCESS: %zu rule files found\n", args.n - options);
+    printf(" SUCCESS: %s is valid prometheus config file syntax\n\n", file);
+    fflush(stdout);
+    int code = any ? cmd_check_rules((int)args.n, args.v) : 0;
+    vec_done(&args);
+    return code;
+}
+
+int check_prometheus(const char *file, const CheckPrometheus *opts) {
     Buf text = {0};
     Err err = {0};
     DiagList diags;
@@ -89,16 +117,19 @@ int check_prometheus(const char *file) {
     diag_init(&diags, str_cstr(file), buf_str(&text));
     Arena *arena = arena_create(64u << 20);
     if (prom_config_check(buf_str(&text), dir_of(str_cstr(file)), &config, &diags) == OK)
-        check_files(config, &diags, arena);
+        if (!opts->syntax_only) check_files(config, &diags, arena);
     size_t errors = diag_error_count(&diags);
     print_diags(&diags);
+    int code = 1;
     if (errors)
         printf("  FAILED: %zu error%s\n", errors, errors == 1 ? "" : "s");
+    else if (opts->syntax_only)
+        code = printf(" SUCCESS: %s is valid prometheus config file syntax\n\n", file) < 0;
     else
-        printf(" SUCCESS: %s is valid prometheus config file syntax\n", file);
+        code = check_rule_files(config, opts, file, arena);
     prom_config_free(config);
     arena_free(arena);
     diag_done(&diags);
     buf_done(&text);
-    return errors ? 1 : 0;
+    return code;
 }

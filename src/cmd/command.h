@@ -37,6 +37,7 @@ int cmd_query_traces(int argc, char **argv);
 int cmd_check_alertmanager(int argc, char **argv);
 int cmd_alert(int argc, char **argv);
 int cmd_amtool(int argc, char **argv);
+int cmd_promtool(int argc, char **argv);
 int cmd_alertmanager(int argc, char **argv);
 int cmd_prometheus(int argc, char **argv);
 int cmd_silence(int argc, char **argv);

@@ -10,17 +10,18 @@
 
 #include <stdio.h>
 
-/* Read by jemalloc at start: what a burst needed goes back to the system within seconds, also when nothing allocates. */
+/* Read by jemalloc at start: what a burst needed goes back to the system within seconds, also when nothing allocates.
+ */
 extern const char *malloc_conf;
 const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0";
 
 #define QUERY_HELP                                                                                                     \
-    "\nOptions of every query:\n"                                                                                     \
-    "  --server URL       the server to ask, also as the first argument; this machine's when missing\n"               \
-    "  -o, --format FORM  promql: lines to read; json: the result alone\n"                                            \
-    "  --json             the server's answer as it is\n"                                                             \
-    "  --header NAME=VALUE  one more header, may be repeated\n"                                                       \
-    "  --user NAME:PASSWORD, --token TOKEN  how to sign in\n\n"                                                       \
+    "\nOptions of every query:\n"                                                                                      \
+    "  --server URL       the server to ask, also as the first argument; this machine's when missing\n"                \
+    "  -o, --format FORM  promql: lines to read; json: the result alone\n"                                             \
+    "  --json             the server's answer as it is\n"                                                              \
+    "  --header NAME=VALUE  one more header, may be repeated\n"                                                        \
+    "  --user NAME:PASSWORD, --token TOKEN  how to sign in\n\n"                                                        \
     "T is RFC 3339, Unix seconds, or a duration back from now (15m); D a duration (30s).\n\n"
 
 const Command command_table[] = {
@@ -49,11 +50,10 @@ const Command command_table[] = {
         cmd_query_series, true},
     {"query labels", "[--match SELECTOR]... [--start T] [--end T] [-o promql|json] [URL] [NAME]",
         "list label names, or the values of one",
-        QUERY_HELP "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n",
-        cmd_query_labels, true},
+        QUERY_HELP "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n", cmd_query_labels,
+        true},
     {"query metadata", "[--limit N] [-o promql|json] [URL] [METRIC]", "type, unit and help of metrics",
-        QUERY_HELP "Examples:\n  meerkat query metadata http_requests_total\n",
-        cmd_query_metadata, true},
+        QUERY_HELP "Examples:\n  meerkat query metadata http_requests_total\n", cmd_query_metadata, true},
     {"query exemplars", "[--start T] [--end T] [-o promql|json] [URL] EXPR", "exemplars of the series of an expression",
         "One a line: the series, the exemplar's labels, its value and time.\n" QUERY_HELP
         "Examples:\n  meerkat query exemplars --start 1h http_request_duration_seconds_bucket\n",
@@ -69,24 +69,30 @@ const Command command_table[] = {
         "  meerkat query traces --limit 5 llm-api\n",
         cmd_query_traces, true},
     {"check config", "[--markdown] [FILE...]", "check a meerkat.yml or prometheus.yml",
-        "Reports every problem with file, line and column. --markdown prints the reference of all keys instead.\n\n"
+        "Reports every problem with file, line and column, those of a prometheus.yml's rule files too. --markdown "
+        "prints the reference of all keys instead.\n\n"
         "Examples:\n  meerkat check config meerkat.yml\n  meerkat check config prometheus.yml\n",
         cmd_check_config},
     {"check metrics", "[--extended] [--lint all|none] < TEXT", "check what a target exposes",
-        "Reads the text format from standard input and says what is against Prometheus' conventions, in promtool's words.\n"
+        "Reads the text format from standard input and says what is against Prometheus' conventions, in promtool's "
+        "words.\n"
         "--extended prints how many series each metric has.\n"
         "Exit codes: 0 fine, 1 it cannot be read, 3 something is against the conventions.\n\n"
         "Examples:\n  curl -s localhost:8080/metrics | meerkat check metrics\n",
         cmd_check_metrics},
-    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] [FILE...]", "check rule files",
-        "Without a FILE the rules are read from standard input. Prometheus' rule files, and Loki's (with a datasource key, or --datasource loki). Errors come with file, line and\n"
+    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] [FILE...]",
+        "check rule files",
+        "Without a FILE the rules are read from standard input. Prometheus' rule files, and Loki's (with a datasource "
+        "key, or --datasource loki). Errors come with file, line and\n"
         "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
         "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
         "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"
         "Examples:\n  meerkat check rules rules/*.yml\n  meerkat check rules pack:llm\n",
         cmd_check_rules},
-    {"test rules", "[--run REGEX]... [--diff] [--junit FILE] [--ignore-unknown-fields] FILE...", "run unit tests of rules",
-        "The files are those that promtool test rules reads: series by their values, and the alerts and values that are\n"
+    {"test rules", "[--run REGEX]... [--diff] [--junit FILE] [--ignore-unknown-fields] FILE...",
+        "run unit tests of rules",
+        "The files are those that promtool test rules reads: series by their values, and the alerts and values that "
+        "are\n"
         "expected at given times. Exit code 1 when a test fails.\n\n"
         "  --run REGEX              only tests whose name matches; may be given several times\n"
         "  --diff                   differences line by line\n"
@@ -98,7 +104,8 @@ const Command command_table[] = {
         "What amtool check-config prints, and every problem with file, line and column.\n\n"
         "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
         cmd_check_alertmanager},
-    {"alert", "query|add|routes|why|ack|history|test-receiver|template ...", "alerts of a running server, as amtool does",
+    {"alert", "query|add|routes|why|ack|history|test-receiver|template ...",
+        "alerts of a running server, as amtool does",
         "  meerkat alert [query] [-i] [-s] [-a] [-u] [-r RECEIVER] [MATCHER...]\n"
         "  meerkat alert add [--annotation N=V] [--generator-url U] [--start T] [--end T] NAME=VALUE...\n"
         "  meerkat alert routes [show|test] [--config.file F] [--tree] [--verify.receivers R] [NAME=VALUE...]\n"
@@ -107,29 +114,43 @@ const Command command_table[] = {
         "  meerkat alert unack FINGERPRINT...\n"
         "  meerkat alert history [--within 24h] [--kind K] [--limit N] [MATCHER...]\n"
         "  meerkat alert test-receiver [--resolved] [--annotation N=V] RECEIVER [NAME=VALUE...]\n"
-        "  meerkat alert template render --template.glob F --template.text T [--template.type text|html] [--template.data F]\n"
+        "  meerkat alert template render --template.glob F --template.text T [--template.type text|html] "
+        "[--template.data F]\n"
         "  meerkat alert config|cluster [show]          as amtool config show, amtool cluster show\n\n"
-        "--alertmanager.url URL, -o simple|extended|json, --date.format F, --http.config.file F and --timeout D are amtool's;\n"
+        "--alertmanager.url URL, -o simple|extended|json, --date.format F, --http.config.file F and --timeout D are "
+        "amtool's;\n"
         "so is its configuration file. `meerkat amtool ...` takes amtool's command lines as they are.\n\n"
-        "Examples:\n  meerkat alert severity=critical\n  meerkat alert routes test --tree severity=critical service=db\n"
+        "Examples:\n  meerkat alert severity=critical\n  meerkat alert routes test --tree severity=critical "
+        "service=db\n"
         "  meerkat alert ack -d 2h -c 'on it' alertname=HighErrorRate\n",
         cmd_alert, true},
     {"silence", "query|add|update|expire|import ...", "silences of a running server, as amtool does",
         "  meerkat silence [query] [--expired] [-q] [--created-by U] [--id ID] [--within D] [MATCHER...]\n"
-        "  meerkat silence add -c COMMENT [-a AUTHOR] [-d 1h] [--start T] [--end T] [--annotation N=V] [--force] MATCHER...\n"
+        "  meerkat silence add -c COMMENT [-a AUTHOR] [-d 1h] [--start T] [--end T] [--annotation N=V] [--force] "
+        "MATCHER...\n"
         "  meerkat silence update [-q] [-d D] [--start T] [--end T] [-c COMMENT] ID...\n"
         "  meerkat silence expire ID...\n"
         "  meerkat silence import [-f] [FILE]\n\n"
         "--alertmanager.url URL, -o simple|extended|json and --timeout D are amtool's; so is its configuration file.\n"
         "Too broad or too long a silence is refused (alerting.silence_guard); --force (-f) makes it all the same.\n\n"
-        "Examples:\n  meerkat silence add -c 'planned work' -d 2h instance=~'db-.*'\n  meerkat silence expire $(meerkat silence -q)\n",
+        "Examples:\n  meerkat silence add -c 'planned work' -d 2h instance=~'db-.*'\n  meerkat silence expire "
+        "$(meerkat silence -q)\n",
         cmd_silence, true},
     {"amtool", "[FLAGS] COMMAND [ARGS]", "Alertmanager's command-line tool, for scripts that call it",
-        "alert, silence, config, cluster, check-config and template with amtool's flags, output and exit codes. A link to the\n"
+        "alert, silence, config, cluster, check-config and template with amtool's flags, output and exit codes. A link "
+        "to the\n"
         "program named amtool does the same.\n\n"
         "Examples:\n  meerkat amtool --alertmanager.url=http://localhost:9093 silence query -o json\n"
         "  ln -s $(command -v meerkat) ~/bin/amtool\n",
         cmd_amtool, true},
+    {"promtool", "[FLAGS] COMMAND [ARGS]", "Prometheus' command-line tool, for scripts that call it",
+        "check, query, test rules, push metrics, tsdb and promql with promtool's flags, output and exit codes. A link "
+        "to the\n"
+        "program named promtool does the same.\n\n"
+        "Examples:\n  meerkat promtool check rules rules/*.yml\n"
+        "  meerkat promtool query instant http://localhost:9090 up\n"
+        "  ln -s $(command -v meerkat) ~/bin/promtool\n",
+        cmd_promtool, true},
     {"demo", "[--once] [--scenario NAME] [OPTIONS]", "send a simulated fleet's telemetry to a running server", NULL,
         cmd_demo, true},
     {"completion", "bash|zsh|fish", "print completion for a shell",
@@ -139,13 +160,16 @@ const Command command_table[] = {
         cmd_completion},
     {"man", "", "print the manual page", "Examples:\n  meerkat man | man -l -\n", cmd_man},
     {"backup", "[--server URL | --data-dir DIR] DEST", "copy everything the server keeps, while it runs",
-        "Metrics, logs, traces, users and all other state as of one moment, with checksums. Run it on the server's machine as\n"
-        "a user who may read the data directory. A second backup to the same DEST copies only new parts; an interrupted\n"
+        "Metrics, logs, traces, users and all other state as of one moment, with checksums. Run it on the server's "
+        "machine as\n"
+        "a user who may read the data directory. A second backup to the same DEST copies only new parts; an "
+        "interrupted\n"
         "one leaves the one before as it was. --data-dir is for a stopped server.\n\n"
         "Examples:\n  meerkat backup /backup/meerkat\n  meerkat backup --data-dir ./meerkat-data /backup/meerkat\n",
         cmd_backup, true},
     {"restore", "--data-dir DIR SRC", "make a data directory from a backup",
-        "Every file is checked against the backup's manifest; on damage nothing is made. DIR must not exist or be empty.\n\n"
+        "Every file is checked against the backup's manifest; on damage nothing is made. DIR must not exist or be "
+        "empty.\n\n"
         "Examples:\n  meerkat restore --data-dir ./meerkat-data /backup/meerkat\n",
         cmd_restore},
     {"tsdb list", "[-r] [DIR]", "list the blocks of a data directory",
@@ -158,22 +182,29 @@ const Command command_table[] = {
         "Of the newest block unless one is named as `meerkat tsdb list` shows it.\n\n"
         "Examples:\n  meerkat tsdb analyze --limit 10 ./meerkat-data\n",
         cmd_tsdb_analyze},
-    {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]", "print samples, one a line",
-        "Prints `{labels} value timestamp`, sorted by labels and time. --start and --end take RFC 3339, Unix seconds or a\n"
+    {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR] [--format prom|seriesjson] [DIR]",
+        "print samples, one a line",
+        "Prints `{labels} value timestamp`, sorted by labels and time; with --format seriesjson only the series. "
+        "--start and --end take RFC 3339, Unix seconds or a\n"
         "duration back from now instead.\n\n"
         "Examples:\n  meerkat tsdb dump --match 'up{job=\"node\"}' --start 1h ./meerkat-data\n",
         cmd_tsdb_dump},
-    {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]", "print samples as OpenMetrics text",
-        "What `promtool tsdb create-blocks-from openmetrics` reads. Native histograms have no such form and are left out.\n\n"
+    {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]",
+        "print samples as OpenMetrics text",
+        "What `promtool tsdb create-blocks-from openmetrics` reads. Native histograms have no such form and are left "
+        "out.\n\n"
         "Examples:\n  meerkat tsdb dump-openmetrics --start 7d ./meerkat-data > samples.om\n",
         cmd_tsdb_dump_openmetrics},
     {"tsdb create-blocks-from openmetrics", "FILE [DIR]", "make Prometheus blocks from OpenMetrics text",
-        "Every sample needs a timestamp. The blocks go to DIR (default ./data) and do not cross multiples of two hours;\n"
+        "Every sample needs a timestamp. The blocks go to DIR (default ./data) and do not cross multiples of two "
+        "hours;\n"
         "Prometheus takes them in its data directory, `meerkat tsdb import` reads them.\n\n"
         "Examples:\n  meerkat tsdb create-blocks-from openmetrics samples.om ./blocks\n",
         cmd_tsdb_create_blocks},
-    {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR", "take over a Prometheus data directory",
-        "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and adds\n"
+    {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR",
+        "take over a Prometheus data directory",
+        "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and "
+        "adds\n"
         "their samples to a data directory whose server is stopped, or sends them to a running server. Doing it again\n"
         "after an interruption does no harm: samples that are there already are kept once.\n\n"
         "Examples:\n  meerkat tsdb import --data-dir ./meerkat-data /var/lib/prometheus/metrics2\n"
@@ -181,7 +212,8 @@ const Command command_table[] = {
         cmd_tsdb_import},
     {"tsdb export", "--output DIR [--data-dir DIR] [--start T] [--end T] [--match SELECTOR]",
         "write samples as Prometheus blocks",
-        "The blocks do not cross multiples of two hours; Prometheus, promtool, Thanos and Mimir read them. The server must\n"
+        "The blocks do not cross multiples of two hours; Prometheus, promtool, Thanos and Mimir read them. The server "
+        "must\n"
         "be stopped; of a running one, POST /api/v1/admin/tsdb/snapshot writes the same.\n\n"
         "Examples:\n  meerkat tsdb export --output ./blocks --start 7d\n",
         cmd_tsdb_export},
@@ -204,7 +236,8 @@ static int run_as(const char *name, int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } names[] = {{"amtool", cmd_amtool}, {"alertmanager", cmd_alertmanager}, {"prometheus", cmd_prometheus}};
+    } names[] = {{"amtool", cmd_amtool}, {"alertmanager", cmd_alertmanager}, {"prometheus", cmd_prometheus},
+        {"promtool", cmd_promtool}};
     const char *slash = strrchr(name, '/');
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(slash ? slash + 1 : name, names[i].name) == 0) return names[i].run(argc, argv);

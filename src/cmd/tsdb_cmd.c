@@ -52,6 +52,8 @@ static int parse_values(TsdbArgs *a) {
         return command_usage("\"%s\" is not a number of lines", a->limit);
     if (a->match && promql_parse_selector(str_cstr(a->match), a->arena, &a->matchers, &err) != OK)
         return command_usage("--match: %s", err.msg);
+    if (a->format && strcmp(a->format, "prom") != 0 && strcmp(a->format, "seriesjson") != 0)
+        return command_usage("--format is prom or seriesjson, not \"%s\"", a->format);
     const char *paths[] = {a->n_args ? a->args[0] : NULL, a->data_dir, a->output};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         if (paths[i] && (paths[i][0] == 0 || strlen(paths[i]) > DIR_MAX)) return command_usage("a directory's name is empty or too long");
@@ -66,7 +68,7 @@ int tsdb_args_parse(TsdbArgs *a, const char *name, int argc, char **argv) {
         const char *name, **value;
     } options[] = {{"--data-dir", &a->data_dir}, {"--server", &a->server}, {"--output", &a->output},
         {"--match", &a->match}, {"--min-time", &a->min_time}, {"--max-time", &a->max_time}, {"--start", &start},
-        {"--end", &end}, {"--limit", &a->limit}};
+        {"--end", &end}, {"--limit", &a->limit}, {"--format", &a->format}};
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         bool known = false;
@@ -329,7 +331,7 @@ int cmd_tsdb_analyze(int argc, char **argv) {
 /* --- dump --- */
 typedef struct Dump {
     Buf labels, out;
-    bool openmetrics;
+    bool openmetrics, series_json;
     bool broken; /* nobody reads any more */
 } Dump;
 
@@ -357,6 +359,11 @@ static void put_openmetrics_labels(Buf *out, Labels l) {
 static bool dump_series(void *ctx, const SeriesColumn *s) {
     Dump *d = ctx;
     buf_clear(&d->labels);
+    if (d->series_json) {
+        labels_put_json(&d->out, s->labels);
+        buf_put_char(&d->out, '\n');
+        return d->out.n <= (1u << 16) || print(&d->out) || (d->broken = true, false);
+    }
     if (d->openmetrics)
         put_openmetrics_labels(&d->labels, s->labels);
     else
@@ -379,7 +386,7 @@ static bool dump_series(void *ctx, const SeriesColumn *s) {
 }
 
 static ErrCode dump_store(MetricsStore *store, const TsdbArgs *a, const _Atomic bool *cancel, Err *reterr) {
-    Dump d = {.openmetrics = a->openmetrics};
+    Dump d = {.openmetrics = a->openmetrics, .series_json = a->format && strcmp(a->format, "seriesjson") == 0};
     MetricsSelect req = {.matchers = a->matchers, .min_t_ms = a->min_t, .max_t_ms = a->max_t, .cancel = cancel};
     req.arena = arena_create(ARENA_UNLIMITED);
     ErrCode code = store->ops->visit(store, &req, false, dump_series, &d, reterr);

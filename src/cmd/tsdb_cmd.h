@@ -10,7 +10,7 @@ typedef struct TsdbArgs {
     const char *name; /* of the sub-command */
     const char *data_dir, *server, *output, *match;
     const char *min_time, *max_time; /* also --start, --end */
-    const char *limit;
+    const char *limit, *format; /* of dump: prom, seriesjson */
     bool human_readable, extended, openmetrics;
     const char *args[2]; /* DIR, block */
     int n_args;

@@ -4,9 +4,8 @@
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "cmd/tsdb_cmd.h"
+#include "cmd/write_request.h"
 #include "codec/compress.h"
-#include "codec/proto.h"
-#include "metrics/api/remote_read.h"
 #include "net/client.h"
 #include "sys/clock.h"
 
@@ -25,54 +24,6 @@ typedef struct Target {
 } Target;
 
 /* --- remote write --- */
-static void put_exemplars(Buf *out, const MetricsBatch *b, const BatchSeries *s) {
-    size_t series = proto_begin(out, 1);
-    for (size_t i = 0; i < s->labels.n; i++) {
-        size_t mark = proto_begin(out, 1);
-        proto_put_bytes(out, 1, s->labels.v[i].name);
-        proto_put_bytes(out, 2, s->labels.v[i].value);
-        proto_end(out, mark);
-    }
-    for (uint32_t i = 0; i < s->n_exemplars; i++) {
-        const Exemplar *e = &b->exemplars.v[s->first_exemplar + i];
-        size_t mark = proto_begin(out, 3);
-        for (size_t k = 0; k < e->labels.n; k++) {
-            size_t label = proto_begin(out, 1);
-            proto_put_bytes(out, 1, e->labels.v[k].name);
-            proto_put_bytes(out, 2, e->labels.v[k].value);
-            proto_end(out, label);
-        }
-        proto_put_f64(out, 2, e->value);
-        proto_put_varint(out, 3, (uint64_t)e->t_ms);
-        proto_end(out, mark);
-    }
-    proto_end(out, series);
-}
-
-static void put_metadata(Buf *out, const MetricMetadata *m) {
-    size_t mark = proto_begin(out, 3);
-    proto_put_varint(out, 1, (uint64_t)m->type);
-    proto_put_bytes(out, 2, m->metric);
-    proto_put_bytes(out, 4, m->help);
-    proto_put_bytes(out, 5, m->unit);
-    proto_end(out, mark);
-}
-
-/* A WriteRequest: its series have the form of those in an answer to remote read. */
-static void encode_request(const MetricsBatch *b, Buf *out) {
-    vec_foreach(const BatchSeries, s, &b->series) {
-        SeriesColumn c = {.labels = s->labels,
-            .n = s->n_samples,
-            .t_ms = b->t_ms.v + s->first_sample,
-            .value = b->value.v + s->first_sample,
-            .n_histograms = s->n_histograms,
-            .histogram_t_ms = b->histogram_t_ms.v + s->first_histogram,
-            .histograms = b->histograms.v + s->first_histogram};
-        if (c.n + c.n_histograms) remote_read_put_series(out, &c, (Labels){0});
-        if (s->n_exemplars) put_exemplars(out, b, s);
-    }
-    vec_foreach(const MetricMetadata, m, &b->metadata) put_metadata(out, m);
-}
 
 /* 400 means that some samples were refused and the others taken: the server says why, and the import goes on. */
 static ErrCode judge(Target *t, int status, const Buf *answer, Err *reterr) {
@@ -91,7 +42,7 @@ static ErrCode append_remote(Target *t, const MetricsBatch *b, MetricsAppendResu
     static const char *const headers[] = {"Content-Type: application/x-protobuf", "Content-Encoding: snappy",
         "X-Prometheus-Remote-Write-Version: 0.1.0", NULL};
     Buf raw = {0}, body = {0}, answer = {0};
-    encode_request(b, &raw);
+    write_request_encode(b, &raw);
     (void)compress(ENCODING_SNAPPY, buf_str(&raw), 0, &body);
     ErrCode code = ERR_OVERLOADED;
     for (int i = 0; i < SEND_TRIES && code == ERR_OVERLOADED; i++) {

@@ -175,3 +175,34 @@ it("says when nothing listens", () => {
 it("keeps docs/configuration.md in step with the table", () => {
   assert.equal(run("check", "config", "--markdown").out, readFileSync("docs/configuration.md", "utf8"));
 });
+
+it("is promtool for those who call it", () => {
+  const rules = join(dir, "pt-rules.yml"), config = join(dir, "pt.yml"), url = `http://127.0.0.1:${9090 + server.offset}`;
+  writeFileSync(rules, "groups: [{name: g, rules: [{record: a, expr: sum(up)}, {record: a, expr: sum(up)}]}]\n");
+  writeFileSync(config, "rule_files: [pt-rules.yml]\n");
+  const promtool = (...args: string[]) => run("promtool", ...args);
+  const checked = promtool("check", "config", "--lint-fatal", config);
+  assert.deepEqual([checked.code, checked.out],
+    [3, `Checking ${config}\n  SUCCESS: 1 rule files found\n SUCCESS: ${config} is valid prometheus config file syntax\n\nChecking ${rules}\n\n`]);
+  assert.match(checked.err, /lint error 1 duplicate rule\(s\) found/);
+  assert.equal(promtool("check", "config", "--lint", "none", "--lint-fatal", config).code, 0);
+  assert.equal(promtool("check", "config", "--syntax-only", config).out,
+    `Checking ${config}\n SUCCESS: ${config} is valid prometheus config file syntax\n\n`);
+  assert.deepEqual(promtool("check", "healthy", `--url=${url}`), { code: 0, out: "", err: "  SUCCESS:  Prometheus Server is Healthy.\n\n" });
+  assert.deepEqual(promtool("check", "ready", "--url", `${url}/x`), { code: 1, out: "", err: `check failed: URL=${url}/x, status=404\n` });
+
+  const metrics = join(dir, "pt.prom");
+  writeFileSync(metrics, "# TYPE pushed gauge\npushed{a=\"1\"} 5\n");
+  assert.deepEqual(promtool("push", "metrics", "--label", "job=test", "--label=env=x", url, metrics),
+    { code: 0, out: `Parsing metrics file ${metrics}\n  SUCCESS: metrics file ${metrics} pushed to remote write.\n`, err: "" });
+  assert.match(promtool("query", "instant", url, "pushed").out, /^pushed\{a="1", env="x", job="test"\} => 5 @/);
+  assert.equal(promtool("push", "metrics", url, rules).code, 1);
+
+  assert.equal(promtool("promql", "format", "up").code, 1); // without --experimental
+  assert.deepEqual(promtool("--experimental", "promql", "format", "sum(rate(x[5m]))by(a)"), { code: 0, out: "sum by (a) (rate(x[5m]))\n", err: "" });
+  assert.equal(promtool("--experimental", "promql", "label-matchers", "set", "-t", "=~", 'sum(up{a="b"}) + down[5m:]', "a", "c").code, 1);
+  assert.equal(promtool("--experimental", "promql", "label-matchers", "set", "-t", "=~", 'sum(up{a="b"}) + down', "a", "c").out, 'sum(up{a=~"c"}) + down{a=~"c"}\n');
+  assert.equal(promtool("--experimental", "promql", "label-matchers", "delete", 'up{a="b",c="d"}', "a").out, 'up{c="d"}\n');
+  assert.deepEqual(promtool("foo"), { code: 1, out: "", err: 'promtool: error: expected command but got "foo", try --help\n' });
+  assert.match(promtool("debug", "pprof").err, /Meerkat has no "debug pprof"/);
+});
