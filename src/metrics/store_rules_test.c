@@ -118,9 +118,14 @@ static void test_new_rules_reach_merged_parts(void **state) {
 /* Growth as PromQL's increase counts it. */
 static double increase(const SeriesColumn *s) {
     double sum = 0;
-    for (size_t i = 1; i < s->n; i++) sum += s->value[i] < s->value[i - 1] ? s->value[i] : s->value[i] - s->value[i - 1];
+    for (size_t i = 1; i < s->n; i++)
+        sum += s->value[i] < s->value[i - 1] ? s->value[i] : s->value[i] - s->value[i - 1];
     return sum;
 }
+
+/* Parts end with the day. One of at most three samples a series is not worth a rewriting and stays as it is: when the
+ * data begin or end within that of midnight. */
+static bool in_small_part(int64_t t_ms) { return t_ms % DAY >= DAY - 3 * 60000 || t_ms % DAY < 3 * 60000; }
 
 static void downsample_now(void) {
     Arena *a = arena_create(ARENA_UNLIMITED);
@@ -137,12 +142,13 @@ static void downsample_now(void) {
     c = get(&w, "c_total");
     SeriesColumn g = get(&w, "gauge"), steady = get(&w, "steady_total"), fresh = get(&w, "fresh");
     assert_int_equal(fresh.n, 61);
-    assert_true(g.n == 145 || g.n == 146);
+    assert_true(g.n >= 145 && g.n <= 148);
+    if (!in_small_part(w.now)) assert_true(g.n <= 146);
     assert_true(c.n > g.n && c.n < 3 * 206 + g.n);
-    assert_true(before == increase(&c)); /* no growth is lost */
-    assert_true(steady.n >= 48 && steady.n <= 53); /* and the first one of each day's part */
+    assert_true(before == increase(&c));           /* no growth is lost */
+    assert_true(steady.n >= 48 && steady.n <= 56); /* and the first one of each day's part */
     for (size_t i = 1; i + 1 < steady.n; i++)
-        assert_true(steady.t_ms[i] % HOUR == 59 * 60000 || steady.t_ms[i] % DAY == 0);
+        assert_true(steady.t_ms[i] % HOUR == 59 * 60000 || steady.t_ms[i] % DAY == 0 || in_small_part(steady.t_ms[i]));
     /* Once more: nothing changes, nothing is rewritten for ever. */
     MetricsStoreStats first, second;
     w.store->ops->stats(w.store, &first);
@@ -197,6 +203,10 @@ static void test_downsample(void **state) {
     (void)state;
     for (int64_t k = 0; k < 24; k++) {
         clock_fake_set((INT64_C(1700000000) + k * 3717) * 1000000000);
+        downsample_now();
+    }
+    for (int64_t minute = -5; minute <= 5; minute++) { /* around midnight */
+        clock_fake_set((INT64_C(1700006400) + minute * 60 + 3) * 1000000000);
         downsample_now();
     }
     clock_fake_off();
