@@ -126,7 +126,7 @@ static void test_many_labels(void **state) {
     (void)state;
     size_t n = 300000;
     Label *v = mem_alloc_array(n, sizeof *v);
-    char (*text)[8] = mem_alloc_array(n, sizeof *text);
+    char (*text)[24] = mem_alloc_array(n, sizeof *text);
     for (size_t i = 0; i < n; i++) {
         snprintf(text[i], sizeof text[i], "l%06zu", n - i);
         v[i] = (Label){str_of(text[i], 7), STR("x")};
