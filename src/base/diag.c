@@ -17,6 +17,7 @@ void diag_done(DiagList *d) {
 
 void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const char *hint, const char *fmt, ...) {
     ASSERT(line >= 0 && col >= 0);
+    if (d->count[level]++ >= DIAG_KEPT_MAX) return;
     Buf msg = {0};
     va_list args;
     va_start(args, fmt);
@@ -27,15 +28,14 @@ void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const ch
     va_start(args, fmt);
     vsnprintf(msg.p, (size_t)n + 1, fmt, args);
     va_end(args);
+    if (n > DIAG_TEXT_MAX) memcpy(msg.p + DIAG_TEXT_MAX, "...", 4);
     Diag item = {.level = level, .line = line, .col = col, .len = MAX(len, 1), .msg = buf_take(&msg, NULL)};
     if (hint) item.hint = str_dup_cstr(str_cstr(hint));
     vec_push(&d->items, item);
 }
 
 size_t diag_error_count(const DiagList *d) {
-    size_t n = 0;
-    for (size_t i = 0; i < d->items.n; i++) n += d->items.v[i].level == DIAG_ERROR;
-    return n;
+    return d->count[DIAG_ERROR];
 }
 
 /* --- rendering --- */
@@ -107,12 +107,15 @@ static void render_one(const DiagList *d, const Diag *it, Buf *out, bool colour)
     buf_put_str(out, str_cstr(it->msg));
     buf_put_char(out, '\n');
     Str text = it->line > 0 ? source_line(d->source, it->line) : STR_NULL;
-    if (text.p) put_source(out, it, text, colour);
+    if (text.p && text.n <= DIAG_LINE_MAX) put_source(out, it, text, colour);
     if (it->hint) buf_printf(out, "       = help: %s\n", it->hint);
 }
 
 void diag_render(const DiagList *d, Buf *out, bool colour) {
     for (size_t i = 0; i < d->items.n; i++) render_one(d, &d->items.v[i], out, colour);
+    for (size_t i = 0; i < ARRAY_LEN(d->count); i++)
+        if (d->count[i] > DIAG_KEPT_MAX)
+            buf_printf(out, "... and %zu more of level %s\n", d->count[i] - DIAG_KEPT_MAX, styles[i].name);
 }
 
 void diag_locate(Str source, size_t offset, int *ret_line, int *ret_col) {

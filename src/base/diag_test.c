@@ -137,8 +137,28 @@ static void test_log(void **state) {
     assert_true(seen.calls == 4);
 }
 
+/* A line of megabytes with a mistake in each word, and a message that quotes all of it. */
+static void test_many(void **state) {
+    (void)state;
+    enum { N = 20000 };
+    Buf source = {0}, out = {0};
+    DiagList d;
+    for (int i = 0; i < N; i++) buf_put_lit(&source, "a: ://b, ");
+    diag_init(&d, STR("x.yml"), buf_str(&source));
+    for (int i = 0; i < N; i++)
+        diag_add(&d, i % 2 ? DIAG_ERROR : DIAG_WARNING, 1, 9 * i + 1, 1, NULL, "unknown key %s", buf_cstr(&source));
+    assert_int_equal(diag_error_count(&d), N / 2);
+    diag_render(&d, &out, false);
+    assert_true(out.n > 100000 && out.n < 2u << 20);
+    assert_non_null(strstr(buf_cstr(&out), "... and 9800 more of level error\n"));
+    assert_non_null(strstr(buf_cstr(&out), "x.yml:1:10: error: unknown key a: ://b, a"));
+    buf_done(&source);
+    buf_done(&out);
+    diag_done(&d);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_secrets), cmocka_unit_test(test_locate),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_secrets), cmocka_unit_test(test_many), cmocka_unit_test(test_locate),
         cmocka_unit_test(test_suggest), cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

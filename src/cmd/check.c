@@ -12,7 +12,7 @@ static int check_file(const char *file) {
     bool ok = config_load(file, NULL, 0, arena, &diags) != NULL;
     Buf out = {0};
     diag_render(&diags, &out, command_colour());
-    fwrite(out.p, 1, out.n, stderr);
+    if (out.n) fwrite(out.p, 1, out.n, stderr);
     if (ok) printf("%s: fine\n", file);
     buf_done(&out);
     diag_done(&diags);
