@@ -35,6 +35,11 @@ bool curl_tls_set(CURL *e, const ClientTls *t, CurlTls *held) {
     if (cert) curl_easy_setopt(e, CURLOPT_SSLCERT, cert);
     if (key) curl_easy_setopt(e, CURLOPT_SSLKEY, key);
     curl_easy_setopt(e, CURLOPT_SSLVERSION, versions(t));
+    if (held->n_pem) { /* curl tells connections apart by the files' names, and names of texts come again */
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    }
     if (t->insecure_skip_verify) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);

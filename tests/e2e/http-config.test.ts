@@ -104,6 +104,7 @@ function receivers(p: Place): Record<string, { url: string; http?: string; more?
     headers: { url: plain, http: `http_headers: {X-A: {values: [one]}, x-b: {secrets: [two]}, X-C: {files: [${pem("secret")}]}}` },
     secure: { url: secure, http: `tls_config: {${ca}, ${name}}` },
     inline: { url: secure, http: `tls_config: {ca: ${inline("beyond.example.pem")}, cert: ${inline("pager.pem")}, key: ${inline("pager.key")}, ${name}}` },
+    inline2: { url: secure, http: `tls_config: {ca: ${inline("beyond.example.pem")}, cert: ${inline("beyond.example.pem")}, key: ${inline("beyond.example.key")}, ${name}}` },
     client: { url: secure, http: `tls_config: {${ca}, ${name}, cert_file: ${pem("pager.pem")}, key_file: ${pem("pager.key")}}` },
     insecure: { url: secure, http: "tls_config: {insecure_skip_verify: true}" },
     untrusted: { url: secure, fails: true },
@@ -150,8 +151,8 @@ it("keeps to every key of http_config, and goes on after what may pass", async (
     const basic = (text: string) => "Basic " + Buffer.from(text).toString("base64");
     assert.deepEqual(["basic", "basicfile", "basicempty", "userinfo", "bearer", "special", "bare"].map((n) => of(n).authorization), [basic("ü:p:w"), basic("fr0m-file:fr0m-file"), basic("u:"), basic("me:p w"), "Bearer tok", "Special fr0m-file", undefined]);
     assert.deepEqual(of("headers").own, ["one", "two", "fr0m-file"]);
-    assert.deepEqual(["secure", "inline", "client", "insecure", "maxversion"].map((n) => [of(n).tls, of(n).client, of(n).sni]),
-      [["TLSv1.3", undefined, "beyond.example"], ["TLSv1.3", "pager", "beyond.example"], ["TLSv1.3", "pager", "beyond.example"], ["TLSv1.3", undefined, false], ["TLSv1.2", undefined, "beyond.example"]]);
+    assert.deepEqual(["secure", "inline", "inline2", "client", "insecure", "maxversion"].map((n) => [of(n).tls, of(n).client, of(n).sni]),
+      [["TLSv1.3", undefined, "beyond.example"], ["TLSv1.3", "pager", "beyond.example"], ["TLSv1.3", "beyond.example", "beyond.example"], ["TLSv1.3", "pager", "beyond.example"], ["TLSv1.3", undefined, false], ["TLSv1.2", undefined, "beyond.example"]]);
     assert.equal(of("proxied").via, "proxy");
     assert.deepEqual([of("moved302").url, of("moved307").url], ["GET /moved302?there", "POST /moved307?there"]);
     assert.deepEqual(["hangs", "drops", "busy", "movedno"].map((n) => ours.attempts[n]), [2, 2, 2, 1]);
