@@ -228,6 +228,11 @@ it("backup while writing, restored by another server; only new parts the second 
   let n = 0, stop = false;
   const writer = (async () => { while (!stop) { await remoteWrite(s.url("prometheus", "/api/v1/write"), [point("w", start + n, n)]); n++; await sleep(0); } })();
   await eventually("something is written", async () => n > 20);
+  // One that says when it began: start times are in a backup as well.
+  const began = { timeUnixNano: `${start}000000`, startTimeUnixNano: `${start - 30_000}000000`, asDouble: 3 };
+  const sent = await fetch(s.url("http", "/v1/metrics"), { method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "began", sum: { isMonotonic: true, aggregationTemporality: 2, dataPoints: [began] } }] }] }] }) });
+  assert.equal(sent.status, 200);
   const before = n, first = spawnSyncLater(binary, ["backup", backups], env);
   const done = await first;
   assert.equal(done.code, 0, done.err);
@@ -243,9 +248,10 @@ it("backup while writing, restored by another server; only new parts the second 
   await s.stop();
   ok(binary, "restore", "--data-dir", back, backups);
   assert.equal(run(binary, "restore", "--data-dir", back, backups).code, 1);
-  const restored = await Server.start({ dataDir: back });
+  const restored = await Server.start({ dataDir: back, args: ["--query.use-start-timestamps"] });
   const answer = await restored.json("prometheus", `/api/v1/query?${params({ query: "w[1h]", time: String((start + n + 1000) / 1000) })}`);
   assert.equal(answer.data.result[0].values.length, n);
+  assert.equal(await restored.promValue("start_timestamp(began_total)", start / 1000), (start - 30_000) / 1000);
   await restored.stop();
   // The first one, taken in the middle: everything that was acknowledged before it began.
   assert.ok(before > 20);
