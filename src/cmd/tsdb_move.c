@@ -4,8 +4,8 @@
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "cmd/tsdb_cmd.h"
-#include "cmd/write_request.h"
 #include "codec/compress.h"
+#include "metrics/remote/message.h"
 #include "net/client.h"
 #include "sys/clock.h"
 
@@ -24,6 +24,25 @@ typedef struct Target {
 } Target;
 
 /* --- remote write --- */
+/* A series of a message has samples or histograms; exemplars may come alone. */
+static void put_series(RemoteMessage *m, const MetricsBatch *b, const BatchSeries *s) {
+    const int64_t *start = metrics_batch_starts(b, s->first_sample, s->n_samples),
+                  *histogram_start = metrics_batch_histogram_starts(b, s->first_histogram, s->n_histograms);
+    RemoteSeries floats = {.labels = s->labels,
+        .n = s->n_samples,
+        .t_ms = b->t_ms.v + s->first_sample,
+        .value = b->value.v + s->first_sample,
+        .start_ms = start,
+        .n_exemplars = s->n_exemplars,
+        .exemplars = b->exemplars.v + s->first_exemplar};
+    RemoteSeries histograms = {.labels = s->labels,
+        .n_histograms = s->n_histograms,
+        .histogram_start_ms = histogram_start,
+        .histogram_t_ms = b->histogram_t_ms.v + s->first_histogram,
+        .histograms = b->histograms.v + s->first_histogram};
+    if (floats.n || floats.n_exemplars) remote_message_put(m, &floats);
+    if (histograms.n_histograms) remote_message_put(m, &histograms);
+}
 
 /* 400 means that some samples were refused and the others taken: the server says why, and the import goes on. */
 static ErrCode judge(Target *t, int status, const Buf *answer, Err *reterr) {
@@ -38,29 +57,46 @@ static ErrCode judge(Target *t, int status, const Buf *answer, Err *reterr) {
     return err_set(reterr, ERR_UNAVAILABLE, "%s answers %d: %.*s", t->url, status, n, text);
 }
 
-static ErrCode append_remote(Target *t, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
-    static const char *const headers[] = {"Content-Type: application/x-protobuf", "Content-Encoding: snappy",
+static ErrCode send(Target *t, RemoteMessage *m, Err *reterr) {
+    static const char *const version_1[] = {"Content-Type: application/x-protobuf", "Content-Encoding: snappy",
         "X-Prometheus-Remote-Write-Version: 0.1.0", NULL};
+    static const char *const version_2[] = {"Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "Content-Encoding: snappy", "X-Prometheus-Remote-Write-Version: 2.0.0", NULL};
     Buf raw = {0}, body = {0}, answer = {0};
-    write_request_encode(b, &raw);
+    remote_message_finish(m, &raw);
     (void)compress(ENCODING_SNAPPY, buf_str(&raw), 0, &body);
     ErrCode code = ERR_OVERLOADED;
     for (int i = 0; i < SEND_TRIES && code == ERR_OVERLOADED; i++) {
         int status = 0;
         if (i) clock_sleep_ms(1000);
         buf_clear(&answer);
-        HttpClientRequest req = {.method = "POST", .url = t->url, .headers = headers, .body = buf_str(&body)};
-        req.timeout_ms = SEND_TIMEOUT_MS;
+        HttpClientRequest req = {.method = "POST",
+            .url = t->url,
+            .headers = m->version_2 ? version_2 : version_1,
+            .body = buf_str(&body),
+            .timeout_ms = SEND_TIMEOUT_MS};
         code = http_client_fetch(t->client, &req, &status, &answer, reterr);
         if (code == OK) code = judge(t, status, &answer, reterr);
     }
     if (code == ERR_OVERLOADED) err_set(reterr, code, "%s has been overloaded for a minute", t->url);
-    ret->samples = b->t_ms.n;
-    ret->histograms = b->histograms.n;
-    ret->exemplars = b->exemplars.n;
     buf_done(&raw);
     buf_done(&body);
     buf_done(&answer);
+    remote_message_done(m);
+    return code;
+}
+
+/* Version 2 has start times; version 1 has metadata without series. */
+static ErrCode append_remote(Target *t, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr) {
+    RemoteMessage series = {.version_2 = true}, metadata = {0};
+    vec_foreach(const BatchSeries, s, &b->series) put_series(&series, b, s);
+    vec_foreach(const MetricMetadata, m, &b->metadata) remote_message_put_metadata(&metadata, m);
+    ErrCode code = b->series.n ? send(t, &series, reterr) : OK;
+    if (code == OK && b->metadata.n) code = send(t, &metadata, reterr);
+    remote_message_done(&metadata);
+    ret->samples = b->t_ms.n;
+    ret->histograms = b->histograms.n;
+    ret->exemplars = b->exemplars.n;
     return code;
 }
 
@@ -76,14 +112,17 @@ static void show(void *ctx, const char *what, uint64_t done, uint64_t total) {
 
 /* --- import --- */
 static void say(const TsdbImportResult *r, const Target *t) {
-    fprintf(stderr, "imported %llu samples, %llu histograms and %llu exemplars from %llu blocks and %llu log segments\n",
+    fprintf(stderr,
+        "imported %llu samples, %llu histograms and %llu exemplars from %llu blocks and %llu log segments\n",
         (unsigned long long)r->appended.samples, (unsigned long long)r->appended.histograms,
         (unsigned long long)r->appended.exemplars, (unsigned long long)r->blocks, (unsigned long long)r->wal_segments);
     if (r->appended.duplicates)
         fprintf(stderr, "%llu samples were there already\n", (unsigned long long)r->appended.duplicates);
     if (r->appended.conflicts + r->appended.too_old)
-        fprintf(stderr, "refused: %llu samples with another value for a time, %llu older than the retention; first: %s\n",
-            (unsigned long long)r->appended.conflicts, (unsigned long long)r->appended.too_old, r->appended.first_error);
+        fprintf(stderr,
+            "refused: %llu samples with another value for a time, %llu older than the retention; first: %s\n",
+            (unsigned long long)r->appended.conflicts, (unsigned long long)r->appended.too_old,
+            r->appended.first_error);
     if (t->refused_requests)
         fprintf(stderr, "%llu of the requests had samples that the server refused; first reason: %s\n",
             (unsigned long long)t->refused_requests, t->refused);
@@ -127,7 +166,8 @@ int cmd_tsdb_import(int argc, char **argv) {
     ErrCode code = OK;
     if (!a.server) code = tsdb_store_open(data_dir, true, &local, &err);
     t.store = local.store;
-    if (code == ERR_CONFLICT) err_hint(&err, "a server is using it: give its address by --server http://127.0.0.1:9090");
+    if (code == ERR_CONFLICT)
+        err_hint(&err, "a server is using it: give its address by --server http://127.0.0.1:9090");
     if (code == OK) code = run_import(&a, &t, &r, &err);
     tsdb_store_close(&local);
     http_client_free(t.client);
