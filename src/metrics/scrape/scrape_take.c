@@ -451,6 +451,7 @@ void scrape_end(const LeavingTarget *v, size_t n, MetricsStore *store) {
         if (!arena) return;
         x.batch = batch;
         x.batch.newest_only = true;
+        x.batch.not_after_ms = 0; /* the times are ours, and lie as far apart as the targets' intervals */
         append(&x, store, &out);
         arena_free(arena);
     }

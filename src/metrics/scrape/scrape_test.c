@@ -82,7 +82,7 @@ static void world_free(World *w) {
 static void apply_every(World *w, int interval_ms, const char *job) {
     Buf text = {0};
     buf_printf(&text,
-        "scrape_configs:\n- job_name: j\n  scrape_interval: %dms\n  static_configs: [{targets: ['127.0.0.1:%u']}]\n%s",
+        "scrape_configs:\n- job_name: j\n  scrape_interval: %dms\n  static_configs:\n  - targets: ['127.0.0.1:%u']\n%s",
         interval_ms, w->port, job);
     DiagList diags;
     PromConfig *c;
@@ -280,6 +280,34 @@ static void test_leaving(void **state) {
     world_free(w);
 }
 
+/* The ends that one append tells may lie far apart: targets have intervals of their own. */
+static void test_ends_together(void **state) {
+    (void)state;
+    enum { APART_MS = 30 * 60000 };
+    World *w = world_new();
+    ScrapeManager *m = w->manager;
+    char other[64];
+    set_answer(w, 200, "text/plain", "a 1\n");
+    snprintf(other, sizeof other, "  - targets: ['localhost:%u']\n", w->port);
+    apply_every(w, 500, other);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", 1);
+    wait_for(w, "a{instance=\"localhost:PORT\", job=\"j\"}", 1);
+    scrape_manager_apply(m, NULL);
+    mutex_lock(&m->lock); /* before they are due */
+    LeavingVec leaving = m->leaving;
+    m->leaving = (LeavingVec){0};
+    mutex_unlock(&m->lock);
+    assert_int_equal(leaving.n, 2);
+    leaving.v[1].end_ms = leaving.v[0].end_ms + APART_MS;
+    clock_sleep_ms(1000); /* what was out has come back */
+    scrape_end(leaving.v, leaving.n, w->store);
+    vec_foreach(LeavingTarget, l, &leaving) scrape_target_unref(l->target);
+    vec_done(&leaving);
+    wait_for(w, "a{instance=\"127.0.0.1:PORT\", job=\"j\"}", STALE);
+    wait_for(w, "a{instance=\"localhost:PORT\", job=\"j\"}", STALE);
+    world_free(w);
+}
+
 /* Prometheus' own test of it: all targets of one address but for a number, a tenth of a second out of ten. */
 static void test_offsets_spread(void **state) {
     (void)state;
@@ -319,6 +347,7 @@ int main(void) {
         cmocka_unit_test(test_limits_and_relabelling),
         cmocka_unit_test(test_reload_keeps),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_ends_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
