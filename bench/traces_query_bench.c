@@ -3,11 +3,13 @@
  * usage: traces_query_bench DIRECTORY [threads, default all processors] [query ...]
  * The directory is one that traces_append_bench has filled. Each query runs once to warm the page cache and then five
  * times; the median counts. Queries that look at spans one by one are measured as metrics queries use them, with a
- * count by service; all of them as searches for 20 traces, newest first. Prints one JSON object a line. */
+ * count by service; all of them as searches for 20 traces, newest first. Metrics queries have 60 points over all that
+ * there is. Prints one JSON object a line. */
 #include "base/json.h"
 #include "sys/clock.h"
 #include "sys/process.h"
 #include "traces/traceql_eval.h"
+#include "traces/traceql_metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,13 @@ static const char *const queries[] = {
     "{ } | by(resource.service.name) | count() > 6",
     "{ } | avg(duration) > 85ms",
     "{ }",
+    "{ } | rate()",
+    "{ } | rate() by (resource.service.name)",
+    "{ status = error } | rate() by (name)",
+    "{ } | quantile_over_time(duration, .5, .99) by (name)",
+    "{ } | count_over_time() by (span.attribute.key.7)",
+    "{ name = \"GET /resource/7\" } >> { status = error } | rate()",
+    "{ } | compare({ status = error })",
 };
 
 static void die(const char *what, const Err *err) {
@@ -116,6 +125,29 @@ static double run_search(
     return ms;
 }
 
+static double run_metrics(
+    TraceStore *store, const TraceQl *q, unsigned threads, uint64_t *ret_series, TqlScanStats *ret) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    TraceStoreStats stats;
+    TqlMatrix m;
+    Err err = {0};
+    store->ops->stats(store, &stats);
+    int64_t step = (stats.max_t_ns - stats.min_t_ns) / 59 + 1;
+    TqlMetricsRequest req = {.store = store,
+        .query = q,
+        .threads = threads,
+        .start_ns = stats.min_t_ns,
+        .end_ns = stats.min_t_ns + 60 * step,
+        .step_ns = step};
+    double begin = now_ms();
+    if (traceql_metrics(&req, arena, &m, &err)) die("metrics", &err);
+    double ms = now_ms() - begin;
+    *ret_series = m.n;
+    *ret = m.stats;
+    arena_free(arena);
+    return ms;
+}
+
 typedef double (*RunFn)(TraceStore *, const TraceQl *, unsigned, uint64_t *, TqlScanStats *);
 
 static void measure(JsonWriter *w, const char *what, RunFn run, TraceStore *store, const TraceQl *q, unsigned threads) {
@@ -145,8 +177,12 @@ static void bench_query(TraceStore *store, const char *text, unsigned threads) {
     if (traceql_parse(str_cstr(text), arena, &q, &err)) die(text, &err);
     json_begin_object(&w);
     json_pair_str(&w, "query", str_cstr(text));
-    measure(&w, "search", run_search, store, q, threads);
-    measure(&w, "every_span", run_scan, store, q, threads);
+    if (q->is_metrics) {
+        measure(&w, "metrics", run_metrics, store, q, threads);
+    } else {
+        measure(&w, "search", run_search, store, q, threads);
+        measure(&w, "every_span", run_scan, store, q, threads);
+    }
     ProcessStats st;
     process_stats(&st);
     json_pair_u64(&w, "rss_mb", st.rss_bytes >> 20);

@@ -1,7 +1,8 @@
 /* traceql_compare.c - compare({...}): how often each attribute has each value, among the spans that a filter selects
  * and among all others.
  *
- * A group's key: which of the two, whether it is the attribute's total, the attribute's scope and name, the value. */
+ * A group's key: which of the two, whether it counts values that are not shown, the attribute's scope and name, the
+ * value. */
 #include "traces/traceql_metrics_int.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 #define GROUPS_MAX 200000   /* of one worker: further values count in their attribute's total only */
 
 enum { BASELINE, SELECTION };
-enum { OF_VALUE, OF_ATTRIBUTE };
+enum { OF_VALUE, OF_REST };
 
 typedef struct Counter {
     TqlLeafWorker *w;
@@ -32,21 +33,26 @@ static bool is_known(const Counter *c) {
     return c->w->table.cells.n < GROUPS_MAX || map_get(c->w->table.index, buf_str(&c->w->key));
 }
 
+static void begin_key(Counter *c, char total, const char *scope, Str name) {
+    Buf *key = &c->w->key;
+    TqlValue attr = {.type = TQL_STRING, .s = str_cstr(scope)};
+    buf_clear(key);
+    buf_put_char(key, c->side);
+    buf_put_char(key, total);
+    tql_key_put(key, &attr);
+    attr.s = name;
+    tql_key_put(key, &attr);
+}
+
+/* With its value, or where that is not shown with all such of its attribute; the answer adds them up. */
 static bool count(Counter *c, const char *scope, Str name, const TqlValue *v) {
-    for (char total = OF_VALUE; total <= OF_ATTRIBUTE; total++) {
-        Buf *key = &c->w->key;
-        buf_clear(key);
-        buf_put_char(key, c->side);
-        buf_put_char(key, total);
-        TqlValue attr = {.type = TQL_STRING, .s = str_cstr(scope)};
-        tql_key_put(key, &attr);
-        attr.s = name;
-        tql_key_put(key, &attr);
-        if (total == OF_VALUE) tql_key_put(key, v);
-        bool shown = total == OF_ATTRIBUTE || (is_known(c) && (v->type != TQL_STRING || v->s.n <= VALUE_BYTES_MAX));
-        if (shown && !count_key(c)) return false;
+    if (v->type != TQL_STRING || v->s.n <= VALUE_BYTES_MAX) {
+        begin_key(c, OF_VALUE, scope, name);
+        tql_key_put(&c->w->key, v);
+        if (is_known(c)) return count_key(c);
     }
-    return true;
+    begin_key(c, OF_REST, scope, name);
+    return count_key(c);
 }
 
 static TqlValue value_of(const AttrValue *a) {
@@ -105,7 +111,7 @@ static ErrCode add_row(
 
 typedef struct Entry {
     Str attr; /* side and attribute: the key up to the value */
-    char side, total;
+    char side, kind;
     Str scope, name;
     TqlValue value;
     uint32_t cells;
@@ -117,11 +123,11 @@ static Entry read_entry(const TqlCellTable *t, uint32_t i) {
     Str key = t->cells.v[i].key;
     Cursor c = cursor_of(key);
     e.side = (char)cursor_u8(&c);
-    e.total = (char)cursor_u8(&c);
+    e.kind = (char)cursor_u8(&c);
     e.scope = tql_key_next(&c).s;
     e.name = tql_key_next(&c).s;
     e.attr = str_slice(key, 2, key.n - cursor_left(&c));
-    if (e.total == OF_VALUE) e.value = tql_key_next(&c);
+    if (e.kind == OF_VALUE) e.value = tql_key_next(&c);
     for (size_t k = 0; k < t->grid->n; k++) e.sum += t->cells.v[i].v[k];
     return e;
 }
@@ -130,38 +136,58 @@ static int cmp_entry(const void *a, const void *b) {
     const Entry *x = a, *y = b;
     int c = str_cmp(x->attr, y->attr);
     if (c == 0) c = x->side - y->side;
-    if (c == 0) c = x->total - y->total;
+    if (c == 0) c = x->kind - y->kind;
     if (c == 0) c = x->sum > y->sum ? -1 : x->sum < y->sum;
     return c ? c : x->cells < y->cells ? -1 : x->cells > y->cells;
 }
 
-static bool put_series(TqlRun *run, const TqlCellTable *t, const Entry *e, Str meta_name, Str meta, TqlVector *ret) {
+/* Values are the caller's to fill in. */
+static TqlSeries *put_series(TqlRun *run, const Entry *e, Str meta_name, const char *meta, TqlVector *ret) {
     TqlSeries *s = &ret->v[ret->n++];
     *s = (TqlSeries){.labels = ARENA_ARRAY(run->arena, TqlLabel, 2), .v = ARENA_ARRAY(run->arena, double, run->grid.n)};
     Str name = arena_printf(run->arena, "%" STR_FMT "%" STR_FMT, STR_ARG(e->scope), STR_ARG(e->name));
     TqlValue value = e->value;
     if (value.type == TQL_STRING) value.s = arena_copy(run->arena, value.s);
-    if (!s->labels || !s->v || !name.p || arena_exhausted(run->arena)) return false;
-    s->labels[s->n_labels++] = (TqlLabel){meta_name, {.type = TQL_STRING, .s = meta}};
+    if (!s->labels || !s->v || !name.p || arena_exhausted(run->arena)) return NULL;
+    s->labels[s->n_labels++] = (TqlLabel){meta_name, {.type = TQL_STRING, .s = str_cstr(meta)}};
     s->labels[s->n_labels++] = (TqlLabel){name, value};
-    for (size_t i = 0; i < run->grid.n; i++) s->v[i] = t ? t->cells.v[e->cells].v[i] : NAN;
-    return true;
+    return s;
+}
+
+static bool put_value(TqlRun *run, const TqlCellTable *t, const Entry *e, TqlVector *ret) {
+    static const char *const sides[] = {"baseline", "selection"};
+    TqlSeries *s = put_series(run, e, STR("__meta_type"), sides[(int)e->side], ret);
+    if (s) memcpy(s->v, t->cells.v[e->cells].v, run->grid.n * sizeof *s->v);
+    return s != NULL;
+}
+
+static bool put_total(TqlRun *run, const TqlCellTable *t, const Entry *e, size_t n, TqlVector *ret) {
+    static const char *const totals[] = {"baseline_total", "selection_total"};
+    Entry total = e[0];
+    total.value = (TqlValue){0};
+    TqlSeries *s = put_series(run, &total, STR("__meta_type"), totals[(int)e->side], ret);
+    for (size_t k = 0; s && k < run->grid.n; k++) {
+        s->v[k] = 0;
+        for (size_t i = 0; i < n; i++) s->v[k] += t->cells.v[e[i].cells].v[k];
+    }
+    return s != NULL;
+}
+
+static bool put_too_many(TqlRun *run, const Entry *e, TqlVector *ret) {
+    Entry more = e[0];
+    more.value = (TqlValue){0};
+    TqlSeries *s = put_series(run, &more, STR("__meta_error"), "__too_many_values__", ret);
+    for (size_t k = 0; s && k < run->grid.n; k++) s->v[k] = NAN;
+    return s != NULL;
 }
 
 /* One attribute on one side: its most frequent values, its total, and whether there were more. */
 static bool put_attribute(TqlRun *run, const TqlCellTable *t, const Entry *e, size_t n, size_t top, TqlVector *ret) {
-    static const char *const sides[] = {"baseline", "selection"}, *const totals[] = {
-                                                                      "baseline_total", "selection_total"};
     size_t values = 0;
     for (size_t i = 0; i < n; i++) {
-        Str meta = str_cstr(e[i].total == OF_VALUE ? sides[(int)e[i].side] : totals[(int)e[i].side]);
-        if (e[i].total == OF_VALUE && values++ >= top) continue;
-        if (!put_series(run, t, &e[i], STR("__meta_type"), meta, ret)) return false;
+        if (e[i].kind == OF_VALUE && values++ < top && !put_value(run, t, &e[i], ret)) return false;
     }
-    if (values <= top) return true;
-    Entry more = e[0];
-    more.value = (TqlValue){0};
-    return put_series(run, NULL, &more, STR("__meta_error"), STR("__too_many_values__"), ret);
+    return put_total(run, t, e, n, ret) && (values <= top || put_too_many(run, e, ret));
 }
 
 static ErrCode compare_series(const TqlLeaf *leaf, TqlVector *ret, Err *reterr) {
@@ -170,7 +196,7 @@ static ErrCode compare_series(const TqlLeaf *leaf, TqlVector *ret, Err *reterr) 
     Entry *e = mem_alloc_array(n + 1, sizeof *e);
     for (size_t i = 0; i < n; i++) e[i] = read_entry(t, (uint32_t)i);
     if (n) qsort(e, n, sizeof *e, cmp_entry);
-    *ret = (TqlVector){.v = ARENA_ARRAY(leaf->run->arena, TqlSeries, 2 * n + 1)};
+    *ret = (TqlVector){.v = ARENA_ARRAY(leaf->run->arena, TqlSeries, 3 * n + 1)};
     bool ok = ret->v != NULL;
     for (size_t i = 0, end; i < n && ok; i = end) {
         for (end = i + 1; end < n && str_eq(e[end].attr, e[i].attr) && e[end].side == e[i].side;) end++;

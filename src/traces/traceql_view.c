@@ -36,12 +36,13 @@ static bool is_ordered(const SpansBatch *b) {
     return true;
 }
 
+/* Spans that are looked at one by one stay as they come. */
 static bool put_in_order(TqlView *v, Arena *arena) {
     uint32_t n = (uint32_t)v->batch->rows.n;
     v->order = ARENA_ARRAY(arena, uint32_t, n + 1);
     if (!v->order) return false;
     for (uint32_t i = 0; i < n; i++) v->order[i] = i;
-    if (is_ordered(v->batch)) return true;
+    if (!v->whole || is_ordered(v->batch)) return true;
     StartRow *rows = ARENA_ARRAY(arena, StartRow, n);
     if (!rows) return false;
     for (uint32_t i = 0; i < n; i++) {
