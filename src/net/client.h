@@ -42,6 +42,7 @@ typedef struct HttpClientFacts {
     int redirects;
     double http_version;         /* 1, 1.1, 2; 0: no answer */
     int ip_version;              /* 4 or 6; 0: no connection */
+    uint32_t ip_hash;            /* FNV-1a of the address' bytes: tells that it changed; 0: no connection */
     bool tls;                    /* the last connection was under TLS */
     char tls_version[16];        /* "TLS 1.3" */
     int64_t certificate_expiry_s; /* of the certificates that were sent, the first to expire; 0: none */

@@ -1,6 +1,7 @@
 /* client_facts.c - what probes want to know of a request: times, versions, certificates. */
 #include "net/client_int.h"
 
+#include <arpa/inet.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -26,11 +27,12 @@ void transfer_note_tls(Transfer *t) {
     static const struct {
         gnutls_protocol_t version;
         const char *name;
-    } names[] = {{GNUTLS_TLS1_0, "TLS 1.0"}, {GNUTLS_TLS1_1, "TLS 1.1"}, {GNUTLS_TLS1_2, "TLS 1.2"},
-        {GNUTLS_TLS1_3, "TLS 1.3"}};
+    } names[] = {
+        {GNUTLS_TLS1_0, "TLS 1.0"}, {GNUTLS_TLS1_1, "TLS 1.1"}, {GNUTLS_TLS1_2, "TLS 1.2"}, {GNUTLS_TLS1_3, "TLS 1.3"}};
     gnutls_protocol_t version = gnutls_protocol_get_version(session);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (names[i].version == version) snprintf(t->facts.tls_version, sizeof t->facts.tls_version, "%s", names[i].name);
+        if (names[i].version == version)
+            snprintf(t->facts.tls_version, sizeof t->facts.tls_version, "%s", names[i].name);
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
     int64_t first = 0;
@@ -39,6 +41,16 @@ void transfer_note_tls(Transfer *t) {
         if (at && (!first || at < first)) first = at;
     }
     t->facts.certificate_expiry_s = first;
+}
+
+/* Source: blackbox_exporter's ipHash. */
+static uint32_t hash_ip(const char *text) {
+    unsigned char bytes[16];
+    size_t n = strchr(text, ':') ? 16 : 4;
+    uint32_t h = UINT32_C(2166136261);
+    if (inet_pton(n == 16 ? AF_INET6 : AF_INET, text, bytes) != 1) return 0;
+    for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * UINT32_C(16777619);
+    return h;
 }
 
 static int64_t time_of(CURL *e, CURLINFO what) {
@@ -69,6 +81,7 @@ void transfer_facts(Transfer *t, HttpClientFacts *ret) {
                         : version == CURL_HTTP_VERSION_2_0 ? 2
                                                            : 0;
     ret->ip_version = !ip || !*ip ? 0 : strchr(ip, ':') ? 6 : 4;
+    ret->ip_hash = ret->ip_version ? hash_ip(ip) : 0;
     ret->tls = scheme && str_eq_nocase(str_cstr(scheme), STR("https"));
     ret->content_length = (int64_t)length;
 }

@@ -56,7 +56,7 @@ async function probe(params: Record<string, string>, headers: Record<string, str
 it("probes HTTP", async () => {
   const p = await probe({ target: `127.0.0.1:${port}/moved`, module: "http_2xx" });
   assert.equal(p.status, 200);
-  const want: Record<string, number> = { probe_success: 1, probe_http_status_code: 200, probe_http_redirects: 1, probe_http_ssl: 0, probe_http_version: 1.1, probe_http_content_length: 5, probe_http_uncompressed_body_length: 5, probe_failed_due_to_regex: 0, probe_ip_protocol: 4 };
+  const want: Record<string, number> = { probe_success: 1, probe_http_status_code: 200, probe_http_redirects: 1, probe_http_ssl: 0, probe_http_version: 1.1, probe_http_content_length: 5, probe_http_uncompressed_body_length: 5, probe_failed_due_to_regex: 0, probe_ip_protocol: 4, probe_ip_addr_hash: 3668918509 /* FNV-1a of 127.0.0.1, as blackbox_exporter's */, probe_timeout_seconds: 10 };
   for (const [name, value] of Object.entries(want)) assert.equal(p.value(name), value, `${name}\n${p.text}`);
   for (const phase of ["resolve", "connect", "tls", "processing", "transfer"]) assert.ok(p.value(`probe_http_duration_seconds{phase="${phase}"}`)! >= 0, phase);
   assert.ok(p.value("probe_duration_seconds")! > 0);

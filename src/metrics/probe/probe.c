@@ -88,8 +88,8 @@ static void put_with(const Sink *s, const char *metric, const char *name, Str va
 
 static void put(const Sink *s, const char *metric, Str help, double v) {
     put_with(s, metric, NULL, STR_NULL, v);
-    (void)avec_push(s->b->arena, &s->b->metadata,
-        (MetricMetadata){.metric = str_cstr(metric), .type = METRIC_GAUGE, .help = help});
+    (void)avec_push(
+        s->b->arena, &s->b->metadata, (MetricMetadata){.metric = str_cstr(metric), .type = METRIC_GAUGE, .help = help});
 }
 
 /* --- one request --- */
@@ -158,15 +158,16 @@ static void put_http(const Sink *s, const Answer *a) {
     for (size_t i = 0; i < ARRAY_LEN(phases); i++)
         put_with(s, "probe_http_duration_seconds", "phase", phases[i].phase, phases[i].seconds);
     (void)avec_push(s->b->arena, &s->b->metadata,
-        (MetricMetadata){.metric = STR("probe_http_duration_seconds"), .type = METRIC_GAUGE,
+        (MetricMetadata){.metric = STR("probe_http_duration_seconds"),
+            .type = METRIC_GAUGE,
             .help = STR("Duration of the request by phase, with all redirects")});
     put(s, "probe_http_status_code", STR("Status of the answer"), a->status);
-    put(s, "probe_http_content_length", STR("Length of the answer's content as it said"), (double)f->content_length);
+    put(s, "probe_http_content_length", STR("Length of the answer's content as it said"),
+        a->code == OK ? (double)f->content_length : 0);
     put(s, "probe_http_uncompressed_body_length", STR("Length of the answer's body"), (double)a->body_bytes);
     put(s, "probe_http_redirects", STR("Redirects that were followed"), f->redirects);
     put(s, "probe_http_ssl", STR("Whether the last request was under TLS"), f->tls && f->tls_ns > 0);
     put(s, "probe_http_version", STR("HTTP version of the answer"), f->http_version);
-    put(s, "probe_failed_due_to_regex", STR("Whether an expression made the probe fail"), 0);
 }
 
 static void put_tls(const Sink *s, const HttpClientFacts *f) {
@@ -179,7 +180,8 @@ static void put_tls(const Sink *s, const HttpClientFacts *f) {
     if (!f->tls_version[0]) return;
     put_with(s, "probe_tls_version_info", "version", arena_copy(s->b->arena, str_cstr(f->tls_version)), 1);
     (void)avec_push(s->b->arena, &s->b->metadata,
-        (MetricMetadata){.metric = STR("probe_tls_version_info"), .type = METRIC_GAUGE,
+        (MetricMetadata){.metric = STR("probe_tls_version_info"),
+            .type = METRIC_GAUGE,
             .help = STR("TLS version that was agreed on")});
 }
 
@@ -195,9 +197,15 @@ void probe_run(HttpClient *client, const ProbeRequest *req, Labels with, int64_t
         snprintf(ret_error, 256, "%s", a.error);
     else if (!*ret_success)
         snprintf(ret_error, 256, "status %d", a.status);
-    put(&s, "probe_dns_lookup_time_seconds", STR("How long it took to find the address"), seconds(0, a.facts.resolve_ns));
+    put(&s, "probe_dns_lookup_time_seconds", STR("How long it took to find the address"),
+        seconds(0, a.facts.resolve_ns));
     if (http) put_http(&s, &a);
     put_tls(&s, &a.facts);
+    /* Modules here have no expressions and no limits of bytes that could be what made them fail. */
+    put(&s, "probe_failed_due_to_regex", STR("Whether an expression made the probe fail"), 0);
+    if (!http) put(&s, "probe_failed_due_to_bytes", STR("Whether too many bytes made the probe fail"), 0);
+    put(&s, "probe_ip_addr_hash", STR("Hash of the address: another value is another address"), a.facts.ip_hash);
+    put(&s, "probe_timeout_seconds", STR("How long the probe was allowed to take"), (double)req->timeout_ms / 1000);
     put(&s, "probe_ip_protocol", STR("Whether the address was of IPv4 or IPv6"), a.facts.ip_version);
     put(&s, "probe_duration_seconds", STR("How long the probe took"), (double)a.duration_ns / 1e9);
     put(&s, "probe_success", STR("Whether the probe was a success"), *ret_success);
