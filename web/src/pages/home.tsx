@@ -176,7 +176,7 @@ export function Home() {
     return [...list, ...names.filter((n) => !list.some((s) => s.service === n)).map(quiet)];
   }, [range.value.from, range.value.to, tick]);
   const alerts = useResource((signal) => promAlerts(signal).catch(() => []), [tick]);
-  const firing = (alerts.data ?? []).filter((a) => a.state === 'firing');
+  const firing = (alerts.data ?? []).filter((a) => a.state === 'firing' && a.labels.severity !== 'none'); // a Watchdog fires when all is well
   const empty = data !== undefined && data.length === 0;
   const [everSeen, setEverSeen] = useState(false);
   useEffect(() => {
