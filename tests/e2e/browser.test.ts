@@ -302,7 +302,7 @@ receivers:
     await eventually("the target is down", async () => (await server.promValue('up{job="gone"}')) === 0);
     await go("/targets");
     await page.getByRole("table").getByText("127.0.0.1:1").first().waitFor();
-    await page.getByText(/connect to/i).first().waitFor();
+    await page.getByText(/connect/i).first().waitFor();
     const row = testid("target-row").filter({ hasText: "127.0.0.1:1/" });
     assert.equal(await row.getAttribute("data-health"), "down");
     await row.getByText("Before relabelling").click();
@@ -378,6 +378,11 @@ receivers:
     await rule("AlwaysOn").getByRole("button", { name: "Why?" }).click();
     await page.getByRole("dialog").getByText("To pager").waitFor();
     await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Why?", "the focus is where it was");
+    await page.getByRole("navigation", { name: "Alerting" }).getByRole("link", { name: "Groups" }).press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Alert groups" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "main", "the next view has the focus of a link that is gone");
   });
 
   it("silences: made from an alert with a preview, expired, made again", async () => {

@@ -172,9 +172,12 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    const dialog = ref.current;
+    const dialog = ref.current, before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus(); // it is out of the page by now, so the browser does not
+    };
   }, []);
   return (
     <dialog ref={ref} class={`dialog${wide ? ' dialog-wide' : ''}`} aria-labelledby={id} onClose={onClose}

@@ -120,6 +120,16 @@ function useShortcuts(): void {
   }, []);
 }
 
+/** A link of the view that is left behind takes the focus with it: the next view has it then, not the top of the page. */
+function useFocusedView(): void {
+  const { path } = place.value;
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current && document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true });
+    first.current = false;
+  }, [path]);
+}
+
 /** Choices go to the server once they are made, not when the page opens. */
 function useSavedPreferences(): void {
   const first = useRef(true);
@@ -132,6 +142,7 @@ function useSavedPreferences(): void {
 export function Shell({ user, children }: { user: Session; children: ComponentChildren }) {
   useShortcuts();
   useSavedPreferences();
+  useFocusedView();
   const [dismissed, setDismissed] = useState(false);
   return (
     <div class="shell">
