@@ -117,7 +117,7 @@ function AlertRow({ a, shared, values }: { a: ShownAlert; shared: Shared; values
         {muted && <span class="tag pill">{muted}</span>}
         {ack && <p class="small"><span class="tag pill">acknowledged by {ack.owner}</span>{ack.comment && <bdi>{ack.comment}</bdi>}{ack.expiresAt && <span class="muted"> ends <When at={ack.expiresAt} /></span>}</p>}
         <Annotations of={a.annotations} /></td>
-      {values && <td data-label="Value" class="num mono">{formatExact(Number(a.value))}</td>}
+      {values && <td data-label="Value" class="num mono" title={a.value}>{formatExact(Number(Number(a.value).toPrecision(6)))}</td>}
       <td data-label="Since" class="num"><When at={a.since} /></td>
       <td class="num"><div class="row row-end row-wrap">
         {a.source && <a class="button button-ghost button-small" href={a.source} target="_blank" rel="noreferrer">Source</a>}
