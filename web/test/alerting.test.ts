@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labelMatchers, matchLabels, matchersText, meets, parseLabels, parseMatchers, thresholdOf, type Comparison } from '../src/lib/matchers';
+import { isTime, labelMatchers, linesOf, matchLabels, matchersText, meets, parseLabels, parseMatchers, thresholdOf, type Comparison } from '../src/lib/matchers';
 import { mapOldAddress } from '../src/lib/addresses';
 import { positive, spread, spreadLog, stack } from '../src/lib/plot';
 
@@ -65,4 +65,15 @@ test('stacks and scales', () => {
   assert.deepEqual(positive([1, 0, -2, null]), [1, null, null, null]);
   assert.deepEqual(spread(0, 0), [0, 1]);
   assert.deepEqual(spreadLog(0.02, 300), [0.01, 1000]);
+});
+
+test('finds the lines that a rule over logs counts, and tells times among the metrics of traces', () => {
+  assert.equal(linesOf('sum by (app) (count_over_time({app=~".+"} |= "error [x]" [5m])) > 10'), '{app=~".+"} |= "error [x]"');
+  assert.equal(linesOf("avg_over_time({app=`a}`} | logfmt | unwrap ms [5m])"), "{app=`a}`} | logfmt");
+  assert.equal(linesOf("vector(1)"), null);
+  assert.ok(isTime("{ kind = server } | quantile_over_time(duration, .9) by (name) > 200ms"));
+  assert.ok(isTime("{} | max_over_time(trace:duration)"));
+  assert.ok(!isTime("{} | rate()"));
+  assert.ok(!isTime("{ duration > 1s } | avg_over_time(span.tokens)"));
+  assert.ok(!isTime("1000 * ({} | avg_over_time(duration))"));
 });

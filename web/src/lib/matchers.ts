@@ -72,3 +72,13 @@ export function meets(value: number, { op, threshold }: Threshold): boolean {
     default: return value !== threshold;
   }
 }
+
+/** The lines that a LogQL metric counts: its first selector with the filters behind it; null when there is none. */
+export function linesOf(expr: string): string | null {
+  const m = /\{(?:[^"`}]|"(?:[^"\\]|\\.)*"|`[^`]*`)*\}(?:[^"`[]|"(?:[^"\\]|\\.)*"|`[^`]*`)*(?=\[)/.exec(expr);
+  return m && m[0].replace(/\|\s*unwrap\s[^|]*/, '').trim();
+}
+
+/** Whether a TraceQL metric is a time, in seconds: a function of a duration that nothing is calculated with. */
+export const isTime = (expr: string) =>
+  /(?:quantile|avg|min|max|sum)_over_time\(\s*(?:(?:span|trace):duration|duration|traceDuration|event:timeSinceStart)\b/.test(expr) && !/[*/]\s*[(\d]|\)\s*[*/]/.test(expr);

@@ -4,9 +4,9 @@ import { lokiRange, promRange, tempoRange, useResource, type Labels, type PromSe
 import { acknowledge, amAlerts, unacknowledge, type Ack, type ActiveAlert, type AmAlert, type Rule } from '../lib/alerting';
 import { seriesColor } from '../lib/colors';
 import { formatExact, formatNumber, formatSeconds, formatSpan, plural } from '../lib/format';
-import { labelMatchers, meets, thresholdOf, type Threshold } from '../lib/matchers';
+import { isTime, labelMatchers, linesOf, meets, thresholdOf, type Threshold } from '../lib/matchers';
 import { align, shortNames } from '../lib/promql';
-import { currentRange, keep, range, refreshTick, remembered, session, toast } from '../lib/store';
+import { currentRange, keep, range, rangeQuery, refreshTick, remembered, session, toast } from '../lib/store';
 import { niceStep } from '../lib/time';
 import { StatePill, When } from '../ui/alert-parts';
 import { Button, Code, Dialog, ErrorBox, Field, LabelChips, Spinner } from '../ui/basics';
@@ -17,6 +17,19 @@ const rowsMax = 50;
 
 /** What the rows of all rules need. */
 export interface Shared { acks: Ack[]; turn: number; reload: () => void; onWhy: (fingerprint: string) => void }
+
+export const timeOf = (rule: Rule) => rule.datasource === 'tempo' && isTime(rule.query);
+/** A value in a table: six digits say enough, the title has all. */
+const shortValue = (value: number, time: boolean) => (time ? formatSeconds(value) : formatExact(Number(value.toPrecision(6))));
+
+/** Where what a rule is about can be looked at; of rules over traces the alerts lead to their service. */
+function explorerOf(rule: Rule): string | null {
+  if (!rule.datasource) return `/explore/metrics?expr=${encodeURIComponent(rule.query)}`;
+  const lines = rule.datasource === 'loki' ? linesOf(rule.query) : null;
+  return lines && `/logs?query=${encodeURIComponent(lines)}&${rangeQuery()}`;
+}
+const tracesOf = (labels: Labels): string | null =>
+  labels.resource_service_name ? `/traces?service=${encodeURIComponent(labels.resource_service_name)}&${rangeQuery()}` : null;
 
 /** The expression over time, in its own language. A rule over traces looks at spans of its range, so that is the step. */
 async function series(rule: Rule, expr: string, from: number, to: number, step: number, signal: AbortSignal): Promise<PromSeries[]> {
@@ -49,19 +62,19 @@ function ThresholdChart({ rule }: { rule: Rule }) {
   return (
     <div>
       <Chart xs={xs} series={rows.map((values, i) => ({ label: names[i], color: seriesColor(i), values }))} height={180} threshold={split?.threshold} ordered={Boolean(split)}
-        format={formatNumber} label={`${expr} over time${split ? `, threshold ${split.op} ${split.threshold}` : ''}`} />
+        format={timeOf(rule) ? formatSeconds : formatNumber} label={`${expr} over time${split ? `, threshold ${split.op} ${split.threshold}` : ''}`} />
       {data.total > data.list.length && <p class="muted small">{data.list.length} of {plural(data.total, 'series', 'series')}{split && ', those that meet the condition first'}.</p>}
     </div>
   );
 }
 
 /** An alert of a rule, or of somebody else who posted it. */
-export interface ShownAlert { state: string; labels: Labels; annotations: Labels; value?: string; since: string; source?: string; am?: AmAlert }
+export interface ShownAlert { state: string; labels: Labels; annotations: Labels; value?: string; since: string; source?: string; am?: AmAlert; time?: boolean; traces?: string | null }
 
 const sameLabels = (a: Labels, b: Labels) => Object.entries(b).every(([k, v]) => a[k] === v);
 /** The Alertmanager's alert has the external labels as well. */
-const shown = (a: ActiveAlert, all: AmAlert[]): ShownAlert =>
-  ({ state: a.state, labels: a.labels, annotations: a.annotations, value: a.value, since: a.activeAt, am: all.find((m) => sameLabels(m.labels, a.labels)) });
+const shown = (a: ActiveAlert, all: AmAlert[], rule: Rule): ShownAlert =>
+  ({ state: a.state, labels: a.labels, annotations: a.annotations, value: a.value, since: a.activeAt, time: timeOf(rule), traces: rule.datasource === 'tempo' ? tracesOf(a.labels) : null, am: all.find((m) => sameLabels(m.labels, a.labels)) });
 
 function why(am: AmAlert): string {
   if (am.status.state !== 'suppressed') return '';
@@ -117,10 +130,11 @@ function AlertRow({ a, shared, values }: { a: ShownAlert; shared: Shared; values
         {muted && <span class="tag pill">{muted}</span>}
         {ack && <p class="small"><span class="tag pill">acknowledged by {ack.owner}</span>{ack.comment && <bdi>{ack.comment}</bdi>}{ack.expiresAt && <span class="muted"> ends <When at={ack.expiresAt} /></span>}</p>}
         <Annotations of={a.annotations} /></td>
-      {values && <td data-label="Value" class="num mono" title={a.value}>{formatExact(Number(Number(a.value).toPrecision(6)))}</td>}
+      {values && <td data-label="Value" class="num mono" title={a.value}>{shortValue(Number(a.value), Boolean(a.time))}</td>}
       <td data-label="Since" class="num"><When at={a.since} /></td>
       <td class="num"><div class="row row-end row-wrap">
         {a.source && <a class="button button-ghost button-small" href={a.source} target="_blank" rel="noreferrer">Source</a>}
+        {a.traces && <a class="button button-ghost button-small" href={a.traces}>Traces</a>}
         {am && <Button small kind="ghost" onClick={() => shared.onWhy(am.fingerprint)}>Why?</Button>}
         {am && <Button small onClick={() => (ack ? void withdraw() : setAsking(true))}>{ack ? 'Unacknowledge' : 'Acknowledge'}</Button>}
         <a class="button button-default button-small" href={`/silences/new?matchers=${encodeURIComponent(labelMatchers(a.labels))}`}>Silence</a>
@@ -147,6 +161,7 @@ const order = ['firing', 'pending'];
 export function RuleBody({ rule, shared }: { rule: Rule; shared: Shared }) {
   const alerts = [...(rule.alerts ?? [])].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || (a.activeAt < b.activeAt ? 1 : -1));
   const firing = alerts.some((a) => a.state === 'firing');
+  const explorer = explorerOf(rule);
   const am = useResource(firing ? (signal) => amAlerts(rule.name, signal).catch(() => []) : null, [rule.name, firing, refreshTick.value, shared.turn]);
   return (
     <div class="rule-body">
@@ -157,10 +172,10 @@ export function RuleBody({ rule, shared }: { rule: Rule; shared: Shared }) {
         <span>evaluated <When at={rule.lastEvaluation} /> in {formatSeconds(rule.evaluationTime)}</span>
         {rule.datasource && <span>over {rule.datasource === 'loki' ? 'logs' : `traces of ${formatSpan(rule.range ?? 300)}`}</span>}
         <LabelChips labels={rule.labels} />
-        {rule.datasource === 'loki' ? null : !rule.datasource && <a href={`/explore/metrics?expr=${encodeURIComponent(rule.query)}`}>Open in the explorer</a>}
+        {explorer && <a href={explorer}>{rule.datasource === 'loki' ? 'Show the lines' : 'Open in the explorer'}</a>}
       </p>
       {rule.lastError ? <ErrorBox error={new Error(rule.lastError)} /> : <ThresholdChart rule={rule} />}
-      {alerts.length > 0 ? <AlertTable list={alerts.map((a) => shown(a, am.data ?? []))} name={rule.name} shared={shared} /> : <Annotations of={rule.annotations ?? {}} />}
+      {alerts.length > 0 ? <AlertTable list={alerts.map((a) => shown(a, am.data ?? [], rule))} name={rule.name} shared={shared} /> : <Annotations of={rule.annotations ?? {}} />}
     </div>
   );
 }

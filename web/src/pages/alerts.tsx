@@ -3,14 +3,14 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { useResource, type Labels } from '../lib/api';
 import { acks, alertNames, ruleGroups, type NameCount, type Rule, type RuleGroup } from '../lib/alerting';
-import { formatNumber, formatSpan, plural } from '../lib/format';
+import { formatNumber, formatSeconds, formatSpan, plural } from '../lib/format';
 import { matchLabels, parseMatchers, type Matcher } from '../lib/matchers';
 import { place, refreshTick, setQuery } from '../lib/store';
 import { AlertingNav, StatePill, When, WhyDialog } from '../ui/alert-parts';
 import { Button, Empty, ErrorBox, FilterChip, PageHead, Progress, Spinner } from '../ui/basics';
 import { Icon } from '../ui/icons';
 import { RangePicker } from '../ui/range';
-import { PostedAlerts, RuleBody, type Shared } from './alert-rule';
+import { PostedAlerts, RuleBody, timeOf, type Shared } from './alert-rule';
 
 const order = ['firing', 'pending', 'inactive'] as const;
 type State = (typeof order)[number];
@@ -34,7 +34,8 @@ function Facts({ rule }: { rule: Rule }) {
   const alerts = rule.alerts ?? [];
   if (!alerts.length) return null;
   const values = alerts.map((a) => Number(a.value)).filter((v) => !Number.isNaN(v)).sort((a, b) => a - b);
-  const low = formatNumber(values[0] ?? NaN), high = formatNumber(values[values.length - 1] ?? NaN);
+  const format = timeOf(rule) ? formatSeconds : formatNumber;
+  const low = format(values[0] ?? NaN), high = format(values[values.length - 1] ?? NaN);
   return <>{plural(alerts.length, 'alert')}, {low === high ? `value ${low}` : `values ${low} to ${high}`}, since <When at={alerts.map((a) => a.activeAt).sort()[0]} /></>;
 }
 
