@@ -210,24 +210,8 @@ static bool number_in(const WideValue *v, const bool *wanted, uint32_t n) {
 }
 
 static bool value_matches(TagQuery *q, const WideValue *v) {
-    static const AttrType types[] = {[WIDE_STR] = ATTR_STR,
-        [WIDE_I64] = ATTR_I64,
-        [WIDE_F64] = ATTR_F64,
-        [WIDE_BOOL] = ATTR_BOOL,
-        [WIDE_BYTES] = ATTR_BYTES,
-        [WIDE_JSON_ARRAY] = ATTR_ARRAY,
-        [WIDE_JSON_MAP] = ATTR_MAP};
-    if (v->type == WIDE_NULL || (size_t)v->type >= ARRAY_LEN(types)) return false;
-    AttrValue a = {.type = types[v->type]};
-    if (v->type == WIDE_I64)
-        a.i = v->i;
-    else if (v->type == WIDE_F64)
-        a.d = v->d;
-    else if (v->type == WIDE_BOOL)
-        a.b = v->b;
-    else
-        a.s = v->s;
-    return trace_tag_matches_value(q, &a);
+    AttrValue a = trace_part_value(v);
+    return a.type != ATTR_EMPTY && trace_tag_matches_value(q, &a);
 }
 
 static Str text_of(const WideValue *v) { return v && v->type == WIDE_STR ? v->s : STR_NULL; }

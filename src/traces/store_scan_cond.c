@@ -121,23 +121,8 @@ bool scan_block_may_match(const Scan *s, const ScanPart *p, size_t block) {
 
 /* --- columns --- */
 
-static const AttrType attr_types[] = {[WIDE_NULL] = ATTR_EMPTY,
-    [WIDE_STR] = ATTR_STR,
-    [WIDE_I64] = ATTR_I64,
-    [WIDE_F64] = ATTR_F64,
-    [WIDE_BOOL] = ATTR_BOOL,
-    [WIDE_BYTES] = ATTR_BYTES,
-    [WIDE_JSON_ARRAY] = ATTR_ARRAY,
-    [WIDE_JSON_MAP] = ATTR_MAP};
-
 static bool value_matches(const TraceCond *c, const WideValue *v) {
-    AttrValue a = {.type = attr_types[v->type & 7]};
-    switch (v->type) {
-    case WIDE_I64: a.i = v->i; break;
-    case WIDE_F64: a.d = v->d; break;
-    case WIDE_BOOL: a.b = v->b; break;
-    default: a.s = v->s;
-    }
+    AttrValue a = trace_part_value(v);
     return c->match(c->ctx, &a);
 }
 

@@ -176,25 +176,6 @@ static bool is_needed(const TraceNeed *need, Str key) {
     return need->everything;
 }
 
-static Attr attr_of(Str key, const WideValue *v) {
-    static const AttrType types[] = {[WIDE_NULL] = ATTR_EMPTY,
-        [WIDE_STR] = ATTR_STR,
-        [WIDE_I64] = ATTR_I64,
-        [WIDE_F64] = ATTR_F64,
-        [WIDE_BOOL] = ATTR_BOOL,
-        [WIDE_BYTES] = ATTR_BYTES,
-        [WIDE_JSON_ARRAY] = ATTR_ARRAY,
-        [WIDE_JSON_MAP] = ATTR_MAP};
-    Attr a = {.key = key, .value = {.type = types[v->type & 7]}};
-    switch (v->type) {
-    case WIDE_I64: a.value.i = v->i; break;
-    case WIDE_F64: a.value.d = v->d; break;
-    case WIDE_BOOL: a.value.b = v->b; break;
-    default: a.value.s = v->s;
-    }
-    return a;
-}
-
 /* Attributes that are in no column of their own. */
 static bool put_rest(ScanWorker *w, const WideValue *v, AttrRange *range) {
     if (v->type != WIDE_BYTES) return true;
@@ -218,7 +199,7 @@ static bool put_attrs(ScanWorker *w, const ScanColumns *c, uint32_t row, AttrRan
     for (size_t i = 0; i < c->n_attrs; i++) {
         const WideValue *v = &c->attrs[i][row];
         if (v->type == WIDE_NULL) continue;
-        b->attrs.v[b->attrs.n++] = attr_of(c->keys[i], v);
+        b->attrs.v[b->attrs.n++] = (Attr){c->keys[i], trace_part_value(v)};
         ret->n++;
     }
     return !c->rest || put_rest(w, &c->rest[row], ret);

@@ -234,23 +234,11 @@ static bool take_rest(SpansBatch *b, Str bytes, AttrRange *range) {
 }
 
 static bool take_attr(SpansBatch *b, const WideField *f, AttrRange *range) {
-    static const AttrType types[] = {[WIDE_NULL] = ATTR_EMPTY,
-        [WIDE_STR] = ATTR_STR,
-        [WIDE_I64] = ATTR_I64,
-        [WIDE_F64] = ATTR_F64,
-        [WIDE_BOOL] = ATTR_BOOL,
-        [WIDE_BYTES] = ATTR_BYTES,
-        [WIDE_JSON_ARRAY] = ATTR_ARRAY,
-        [WIDE_JSON_MAP] = ATTR_MAP};
-    if ((size_t)f->value.type >= ARRAY_LEN(types) || f->value.type == WIDE_NULL) return true;
-    Attr a = {.value = {.type = types[f->value.type]}};
-    switch (f->value.type) {
-    case WIDE_I64: a.value.i = f->value.i; break;
-    case WIDE_F64: a.value.d = f->value.d; break;
-    case WIDE_BOOL: a.value.b = f->value.b; break;
-    default:
-        if (!copy_text(b->arena, f->value.s, &a.value.s)) return false;
-    }
+    Attr a = {.value = trace_part_value(&f->value)};
+    AttrType t = a.value.type;
+    if (t == ATTR_EMPTY) return true;
+    bool text = t != ATTR_I64 && t != ATTR_F64 && t != ATTR_BOOL;
+    if (text && !copy_text(b->arena, f->value.s, &a.value.s)) return false;
     range->n++;
     return copy_text(b->arena, f->name, &a.key) && avec_push(b->arena, &b->attrs, a);
 }

@@ -86,6 +86,26 @@ bool trace_part_lookup(const TracePart *p, TraceId id, uint64_t *ret_number);
 /* First blocks that may hold a trace; blocks [*ret_first, *ret_end). */
 void trace_part_blocks_of(const TracePart *p, uint64_t number, size_t *ret_first, size_t *ret_end);
 
+/* An attribute's value as a column has it; its text is the column's, an unknown type is none. */
+static inline AttrValue trace_part_value(const WideValue *v) {
+    static const AttrType types[8] = {[WIDE_NULL] = ATTR_EMPTY,
+        [WIDE_STR] = ATTR_STR,
+        [WIDE_I64] = ATTR_I64,
+        [WIDE_F64] = ATTR_F64,
+        [WIDE_BOOL] = ATTR_BOOL,
+        [WIDE_BYTES] = ATTR_BYTES,
+        [WIDE_JSON_ARRAY] = ATTR_ARRAY,
+        [WIDE_JSON_MAP] = ATTR_MAP};
+    AttrValue a = {.type = types[v->type & 7]};
+    switch (v->type) {
+    case WIDE_I64: a.i = v->i; break;
+    case WIDE_F64: a.d = v->d; break;
+    case WIDE_BOOL: a.b = v->b; break;
+    default: a.s = v->s;
+    }
+    return a;
+}
+
 /* Keeps the last opened block, for readers that go through a part in order. */
 typedef struct TracePartCursor {
     const TracePart *part;
