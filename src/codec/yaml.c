@@ -19,6 +19,8 @@ typedef struct Loader {
     size_t at_index, at_byte; /* a character's index and its offset: the conversion goes forwards */
     Arena *arena;
     DiagList *diags;
+    size_t line, line_start; /* of the last place, and where that line begins */
+    bool line_known;
     Map *anchors;
     size_t nodes, nodes_max, errors;
     ErrCode code; /* the first error's */
@@ -56,8 +58,15 @@ static size_t byte_of(Loader *l, size_t index) {
 /* Line, byte column and length of what lies between two marks. */
 static void set_place(Loader *l, YamlNode *node, const yaml_mark_t *from, const yaml_mark_t *to) {
     size_t start = byte_of(l, from->index), line_start = start;
-    for (size_t n = from->column; n > 0 && line_start > 0; n--)
-        while (line_start > 0 && !is_rune_start(l->text.p[--line_start])) continue;
+    if (l->line_known && l->line == from->line) { /* a line may hold all of the document */
+        line_start = l->line_start;
+    } else {
+        for (size_t n = from->column; n > 0 && line_start > 0; n--)
+            while (line_start > 0 && !is_rune_start(l->text.p[--line_start])) continue;
+        l->line_known = true;
+        l->line = from->line;
+        l->line_start = line_start;
+    }
     size_t end =
         from->line == to->line && to->index > from->index ? skip_runes(l->text, start, to->index - from->index) : start;
     if (to->line > from->line)

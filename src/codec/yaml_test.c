@@ -304,6 +304,26 @@ static void test_expand_alias(void **state) {
     arena_free(arena);
 }
 
+/* Places in a line that holds the whole document, and its end in time. */
+static void test_one_line(void **state) {
+    (void)state;
+    enum { N = 30000 };
+    Buf text = {0};
+    buf_put_lit(&text, "{\"\xc3\xa4\": 1");
+    for (int i = 0; i < N; i++) buf_printf(&text, ", k%06d: 1", i);
+    buf_put_lit(&text, "}");
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    DiagList diags;
+    diag_init(&diags, STR("x"), buf_str(&text));
+    YamlNode *root = NULL;
+    assert_int_equal(yaml_parse(buf_str(&text), arena, &root, &diags), OK);
+    const YamlNode *last = yaml_get(root, STR("k029999"));
+    assert_true(last && last->key->line == 1 && last->key->col == (int)text.n - 10 && last->col == (int)text.n - 1);
+    diag_done(&diags);
+    arena_free(arena);
+    buf_done(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
@@ -312,7 +332,6 @@ int main(void) {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_expand_env),
-        cmocka_unit_test(test_expand_alias),
-    };
+        cmocka_unit_test(test_expand_alias), cmocka_unit_test(test_one_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
