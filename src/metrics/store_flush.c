@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 #define WAKE_MS 1000
-#define SERIES_BYTES 200 /* of samples in memory per series before they are written out */
+#define SERIES_BYTES 100     /* of samples in memory per series before they are written out */
+#define SAMPLES_MAX 24000000 /* in a head: what a start reads of a million series in under two seconds */
 #define DEAD_SERIES_MIN 200000
 #define RETRY_MS_MIN 2000
 #define RETRY_MS_MAX 60000
@@ -83,8 +84,8 @@ int64_t store_merged_ms(const EmbeddedStore *s) {
     return s->opts.retention_ms >= 10 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : s->opts.partition_ms;
 }
 
-/* Start of the partition a time lies in: as long as parts are merged to be, since what one head has of it comes together
- * sooner or later; a day for what is old, so that a backfill of months does not make thousands of parts. */
+/* Start of the partition a time lies in: as long as parts are merged to be, since what one head has of it comes
+ * together sooner or later; a day for what is old, so that a backfill of months does not make thousands of parts. */
 static int64_t partition_start(const EmbeddedStore *s, int64_t now, int64_t t, int64_t *ret_len) {
     *ret_len = now - t > 2 * DAY_MS ? MAX(DAY_MS, s->opts.partition_ms) : store_merged_ms(s);
     int64_t rest = t % *ret_len;
@@ -234,12 +235,13 @@ ErrCode store_flush(MetricsStore *base, Err *reterr) {
 
 /* --- the background thread --- */
 /* Samples may take so much, or so much per series that is alive: with a million of them a fixed sum would be used up
- * by their open chunks alone, and the log that a start reads is bounded all the same. Series that have gone keep their
+ * by their open chunks alone. Their number is bounded for the log that a start reads. Series that have gone keep their
  * place in the index until the next head; there must not be too many of them either. */
 bool store_head_is_large(const EmbeddedStore *s, const HeadStats *stats, unsigned times) {
     uint64_t samples_max = MAX(s->opts.head_bytes_max, stats->recent * SERIES_BYTES);
     uint64_t series_max = 3 * stats->recent + DEAD_SERIES_MIN;
-    return stats->sample_bytes / times > samples_max || stats->index_series / times > series_max;
+    return stats->sample_bytes / times > samples_max || stats->samples / times > SAMPLES_MAX ||
+           stats->index_series / times > series_max;
 }
 
 static bool flush_is_due(EmbeddedStore *s) {

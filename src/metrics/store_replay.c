@@ -11,6 +11,7 @@
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
 #define UNKNOWN UINT32_MAX
 #define WILD_MAX (UINT32_C(1) << 24) /* ids are dense; one that is so far ahead cannot be ours */
+#define SPILL_HEADS 3
 #define LANE_RECORDS 16
 #define LANE_BYTES ((size_t)16 << 20) /* of records; a larger one goes alone */
 
@@ -197,13 +198,14 @@ static void index_main(void *ctx) {
 }
 
 /* --- the stage of the samples --- */
-/* A log larger than the head may be: what was read so far goes into parts, the floor stays, so that a crash now
- * only means reading it again (duplicates have equal bits). */
+/* A log larger than what memory usually held before the end, a head being written and the active one at its fullest:
+ * what was read so far goes into parts, the floor stays, so that a crash now only means reading it again (duplicates
+ * have equal bits). What is not that large is left to the flusher, and nobody waits for it. */
 static ErrCode spill(Replay *r) {
     EmbeddedStore *s = r->store;
     HeadStats stats;
     head_stats(s->active, &stats);
-    if (!store_head_is_large(s, &stats, 1)) return OK;
+    if (!store_head_is_large(s, &stats, SPILL_HEADS)) return OK;
     ErrCode code = store_write_head(s, s->active, 0, &r->err);
     if (code != OK) return code;
     Head *next = head_create_after(s->active, true);
