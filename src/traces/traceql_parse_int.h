@@ -1,5 +1,5 @@
-/* traceql_parse_int.h - private: the parser's parts, fields (traceql_parse_field.c), pipelines (traceql_parse.c),
- * metrics (traceql_parse_metrics.c), types (traceql_check.c). */
+/* traceql_parse_int.h - private: the parser's parts, fields (traceql_parse_field.c), pipelines
+ * (traceql_parse_pipeline.c), metrics (traceql_parse_metrics.c), types (traceql_check.c). */
 #ifndef MEERKAT_TRACES_TRACEQL_PARSE_INT_H
 #define MEERKAT_TRACES_TRACEQL_PARSE_INT_H
 
@@ -41,6 +41,11 @@ bool tql_parse_static(TqlParser *p, TqlValue *ret);
 bool tql_is_static(const TqlParser *p);
 /* The whole of {...}; the current token is its brace. */
 TqlSpansetExpr *tql_parse_filter(TqlParser *p);
+
+/* --- pipelines --- */
+extern const PrattSyntax tql_outer_syntax;
+/* The whole text, into q: a search or metrics. false: reported. */
+bool tql_parse_query(TqlParser *p, TraceQl *q);
 
 /* --- metrics --- */
 /* The current token is a word: is it a metrics function or second stage? */
