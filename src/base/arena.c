@@ -115,11 +115,12 @@ static void *refuse(Arena *a) {
 /* A chunk with room for `need` bytes. The unused tail of the old one is lost; it is at most as large as
  * what was used, so real memory stays within a small factor of the budget. */
 static void add_chunk(Arena *a, size_t need) {
-    size_t cap = MAX(a->next_chunk_bytes, need);
+    /* The whole is a power of two: with a few bytes more the allocator's next size would waste a quarter. */
+    size_t size = MAX(a->next_chunk_bytes, sizeof(Chunk) + need);
     if (a->next_chunk_bytes < CHUNK_MAX_BYTES) a->next_chunk_bytes *= 2;
-    Chunk *c = mem_alloc(sizeof(Chunk) + cap);
+    Chunk *c = mem_alloc(size);
     c->prev = a->chunks;
-    c->cap = cap;
+    c->cap = size - sizeof(Chunk);
     use_chunk(a, c);
 }
 

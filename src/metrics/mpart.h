@@ -4,7 +4,7 @@
  * small part is packed, see mpart_pack.h, and brought into this form when it is read first):
  *   symbols   every label name and value once, sorted: a symbol id orders like its string
  *   shapes    lists of label names; series of one metric share one
- *   series    per series (sorted by labels): shape, value symbols, its blocks; and an offset table
+ *   series    per series (sorted by labels): shape, value symbols, its blocks; in chunks
  *   times     one entry per distinct time column; series scraped together share it
  *   postings  per label name the value symbols, per value the series
  *   groups    encoded columns, collected to about 64 KiB; small value columns stand in the series entry instead
@@ -56,8 +56,8 @@ Str mpart_name(const MPart *p, size_t ordinal);
 
 /* The array from the arena, the strings in the part's mapping. ERR_TOO_LARGE, ERR_CORRUPT. */
 ErrCode mpart_labels(const MPart *p, uint32_t series, Arena *arena, Labels *ret, Err *reterr);
-/* The same as symbols (mpart_symbol). Values are appended; names are read again only when the series' shape is not the one
- * they were read for, *shape: MPART_NO_SHAPE at first. After mpart_load. */
+/* The same as symbols (mpart_symbol). Values are appended; names are read again only when the series' shape is not the
+ * one they were read for, *shape: MPART_NO_SHAPE at first. After mpart_load. */
 typedef VEC(uint32_t) SymbolVec;
 #define MPART_NO_SHAPE UINT64_MAX
 ErrCode mpart_label_symbols(

@@ -6,21 +6,24 @@
 
 /* The first byte of the footer. */
 enum {
-    MPART_PLAIN = 1,
-    MPART_PACKED = 3, /* SERIES and POSTINGS as in mpart_pack.h, SERIES_OFFSETS and VALUES within them */
+    MPART_PLAIN = 4,
+    MPART_PACKED = 3, /* SERIES and POSTINGS as in mpart_pack.h, VALUES within it; no SERIES_CHUNKS */
 };
+/* Series of a chunk. The writer holds one chunk in memory, and a packed part has no more. */
+#define MPART_CHUNK_SERIES 65536u
 #define MPART_GROUP_BYTES (64u << 10)
 #define MPART_IN_PLACE_MAX 24 /* value columns up to here stand in the series entry */
 
 typedef enum MPartSection {
     MPART_SYMBOL_OFFSETS, /* u32 x (n + 1) into SYMBOL_BYTES */
     MPART_SYMBOL_BYTES,
-    MPART_SHAPES,         /* per shape: count, name symbols; uvarints */
-    MPART_SERIES_OFFSETS, /* u32 x (n + 1) into SERIES */
-    MPART_SERIES,
-    MPART_TIMES,  /* MPartTime as 32 bytes each */
-    MPART_NAMES,  /* 12 bytes per name: symbol, first value, values */
-    MPART_VALUES, /* 8 bytes per value: symbol, offset into POSTINGS */
+    MPART_SHAPES,        /* per shape: count, name symbols; uvarints */
+    MPART_SERIES_CHUNKS, /* a BlockRef for each MPART_CHUNK_SERIES series: entries, then where each begins and the
+                          * last ends, u32 x (n + 1) */
+    MPART_SERIES,        /* of a packed part */
+    MPART_TIMES,         /* MPartTime as 32 bytes each */
+    MPART_NAMES,         /* 12 bytes per name: symbol, first value, values */
+    MPART_VALUES,        /* 8 bytes per value: symbol, offset into POSTINGS */
     MPART_POSTINGS,
     MPART_SECTIONS,
 } MPartSection;

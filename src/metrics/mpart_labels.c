@@ -29,9 +29,10 @@ static size_t symbol_find(const MPart *p, Str s) {
 }
 
 Cursor mpart_series_cursor(const MPart *p, uint32_t series) {
-    Str offsets = p->section[MPART_SERIES_OFFSETS], all = p->section[MPART_SERIES];
-    uint32_t from = u32_at(offsets, 4 * (size_t)series), to = u32_at(offsets, 4 * (size_t)series + 4);
-    return cursor_of(str_of(all.p + from, to - from));
+    const SeriesChunk *c = &p->chunks[series / MPART_CHUNK_SERIES];
+    size_t at = 4 * (size_t)(series % MPART_CHUNK_SERIES);
+    uint32_t from = u32_at(c->offsets, at), to = u32_at(c->offsets, at + 4);
+    return cursor_of(str_of(c->entries.p + from, to - from));
 }
 
 Cursor mpart_shape_cursor(const MPart *p, uint64_t shape) {

@@ -30,6 +30,7 @@ ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
 MPart *mpart_close(MPart *p) {
     if (!p) return NULL;
     mem_free(p->groups);
+    mem_free(p->chunks);
     mem_free(p->shape_offsets);
     arena_free(p->arena);
     mutex_done(&p->lock);
@@ -45,20 +46,44 @@ static bool offsets_sound(Str offsets, size_t n, size_t limit) {
     return u32_at(offsets, 4 * n) == limit;
 }
 
-static void keep(MPart *p, MPartSection section, Buf *bytes) {
-    p->section[section] = arena_copy(p->arena, buf_str(bytes));
+static Str keep(MPart *p, Buf *bytes) {
+    Str kept = arena_copy(p->arena, buf_str(bytes));
     buf_done(bytes);
+    return kept;
 }
 
-/* The sections of a small part as a large one has them. */
+/* Series of chunk i. */
+static size_t chunk_series(const MPart *p, size_t i) {
+    return MIN((size_t)p->n_series - i * MPART_CHUNK_SERIES, (size_t)MPART_CHUNK_SERIES);
+}
+
+static bool read_chunk(MPart *p, Cursor *refs, size_t i) {
+    BlockRef ref;
+    Str all;
+    size_t table = 4 * (chunk_series(p, i) + 1);
+    if (!block_ref_decode(refs, &ref) || part_block(p->part, &ref, p->arena, &all, NULL) != OK || all.n < table)
+        return false;
+    p->chunks[i] = (SeriesChunk){str_slice(all, 0, all.n - table), str_skip(all, all.n - table)};
+    return true;
+}
+
+static bool read_chunks(MPart *p) {
+    Cursor refs = cursor_of(p->section[MPART_SERIES_CHUNKS]);
+    for (size_t i = 0; i < p->n_chunks; i++)
+        if (!read_chunk(p, &refs, i)) return false;
+    return cursor_left(&refs) == 0;
+}
+
+/* The index of a small part as a large one has it. */
 static bool unpack(MPart *p, const ShapeSizes *shapes) {
     Buf a = {0}, b = {0};
+    if (p->n_chunks > 1) return false;
     bool ok = mpart_unpack_series(p->section[MPART_SERIES], shapes, p->n_series, &a, &b);
-    keep(p, MPART_SERIES, &a);
-    keep(p, MPART_SERIES_OFFSETS, &b);
+    Str entries = keep(p, &a), offsets = keep(p, &b);
+    if (p->n_chunks) p->chunks[0] = (SeriesChunk){entries, offsets};
     ok = ok && mpart_unpack_postings(p->section[MPART_POSTINGS], p->n_series, &a, &b);
-    keep(p, MPART_VALUES, &a);
-    keep(p, MPART_POSTINGS, &b);
+    p->section[MPART_VALUES] = keep(p, &a);
+    p->section[MPART_POSTINGS] = keep(p, &b);
     return ok;
 }
 
@@ -76,7 +101,7 @@ static bool index_shapes(MPart *p) {
     }
     p->shape_offsets = offsets.v;
     p->n_shapes = offsets.n;
-    bool ok = !c.bad && (!p->packed || unpack(p, &(ShapeSizes){sizes.v, sizes.n}));
+    bool ok = !c.bad && (p->packed ? unpack(p, &(ShapeSizes){sizes.v, sizes.n}) : read_chunks(p));
     vec_done(&sizes);
     return ok;
 }
@@ -86,7 +111,8 @@ static bool tables_sound(const MPart *p) {
     size_t symbols = mpart_symbol_count(p);
     if (s[MPART_SYMBOL_OFFSETS].n < 4 || !offsets_sound(s[MPART_SYMBOL_OFFSETS], symbols, s[MPART_SYMBOL_BYTES].n))
         return false;
-    if (!offsets_sound(s[MPART_SERIES_OFFSETS], p->n_series, s[MPART_SERIES].n)) return false;
+    for (size_t i = 0; i < p->n_chunks; i++)
+        if (!offsets_sound(p->chunks[i].offsets, chunk_series(p, i), p->chunks[i].entries.n)) return false;
     if (s[MPART_TIMES].n % MPART_TIME_BYTES || s[MPART_NAMES].n % MPART_NAME_BYTES ||
         s[MPART_VALUES].n % MPART_VALUE_BYTES)
         return false;
@@ -109,9 +135,12 @@ bool mpart_ready(const MPart *part) {
     if (p->state == 0) {
         bool ok = true;
         p->arena = arena_create(ARENA_UNLIMITED);
+        p->n_chunks = (p->n_series + (size_t)MPART_CHUNK_SERIES - 1) / MPART_CHUNK_SERIES;
+        p->chunks = mem_alloc_zero(MAX(p->n_chunks, 1) * sizeof *p->chunks);
         for (int i = 0; i < MPART_SECTIONS && ok; i++)
             ok = part_block(p->part, &p->refs[i], p->arena, &p->section[i], NULL) == OK;
         ok = ok && index_shapes(p) && tables_sound(p);
+        if (!p->packed) part_unload(p->part); /* checking went through all of it */
         p->state = ok ? 1 : -1;
         if (!ok)
             log_error("metrics: the index of a part is damaged, its samples are not served", "part", part_path(p->part),

@@ -5,6 +5,10 @@
 
 #include "metrics/mpart_int.h"
 
+typedef struct SeriesChunk {
+    Str entries, offsets; /* n + 1 of these */
+} SeriesChunk;
+
 struct MPart {
     Part *part;
     uint32_t n_series;
@@ -16,6 +20,8 @@ struct MPart {
     _Atomic int state; /* 0: sections not read yet, 1: ready, -1: damaged */
     Arena *arena;
     Str section[MPART_SECTIONS];
+    SeriesChunk *chunks;
+    size_t n_chunks;
     uint32_t *shape_offsets;
     size_t n_shapes;
 };

@@ -29,6 +29,7 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
     map_free(w->shape_ids);
     buf_done(&w->shapes);
     buf_done(&w->series);
+    buf_done(&w->chunks);
     buf_done(&w->scratch);
     buf_done(&w->times);
     vec_done(&w->series_offsets);
@@ -52,7 +53,7 @@ MPartWriter *mpart_writer_free(MPartWriter *w) {
     return NULL;
 }
 
-size_t mpart_writer_series_count(const MPartWriter *w) { return w->series_offsets.n; }
+size_t mpart_writer_series_count(const MPartWriter *w) { return w->n_series; }
 
 static uint32_t symbol_of(MPartWriter *w, Str s) {
     if (!w->symbol_ids) {
@@ -192,11 +193,13 @@ static ErrCode put_histograms(MPartWriter *w, const HistogramRef *h, size_t n, E
 
 ErrCode mpart_writer_series_ranked(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n_labels,
     const SampleBuf *samples, const HistogramRefs *histograms, Err *reterr) {
-    if (w->series.n > (UINT32_MAX >> 1)) return err_set(reterr, ERR_TOO_LARGE, "metrics part: too many series");
-    uint32_t id = (uint32_t)w->series_offsets.n;
+    ErrCode code = w->series_offsets.n == MPART_CHUNK_SERIES ? mpart_chunk_flush(w, reterr) : OK;
+    if (code != OK) return code;
+    if (w->series.n > UINT32_MAX >> 2 || w->n_series == UINT32_MAX - 1)
+        return err_set(reterr, ERR_TOO_LARGE, "metrics part: too many series or blocks");
     vec_push(&w->series_offsets, (uint32_t)w->series.n);
-    mpart_put_labels(w, names, values, n_labels, id);
-    ErrCode code = put_floats(w, samples, reterr);
+    mpart_put_labels(w, names, values, n_labels, w->n_series++);
+    code = put_floats(w, samples, reterr);
     return code == OK ? put_histograms(w, histograms->v, histograms->n, reterr) : code;
 }
 

@@ -129,9 +129,23 @@ static ErrCode write_symbols(MPartWriter *w, BlockRef *refs, Err *reterr) {
 }
 
 /* Both together: what of the index grows with the series. */
-static bool is_small(const MPartWriter *w) { return w->series.n <= SECTION_ZSTD_MAX; }
+static bool is_small(const MPartWriter *w) { return w->chunks.n == 0 && w->series.n <= SECTION_ZSTD_MAX; }
 
-static void pack_series(const MPartWriter *w, Buf *out) {
+ErrCode mpart_chunk_flush(MPartWriter *w, Err *reterr) {
+    if (w->series_offsets.n == 0) return OK;
+    BlockRef ref;
+    uint32_t end = (uint32_t)w->series.n;
+    vec_foreach(uint32_t, o, &w->series_offsets) buf_put_u32le(&w->series, *o);
+    buf_put_u32le(&w->series, end);
+    ErrCode code = part_writer_block(w->out, buf_str(&w->series), 0, &ref, reterr);
+    if (code != OK) return code;
+    block_ref_encode(&w->chunks, &ref);
+    buf_clear(&w->series);
+    vec_clear(&w->series_offsets);
+    return OK;
+}
+
+static void pack_series(MPartWriter *w, Buf *out) {
     VEC(uint32_t) sizes = {0};
     Cursor c = cursor_of(buf_str(&w->shapes));
     while (cursor_left(&c)) {
@@ -140,23 +154,21 @@ static void pack_series(const MPartWriter *w, Buf *out) {
         for (; n > 0; n--) (void)cursor_uvarint(&c);
     }
     ShapeSizes shapes = {sizes.v, sizes.n};
-    mpart_pack_series(out, &shapes, buf_str(&w->series), w->series_offsets.v, w->series_offsets.n - 1);
+    vec_push(&w->series_offsets, (uint32_t)w->series.n);
+    mpart_pack_series(out, &shapes, buf_str(&w->series), w->series_offsets.v, w->n_series);
     vec_done(&sizes);
 }
 
 static ErrCode write_series(MPartWriter *w, BlockRef *refs, Err *reterr) {
-    Buf offsets = {0}, packed = {0};
-    bool pack = is_small(w);
-    vec_push(&w->series_offsets, (uint32_t)w->series.n);
-    if (pack)
+    Buf packed = {0};
+    ErrCode code = OK;
+    if (is_small(w))
         pack_series(w, &packed);
     else
-        vec_foreach(uint32_t, o, &w->series_offsets) buf_put_u32le(&offsets, *o);
-    w->series_offsets.n--;
-    ErrCode code = write_section(w, &w->shapes, &refs[MPART_SHAPES], reterr);
-    if (code == OK) code = write_section(w, &offsets, &refs[MPART_SERIES_OFFSETS], reterr);
-    if (code == OK) code = write_section(w, pack ? &packed : &w->series, &refs[MPART_SERIES], reterr);
-    buf_done(&offsets);
+        code = mpart_chunk_flush(w, reterr);
+    if (code == OK) code = write_section(w, &w->shapes, &refs[MPART_SHAPES], reterr);
+    if (code == OK) code = write_section(w, &w->chunks, &refs[MPART_SERIES_CHUNKS], reterr);
+    if (code == OK) code = write_section(w, &packed, &refs[MPART_SERIES], reterr);
     buf_done(&packed);
     return code;
 }
@@ -212,7 +224,7 @@ static ErrCode write_postings(MPartWriter *w, BlockRef *refs, Err *reterr) {
     }
     if (is_small(w)) {
         Buf packed = {0};
-        mpart_pack_postings(&packed, buf_str(&values), buf_str(&lists), (uint32_t)w->series_offsets.n);
+        mpart_pack_postings(&packed, buf_str(&values), buf_str(&lists), w->n_series);
         buf_clear(&values);
         buf_done(&lists);
         lists = packed;
@@ -236,7 +248,7 @@ ErrCode mpart_writer_finish(MPartWriter *w, PartInfo *ret_info, Err *reterr) {
     if (code != OK) return code;
     Buf footer = {0};
     buf_put_char(&footer, is_small(w) ? MPART_PACKED : MPART_PLAIN);
-    buf_put_uvarint(&footer, w->series_offsets.n);
+    buf_put_uvarint(&footer, w->n_series);
     for (int i = 0; i < MPART_SECTIONS; i++) block_ref_encode(&footer, &refs[i]);
     buf_put_uvarint(&footer, w->groups.n);
     vec_foreach(BlockRef, r, &w->groups) block_ref_encode(&footer, r);

@@ -23,8 +23,11 @@ struct MPartWriter {
     size_t n_symbols;
     Map *symbol_ids; /* made at the first series that comes with strings */
     Map *shape_ids;  /* encoded shape -> id */
-    Buf shapes, series, scratch, times;
+    Buf shapes, scratch, times;
+    uint32_t n_series;
+    Buf series; /* entries of the open chunk */
     VEC(uint32_t) series_offsets;
+    Buf chunks; /* BlockRefs of those that are written */
     VEC(BlockRef) groups;
     Group open[2];    /* times, values */
     U64Map *time_ids; /* content hash -> id of the newest with it */
@@ -45,6 +48,8 @@ struct MPartWriter {
 
 /* Adds a column's bytes to the group, flushing it first when it would become too large. */
 ErrCode mpart_group_add(MPartWriter *w, Group *g, Str bytes, uint32_t *ret_group, uint32_t *ret_offset, Err *reterr);
+/* The open chunk into the file; what stood in it is gone from memory. */
+ErrCode mpart_chunk_flush(MPartWriter *w, Err *reterr);
 /* Shape and values of a series into its entry, the series into the postings. */
 void mpart_put_labels(MPartWriter *w, const uint32_t *names, const uint32_t *values, uint32_t n, uint32_t series);
 

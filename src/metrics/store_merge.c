@@ -8,6 +8,7 @@
 #define MERGE_PARTS_MAX 16
 #define EXPIRE_MAX 256
 #define MERGED_BYTES_MAX (UINT64_C(2) << 30)
+#define UNLOAD_SERIES 16384               /* of an input, after which what has been read of it leaves memory */
 #define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round at start */
 #define ZSTD_LEVEL 3
 
@@ -51,6 +52,7 @@ static Str *merged_symbols(const Merge *m, size_t *ret_n) {
 }
 
 static ErrCode input_load(Input *in, Err *reterr) {
+    if (in->at % UNLOAD_SERIES == 0 || in->at == in->n) part_unload(in->ref->part);
     if (in->at >= in->n) return OK;
     arena_reset(in->arena);
     return mpart_labels(in->part, in->at, in->arena, &in->labels, reterr);
@@ -67,8 +69,8 @@ static ErrCode merge_series(Merge *m, const Labels *labels, const bool *has, MPa
         if (!has[i]) continue;
         Input *in = &m->in[i];
         size_t from = m->samples.n, from_h = m->histograms.n;
-        code = mpart_read(
-            in->part, &in->cache, in->at, min_t, INT64_MAX, &m->samples, &m->histograms, m->arena, reterr);
+        code =
+            mpart_read(in->part, &in->cache, in->at, min_t, INT64_MAX, &m->samples, &m->histograms, m->arena, reterr);
         if (code == OK && m->tombs->n)
             tombs_apply(m->tombs, in->ref->info.id, *labels, &m->samples, from, &m->histograms, from_h);
     }

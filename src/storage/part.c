@@ -106,6 +106,8 @@ uint64_t part_size_bytes(const Part *p) { return p->view.bytes.n; }
 const char *part_path(const Part *p) { return p->path; }
 uint64_t part_corrupt_count(const Part *p) { return atomic_load_explicit(&p->corrupt, memory_order_relaxed); }
 
+void part_unload(const Part *p) { p->fs->ops->unload(p->fs, &p->view); }
+
 ErrCode part_verify(const Part *p, Err *reterr) {
     if (crc32c(0, p->view.bytes.p, p->blocks_end) == p->body_crc) return OK;
     return err_set(reterr, ERR_CORRUPT, "%s: bad checksum of the blocks: some of it is damaged", p->path);

@@ -43,6 +43,10 @@ uint64_t part_corrupt_count(const Part *p);
  * is verified the first time a block is read. ERR_TOO_LARGE: the arena's budget. Thread-safe. */
 ErrCode part_block(const Part *p, const BlockRef *ref, Arena *arena, Str *ret, Err *reterr);
 
+/* Who has read much of the part in one go, and others hardly will: its pages leave the process. They come back by
+ * themselves when they are read again. Thread-safe. */
+void part_unload(const Part *p);
+
 /* Reads the whole file once and checks it against the trailer: finds damage that no query has met yet. ERR_CORRUPT. */
 ErrCode part_verify(const Part *p, Err *reterr);
 

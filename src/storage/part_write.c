@@ -45,20 +45,29 @@ ErrCode part_writer_create(Fs *fs, const char *path, PartWriter **ret, Err *rete
     return OK;
 }
 
-static ErrCode flush(PartWriter *w, Err *reterr) {
-    if (w->buf.n == 0) return OK;
-    ErrCode rc = file_write(w->file, buf_str(&w->buf), reterr);
+static ErrCode write_out(PartWriter *w, Str bytes, Err *reterr) {
+    if (bytes.n == 0) return OK;
+    ErrCode rc = file_write(w->file, bytes, reterr);
     if (rc != OK) {
         w->failed = true; /* what follows would stand at wrong offsets */
         return rc;
     }
-    w->body_crc = crc32c(w->body_crc, w->buf.p, w->buf.n);
-    w->flushed += w->buf.n;
-    buf_clear(&w->buf);
+    w->body_crc = crc32c(w->body_crc, bytes.p, bytes.n);
+    w->flushed += bytes.n;
     return OK;
 }
 
+static ErrCode flush(PartWriter *w, Err *reterr) {
+    ErrCode rc = write_out(w, buf_str(&w->buf), reterr);
+    if (rc == OK) buf_clear(&w->buf);
+    return rc;
+}
+
 static ErrCode put(PartWriter *w, Str bytes, Err *reterr) {
+    if (bytes.n >= WRITE_BUFFER_BYTES) { /* an index of many series: not once more in memory */
+        ErrCode rc = flush(w, reterr);
+        return rc == OK ? write_out(w, bytes, reterr) : rc;
+    }
     buf_put_str(&w->buf, bytes);
     return w->buf.n >= WRITE_BUFFER_BYTES ? flush(w, reterr) : OK;
 }

@@ -35,6 +35,7 @@ typedef struct FsOps {
     void (*close)(File *f);
     ErrCode (*map)(Fs *fs, const char *path, FileView *ret, Err *reterr); /* read-only view of the whole file */
     void (*unmap)(Fs *fs, FileView *view);
+    void (*unload)(Fs *fs, const FileView *view); /* it stays valid; its memory is given back until it is read again */
     ErrCode (*rename)(Fs *fs, const char *from, const char *to, Err *reterr); /* replaces to */
     /* A second name for a file (hard link); ERR_CONFLICT: to exists, ERR_UNSUPPORTED: this file system has none. */
     ErrCode (*link)(Fs *fs, const char *from, const char *to, Err *reterr);

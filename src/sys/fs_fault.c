@@ -282,6 +282,8 @@ static ErrCode fault_map(Fs *fs, const char *path, FileView *ret, Err *reterr) {
     return rc;
 }
 
+static void fault_unload(Fs *fs ATTR_UNUSED, const FileView *view ATTR_UNUSED) {}
+
 static void fault_unmap(Fs *fs ATTR_UNUSED, FileView *view) {
     mem_free(view->impl);
     *view = (FileView){0};
@@ -456,6 +458,7 @@ static const FsOps fault_ops = {
     .close = fault_close,
     .map = fault_map,
     .unmap = fault_unmap,
+    .unload = fault_unload,
     .rename = fault_rename,
     .link = fault_link,
     .remove = fault_remove,

@@ -163,6 +163,10 @@ static ErrCode real_map(Fs *fs ATTR_UNUSED, const char *path, FileView *ret, Err
     return OK;
 }
 
+static void real_unload(Fs *fs ATTR_UNUSED, const FileView *view) {
+    if (view->impl) (void)madvise(view->impl, view->bytes.n, MADV_DONTNEED); /* a shared mapping: nothing is lost */
+}
+
 static void real_unmap(Fs *fs ATTR_UNUSED, FileView *view) {
     if (view->impl) munmap(view->impl, view->bytes.n);
     *view = (FileView){0};
@@ -314,6 +318,7 @@ static const FsOps real_ops = {
     .close = real_close,
     .map = real_map,
     .unmap = real_unmap,
+    .unload = real_unload,
     .rename = real_rename,
     .link = real_link,
     .remove = real_remove,

@@ -1,12 +1,22 @@
 /* Metrics parts whose checksums hold but whose sections are any bytes: all of the reader, packed indexes included. The
  * input: version, series (u16), per section and for a group of times a length (u16) and the bytes; what is left is a
- * group of values. */
+ * group of values. The bytes for SERIES_CHUNKS are the chunk itself. */
 #include "metrics/mpart_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SERIES_MAX 2000
 #define PLACES_MAX 300 /* looked at of each table */
+
+/* The chunk as a block of its own, and what refers to it as the section. */
+static void write_chunk(PartWriter *w, Str bytes, BlockRef *ret) {
+    Buf section = {0};
+    BlockRef chunk;
+    ASSERT(part_writer_block(w, bytes, 0, &chunk, NULL) == OK);
+    if (bytes.n) block_ref_encode(&section, &chunk);
+    ASSERT(part_writer_block(w, buf_str(&section), 0, ret, NULL) == OK);
+    buf_done(&section);
+}
 
 static bool write_part(Fs *fs, Cursor *in) {
     BlockRef refs[MPART_SECTIONS], values, times;
@@ -18,7 +28,10 @@ static bool write_part(Fs *fs, Cursor *in) {
     buf_put_uvarint(&footer, cursor_u16le(in) % SERIES_MAX);
     for (int i = 0; i < MPART_SECTIONS; i++) {
         Str bytes = cursor_bytes(in, cursor_u16le(in));
-        ASSERT(part_writer_block(w, bytes, 0, &refs[i], NULL) == OK);
+        if (i == MPART_SERIES_CHUNKS)
+            write_chunk(w, bytes, &refs[i]);
+        else
+            ASSERT(part_writer_block(w, bytes, 0, &refs[i], NULL) == OK);
         block_ref_encode(&footer, &refs[i]);
     }
     ASSERT(part_writer_block(w, cursor_bytes(in, cursor_u16le(in)), 0, &times, NULL) == OK);
