@@ -340,6 +340,7 @@ void am_inhibit_sweep(AmInhibitIndex *x); /* forgets the doomed ones */
 const AmAlert *am_inhibited(AmInhibitIndex *x, Labels labels, int64_t now_ns, const AmInhibitRule **ret_rule);
 /* Brings a's silences up to date; true when one of them is active now. */
 bool am_silenced(Alertmanager *am, AmAlert *a, int64_t now_ns);
+bool am_suppressed(Alertmanager *am, AmAlert *a, int64_t now_ns); /* silenced or inhibited */
 
 /* am_silence.c */
 typedef struct AmSilenceInput {

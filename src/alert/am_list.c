@@ -19,7 +19,6 @@ static Str summary_of(const AmText *t) {
 }
 
 static void put_member(Alertmanager *am, JsonWriter *w, AmAlert *a, int64_t now) {
-    bool muted = am_silenced(am, a, now) || am_inhibited(am->inhibit, a->text->labels, now, NULL);
     json_begin_object(w);
     json_key_lit(w, "fingerprint");
     am_put_fp(w, a->fp);
@@ -31,7 +30,7 @@ static void put_member(Alertmanager *am, JsonWriter *w, AmAlert *a, int64_t now)
     json_key_lit(w, "generatorURL");
     json_str(w, a->text->generator_url);
     json_key_lit(w, "state");
-    json_str(w, am_resolved(a, now) ? STR("resolved") : muted ? STR("suppressed") : STR("active"));
+    json_str(w, am_resolved(a, now) ? STR("resolved") : am_suppressed(am, a, now) ? STR("suppressed") : STR("active"));
     json_key_lit(w, "acknowledged");
     json_bool(w, am_acked(a, now));
     json_end_object(w);
@@ -124,8 +123,7 @@ static bool count_one(Alertmanager *am, AmAlert *a, int64_t now, Map *places, Na
         slot = map_get(places, name);
     }
     NameCount *c = &counts->v[*slot];
-    bool muted = am_silenced(am, a, now) || am_inhibited(am->inhibit, a->text->labels, now, NULL);
-    *(muted ? &c->suppressed : &c->active) += 1;
+    *(am_suppressed(am, a, now) ? &c->suppressed : &c->active) += 1;
     c->since_ns = MIN(c->since_ns, a->starts_ns);
     return true;
 }

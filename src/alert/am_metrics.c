@@ -46,7 +46,7 @@ static void put_alerts(Alertmanager *am, MetricsBatch *b, int64_t t, int64_t now
     while (u64map_next(am->alerts, &it, &fp, &v)) {
         AmAlert *a = (AmAlert *)(uintptr_t)*v;
         if (am_resolved(a, now)) continue;
-        if (am_silenced(am, a, now) || am_inhibited(am->inhibit, a->text->labels, now, NULL)) suppressed++;
+        if (am_suppressed(am, a, now)) suppressed++;
         else active++;
     }
     vec_foreach(AmSilence *, s, &am->silence_order) silences[am_silence_state(*s, now)]++;

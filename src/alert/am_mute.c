@@ -163,3 +163,7 @@ bool am_silenced(Alertmanager *am, AmAlert *a, int64_t now_ns) {
     }
     return silenced;
 }
+
+bool am_suppressed(Alertmanager *am, AmAlert *a, int64_t now_ns) {
+    return am_silenced(am, a, now_ns) || am_inhibited(am->inhibit, a->text->labels, now_ns, NULL);
+}

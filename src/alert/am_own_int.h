@@ -13,6 +13,7 @@ void am_routes_test(Alertmanager *am, Labels l, HttpResponse *res);
 void am_put_group_times(JsonWriter *w, const AmGroup *g);
 void am_put_timers(JsonWriter *w, const AmRoute *r);
 void am_put_muted(JsonWriter *w, const AmRoute *r, int64_t now);
+void am_put_integration_head(JsonWriter *w, const Integration *in); /* what it is: the first members of an object */
 void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g);
 void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, const Integration *in);
 void am_put_json_value(Buf *out, const JsonValue *v);

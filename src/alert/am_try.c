@@ -48,12 +48,7 @@ void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, cons
         if (!good || n->success_ns > good->success_ns) good = n;
     }
     json_begin_object(w);
-    json_key_lit(w, "integration");
-    json_str(w, str_cstr(integration_name(in->kind)));
-    json_key_lit(w, "index");
-    json_u64(w, in->index);
-    json_key_lit(w, "sendResolved");
-    json_bool(w, in->send_resolved);
+    am_put_integration_head(w, in);
     json_key_lit(w, "line");
     json_i64(w, in->line);
     json_key_lit(w, "groups");

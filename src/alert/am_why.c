@@ -70,6 +70,15 @@ static void put_route(JsonWriter *w, const AmRoute *r, int64_t now) {
     am_put_muted(w, r, now);
 }
 
+void am_put_integration_head(JsonWriter *w, const Integration *in) {
+    json_key_lit(w, "integration");
+    json_str(w, str_cstr(integration_name(in->kind)));
+    json_key_lit(w, "index");
+    json_u64(w, in->index);
+    json_key_lit(w, "sendResolved");
+    json_bool(w, in->send_resolved);
+}
+
 void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) {
     const Receiver *r = g->route->receiver;
     json_key_lit(w, "integrations");
@@ -78,12 +87,7 @@ void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) {
         const Integration *in = &r->integrations[i];
         const AmNote *n = am_note_find(am, str_cstr(g->key), r->name, in, false);
         json_begin_object(w);
-        json_key_lit(w, "integration");
-        json_str(w, str_cstr(integration_name(in->kind)));
-        json_key_lit(w, "index");
-        json_u64(w, in->index);
-        json_key_lit(w, "sendResolved");
-        json_bool(w, in->send_resolved);
+        am_put_integration_head(w, in);
         if (n) {
             if (n->decision) {
                 json_key_lit(w, "decision");

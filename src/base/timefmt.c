@@ -2,6 +2,8 @@
 
 #include "base/num.h"
 
+#include <math.h>
+
 enum { S_PER_DAY = 86400 };
 
 /* --- the proleptic Gregorian calendar; years start in March so that leap days come last --- */
@@ -276,4 +278,42 @@ void duration_put_go(Buf *b, int64_t ns) {
     num_put_u64(b, s % 60);
     put_fraction(b, u % second, 9);
     buf_put_char(b, 's');
+}
+
+bool duration_parse_any(Str s, int64_t *ret_ns) {
+    int64_t ms, ns;
+    if (duration_parse_go(s, ret_ns)) return true;
+    if (!duration_parse_prom(s, &ms) || __builtin_mul_overflow(ms, NS_PER_MS, &ns)) return false;
+    *ret_ns = ns;
+    return true;
+}
+
+/* --- parameters --- */
+
+#define SECONDS_MAX 9.2e9 /* in nanoseconds they fit into int64 */
+
+bool time_parse_param(Str s, int64_t *ret_ns) {
+    int64_t n, ns;
+    double f;
+    if (num_parse_i64(s, &n)) {
+        if (s.n > 10)
+            ns = n;
+        else if (__builtin_mul_overflow(n, NS_PER_S, &ns))
+            return false;
+        *ret_ns = ns;
+        return true;
+    }
+    if (str_find_char(s, '.') == SIZE_MAX || !num_parse_f64(s, &f)) return time_parse_rfc3339(s, ret_ns);
+    if (!(fabs(f) < SECONDS_MAX)) return false; /* NaN too */
+    double whole = floor(f);
+    *ret_ns = (int64_t)whole * NS_PER_S + (int64_t)floor((f - whole) * 1e3 + 0.5) * NS_PER_MS;
+    return true;
+}
+
+bool duration_parse_param(Str s, int64_t *ret_ns) {
+    double f;
+    if (!num_parse_f64(s, &f)) return duration_parse_any(s, ret_ns);
+    if (!(fabs(f) < SECONDS_MAX)) return false; /* NaN too */
+    *ret_ns = (int64_t)(f * 1e9);
+    return true;
 }

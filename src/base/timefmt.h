@@ -23,5 +23,12 @@ void duration_put_prom(Buf *b, int64_t ms);     /* 90000 -> 1m30s, as Prometheus
 /* Go duration: 1.5s, 1h2m3.4s, 300us, 300\u00b5s, -2m. */
 ATTR_MUST bool duration_parse_go(Str s, int64_t *ret_ns);
 void duration_put_go(Buf *b, int64_t ns);       /* as time.Duration.String */
+ATTR_MUST bool duration_parse_any(Str s, int64_t *ret_ns); /* Go's notation or Prometheus' */
+
+/* What Loki's and Tempo's clients send as parameters. False: *ret_ns is as before.
+ * A point in time: up to ten digits are seconds since the epoch, more are nanoseconds, with a decimal point seconds to the
+ * millisecond; else RFC 3339. */
+ATTR_MUST bool time_parse_param(Str s, int64_t *ret_ns);
+ATTR_MUST bool duration_parse_param(Str s, int64_t *ret_ns); /* a number of seconds, or any duration */
 
 #endif

@@ -155,8 +155,45 @@ static void test_go(void **state) {
     buf_done(&b);
 }
 
+static void test_any(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ns; /* 0: refused */
+    } cases[] = {{"1.5s", 1500000000}, {"2d", INT64_C(172800000000000)}, {"1h30m", INT64_C(5400000000000)},
+        {"-2m", INT64_C(-120000000000)}, {"293y", 0}, {"2", 0}, {"", 0}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t ns = 7;
+        bool ok = duration_parse_any(str_cstr(cases[i].text), &ns);
+        if (ok != (cases[i].ns != 0) || ns != (ok ? cases[i].ns : 7))
+            fail_msg("%s: %lld", cases[i].text, (long long)ns);
+    }
+}
+
+static void test_params(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t time_ns, duration_ns; /* 7: refused */
+    } cases[] = {{"1700000000", INT64_C(1700000000000000000), INT64_C(1700000000000000000)},
+        {"17000000000", INT64_C(17000000000), 7}, {"-5", -5 * NS_PER_S, -5 * NS_PER_S},
+        {"1700000000123456789", INT64_C(1700000000123456789), 7},
+        {"1700000000.001", INT64_C(1700000000001000000), INT64_C(1700000000000999936)},
+        {"-0.5", -500000000, -500000000}, {"1e3", 7, INT64_C(1000000000000)}, {"9999999999", 7, 7}, {"9.3e9", 7, 7},
+        {"NaN", 7, 7}, {"1.nan", 7, 7}, {"2023-11-14T22:13:20.5Z", INT64_C(1700000000500000000), 7},
+        {"90s", 7, INT64_C(90000000000)}, {"1d", 7, INT64_C(86400000000000)}, {"1.5m", 7, INT64_C(90000000000)},
+        {"", 7, 7}, {"yesterday", 7, 7}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t t = 7, d = 7;
+        bool time_ok = time_parse_param(str_cstr(cases[i].text), &t),
+             duration_ok = duration_parse_param(str_cstr(cases[i].text), &d);
+        if (t != cases[i].time_ns || d != cases[i].duration_ns || time_ok != (t != 7) || duration_ok != (d != 7))
+            fail_msg("%s: %lld, %lld", cases[i].text, (long long)t, (long long)d);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc3339), cmocka_unit_test(test_prometheus), cmocka_unit_test(test_go)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rfc3339), cmocka_unit_test(test_prometheus),
+        cmocka_unit_test(test_go), cmocka_unit_test(test_any), cmocka_unit_test(test_params)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

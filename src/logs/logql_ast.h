@@ -196,8 +196,6 @@ bool lq_ip_is(const IpRange *r, Str value);
 
 /* "1.5KiB" as humanize reads it. */
 ATTR_MUST bool lq_parse_bytes(Str s, double *ret);
-/* "5m", "1d2h", "1.5s". */
-ATTR_MUST bool lq_parse_duration(Str s, int64_t *ret_ns);
 
 /* <_> wildcards with literals between; the whole line. */
 bool lq_pattern_match(const Str *pieces, size_t n, Str line);

@@ -77,16 +77,6 @@ bool lq_parse_bytes(Str s, double *ret) {
     return false;
 }
 
-bool lq_parse_duration(Str s, int64_t *ret_ns) {
-    int64_t ms;
-    if (duration_parse_prom(s, &ms)) {
-        if (ms > INT64_MAX / NS_PER_MS) return false;
-        *ret_ns = ms * NS_PER_MS;
-        return true;
-    }
-    return duration_parse_go(s, ret_ns);
-}
-
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool is_number_char(char c) {
@@ -105,7 +95,7 @@ static LqToken lex_number(Str src, size_t pos, LqToken t) {
     t.span.end = (uint32_t)end;
     if (num_parse_f64(t.text, &t.number))
         t.kind = LQ_T_NUMBER;
-    else if (lq_parse_duration(t.text, &t.ns))
+    else if (duration_parse_any(t.text, &t.ns))
         t.kind = LQ_T_DURATION;
     else if (lq_parse_bytes(t.text, &t.number))
         t.kind = LQ_T_BYTES;
@@ -127,7 +117,7 @@ static LqToken lex_range(Str src, size_t pos, LqToken t) {
     t.text = str_slice(src, pos + 1, pos + close);
     t.span.end = (uint32_t)(pos + close + 1);
     t.error = "range";
-    if (lq_parse_duration(t.text, &t.ns) && t.ns > 0) t.kind = LQ_T_RANGE;
+    if (duration_parse_any(t.text, &t.ns) && t.ns > 0) t.kind = LQ_T_RANGE;
     return t;
 }
 

@@ -1,6 +1,7 @@
 /* Range aggregations. Counts and bytes are kept as differences per step: a row adds to the first step whose window has
  * it and takes away behind the last, so its cost does not depend on how many windows overlap. Unwrapped values
  * are kept as samples and the windows slide over them. */
+#include "base/timefmt.h"
 #include "logs/logql_eval_int.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static bool unwrap_value(LqLine *l, const LqUnwrap *u, double *ret) {
     if (u->conv == LQ_CONV_BYTES) {
         ok = lq_parse_bytes(text, ret);
     } else if (u->conv == LQ_CONV_DURATION) {
-        ok = lq_parse_duration(text, &ns);
+        ok = duration_parse_any(text, &ns);
         *ret = ok ? (double)ns / 1e9 : 0;
     } else {
         ok = lang_parse_number(text, ret);

@@ -18,7 +18,6 @@ ATTR_MUST bool loki_param_range(HttpRequest *req, HttpResponse *res, int64_t def
 ATTR_MUST bool loki_param_time(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret);
 ATTR_MUST bool loki_param_duration(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret_ns);
 ATTR_MUST bool loki_param_u32(HttpRequest *req, HttpResponse *res, Str name, uint32_t fallback, uint32_t *ret);
-bool loki_parse_time(Str s, int64_t *ret_ns);
 /* The selector in `query` (may be absent) into a LogSelect over the range. Filters behind it are not looked at. */
 ATTR_MUST bool loki_param_select(HttpRequest *req, HttpResponse *res, Str query, LokiRange range, LogSelect *ret);
 

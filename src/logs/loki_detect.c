@@ -64,7 +64,7 @@ static const char *type_of(Str s) {
     if (num_parse_i64(s, &i)) return "int";
     if (num_parse_f64(s, &f)) return "float";
     if (str_eq_lit(s, "true") || str_eq_lit(s, "false")) return "boolean";
-    if (lq_parse_duration(s, &i)) return "duration";
+    if (duration_parse_any(s, &i)) return "duration";
     if (lq_parse_bytes(s, &f)) return "bytes";
     return "string";
 }

@@ -4,44 +4,10 @@
 #include "base/timefmt.h"
 #include "sys/clock.h"
 
-#include <math.h>
-
-/* With a point: float seconds; at most ten digits: seconds; other integers: nanoseconds; else RFC 3339. */
-bool loki_parse_time(Str s, int64_t *ret_ns) {
-    int64_t n;
-    double f;
-    if (num_parse_i64(s, &n)) {
-        if (s.n > 10) {
-            *ret_ns = n;
-            return true;
-        }
-        return !__builtin_mul_overflow(n, NS_PER_S, ret_ns);
-    }
-    if (str_find_char(s, '.') != SIZE_MAX && num_parse_f64(s, &f)) {
-        if (!(fabs(f) < 9.2e9)) return false;
-        double whole = floor(f);
-        *ret_ns = (int64_t)whole * NS_PER_S + (int64_t)floor((f - whole) * 1e3 + 0.5) * NS_PER_MS;
-        return true;
-    }
-    return time_parse_rfc3339(s, ret_ns);
-}
-
-static bool parse_duration(Str s, int64_t *ret_ns) {
-    double f;
-    int64_t ms;
-    if (num_parse_f64(s, &f)) {
-        if (!(fabs(f) < 9.2e9)) return false;
-        *ret_ns = (int64_t)(f * 1e9);
-        return true;
-    }
-    if (duration_parse_prom(s, &ms)) return !__builtin_mul_overflow(ms, NS_PER_MS, ret_ns);
-    return duration_parse_go(s, ret_ns);
-}
-
 bool loki_param_time(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret) {
     Str s = http_param(req, name);
     *ret = fallback;
-    if (s.n == 0 || loki_parse_time(s, ret)) return true;
+    if (s.n == 0 || time_parse_param(s, ret)) return true;
     http_reply_text(res, 400,
         "could not parse '%" STR_FMT "' parameter: cannot parse \"%" STR_FMT "\" to a valid timestamp\n", STR_ARG(name),
         STR_ARG(s));
@@ -52,11 +18,12 @@ bool loki_param_duration(HttpRequest *req, HttpResponse *res, Str name, int64_t 
     Str s = http_param(req, name);
     *ret_ns = fallback;
     if (s.n == 0) return true;
-    if (parse_duration(s, ret_ns) && *ret_ns > 0) return true;
+    bool understood = duration_parse_param(s, ret_ns);
+    if (understood && *ret_ns > 0) return true;
     http_reply_text(res, 400,
-        *ret_ns <= 0 ? "zero or negative query resolution %" STR_FMT
-                       "s are not accepted. Try a positive integer (\"%" STR_FMT "\")\n"
-                     : "cannot parse %" STR_FMT " \"%" STR_FMT "\" to a valid duration\n",
+        understood ? "zero or negative query resolution %" STR_FMT
+                     "s are not accepted. Try a positive integer (\"%" STR_FMT "\")\n"
+                   : "cannot parse %" STR_FMT " \"%" STR_FMT "\" to a valid duration\n",
         STR_ARG(name), STR_ARG(s));
     return false;
 }

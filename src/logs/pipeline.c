@@ -1,6 +1,7 @@
 #include "logs/pipeline.h"
 
 #include "base/num.h"
+#include "base/timefmt.h"
 
 #include <stdlib.h>
 
@@ -174,7 +175,7 @@ static bool number_filter(LqLine *l, const LqFilter *f) {
     else if (f->kind == LQ_F_BYTES)
         ok = lq_parse_bytes(value, &v);
     else
-        ok = lq_parse_duration(value, &ns);
+        ok = duration_parse_any(value, &ns);
     if (!ok) {
         line_fail(l, STR("LabelFilterErr"), STR("the label's value does not parse"));
         return true;

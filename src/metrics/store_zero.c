@@ -24,7 +24,8 @@ static bool is_due(Zeroing *z, uint32_t id, int64_t start, int64_t t, int64_t be
 }
 
 /* --- the new batch --- */
-/* Goes through a series' samples: how many zeros are due. due NULL: is there any? */
+
+/* Goes through a series' samples and marks those that need a zero before them: how many there are. start NULL: none. */
 static size_t find_due(Zeroing *z, uint32_t id, const int64_t *start, const int64_t *t, size_t n, bool *due) {
     size_t found = 0;
     int64_t before = INT64_MIN;

@@ -5,6 +5,7 @@
 #include "net/http.h"
 #include "traces/jaeger_api.h"
 #include "traces/services_api.h"
+#include "traces/span_gen_test.h"
 #include "traces/tempo_api.h"
 #include "traces/trace_store.h"
 
@@ -51,6 +52,57 @@ static inline void api_fixture_done(ApiFixture *f) {
     jaeger_sampling_free(f->sampling);
     f->store->ops->close(f->store);
     ASSERT(fs_remove_tree(fs_real(), f->dir, NULL) == OK);
+}
+
+/* One trace: a server span of shop calling a failing client span of db, which has an event. Between begin and end a
+ * test adds what else it wants: links, fields of the rows. */
+typedef struct ApiSample {
+    SpansBatch batch;
+    SpanRow root, child;
+} ApiSample;
+
+typedef struct ApiSampleAttrs {
+    const Attr *v;
+    size_t n;
+} ApiSampleAttrs;
+
+/* shop: attributes of its resource; lib: of the child's scope; root: of the root span. */
+static inline void api_sample_begin(ApiSample *x, ApiSampleAttrs shop, ApiSampleAttrs lib, ApiSampleAttrs root) {
+    Attr db = gen_str("service.name", "db"), exception = gen_str("exception.type", "Timeout");
+    *x = (ApiSample){.batch.arena = arena_create(ARENA_UNLIMITED)};
+    SpansBatch *b = &x->batch;
+    Resource r1 = {.attrs = gen_attrs(b, shop.v, shop.n)}, r2 = {.attrs = gen_attrs(b, &db, 1)};
+    Scope none = {0}, scope = {.name = STR("lib"), .version = STR("2"), .attrs = gen_attrs(b, lib.v, lib.n)};
+    SpanEvent event = {GEN_T0 + 2500, STR("exception"), gen_attrs(b, &exception, 1), 0};
+    ASSERT(avec_push(b->arena, &b->resources, r1) && avec_push(b->arena, &b->resources, r2));
+    ASSERT(avec_push(b->arena, &b->scopes, none) && avec_push(b->arena, &b->scopes, scope));
+    ASSERT(avec_push(b->arena, &b->events, event));
+    x->root = (SpanRow){.trace_id = gen_trace_id(1),
+        .span_id = gen_span_id(1),
+        .start_ns = GEN_T0,
+        .end_ns = GEN_T0 + 5000000,
+        .name = STR("GET /"),
+        .kind = SPAN_SERVER,
+        .attrs = gen_attrs(b, root.v, root.n)};
+    x->child = (SpanRow){.trace_id = gen_trace_id(1),
+        .span_id = gen_span_id(2),
+        .parent_id = gen_span_id(1),
+        .start_ns = GEN_T0 + 1000,
+        .end_ns = GEN_T0 + 4000,
+        .name = STR("SELECT"),
+        .kind = SPAN_CLIENT,
+        .status = SPAN_STATUS_ERROR,
+        .status_message = STR("broken"),
+        .resource = 1,
+        .scope = 1,
+        .events = {0, 1}};
+}
+
+static inline void api_sample_end(ApiSample *x, TraceStore *s) {
+    SpansBatch *b = &x->batch;
+    ASSERT(avec_push(b->arena, &b->rows, x->root) && avec_push(b->arena, &b->rows, x->child));
+    ASSERT(s->ops->append(s, b, NULL, NULL) == OK);
+    arena_free(b->arena);
 }
 
 /* Sends "/path?query" to the handler; the answer is in f->res until the next call. */

@@ -79,23 +79,13 @@ static bool plan_part(const TracePart *p, uint64_t id, FindQuery *q, Arena *aren
     return ret->tags != NULL;
 }
 
-static bool any_number(Str numbers, const bool *wanted, uint32_t n) {
-    Cursor c = cursor_of(numbers);
-    uint64_t v = 0;
-    while (cursor_left(&c) && !c.bad) {
-        v += cursor_uvarint(&c);
-        if (v < n && wanted[v]) return true;
-    }
-    return false;
-}
-
 static bool block_may_have_tag(const PartPlan *plan, size_t block, const TagQuery *q, const PartTag *tag) {
     const TracePartBlock *b = &plan->part->blocks[block];
     if (q->special != TAG_PLAIN && q->special != TAG_EVENT_NAME && q->special != TAG_SCOPE_NAME &&
         q->special != TAG_SCOPE_VERSION) {
         return true;
     }
-    if (tag->any_scope || any_number(b->resources, tag->resources, plan->part->n_resources)) return true;
+    if (tag->any_scope || trace_part_any_number(b->resources, tag->resources, plan->part->n_resources)) return true;
     if ((b->has_events || b->has_links) && tag->in_events) return true;
     if (b->has_rest || wide_part_may_equal(plan->part->wide, block, q->key, q->value)) return true;
     return q->bytes.n && wide_part_may_equal(plan->part->wide, block, q->key, buf_str(&q->bytes));
@@ -109,7 +99,7 @@ static bool block_may_match(const PartPlan *plan, size_t block, const FindQuery 
     if (info.max_t < req->start_ns || info.min_t > req->end_ns) return false;
     if (req->min_duration_ns && b->max_duration_ns < req->min_duration_ns) return false;
     if (req->max_duration_ns && b->min_duration_ns > req->max_duration_ns) return false;
-    if (plan->ops && !any_number(b->ops, plan->ops, plan->part->n_ops)) return false;
+    if (plan->ops && !trace_part_any_number(b->ops, plan->ops, plan->part->n_ops)) return false;
     for (size_t t = 0; t < req->n_tags; t++) {
         if (!block_may_have_tag(plan, block, &q->tags[t], &plan->tags[t])) return false;
     }
@@ -186,7 +176,8 @@ static ErrCode open_tag_columns(BlockScan *s, const TagQuery *q, const PartTag *
         Str field;
         const WideValue **ret;
     } wanted[] = {
-        {any_number(b->resources, tag->resources, s->plan->part->n_resources), FIELD_RESOURCE, &ret->resource},
+        {trace_part_any_number(b->resources, tag->resources, s->plan->part->n_resources), FIELD_RESOURCE,
+            &ret->resource},
         {tag->any_scope, FIELD_SCOPE, &ret->scope},
         {q->special == TAG_KIND, FIELD_OP, &ret->op},
         {status, FIELD_STATUS, &ret->status},

@@ -9,49 +9,21 @@
 #include "traces/api_fixture_test.h"
 #include "traces/span_gen_test.h"
 
-/* One trace: a server span of shop calling a failing client span of db. */
 static void append_sample(TraceStore *s) {
-    Arena *arena = arena_create(ARENA_UNLIMITED);
-    SpansBatch b = {.arena = arena};
-    Attr shop[] = {gen_str("service.name", "shop"), gen_str("host.name", "h1")};
-    Attr db[] = {gen_str("service.name", "db")};
-    Resource r1 = {.attrs = gen_attrs(&b, shop, 2)}, r2 = {.attrs = gen_attrs(&b, db, 1)};
-    ASSERT(avec_push(arena, &b.resources, r1) && avec_push(arena, &b.resources, r2));
-    Scope none = {0}, lib = {.name = STR("lib"), .version = STR("2")};
-    ASSERT(avec_push(arena, &b.scopes, none) && avec_push(arena, &b.scopes, lib));
-    Attr a1[] = {gen_i64("big", INT64_C(9007199254740992)), gen_i64("small", -5),
+    const Attr shop[] = {gen_str("service.name", "shop"), gen_str("host.name", "h1")};
+    const Attr root[] = {gen_i64("big", INT64_C(9007199254740992)), gen_i64("small", -5),
         {STR("ok"), {.type = ATTR_BOOL, .b = true}}, {STR("f"), {.type = ATTR_F64, .d = 1.5}},
         {STR("raw"), {.type = ATTR_BYTES, .s = STR("\x01\x02")}},
         {STR("list"), {.type = ATTR_ARRAY, .s = STR("[1,{\"a\":true}]")}}, gen_str("text", "a\"b")};
-    Attr ev[] = {gen_str("exception.type", "Timeout")};
-    SpanEvent event = {GEN_T0 + 2500, STR("exception"), gen_attrs(&b, ev, 1), 0};
-    SpanLink links[] = {{.trace_id = gen_trace_id(7), .span_id = gen_span_id(7)}, {.span_id = gen_span_id(8)}};
-    SpanRow root = {.trace_id = gen_trace_id(1),
-        .span_id = gen_span_id(1),
-        .start_ns = GEN_T0,
-        .end_ns = GEN_T0 + 5000999,
-        .name = STR("GET /"),
-        .kind = SPAN_SERVER,
-        .attrs = gen_attrs(&b, a1, ARRAY_LEN(a1)),
-        .links = {0, 2}};
-    SpanRow child = {.trace_id = gen_trace_id(1),
-        .span_id = gen_span_id(2),
-        .parent_id = gen_span_id(1),
-        .start_ns = GEN_T0 + 1000,
-        .end_ns = GEN_T0 + 4000,
-        .name = STR("SELECT"),
-        .kind = SPAN_CLIENT,
-        .status = 2,
-        .status_message = STR("broken"),
-        .trace_state = STR("k=v"),
-        .resource = 1,
-        .scope = 1,
-        .events = {0, 1}};
-    ASSERT(avec_push(arena, &b.events, event) && avec_push(arena, &b.links, links[0]) &&
-           avec_push(arena, &b.links, links[1]));
-    ASSERT(avec_push(arena, &b.rows, root) && avec_push(arena, &b.rows, child));
-    ASSERT(s->ops->append(s, &b, NULL, NULL) == OK);
-    arena_free(arena);
+    const SpanLink links[] = {{.trace_id = gen_trace_id(7), .span_id = gen_span_id(7)}, {.span_id = gen_span_id(8)}};
+    ApiSample x;
+    api_sample_begin(
+        &x, (ApiSampleAttrs){shop, ARRAY_LEN(shop)}, (ApiSampleAttrs){0}, (ApiSampleAttrs){root, ARRAY_LEN(root)});
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) ASSERT(avec_push(x.batch.arena, &x.batch.links, links[i]));
+    x.root.links = (AttrRange){0, 2};
+    x.root.end_ns = GEN_T0 + 5000999;
+    x.child.trace_state = STR("k=v");
+    api_sample_end(&x, s);
 }
 
 #define OK_TAIL(total) ",\"total\":" total ",\"limit\":0,\"offset\":0,\"errors\":null}\n"

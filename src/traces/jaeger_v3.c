@@ -216,46 +216,27 @@ static void summarize(const SpansBatch *b, Summary *s) {
     map_free(ids);
 }
 
-static void put_optional(JsonWriter *w, Str key, Str text) {
-    if (text.n == 0) return;
-    json_key(w, key);
-    json_str(w, text);
-}
-
-static void put_count(JsonWriter *w, Str key, uint32_t n) {
-    if (n == 0) return;
-    json_key(w, key);
-    json_u64(w, n);
-}
-
-static void put_nanos(JsonWriter *w, Str key, int64_t t_ns) {
-    Buf b = {0};
-    num_put_u64(&b, (uint64_t)t_ns);
-    if (t_ns) put_optional(w, key, buf_str(&b));
-    buf_done(&b);
-}
-
 static void put_summary(JsonWriter *w, const SpansBatch *b) {
     Summary s;
     Buf id = {0};
     summarize(b, &s);
     num_put_hex(&id, b->rows.v[0].trace_id.b, 16);
     json_begin_object(w);
-    put_optional(w, STR("traceId"), buf_str(&id));
-    put_optional(w, STR("rootServiceName"), s.root ? spans_batch_service(b, s.root) : STR_NULL);
-    put_optional(w, STR("rootOperationName"), s.root ? s.root->name : STR_NULL);
-    put_nanos(w, STR("minStartTimeUnixNano"), s.min_ns);
-    put_nanos(w, STR("maxEndTimeUnixNano"), s.max_ns);
-    put_count(w, STR("spanCount"), (uint32_t)b->rows.n);
-    put_count(w, STR("errorSpanCount"), s.errors);
-    put_count(w, STR("orphanSpanCount"), s.orphans);
+    otlp_json_put_text(w, STR("traceId"), buf_str(&id));
+    otlp_json_put_text(w, STR("rootServiceName"), s.root ? spans_batch_service(b, s.root) : STR_NULL);
+    otlp_json_put_text(w, STR("rootOperationName"), s.root ? s.root->name : STR_NULL);
+    otlp_json_put_time(w, STR("minStartTimeUnixNano"), s.min_ns);
+    otlp_json_put_time(w, STR("maxEndTimeUnixNano"), s.max_ns);
+    otlp_json_put_count(w, STR("spanCount"), (uint32_t)b->rows.n);
+    otlp_json_put_count(w, STR("errorSpanCount"), s.errors);
+    otlp_json_put_count(w, STR("orphanSpanCount"), s.orphans);
     json_key_lit(w, "services");
     json_begin_array(w);
     vec_foreach(const ServiceCount, c, &s.services) {
         json_begin_object(w);
-        put_optional(w, STR("name"), c->name);
-        put_count(w, STR("spanCount"), c->spans);
-        put_count(w, STR("errorSpanCount"), c->errors);
+        otlp_json_put_text(w, STR("name"), c->name);
+        otlp_json_put_count(w, STR("spanCount"), c->spans);
+        otlp_json_put_count(w, STR("errorSpanCount"), c->errors);
         json_end_object(w);
     }
     json_end_array(w);

@@ -5,19 +5,19 @@
 
 #include <math.h>
 
-static void put_text(JsonWriter *w, Str key, Str text) {
+void otlp_json_put_text(JsonWriter *w, Str key, Str text) {
     if (text.n == 0) return;
     json_key(w, key);
     json_str(w, text);
 }
 
-static void put_count(JsonWriter *w, Str key, uint32_t n) {
+void otlp_json_put_count(JsonWriter *w, Str key, uint32_t n) {
     if (n == 0) return;
     json_key(w, key);
     json_u64(w, n);
 }
 
-static void put_time(JsonWriter *w, Str key, int64_t t_ns) {
+void otlp_json_put_time(JsonWriter *w, Str key, int64_t t_ns) {
     if (t_ns == 0) return;
     Buf b = {0};
     num_put_u64(&b, (uint64_t)t_ns);
@@ -192,10 +192,10 @@ static void put_events(JsonWriter *w, const SpansBatch *b, AttrRange range) {
     for (uint32_t i = 0; i < range.n; i++) {
         const SpanEvent *e = &b->events.v[range.first + i];
         json_begin_object(w);
-        put_time(w, STR("timeUnixNano"), e->t_ns);
-        put_text(w, STR("name"), e->name);
+        otlp_json_put_time(w, STR("timeUnixNano"), e->t_ns);
+        otlp_json_put_text(w, STR("name"), e->name);
         put_attrs(w, b, e->attrs);
-        put_count(w, STR("droppedAttributesCount"), e->dropped_attributes);
+        otlp_json_put_count(w, STR("droppedAttributesCount"), e->dropped_attributes);
         json_end_object(w);
     }
     json_end_array(w);
@@ -210,10 +210,10 @@ static void put_links(JsonWriter *w, OtlpJsonStyle style, const SpansBatch *b, A
         json_begin_object(w);
         put_id(w, style, STR("traceId"), l->trace_id.b, 16);
         put_id(w, style, STR("spanId"), l->span_id.b, 8);
-        put_text(w, STR("traceState"), l->trace_state);
+        otlp_json_put_text(w, STR("traceState"), l->trace_state);
         put_attrs(w, b, l->attrs);
-        put_count(w, STR("droppedAttributesCount"), l->dropped_attributes);
-        put_count(w, STR("flags"), l->flags);
+        otlp_json_put_count(w, STR("droppedAttributesCount"), l->dropped_attributes);
+        otlp_json_put_count(w, STR("flags"), l->flags);
         json_end_object(w);
     }
     json_end_array(w);
@@ -258,22 +258,22 @@ static void put_span(
     json_begin_object(w);
     put_id(w, style, STR("traceId"), r->trace_id.b, 16);
     put_id(w, style, STR("spanId"), r->span_id.b, 8);
-    put_text(w, STR("traceState"), r->trace_state);
+    otlp_json_put_text(w, STR("traceState"), r->trace_state);
     if (!span_id_is_zero(r->parent_id)) put_id(w, style, STR("parentSpanId"), r->parent_id.b, 8);
-    put_count(w, STR("flags"), r->flags);
-    put_text(w, STR("name"), r->name);
+    otlp_json_put_count(w, STR("flags"), r->flags);
+    otlp_json_put_text(w, STR("name"), r->name);
     put_enum(w, style, STR("kind"), kind_names, ARRAY_LEN(kind_names), r->kind);
-    put_time(w, STR("startTimeUnixNano"), r->start_ns);
-    put_time(w, STR("endTimeUnixNano"), r->end_ns);
+    otlp_json_put_time(w, STR("startTimeUnixNano"), r->start_ns);
+    otlp_json_put_time(w, STR("endTimeUnixNano"), r->end_ns);
     put_span_attrs(w, b, row, warnings);
-    put_count(w, STR("droppedAttributesCount"), r->dropped_attributes);
+    otlp_json_put_count(w, STR("droppedAttributesCount"), r->dropped_attributes);
     put_events(w, b, r->events);
-    put_count(w, STR("droppedEventsCount"), r->dropped_events);
+    otlp_json_put_count(w, STR("droppedEventsCount"), r->dropped_events);
     put_links(w, style, b, r->links);
-    put_count(w, STR("droppedLinksCount"), r->dropped_links);
+    otlp_json_put_count(w, STR("droppedLinksCount"), r->dropped_links);
     json_key_lit(w, "status");
     json_begin_object(w);
-    put_text(w, STR("message"), r->status_message);
+    otlp_json_put_text(w, STR("message"), r->status_message);
     put_enum(w, style, STR("code"), status_names, ARRAY_LEN(status_names), r->status);
     json_end_object(w);
     json_end_object(w);
@@ -283,17 +283,17 @@ static void put_resource(JsonWriter *w, const SpansBatch *b, const Resource *r) 
     json_key_lit(w, "resource");
     json_begin_object(w);
     put_attrs(w, b, r->attrs);
-    put_count(w, STR("droppedAttributesCount"), r->dropped_attributes);
+    otlp_json_put_count(w, STR("droppedAttributesCount"), r->dropped_attributes);
     json_end_object(w);
 }
 
 static void put_scope(JsonWriter *w, const SpansBatch *b, const Scope *s) {
     json_key_lit(w, "scope");
     json_begin_object(w);
-    put_text(w, STR("name"), s->name);
-    put_text(w, STR("version"), s->version);
+    otlp_json_put_text(w, STR("name"), s->name);
+    otlp_json_put_text(w, STR("version"), s->version);
     put_attrs(w, b, s->attrs);
-    put_count(w, STR("droppedAttributesCount"), s->dropped_attributes);
+    otlp_json_put_count(w, STR("droppedAttributesCount"), s->dropped_attributes);
     json_end_object(w);
 }
 
@@ -307,7 +307,7 @@ static void put_scope_spans(JsonWriter *w, OtlpJsonStyle style, const SpansBatch
     json_begin_array(w);
     for (uint32_t row = g->first; row; row = next_row[row - 1]) put_span(w, style, b, row - 1, warnings);
     json_end_array(w);
-    put_text(w, STR("schemaUrl"), b->scopes.v[g->scope].schema_url);
+    otlp_json_put_text(w, STR("schemaUrl"), b->scopes.v[g->scope].schema_url);
     json_end_object(w);
 }
 
@@ -327,7 +327,7 @@ void otlp_json_put_resource_spans(
             put_scope_spans(w, style, b, &groups.v[k - 1], next_row, warnings);
         }
         json_end_array(w);
-        put_text(w, STR("schemaUrl"), b->resources.v[g->resource].schema_url);
+        otlp_json_put_text(w, STR("schemaUrl"), b->resources.v[g->resource].schema_url);
         json_end_object(w);
     }
     mem_free(next_row);

@@ -23,4 +23,9 @@ void otlp_json_put_resource_spans(
 /* One attribute as {"key", "value": {...}}; arrays and maps are read in the arena. */
 void otlp_json_put_attr(JsonWriter *w, Arena *arena, const Attr *a);
 
+/* Members as protobuf's JSON has them: left out where they are empty or 0. Times are text. */
+void otlp_json_put_text(JsonWriter *w, Str key, Str text);
+void otlp_json_put_count(JsonWriter *w, Str key, uint32_t n);
+void otlp_json_put_time(JsonWriter *w, Str key, int64_t t_ns);
+
 #endif

@@ -63,16 +63,6 @@ ErrCode scan_plan_head(Scan *s, ScanHead *h, Err *reterr) {
 
 /* --- blocks unopened --- */
 
-static bool any_number(Str numbers, const bool *wanted, uint32_t n) {
-    Cursor c = cursor_of(numbers);
-    uint64_t v = 0;
-    while (cursor_left(&c) && !c.bad) {
-        v += cursor_uvarint(&c);
-        if (v < n && wanted[v]) return true;
-    }
-    return false;
-}
-
 static bool attr_may_match(const ScanPart *p, size_t block, const TraceCond *c) {
     if (p->part->blocks[block].has_rest || c->key.n == 0 || c->key.p[0] == '\x01') return true;
     unsigned types = wide_part_field_types(p->part->wide, block, c->key);
@@ -85,11 +75,11 @@ static bool may_match(const ScanPart *p, size_t block, const TraceCond *c, const
     const TracePartBlock *b = &p->part->blocks[block];
     switch (c->field) {
     case TRACE_COND_SPAN: return attr_may_match(p, block, c);
-    case TRACE_COND_RESOURCE: return any_number(b->resources, t->resources, p->part->n_resources);
+    case TRACE_COND_RESOURCE: return trace_part_any_number(b->resources, t->resources, p->part->n_resources);
     case TRACE_COND_ANY:
-        return any_number(b->resources, t->resources, p->part->n_resources) || attr_may_match(p, block, c);
+        return trace_part_any_number(b->resources, t->resources, p->part->n_resources) || attr_may_match(p, block, c);
     case TRACE_COND_NAME:
-    case TRACE_COND_KIND: return any_number(b->ops, t->ops, p->part->n_ops);
+    case TRACE_COND_KIND: return trace_part_any_number(b->ops, t->ops, p->part->n_ops);
     case TRACE_COND_DURATION: return b->max_duration_ns >= c->min && b->min_duration_ns <= c->max;
     case TRACE_COND_STATUS:
         return c->mask & 1u << SPAN_STATUS_UNSET || wide_part_field_types(p->part->wide, block, FIELD_STATUS) != 0;

@@ -26,7 +26,6 @@ ATTR_MUST bool tempo_param_u32(
     HttpRequest *req, HttpResponse *res, Str name, uint32_t fallback, uint32_t max, uint32_t *ret);
 /* A Go or Prometheus duration, or seconds as a number; absent: fallback. */
 ATTR_MUST bool tempo_param_duration(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret_ns);
-bool tempo_parse_time(Str s, int64_t *ret_ns);
 
 /* Whether the client prefers that media type (it is named in Accept). */
 bool tempo_accepts(const HttpRequest *req, Str media_type);

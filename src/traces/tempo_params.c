@@ -3,56 +3,23 @@
 #include "sys/clock.h"
 #include "traces/tempo_int.h"
 
-#include <math.h>
-
-/* At most ten digits: seconds; longer: nanoseconds; with a point: seconds; else RFC 3339. */
-bool tempo_parse_time(Str s, int64_t *ret_ns) {
-    int64_t n;
-    double f;
-    if (num_parse_i64(s, &n)) {
-        if (s.n > 10) {
-            *ret_ns = n;
-            return true;
-        }
-        return !__builtin_mul_overflow(n, NS_PER_S, ret_ns);
-    }
-    if (str_find_char(s, '.') != SIZE_MAX && num_parse_f64(s, &f)) {
-        if (!(fabs(f) < 9.2e9)) return false;
-        *ret_ns = (int64_t)(f * 1e3) * NS_PER_MS;
-        return true;
-    }
-    return time_parse_rfc3339(s, ret_ns);
-}
-
 static bool param_time(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, bool *given, int64_t *ret) {
     Str s = http_param(req, name);
     *ret = fallback;
     if (s.n == 0 || str_eq_lit(s, "0")) return true;
     *given = true;
-    if (tempo_parse_time(s, ret)) return true;
+    if (time_parse_param(s, ret)) return true;
     http_reply_text(res, 400,
         "invalid %" STR_FMT ": \"%" STR_FMT "\" is neither seconds or nanoseconds since the epoch nor RFC 3339\n",
         STR_ARG(name), STR_ARG(s));
     return false;
 }
 
-static bool parse_duration(Str s, int64_t *ret_ns) {
-    double f;
-    int64_t ms;
-    if (num_parse_f64(s, &f)) {
-        if (!(fabs(f) < 9.2e9)) return false;
-        *ret_ns = (int64_t)(f * 1e9);
-        return true;
-    }
-    if (duration_parse_go(s, ret_ns)) return true;
-    return duration_parse_prom(s, &ms) && !__builtin_mul_overflow(ms, NS_PER_MS, ret_ns);
-}
-
 bool tempo_param_duration(HttpRequest *req, HttpResponse *res, Str name, int64_t fallback, int64_t *ret_ns) {
     Str s = http_param(req, name);
     *ret_ns = fallback;
     if (s.n == 0) return true;
-    if (parse_duration(s, ret_ns) && *ret_ns >= 0) return true;
+    if (duration_parse_param(s, ret_ns) && *ret_ns >= 0) return true;
     http_reply_text(
         res, 400, "invalid %" STR_FMT ": \"%" STR_FMT "\" is not a duration such as 30s\n", STR_ARG(name), STR_ARG(s));
     return false;

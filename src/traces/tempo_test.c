@@ -9,45 +9,19 @@
 #include "traces/api_fixture_test.h"
 #include "traces/span_gen_test.h"
 
-/* One trace: a server span of shop calling a failing client span of db, with an event and a link. */
 static void append_sample(TraceStore *s) {
-    Arena *arena = arena_create(ARENA_UNLIMITED);
-    SpansBatch b = {.arena = arena};
-    Attr shop[] = {gen_str("service.name", "shop"), gen_i64("process.pid", 7)}, db[] = {gen_str("service.name", "db")};
-    Resource r1 = {.attrs = gen_attrs(&b, shop, 2)}, r2 = {.attrs = gen_attrs(&b, db, 1)};
-    ASSERT(avec_push(arena, &b.resources, r1) && avec_push(arena, &b.resources, r2));
-    Attr scope[] = {gen_str("lib.lang", "c")};
-    Scope none = {0}, lib = {.name = STR("lib"), .version = STR("2"), .attrs = gen_attrs(&b, scope, 1)};
-    ASSERT(avec_push(arena, &b.scopes, none) && avec_push(arena, &b.scopes, lib));
-    Attr attrs[] = {gen_i64("http.status_code", 500), gen_str("http.method", "GET"),
-        {STR("list"), {.type = ATTR_ARRAY, .s = STR("[1,{\"a\":true}]")}}};
-    Attr event[] = {gen_str("exception.type", "Timeout")}, link[] = {gen_str("link.kind", "retry")};
-    SpanEvent e = {GEN_T0 + 2500, STR("exception"), gen_attrs(&b, event, 1), 0};
-    SpanLink l = {.trace_id = gen_trace_id(7), .span_id = gen_span_id(7), .attrs = gen_attrs(&b, link, 1)};
-    SpanRow root = {.trace_id = gen_trace_id(1),
-        .span_id = gen_span_id(1),
-        .start_ns = GEN_T0,
-        .end_ns = GEN_T0 + 5000000,
-        .name = STR("GET /"),
-        .kind = SPAN_SERVER,
-        .attrs = gen_attrs(&b, attrs, ARRAY_LEN(attrs)),
-        .links = {0, 1}};
-    SpanRow child = {.trace_id = gen_trace_id(1),
-        .span_id = gen_span_id(2),
-        .parent_id = gen_span_id(1),
-        .start_ns = GEN_T0 + 1000,
-        .end_ns = GEN_T0 + 4000,
-        .name = STR("SELECT"),
-        .kind = SPAN_CLIENT,
-        .status = SPAN_STATUS_ERROR,
-        .status_message = STR("broken"),
-        .resource = 1,
-        .scope = 1,
-        .events = {0, 1}};
-    ASSERT(avec_push(arena, &b.events, e) && avec_push(arena, &b.links, l));
-    ASSERT(avec_push(arena, &b.rows, root) && avec_push(arena, &b.rows, child));
-    ASSERT(s->ops->append(s, &b, NULL, NULL) == OK);
-    arena_free(arena);
+    const Attr shop[] = {gen_str("service.name", "shop"), gen_i64("process.pid", 7)},
+               lib[] = {gen_str("lib.lang", "c")},
+               root[] = {gen_i64("http.status_code", 500), gen_str("http.method", "GET"),
+                   {STR("list"), {.type = ATTR_ARRAY, .s = STR("[1,{\"a\":true}]")}}},
+               retry = gen_str("link.kind", "retry");
+    ApiSample x;
+    api_sample_begin(&x, (ApiSampleAttrs){shop, ARRAY_LEN(shop)}, (ApiSampleAttrs){lib, ARRAY_LEN(lib)},
+        (ApiSampleAttrs){root, ARRAY_LEN(root)});
+    SpanLink link = {.trace_id = gen_trace_id(7), .span_id = gen_span_id(7), .attrs = gen_attrs(&x.batch, &retry, 1)};
+    ASSERT(avec_push(x.batch.arena, &x.batch.links, link));
+    x.root.links = (AttrRange){0, 1};
+    api_sample_end(&x, s);
 }
 
 #define ID "167c4a7fb979379e0100000000000001"

@@ -340,3 +340,13 @@ ErrCode trace_part_read(TracePartCursor *c, uint64_t number, SpanSink *sink, Err
     mem_free(parents);
     return e;
 }
+
+bool trace_part_any_number(Str numbers, const bool *wanted, uint32_t n) {
+    Cursor c = cursor_of(numbers);
+    uint64_t v = 0;
+    while (cursor_left(&c) && !c.bad) {
+        v += cursor_uvarint(&c);
+        if (v < n && wanted[v]) return true;
+    }
+    return false;
+}

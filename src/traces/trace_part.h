@@ -55,7 +55,7 @@ typedef struct TracePartResource {
 } TracePartResource;
 typedef struct TracePartBlock {
     int64_t min_duration_ns, max_duration_ns;
-    Str ops, resources; /* uvarint numbers */
+    Str ops, resources; /* numbers, ascending, as uvarint differences */
     bool has_events, has_links, has_rest;
 } TracePartBlock;
 
@@ -118,5 +118,8 @@ void trace_part_cursor_init(TracePartCursor *c, const TracePart *p);
 void trace_part_cursor_done(TracePartCursor *c);
 /* All rows of one trace into the sink, in the part's order. */
 ErrCode trace_part_read(TracePartCursor *c, uint64_t number, SpanSink *sink, Err *reterr);
+
+/* Of the numbers in a block's ops or resources: is any wanted? */
+bool trace_part_any_number(Str numbers, const bool *wanted, uint32_t n);
 
 #endif

@@ -224,13 +224,6 @@ static bool is_number_char(char c) {
     return is_digit(c) || c == '.' || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
 }
 
-/* As in Go, and days and weeks. */
-static bool parse_duration(Str text, int64_t *ret_ns) {
-    int64_t ms;
-    if (duration_parse_go(text, ret_ns)) return true;
-    return duration_parse_prom(text, &ms) && !__builtin_mul_overflow(ms, NS_PER_MS, ret_ns);
-}
-
 static TqlToken lex_number(Str src, size_t pos, TqlToken t) {
     size_t end = pos;
     while (end < src.n && is_number_char(src.p[end])) {
@@ -249,7 +242,7 @@ static TqlToken lex_number(Str src, size_t pos, TqlToken t) {
         if (isinf(t.value.d)) return bad(t, src, end, "number out of range");
         t.kind = TQL_T_FLOAT;
         t.value.type = TQL_FLOAT;
-    } else if (parse_duration(text, &t.value.i)) {
+    } else if (duration_parse_any(text, &t.value.i)) {
         t.kind = TQL_T_DURATION;
         t.value.type = TQL_DURATION;
     } else {
