@@ -8,7 +8,8 @@ import { everything, flatten, groupLines, withMatcher, type LogGroup, type LokiS
 import { currentRange, navigate, range, rangeQuery, refreshTick, session, utc } from '../lib/store';
 import { formatAgo, formatDateTime, niceStep } from '../lib/time';
 import { Card, Empty, ErrorBox, PageHead, Progress, Spinner, Stat } from '../ui/basics';
-import { Chart, Sparkline } from '../ui/chart';
+import { Sparkline } from '../ui/bars';
+import { Chart } from '../ui/chart';
 import { Icon } from '../ui/icons';
 import { RangePicker } from '../ui/range';
 import { Onboarding, PortTable } from './onboarding';

@@ -1,12 +1,13 @@
 // One trace: minimap, waterfall, critical path, a span's details.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { jaegerTrace, useResource } from '../lib/api';
 import { cssVar, nameColor } from '../lib/colors';
 import { formatDuration, plural } from '../lib/format';
-import { navigate, refreshTick, theme, utc } from '../lib/store';
+import { navigate, refreshTick, utc } from '../lib/store';
 import { formatDateTime } from '../lib/time';
 import { buildTrace, criticalPath, type JaegerTrace, type Segment, type Span, type Trace } from '../lib/trace';
 import { Button, CopyButton, Empty, ErrorBox, PageHead, Spinner, VirtualList } from '../ui/basics';
+import { useCanvas, useDrag } from '../ui/canvas';
 import { Icon } from '../ui/icons';
 import { SpanDetail } from './span';
 
@@ -61,43 +62,25 @@ function SpanRow({ span, view, open, selected, dim, segments, onToggle, onSelect
 
 /** All spans in a few pixels each; dragging shows a part of the time. */
 function Minimap({ trace, view, onView }: { trace: Trace; view: View; onView: (v: View) => void }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
-  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
   const height = 56;
-  useEffect(() => {
-    const watch = new ResizeObserver(() => canvas.current && setWidth(canvas.current.clientWidth));
-    if (canvas.current) watch.observe(canvas.current);
-    return () => watch.disconnect();
-  }, []);
-  useEffect(() => {
-    const el = canvas.current;
-    if (!el || !width) return;
-    const scale = devicePixelRatio || 1;
-    el.width = width * scale;
-    el.height = height * scale;
-    const g = el.getContext('2d')!;
-    g.scale(scale, scale);
+  const { ref, width } = useCanvas(height, (g, wide) => {
     const total = Math.max(trace.duration, 1);
     const h = Math.max(1, Math.min(4, (height - 6) / trace.spans.length));
     trace.spans.forEach((s, i) => {
       g.fillStyle = s.error ? cssVar('--bad') : nameColor(s.service);
       g.globalAlpha = 0.85;
-      g.fillRect((s.start / total) * width, 3 + (i / trace.spans.length) * (height - 6), Math.max(1, (s.duration / total) * width), h);
+      g.fillRect((s.start / total) * wide, 3 + (i / trace.spans.length) * (height - 6), Math.max(1, (s.duration / total) * wide), h);
     });
-  }, [trace, width, theme.value]);
+  }, [trace]);
   const us = (x: number) => (Math.max(0, Math.min(x, width)) / Math.max(width, 1)) * trace.duration;
-  const shade = drag ? { from: us(Math.min(drag.from, drag.to)), to: us(Math.max(drag.from, drag.to)) } : view;
+  const viewOf = (d: { from: number; to: number }): View => ({ from: us(d.from), to: us(d.to) });
+  const { drag, start, move, finish } = useDrag((d) => onView(viewOf(d)));
+  const shade = drag ? viewOf(drag) : view;
   const whole = shade.from <= 0 && shade.to >= trace.duration;
-  const finish = () => {
-    if (drag && Math.abs(drag.to - drag.from) > 4) onView({ from: us(Math.min(drag.from, drag.to)), to: us(Math.max(drag.from, drag.to)) });
-    setDrag(null);
-  };
   return (
     <div class="minimap">
-      <canvas ref={canvas} role="img" aria-label={`Overview of ${plural(trace.spans.length, 'span')}`} style={{ height: `${height}px` }}
-        onMouseDown={(e) => setDrag({ from: e.offsetX, to: e.offsetX })} onMouseMove={(e) => drag && setDrag({ ...drag, to: e.offsetX })}
-        onMouseUp={finish} onMouseLeave={finish} onDblClick={() => onView({ from: 0, to: trace.duration })} />
+      <canvas ref={ref} role="img" aria-label={`Overview of ${plural(trace.spans.length, 'span')}`} style={{ height: `${height}px` }}
+        onMouseDown={start} onMouseMove={move} onMouseUp={finish} onMouseLeave={finish} onDblClick={() => onView({ from: 0, to: trace.duration })} />
       {!whole && <>
         <div class="minimap-shade" style={{ left: '0', width: percent((shade.from / Math.max(trace.duration, 1)) * 100) }} />
         <div class="minimap-shade" style={{ right: '0', width: percent(100 - (shade.to / Math.max(trace.duration, 1)) * 100) }} />

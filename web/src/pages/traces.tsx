@@ -1,12 +1,13 @@
 // Searching traces: form, durations over time, the traces found, two of them compared.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { jaegerOperations, jaegerServices, jaegerTraces, useResource } from '../lib/api';
 import { cssVar, nameColor } from '../lib/colors';
 import { formatDuration, parseDuration, plural } from '../lib/format';
-import { currentRange, navigate, place, range, rangeQuery, refreshTick, setQuery, theme, utc } from '../lib/store';
+import { currentRange, navigate, place, range, rangeQuery, refreshTick, setQuery, utc } from '../lib/store';
 import { formatAgo, formatClock, formatDateTime } from '../lib/time';
 import { buildTrace, compareTraces, parseTags, summarize, type JaegerTrace, type TraceSummary } from '../lib/trace';
 import { Button, Card, Dialog, Empty, ErrorBox, Field, PageHead, Progress, Spinner } from '../ui/basics';
+import { tipStyle, useCanvas } from '../ui/canvas';
 import { Icon } from '../ui/icons';
 import { RangePicker } from '../ui/range';
 
@@ -77,28 +78,14 @@ function niceMarks(max: number): number[] {
 
 /** Start against duration; a click opens the trace. The table below says the same in words. */
 function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: number }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
   const [hover, setHover] = useState<TraceSummary | null>(null);
   const height = 150;
   const left = 58, bottom = 20, top = 10, right = 14;
   const max = Math.max(...list.map((t) => t.duration), 1) * 1.08;
-  const px = (t: TraceSummary) => left + Math.min(1, Math.max(0, (t.startUs / 1000 - from) / Math.max(to - from, 1))) * (width - left - right);
+  const px = (t: TraceSummary, wide: number) => left + Math.min(1, Math.max(0, (t.startUs / 1000 - from) / Math.max(to - from, 1))) * (wide - left - right);
   const py = (d: number) => top + (1 - d / max) * (height - top - bottom);
   const radius = (t: TraceSummary) => Math.min(9, 3 + Math.sqrt(t.spans) / 2);
-  useEffect(() => {
-    const watch = new ResizeObserver(() => canvas.current && setWidth(canvas.current.clientWidth));
-    if (canvas.current) watch.observe(canvas.current);
-    return () => watch.disconnect();
-  }, []);
-  useEffect(() => {
-    const el = canvas.current;
-    if (!el || !width) return;
-    const scale = devicePixelRatio || 1;
-    el.width = width * scale;
-    el.height = height * scale;
-    const g = el.getContext('2d')!;
-    g.scale(scale, scale);
+  const { ref, width } = useCanvas(height, (g, wide) => {
     g.font = '11px ui-monospace, Menlo, "DejaVu Sans Mono", monospace';
     g.fillStyle = cssVar('--text-3');
     g.strokeStyle = cssVar('--grid');
@@ -108,19 +95,19 @@ function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: n
       g.fillText(d ? formatDuration(d) : '0', left - 8, py(d));
       g.beginPath();
       g.moveTo(left, Math.round(py(d)) + 0.5);
-      g.lineTo(width - right, Math.round(py(d)) + 0.5);
+      g.lineTo(wide - right, Math.round(py(d)) + 0.5);
       g.stroke();
     }
-    const marks = width < 500 ? 2 : 4;
+    const marks = wide < 500 ? 2 : 4;
     for (let i = 0; i <= marks; i++) {
-      const x = left + (i / marks) * (width - left - right);
+      const x = left + (i / marks) * (wide - left - right);
       g.textAlign = i === 0 ? 'left' : i === marks ? 'right' : 'center';
       const at = from + ((to - from) * i) / marks;
       g.fillText(to - from > 86_400_000 ? formatDateTime(at, utc.value).slice(5, 16) : formatClock(at, utc.value), x, height - 7);
     }
     for (const t of list) {
       g.beginPath();
-      g.arc(px(t), py(t.duration), radius(t), 0, 7);
+      g.arc(px(t, wide), py(t.duration), radius(t), 0, 7);
       g.globalAlpha = 0.6;
       g.fillStyle = t.errors ? cssVar('--bad') : nameColor(t.rootService);
       g.fill();
@@ -130,21 +117,21 @@ function Scatter({ list, from, to }: { list: TraceSummary[]; from: number; to: n
         g.stroke();
       }
     }
-  }, [width, list, hover, theme.value, utc.value]);
+  }, [list, hover, from, to, utc.value]);
   const near = (e: MouseEvent) => {
     let best: TraceSummary | null = null, distance = 12;
     for (const t of list) {
-      const d = Math.hypot(px(t) - e.offsetX, py(t.duration) - e.offsetY) - radius(t);
+      const d = Math.hypot(px(t, width) - e.offsetX, py(t.duration) - e.offsetY) - radius(t);
       if (d < distance) [best, distance] = [t, d];
     }
     return best;
   };
   return (
     <div class="scatter">
-      <canvas ref={canvas} role="img" aria-label={`Durations of ${plural(list.length, 'trace')} over time`} style={{ height: `${height}px`, cursor: hover ? 'pointer' : 'default' }}
+      <canvas ref={ref} role="img" aria-label={`Durations of ${plural(list.length, 'trace')} over time`} style={{ height: `${height}px`, cursor: hover ? 'pointer' : 'default' }}
         onMouseMove={(e) => setHover(near(e))} onMouseLeave={() => setHover(null)} onClick={(e) => { const t = near(e); if (t) navigate(`/trace/${t.id}`); }} />
       {hover && (
-        <div class="tip tip-on" style={{ left: px(hover) < width / 2 ? `${px(hover) + 14}px` : 'auto', right: px(hover) < width / 2 ? 'auto' : `${width - px(hover) + 14}px`, top: '10px' }}>
+        <div class="tip tip-on" style={tipStyle(px(hover, width), width, '10px')}>
           <div class="tip-head">{hover.rootService}: {hover.rootName}</div>
           <div class="tip-row"><span class="tip-name">{plural(hover.spans, 'span')}{hover.errors ? `, ${plural(hover.errors, 'error')}` : ''}</span><b class="tip-value">{formatDuration(hover.duration)}</b></div>
         </div>

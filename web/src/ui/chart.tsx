@@ -5,7 +5,7 @@ import { cssVar } from '../lib/colors';
 import { formatNumber } from '../lib/format';
 import { positive, spread, spreadLog, stack } from '../lib/plot';
 import { navigate, setRange, theme, utc } from '../lib/store';
-import { formatClock, formatDateTime } from '../lib/time';
+import { formatDateTime } from '../lib/time';
 
 export interface Series {
   label: string;
@@ -314,91 +314,4 @@ function stats(values: (number | null)[]): (number | null)[] {
     last = v;
   }
   return n ? [min, sum / n, max, last] : [null, null, null, null];
-}
-
-/** A small line without axes. */
-export function Sparkline({ values, color, label, width = 120, height = 28 }: {
-  values: number[]; color: string; label: string; width?: number; height?: number;
-}) {
-  const max = Math.max(...values, 0);
-  if (values.length < 2 || max <= 0) return <svg class="spark" width={width} height={height} role="img" aria-label={label}><path d={`M0 ${height - 1.5}H${width}`} class="spark-flat" /></svg>;
-  const x = (i: number) => ((i / (values.length - 1)) * width).toFixed(1);
-  const y = (v: number) => (height - 2 - (v / max) * (height - 5)).toFixed(1);
-  const line = values.map((v, i) => `${i ? 'L' : 'M'}${x(i)} ${y(v)}`).join('');
-  return (
-    <svg class="spark" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
-      <path d={`${line}L${width} ${height}L0 ${height}Z`} fill={color} opacity="0.14" />
-      <path d={line} fill="none" stroke={color} stroke-width="1.5" stroke-linejoin="round" />
-    </svg>
-  );
-}
-
-/** Stacked bars over time on a canvas: the volume of logs. Dragging selects a range. */
-export function Bars({ xs, step, series, height = 96, label }: { xs: number[]; step: number; series: Series[]; height?: number; label: string }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const [hover, setHover] = useState<{ x: number; i: number } | null>(null);
-  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
-  const totals = xs.map((_, i) => series.reduce((n, s) => n + (s.values[i] ?? 0), 0));
-  const max = Math.max(1, ...totals);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const el = canvas.current;
-    if (!el) return;
-    const watch = new ResizeObserver(() => setWidth(el.clientWidth));
-    watch.observe(el);
-    return () => watch.disconnect();
-  }, []);
-  useEffect(() => {
-    const el = canvas.current;
-    if (!el || !width) return;
-    const scale = devicePixelRatio || 1;
-    el.width = width * scale;
-    el.height = height * scale;
-    const g = el.getContext('2d')!;
-    g.scale(scale, scale);
-    const w = width / Math.max(xs.length, 1);
-    xs.forEach((_, i) => {
-      let y = height;
-      for (const s of series) {
-        const h = ((s.values[i] ?? 0) / max) * (height - 6);
-        if (h <= 0) continue;
-        g.fillStyle = s.color;
-        g.fillRect(i * w + 0.5, y - Math.max(h, 1), Math.max(w - 1, 1), Math.max(h, 1));
-        y -= h;
-      }
-    });
-  }, [width, xs, series, theme.value]);
-  const at = (e: MouseEvent) => {
-    const x = e.offsetX;
-    return { x, i: Math.max(0, Math.min(xs.length - 1, Math.floor((x / Math.max(width, 1)) * xs.length))) };
-  };
-  const finish = () => {
-    if (drag && Math.abs(drag.to - drag.from) > 4 && xs.length) {
-      const time = (x: number) => Math.round((xs[0] + (x / width) * xs.length * step) * 1000);
-      setRange({ from: String(time(Math.min(drag.from, drag.to))), to: String(time(Math.max(drag.from, drag.to))) });
-    }
-    setDrag(null);
-  };
-  return (
-    <div class="bars">
-      <canvas ref={canvas} role="img" aria-label={label} style={{ height: `${height}px` }}
-        onMouseMove={(e) => { setHover(at(e)); if (drag) setDrag({ ...drag, to: e.offsetX }); }}
-        onMouseLeave={() => { setHover(null); setDrag(null); }}
-        onMouseDown={(e) => setDrag({ from: e.offsetX, to: e.offsetX })} onMouseUp={finish} />
-      {drag && <div class="bars-select" style={{ left: `${Math.min(drag.from, drag.to)}px`, width: `${Math.abs(drag.to - drag.from)}px` }} />}
-      <div class="bars-axis" aria-hidden="true">
-        <span>{xs.length ? formatClock(xs[0] * 1000, utc.value) : ''}</span><span>{formatNumber(max)} max</span>
-        <span>{xs.length ? formatClock((xs[xs.length - 1] + step) * 1000, utc.value) : ''}</span>
-      </div>
-      {hover && xs.length > 0 && (
-        <div class="tip tip-on" style={{ top: '8px', left: hover.x < width / 2 ? `${hover.x + 14}px` : 'auto', right: hover.x < width / 2 ? 'auto' : `${width - hover.x + 14}px` }}>
-          <div class="tip-head">{formatDateTime(xs[hover.i] * 1000, utc.value)}</div>
-          {series.filter((s) => s.values[hover.i]).map((s) => (
-            <div key={s.label} class="tip-row"><i class="dot" style={{ background: s.color }} /><span class="tip-name">{s.label}</span>
-              <b class="tip-value">{formatNumber(s.values[hover.i] ?? 0)}</b></div>
-          ))}
-        </div>
-      )}
-    </div>
-  );
 }
