@@ -13,6 +13,7 @@ typedef struct AmShow {
     const PromHttpConfig *http; /* of what is being shown */
 } AmShow;
 
+/* amconfig_show_value.c */
 void amshow_key(AmShow *s, const char *key);
 /* Key and value; nothing when the value is empty. */
 void amshow_str(AmShow *s, const char *key, Str v);

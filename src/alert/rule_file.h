@@ -16,9 +16,9 @@
 
 typedef struct RuleDef {
     bool alerting;
-    Str name;       /* of the series or of the alert */
-    Str expr;       /* as written, trimmed */
-    Str datasource; /* empty: PromQL; "loki", "tempo" */
+    Str name;         /* of the series or of the alert */
+    Str expr;         /* as written, trimmed */
+    Str datasource;   /* empty: PromQL; "loki", "tempo" */
     int64_t range_ms; /* tempo: how far back an evaluation looks */
     int64_t for_ms, keep_firing_for_ms;
     Labels labels;      /* sorted; the group's are in it; a value may be empty: then it removes */

@@ -1,4 +1,5 @@
-/* rule_file_int.h - private: what reading files and groups (rule_file.c) and single rules (rule_file_rule.c) share. */
+/* rule_file_int.h - private: files and groups (rule_file.c), single rules (rule_file_rule.c), members
+ * (rule_file_read.c). */
 #ifndef MEERKAT_ALERT_RULE_FILE_INT_H
 #define MEERKAT_ALERT_RULE_FILE_INT_H
 

@@ -1,5 +1,5 @@
-/* traceql_parse_int.h - private: the parser's parts, fields (traceql_parse_field.c), pipelines
- * (traceql_parse_pipeline.c), metrics (traceql_parse_metrics.c), types (traceql_check.c). */
+/* traceql_parse_int.h - private: the parser's parts: tokens (traceql_parse_token.c), fields (traceql_parse_field.c),
+ * pipelines (traceql_parse_pipeline.c), metrics (traceql_parse_metrics.c), types (traceql_check.c). */
 #ifndef MEERKAT_TRACES_TRACEQL_PARSE_INT_H
 #define MEERKAT_TRACES_TRACEQL_PARSE_INT_H
 
