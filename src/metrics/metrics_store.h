@@ -16,7 +16,11 @@ typedef struct SeriesSet SeriesSet;
 typedef struct MetricsAppendResult {
     uint64_t samples, histograms, exemplars; /* stored */
     uint64_t duplicates;     /* same time and same bits: ignored, not an error */
-    uint64_t conflicts;      /* same time, other value: refused (Prometheus: duplicate sample for timestamp) */
+    uint64_t conflicts;      /* same time, other value (or a histogram and a float): not stored */
+    uint64_t quiet; /* of them, with MetricsBatch.complaints: with a sample of the same append, or at a time that
+                     * is not the newest of the series. Prometheus passes over these without a word; the others
+                     * are an error (duplicate sample for timestamp) */
+    uint64_t samples_taken, histograms_taken; /* stored, duplicates and quiet conflicts */
     uint64_t too_old;        /* before the retention */
     uint64_t too_new;        /* after MetricsBatch.not_after_ms */
     uint64_t invalid;        /* series left out because their labels (MetricsBatch.read_labels) are none */

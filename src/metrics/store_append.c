@@ -1,4 +1,5 @@
 #include "metrics/record.h"
+#include "metrics/store_clash.h"
 #include "metrics/store_int.h"
 #include "metrics/store_zero.h"
 #include "sys/clock.h"
@@ -18,6 +19,9 @@ typedef struct AppendJob {
     VEC(uint32_t) told, told_series; /* symbols and series the record defines */
     int64_t min_t, max_t;            /* what is older, newer is refused */
     U64Map *conflicts;               /* for the tap; NULL: none yet */
+    const MetricsBatch *asked;       /* as it came: whom complaints go to */
+    int64_t *newest;                 /* per batch series, before it: with complaints; else NULL */
+    U64Map *first_of;                /* series -> first batch series with it; NULL: not needed yet */
     ZeroStarts zeros;                /* what was put into the batch besides what came */
     MetricsAppendResult *result;
 } AppendJob;
@@ -44,22 +48,35 @@ int64_t store_retention_floor(EmbeddedStore *s) {
     return keep >= now ? INT64_MIN : now - keep;
 }
 
-static void note_error(AppendJob *job, const char *what, int64_t t, uint32_t id) {
+/* One sample of the batch that was not taken: where it stands. */
+typedef struct Refused {
+    size_t series; /* of the batch */
+    uint32_t id;
+    int64_t t;
+} Refused;
+
+/* what: with the time behind it, for a person; told: in Prometheus' words, for who asks for complaints. */
+static void note_error(AppendJob *job, const char *what, const Refused *x, Str told) {
     char *text = job->result->first_error;
-    if (text[0]) return;
+    if (text[0] && !job->asked->complaints) return;
     Arena *arena = arena_create(ARENA_UNLIMITED);
-    Buf labels = {0};
+    Buf out = {0};
     head_lock_read(job->head);
-    labels_put_text(&labels, head_labels(job->head, id, arena));
+    Labels labels = head_labels(job->head, x->id, arena);
     head_unlock(job->head);
-    snprintf(text, sizeof job->result->first_error, "%s %lld; series %s", what, (long long)t, buf_cstr(&labels));
-    buf_done(&labels);
+    labels_put_text(&out, labels);
+    if (!text[0])
+        snprintf(text, sizeof job->result->first_error, "%s %lld; series %s", what, (long long)x->t, buf_cstr(&out));
+    metrics_batch_complain(job->asked, (uint32_t)x->series, COMPLAINT_STORE, told, &labels);
+    buf_done(&out);
     arena_free(arena);
 }
 
 /* --- resolving --- */
 static void note_limited(AppendJob *job, const BatchSeries *bs, const Err *err) {
     job->result->limited += bs->n_samples + bs->n_histograms;
+    metrics_batch_complain(
+        job->asked, (uint32_t)(bs - job->batch->series.v), COMPLAINT_STORE, str_cstr(err->msg), NULL);
     if (job->result->first_error[0]) return;
     snprintf(job->result->first_error, sizeof job->result->first_error, "%.255s", err->msg);
 }
@@ -96,6 +113,7 @@ static ErrCode read_missing_labels(AppendJob *job, Err *reterr) {
         Err err = {0};
         ErrCode code = only_wire(bs) ? b->read_labels(b->read_ctx, bs, &err) : OK;
         if (code == ERR_UNPROCESSABLE) {
+            metrics_batch_complain(job->asked, job->missing[i], COMPLAINT_LABELS, str_cstr(err.msg), NULL);
             if (!job->result->invalid++)
                 snprintf(job->result->first_error, sizeof job->result->first_error, "%.200s", err.msg);
             continue;
@@ -227,60 +245,101 @@ static void count_zero(AppendJob *job, HeadPut put, uint64_t at) {
         job->store->samples_total++;
 }
 
-static void count_put(
-    AppendJob *job, HeadPut put, uint32_t id, int64_t t, uint64_t at, uint64_t *stored, uint64_t *late) {
-    if (put == HEAD_PUT_DUPLICATE) {
-        job->result->duplicates++;
-    } else if (put == HEAD_PUT_CONFLICT) {
-        job->result->conflicts++;
-        note_conflict(job, at);
-        note_error(job, "duplicate sample for timestamp", t, id);
-    } else {
-        (*stored)++;
-        *late += put == HEAD_PUT_LATE;
+/* Whether Prometheus would not say a word: it looks at what the series had before the append, and there at the newest
+ * sample alone; what is late it finds out about, and drops, when nobody listens any more. */
+static bool is_quiet(AppendJob *job, const Refused *x) {
+    if (!job->newest) return false;
+    if (!job->first_of) {
+        job->first_of = u64map_create();
+        for (size_t i = 0; i < job->batch->series.n; i++) {
+            bool is_new;
+            uint64_t *at = u64map_put(job->first_of, job->series[i], &is_new);
+            if (is_new) *at = i;
+        }
     }
+    const uint64_t *first = u64map_get(job->first_of, x->id);
+    return x->t != job->newest[first ? *first : x->series];
 }
 
-static void count_untimely(AppendJob *job, int64_t t, uint32_t id) {
-    if (t < job->min_t) {
+static void note_clash(AppendJob *job, const Refused *x, const double *got) {
+    job->result->conflicts++;
+    if (is_quiet(job, x)) {
+        job->result->quiet++;
+        *(got ? &job->result->samples_taken : &job->result->histograms_taken) += 1;
+        return;
+    }
+    Buf told = {0};
+    if (job->asked->complaints) clash_put_text(&told, job->head, x->id, x->t, got);
+    note_error(job, "duplicate sample for timestamp", x, buf_str(&told));
+    buf_done(&told);
+}
+
+/* got NULL: a histogram. at: as for note_conflict. */
+static void count_put(AppendJob *job, HeadPut put, const Refused *x, const double *got, uint64_t at, uint64_t *late) {
+    MetricsAppendResult *r = job->result;
+    if (put == HEAD_PUT_CONFLICT) {
+        note_conflict(job, at);
+        note_clash(job, x, got);
+        return;
+    }
+    *(got ? &r->samples_taken : &r->histograms_taken) += 1;
+    if (put == HEAD_PUT_DUPLICATE) {
+        r->duplicates++;
+        return;
+    }
+    *(got ? &r->samples : &r->histograms) += 1;
+    *late += put == HEAD_PUT_LATE;
+}
+
+static void count_untimely(AppendJob *job, const Refused *x) {
+    if (x->t < job->min_t) {
         job->result->too_old++;
-        note_error(job, "sample is older than the retention: timestamp", t, id);
+        note_error(job, "sample is older than the retention: timestamp", x, STR("too old sample"));
     } else {
         job->result->too_new++;
-        note_error(job, "out of bounds: timestamp is too far in the future:", t, id);
+        note_error(job, "out of bounds: timestamp is too far in the future:", x,
+            STR("out of bounds: timestamp is too far in the future"));
     }
 }
 
-static void apply_series(EmbeddedStore *s, AppendJob *job, const BatchSeries *bs, uint32_t id, uint64_t *late) {
+static void apply_histograms(AppendJob *job, size_t series, uint32_t id, uint64_t *late) {
     const MetricsBatch *b = job->batch;
-    const int64_t *start = metrics_batch_starts(b, bs->first_sample, bs->n_samples);
-    const int64_t *h_start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
-    for (uint32_t k = 0; k < bs->n_samples; k++) {
-        int64_t t = b->t_ms.v[bs->first_sample + k];
-        if (!in_time(job, t)) {
-            count_untimely(job, t, id);
-            continue;
-        }
-        HeadPut put = head_put(job->head, id, t, b->value.v[bs->first_sample + k], start ? start[k] : 0);
-        if (job->zeros.samples.n && zero_is_sample(&job->zeros, bs->first_sample + k))
-            count_zero(job, put, bs->first_sample + k);
-        else
-            count_put(job, put, id, t, bs->first_sample + k, &job->result->samples, late);
-    }
+    const BatchSeries *bs = &b->series.v[series];
+    const int64_t *start = metrics_batch_histogram_starts(b, bs->first_histogram, bs->n_histograms);
     for (uint32_t k = 0; k < bs->n_histograms; k++) {
-        int64_t t = b->histogram_t_ms.v[bs->first_histogram + k];
-        if (!in_time(job, t)) {
-            count_untimely(job, t, id);
+        size_t i = bs->first_histogram + k;
+        Refused x = {series, id, b->histogram_t_ms.v[i]};
+        if (!in_time(job, x.t)) {
+            count_untimely(job, &x);
             continue;
         }
-        const Histogram *h = &b->histograms.v[bs->first_histogram + k];
-        HeadPut put = head_put_histogram(job->head, id, t, h, h_start ? h_start[k] : 0);
-        uint64_t at = (bs->first_histogram + k) | METRICS_CONFLICT_HISTOGRAM;
-        if (job->zeros.histograms.n && zero_is_histogram(&job->zeros, bs->first_histogram + k))
+        HeadPut put = clash_put_histogram(job->head, id, x.t, &b->histograms.v[i], start ? start[k] : 0);
+        uint64_t at = i | METRICS_CONFLICT_HISTOGRAM;
+        if (job->zeros.histograms.n && zero_is_histogram(&job->zeros, (uint32_t)i))
             count_zero(job, put, at);
         else
-            count_put(job, put, id, t, at, &job->result->histograms, late);
+            count_put(job, put, &x, NULL, at, late);
     }
+}
+
+static void apply_series(EmbeddedStore *s, AppendJob *job, size_t series, uint32_t id, uint64_t *late) {
+    const MetricsBatch *b = job->batch;
+    const BatchSeries *bs = &b->series.v[series];
+    const int64_t *start = metrics_batch_starts(b, bs->first_sample, bs->n_samples);
+    for (uint32_t k = 0; k < bs->n_samples; k++) {
+        size_t i = bs->first_sample + k;
+        Refused x = {series, id, b->t_ms.v[i]};
+        if (!in_time(job, x.t)) {
+            count_untimely(job, &x);
+            continue;
+        }
+        HeadPut put = clash_put(job->head, id, x.t, b->value.v[i], start ? start[k] : 0);
+        if (job->zeros.samples.n && zero_is_sample(&job->zeros, (uint32_t)i))
+            count_zero(job, put, i);
+        else
+            count_put(job, put, &x, &b->value.v[i], i, late);
+    }
+    apply_histograms(job, series, id, late);
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
         side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
         job->result->exemplars++;
@@ -304,7 +363,9 @@ void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item) {
         const BatchSeries *bs = &job->batch->series.v[i];
         if (i + PREFETCH < n && job->series[i + PREFETCH] != HEAD_NO_SERIES)
             head_prefetch(job->head, job->series[i + PREFETCH]);
-        if (job->series[i] != HEAD_NO_SERIES && series_has_data(bs)) apply_series(s, job, bs, job->series[i], &late);
+        if (job->series[i] == HEAD_NO_SERIES || !series_has_data(bs)) continue;
+        if (job->newest) job->newest[i] = clash_newest(job->head, job->series[i]);
+        apply_series(s, job, i, job->series[i], &late);
     }
     head_write_end(job->head);
     mutex_unlock(&s->undo.apply);
@@ -350,6 +411,8 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     if (code == OK && job->batch->newest_only) store_leave_out_old(s, job->head, job->batch, job->series);
     if (code == OK && s->opts.zero_starts && store_zero_starts(s, job->head, job->series, job->batch, &job->zeros))
         job->batch = &job->zeros.batch;
+    if (code == OK && job->asked->complaints)
+        job->newest = mem_alloc_array(MAX(job->batch->series.n, 1), sizeof *job->newest);
     if (code == OK) {
         encode(job, &payload);
         encode_metadata(s, job->batch, &payload);
@@ -359,7 +422,9 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
     buf_done(&payload);
     mem_free(job->series);
     mem_free(job->missing);
+    mem_free(job->newest);
     u64map_free(job->conflicts);
+    u64map_free(job->first_of);
     zero_starts_done(&job->zeros);
     vec_done(&job->told);
     vec_done(&job->told_series);
@@ -374,6 +439,7 @@ ErrCode store_append(MetricsStore *base, const MetricsBatch *batch, MetricsAppen
     if (code != OK) return code;
     AppendJob job = {.store = s,
         .batch = batch,
+        .asked = batch,
         .min_t = store_retention_floor(s),
         .max_t = batch->not_after_ms ? batch->not_after_ms : INT64_MAX,
         .result = ret};

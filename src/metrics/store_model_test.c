@@ -172,6 +172,8 @@ static void append_random(World *w, int newest) {
         bool of_histograms = s % 7 == 6 && rng_u64(&w->rng) % 4;
         for (int t = from; t < from + count && t < N_TIMES; t++) {
             Cell *c = of_histograms ? &w->hists[s][t] : &w->floats[s][t];
+            /* Whether a float beside a histogram stays depends on what comes after them. */
+            if (of_histograms ? w->floats[s][t].can : w->hists[s][t].can) break;
             Sent x = {c, value_for(w, c, of_histograms ? rng_u64(&w->rng) % N_HISTOGRAMS : random_bits(w), s % 3 == 0),
                 start_for(w, c, s, t)};
             vec_push(&sent, x);

@@ -6,6 +6,7 @@
  *
  * The lanes between them hold a few records each, so memory stays bounded however long the log is. */
 #include "metrics/record.h"
+#include "metrics/store_clash.h"
 #include "metrics/store_int.h"
 
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
@@ -220,8 +221,8 @@ static void samples_main(void *ctx) {
         if (r->failed) continue;
         Head *h = r->store->active;
         head_write_begin(h);
-        vec_foreach(const Put, p, &x->puts)(void) head_put(h, p->id, p->t, p->v, p->start);
-        vec_foreach(const HistogramPut, p, &x->histograms)(void) head_put_histogram(h, p->id, p->t, &p->h, p->start);
+        vec_foreach(const Put, p, &x->puts)(void) clash_put(h, p->id, p->t, p->v, p->start);
+        vec_foreach(const HistogramPut, p, &x->histograms)(void) clash_put_histogram(h, p->id, p->t, &p->h, p->start);
         head_write_end(h);
         ErrCode code = spill(r);
         if (code != OK) r->failed = (int)code;

@@ -8,6 +8,7 @@
 
 #define HISTOGRAM_SCHEMA_MIN (-4)
 #define HISTOGRAM_SCHEMA_MAX 8
+#define HISTOGRAM_SCHEMA_KNOWN_MAX 52 /* what senders may use; kept with a lower resolution */
 #define HISTOGRAM_SCHEMA_CUSTOM (-53)
 
 typedef enum HistogramReset {
@@ -38,9 +39,17 @@ Histogram *histogram_copy(Arena *arena, const Histogram *h); /* NULL on exhausti
 bool histogram_eq(const Histogram *a, const Histogram *b);   /* bitwise on floats */
 /* A stale marker is a histogram whose sum is the stale NaN. */
 bool histogram_is_stale(const Histogram *h);
-/* ERR_INVALID: spans, counts and bounds do not fit together; in Prometheus' words (Histogram.Validate). The schema was
- * told apart from others before it was cut to eight bits. Stores take what passes, and readers count on it. */
+/* Whether a sender's schema is one at all, before it is cut to eight bits; ERR_INVALID as histogram_check. */
+ErrCode histogram_check_schema(int64_t schema, Err *reterr);
+/* ERR_INVALID: spans, counts and bounds do not fit together; in Prometheus' words (Histogram.Validate). After
+ * histogram_fit_schema. Stores take what passes, and readers count on it. */
 ErrCode histogram_check(const Histogram *h, Err *reterr);
+/* Merges 2^by neighbouring buckets into one: the schema becomes lower by `by`. Exponential buckets that passed
+ * histogram_check, or whose spans fit them. h's arrays are replaced by ones in the arena; false: it is used up. */
+bool histogram_reduce(Histogram *h, unsigned by, Arena *arena);
+/* A schema above 8, up to 52, becomes 8 (Prometheus: IsExponentialSchemaReserved); others are left for histogram_check.
+ * ERR_INVALID: its spans do not fit, in Prometheus' words. ERR_TOO_LARGE: the arena is used up. */
+ErrCode histogram_fit_schema(Histogram *h, Arena *arena, Err *reterr);
 /* Compact binary form for logs and parts; decode gives false on malformed bytes. */
 void histogram_encode(Buf *out, const Histogram *h);
 bool histogram_decode(Str in, Arena *arena, Histogram *ret, size_t *ret_used);

@@ -101,6 +101,19 @@ static ErrCode check_count(const Histogram *h, double sum, Err *e) {
               "buckets (in absence of NaN)");
 }
 
+static ErrCode bad_schema(int64_t schema, Err *reterr) {
+    return err_set(reterr, ERR_INVALID,
+        "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom "
+        "buckets, got schema %lld",
+        (long long)schema);
+}
+
+ErrCode histogram_check_schema(int64_t schema, Err *reterr) {
+    if (schema == HISTOGRAM_SCHEMA_CUSTOM) return OK;
+    if (schema >= HISTOGRAM_SCHEMA_MIN && schema <= HISTOGRAM_SCHEMA_KNOWN_MAX) return OK;
+    return bad_schema(schema, reterr);
+}
+
 ErrCode histogram_check(const Histogram *h, Err *reterr) {
     ErrCode code;
     double sum = h->zero_count;
@@ -118,11 +131,7 @@ ErrCode histogram_check(const Histogram *h, Err *reterr) {
         if (code == OK && h->n_custom_bounds)
             code = err_set(reterr, ERR_INVALID, "histogram with exponential schema must not have custom bounds");
     } else {
-        return err_set(reterr, ERR_INVALID,
-            "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for "
-            "custom "
-            "buckets, got schema %d",
-            h->schema);
+        return bad_schema(h->schema, reterr);
     }
     if (code == OK && h->count < 0)
         code = err_set(reterr, ERR_INVALID, "observation count is  %s: histogram's observation count is negative",

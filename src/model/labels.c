@@ -135,6 +135,24 @@ static void put_go_quoted(Buf *out, Str s) {
     buf_put_char(out, '"');
 }
 
+static void put_pair(Buf *out, const Label *l) {
+    if (label_name_is_legacy(l->name))
+        buf_put_str(out, l->name);
+    else
+        put_go_quoted(out, l->name);
+    buf_put_char(out, '=');
+    put_go_quoted(out, l->value);
+}
+
+void labels_put_set(Buf *out, Labels l) {
+    buf_put_char(out, '{');
+    for (size_t i = 0; i < l.n; i++) {
+        if (i > 0) buf_put_lit(out, ", ");
+        put_pair(out, &l.v[i]);
+    }
+    buf_put_char(out, '}');
+}
+
 void labels_put_text(Buf *out, Labels l) {
     Str metric = labels_get(l, LABEL_NAME_METRIC);
     bool bare = metric_name_is_legacy(metric);
@@ -150,13 +168,7 @@ void labels_put_text(Buf *out, Labels l) {
         if (str_eq(l.v[i].name, LABEL_NAME_METRIC)) continue;
         if (!first) buf_put_lit(out, ", ");
         first = false;
-        if (label_name_is_legacy(l.v[i].name)) {
-            buf_put_str(out, l.v[i].name);
-        } else {
-            put_go_quoted(out, l.v[i].name);
-        }
-        buf_put_char(out, '=');
-        put_go_quoted(out, l.v[i].value);
+        put_pair(out, &l.v[i]);
     }
     buf_put_char(out, '}');
 }

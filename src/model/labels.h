@@ -29,6 +29,8 @@ ErrCode labels_normalize(Label *v, size_t *n, Err *reterr);
 Labels labels_copy(Arena *arena, Labels l);
 /* {a="b", c="d"} with __name__ in front, as Prometheus prints a series. */
 void labels_put_text(Buf *out, Labels l);
+/* {__name__="m", a="b"}: as Prometheus names a series in an error. */
+void labels_put_set(Buf *out, Labels l);
 /* {"a":"b"} */
 void labels_put_json(Buf *out, Labels l);
 /* Parses Loki's / Prometheus' {a="b", c="d"} text into sorted labels. */

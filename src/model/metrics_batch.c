@@ -1,6 +1,7 @@
 #include "model/metrics_batch.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
 const char *metric_type_name(MetricType t) {
     static const char *const names[] = {
@@ -52,6 +53,38 @@ const int64_t *metrics_batch_histogram_starts(const MetricsBatch *b, size_t firs
     if (b->histogram_start_ms.n <= first) return NULL;
     ASSERT(first + n <= b->histogram_start_ms.n);
     return b->histogram_start_ms.v + first;
+}
+
+/* --- complaints --- */
+static bool complain(
+    const MetricsBatch *b, uint32_t series, MetricsComplaintStage stage, Str text, const Labels *labels) {
+    MetricsComplaint c = {.series = series, .stage = stage, .text = arena_copy(b->arena, text)};
+    if (labels) {
+        Buf set = {0};
+        labels_put_set(&set, *labels);
+        c.labels = arena_copy(b->arena, buf_str(&set));
+        buf_done(&set);
+    }
+    return c.text.p && (!labels || c.labels.p) && avec_push(b->arena, &b->complaints->list, c);
+}
+
+void metrics_batch_complain(
+    const MetricsBatch *b, uint32_t series, MetricsComplaintStage stage, Str text, const Labels *labels) {
+    if (!b->complaints) return;
+    bool room = b->complaints->list.n < METRICS_COMPLAINTS_MAX;
+    if (!room || !complain(b, series, stage, text, labels)) b->complaints->left_out++;
+}
+
+static int by_place(const void *a, const void *b) {
+    const MetricsComplaint *x = a, *y = b;
+    if (x->series != y->series) return x->series < y->series ? -1 : 1;
+    if (x->stage != y->stage) return x->stage < y->stage ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+void metrics_complaints_sort(MetricsComplaints *c) {
+    for (size_t i = 0; i < c->list.n; i++) c->list.v[i].number = (uint32_t)i;
+    if (c->list.n > 1) qsort(c->list.v, c->list.n, sizeof *c->list.v, by_place);
 }
 
 #define EMIT_LABELS_MAX 12

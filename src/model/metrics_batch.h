@@ -56,6 +56,20 @@ typedef struct MetricMetadata {
     Str help, unit;
 } MetricMetadata;
 
+/* Why something of a request was not taken, in Prometheus' words. */
+typedef enum MetricsComplaintStage { COMPLAINT_LABELS, COMPLAINT_STORE, COMPLAINT_PART } MetricsComplaintStage;
+typedef struct MetricsComplaint {
+    uint32_t series;             /* of the batch; COMPLAINT_LABELS: or one before it that is not in the batch */
+    MetricsComplaintStage stage; /* of one series the store's come before those of a part that could not be read */
+    uint32_t number;             /* used by metrics_complaints_sort */
+    Str text, labels;            /* labels: of the series as Prometheus writes them, empty: they are in the text */
+} MetricsComplaint;
+typedef struct MetricsComplaints {
+    AVEC(MetricsComplaint) list;
+    uint64_t left_out; /* further ones */
+} MetricsComplaints;
+#define METRICS_COMPLAINTS_MAX 1000
+
 /* Arrays live in `arena`. Samples of a series lie together; times need not be sorted. */
 typedef struct MetricsBatch {
     Arena *arena;
@@ -80,6 +94,9 @@ typedef struct MetricsBatch {
     bool newest_only;
     /* Samples later than this are refused; 0: none are. What strangers send gets now + METRICS_AHEAD_MAX_MS. */
     int64_t not_after_ms;
+    /* Not NULL: whoever refuses something adds why (metrics_batch_complain), and the store tells conflicts that are an
+     * error to Prometheus from those it passes over (MetricsAppendResult.quiet). */
+    MetricsComplaints *complaints;
 } MetricsBatch;
 
 /* How far ahead of our clock a sender's may be (Prometheus: maxAheadTime). */
@@ -96,6 +113,11 @@ void metrics_batch_trim_starts(MetricsBatch *b);
 /* Of n samples, histograms from `first` on, all of one series; NULL: none is known. */
 const int64_t *metrics_batch_starts(const MetricsBatch *b, size_t first, size_t n);
 const int64_t *metrics_batch_histogram_starts(const MetricsBatch *b, size_t first, size_t n);
+/* Texts are copied into the batch's arena; nothing happens when nobody wants complaints. */
+void metrics_batch_complain(
+    const MetricsBatch *b, uint32_t series, MetricsComplaintStage stage, Str text, const Labels *labels);
+/* In the order of the request. */
+void metrics_complaints_sort(MetricsComplaints *c);
 /* One sample of a metric of our own, with its type. Pairs: label name, value, ..., NULL; at most 11; empty values are
  * no labels. All strings are borrowed. Beyond the budget it is left out. A family is described once; x_bucket, x_sum
  * and x_count of a histogram or summary are the family x. */

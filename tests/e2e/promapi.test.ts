@@ -170,6 +170,30 @@ it("says what remote write did", async () => {
   assert.equal((await post(v2, "snappy", new Uint8Array([255, 255]))).status, 400);
 });
 
+// Answers recorded from Prometheus 3.16 with an out_of_order_time_window.
+it("takes two values for one time as Prometheus does", async () => {
+  const set = (t: number) => `duplicate sample for timestamp ${t}; overrides not allowed: existing 1, new value 2`;
+  const cases: [requests: [number, number][][], answers: (string | undefined)[], kept: string[]][] = [
+    [[[[0, 1], [0, 2]]], [undefined], ["1"]],
+    [[[[0, 1], [0, 2], [10, 3]]], [undefined], ["1", "3"]],
+    [[[[0, 1]], [[0, 2]]], [undefined, set(now)], ["1"]],
+    [[[[0, 1]], [[0, 1], [0, 2]]], [undefined, set(now)], ["1"]],
+    [[[[0, 1]], [[10, 5], [10, 6]]], [undefined, undefined], ["1", "5"]],
+    [[[[10, 1]], [[0, 2]], [[0, 3]]], [undefined, undefined, undefined], ["2", "1"]],
+  ];
+  for (const [i, [requests, answers, kept]] of cases.entries()) {
+    const labels = { __name__: `twice_${i}` };
+    for (const [k, samples] of requests.entries()) {
+      const body = writeBody([{ labels, samples: samples.map(([t, v]) => ({ t: now + t, v })) }]);
+      const response = await get("/api/v1/write", { method: "POST", body: body as any, headers: { "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy" } });
+      assert.equal(response.text.trim(), answers[k] ?? "", `case ${i}, request ${k}`);
+      assert.equal(response.status, answers[k] ? 400 : 204, `case ${i}, request ${k}`);
+    }
+    const { json } = await get(`/api/v1/query?query=twice_${i}[1m]&time=${now / 1000 + 1}`);
+    assert.deepEqual(json.data.result[0].values.map((x: any) => x[1]), kept, `case ${i}`);
+  }
+});
+
 it("refuses a bomb of series and names it, and goes on with what it knows", async () => {
   const bomb = Array.from({ length: 80 }, (_, i) => ({ labels: { __name__: "bomb", id: String(i) }, samples: [{ t: now, v: i }] }));
   const response = await get("/api/v1/write", { method: "POST", body: writeBody(bomb) as any, headers: { "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy" } });

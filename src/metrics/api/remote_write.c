@@ -26,6 +26,7 @@ bool rw_refuse(RwDecoder *d, const char *fmt, ...) {
         d->rc = err_set(d->err, ERR_INVALID, "%s", text);
     } else {
         d->refused = true;
+        d->reason = arena_copy(d->arena, str_cstr(text));
         d->told = d->err && !d->err->msg[0];
         if (d->told) err_set(d->err, OK, "%s", text);
     }
@@ -143,7 +144,7 @@ static bool read_series_labels(RwDecoder *d, Str bytes) {
 /* After a part of a series, which alone is left out when it was refused. */
 static bool part_done(RwDecoder *d, bool ok, const BatchSeries *s) {
     if (ok || !d->refused) return ok;
-    rw_tell_series(d, s->wire, s->labels);
+    rw_tell_series(d, COMPLAINT_PART, s->wire, s->labels);
     d->refused = false;
     d->skipped++;
     return true;
@@ -153,12 +154,18 @@ static bool read_series_field(RwDecoder *d, const ProtoField *f, BatchSeries *s,
     bool v2 = d->version == REMOTE_WRITE_2;
     if (f->number == 2) return read_sample(d, f->bytes, s);
     if (f->number == (v2 ? 4u : 3u)) return part_done(d, read_exemplar(d, f->bytes, s), s);
-    if (f->number == (v2 ? 3u : 4u)) return part_done(d, rw_read_histogram(d, f->bytes, s), s);
+    if (f->number == (v2 ? 3u : 4u)) {
+        bool ok = rw_read_histogram(d, f->bytes, s);
+        d->histograms_refused += !ok;
+        return part_done(d, ok, s);
+    }
     if (f->number == 5 && v2) return read_metadata_refs(d, f->bytes, m);
     return true;
 }
 
-static BatchSeries begin_series(const MetricsBatch *b) {
+static BatchSeries begin_series(RwDecoder *d) {
+    const MetricsBatch *b = d->batch;
+    d->histograms_refused = 0;
     return (BatchSeries){.first_sample = (uint32_t)b->t_ms.n,
         .first_histogram = (uint32_t)b->histograms.n,
         .first_exemplar = (uint32_t)b->exemplars.n};
@@ -170,6 +177,8 @@ static bool described(const MetricMetadata *m) { return m->type != METRIC_UNKNOW
 static bool left_out(RwDecoder *d, const BatchSeries *s) {
     if (!d->refused) return false;
     MetricsBatch *b = d->batch;
+    if (d->reason.n) metrics_batch_complain(b, (uint32_t)b->series.n, COMPLAINT_LABELS, d->reason, NULL);
+    d->reason = STR_NULL;
     b->t_ms.n = b->value.n = s->first_sample;
     b->histograms.n = b->histogram_t_ms.n = s->first_histogram;
     b->exemplars.n = s->first_exemplar;
@@ -180,9 +189,9 @@ static bool left_out(RwDecoder *d, const BatchSeries *s) {
 }
 
 static bool end_series(RwDecoder *d, const BatchSeries *s, const MetricMetadata *m) {
-    if (d->version == REMOTE_WRITE_2 && s->n_samples + s->n_histograms == 0) {
+    if (d->version == REMOTE_WRITE_2 && s->n_samples + s->n_histograms + d->histograms_refused == 0) {
         (void)rw_refuse(d, "TimeSeries must contain at least one sample or histogram");
-        rw_tell_series(d, s->wire, s->labels);
+        rw_tell_series(d, COMPLAINT_LABELS, s->wire, s->labels);
         return left_out(d, s);
     }
     bool put = described(m) && str_is_utf8(m->metric) && m->metric.n;
@@ -191,13 +200,14 @@ static bool end_series(RwDecoder *d, const BatchSeries *s, const MetricMetadata 
 }
 
 static bool read_series_now(RwDecoder *d, Str bytes) {
-    BatchSeries s = begin_series(d->batch);
+    BatchSeries s = begin_series(d);
     MetricMetadata m = {0};
     bool good;
     if (!read_series_labels(d, bytes)) return left_out(d, &s);
     s.raw_hash = rw_labels_hash(d);
     if (!rw_take_labels(d, &s.labels, &good)) return false;
     if (!rw_check_name(d, s.labels, &good)) {
+        metrics_batch_complain(d->batch, (uint32_t)d->batch->series.n, COMPLAINT_LABELS, d->label_problem, NULL);
         d->skipped++;
         return true;
     }
@@ -235,7 +245,7 @@ static bool read_series_rest(RwDecoder *d, Str rest, BatchSeries *s, MetricMetad
 static bool read_series(RwDecoder *d, Str bytes) {
     Str run = d->lazy ? rw_label_run(bytes) : STR_NULL;
     if (run.n == 0) return read_series_now(d, bytes);
-    BatchSeries s = begin_series(d->batch);
+    BatchSeries s = begin_series(d);
     MetricMetadata m = {0};
     bool plain;
     s.wire = run;

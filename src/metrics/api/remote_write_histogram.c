@@ -72,7 +72,7 @@ bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     if (!rw_check(d, &r) || !undelta(d, &raw.pos_deltas, &raw.pos) || !undelta(d, &raw.neg_deltas, &raw.neg))
         return false;
     Histogram *h = &raw.h;
-    h->schema = raw.schema == (int8_t)raw.schema ? (int8_t)raw.schema : INT8_MIN; /* which is none either */
+    h->schema = (int8_t)raw.schema;
     h->pos_spans = raw.pos_spans.v;
     h->neg_spans = raw.neg_spans.v;
     h->n_pos_spans = (uint32_t)raw.pos_spans.n;
@@ -84,7 +84,10 @@ bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s) {
     h->custom_bounds = raw.bounds.v;
     h->n_custom_bounds = (uint32_t)raw.bounds.n;
     Err err = {0};
-    if (histogram_check(h, &err) != OK) return rw_refuse(d, "%s", err.msg);
+    ErrCode code = histogram_check_schema(raw.schema, &err);
+    if (code == OK) code = histogram_fit_schema(h, d->arena, &err);
+    if (code == ERR_TOO_LARGE) return rw_no_memory(d);
+    if (code != OK || histogram_check(h, &err) != OK) return rw_refuse(d, "%s", err.msg);
     if (!avec_push(d->arena, &d->batch->histograms, *h) || !avec_push(d->arena, &d->batch->histogram_t_ms, raw.t_ms))
         return rw_no_memory(d);
     if (!metrics_batch_set_histogram_start(d->batch, raw.start_ms)) return rw_no_memory(d);

@@ -15,8 +15,11 @@ typedef struct RwDecoder {
     Labels previous;    /* of the last good series as they came: what is the same needs no second look */
     bool lazy;
     uint64_t skipped;
-    bool refused; /* rw_refuse: what is being read is left out */
-    bool told;    /* ... and err has the reason */
+    size_t histograms_refused; /* of the series being read */
+    bool refused;              /* rw_refuse: what is being read is left out */
+    bool told;                 /* ... and err has the reason */
+    Str reason;                /* ... for a complaint that is still to be made */
+    Str label_problem;
     Err *err;
     ErrCode rc;
 } RwDecoder;
@@ -39,8 +42,9 @@ bool rw_put_varints(RwDecoder *d, const ProtoField *f, RwVarints *out);
 bool rw_read_histogram(RwDecoder *d, Str bytes, BatchSeries *s);
 
 /* --- remote_write_labels.c --- */
-/* " for series ..." behind the reason that was just told; run: its labels as bytes, or empty: they are in labels. */
-void rw_tell_series(RwDecoder *d, Str run, Labels labels);
+/* Complains about a part of a series, or the series, with the reason that was just told: " for series ..." behind it.
+ * run: its labels as bytes, or empty: they are in labels. */
+void rw_tell_series(RwDecoder *d, MetricsComplaintStage stage, Str run, Labels labels);
 /* Appends to d->labels: one label message (1.0), label references (2.0). */
 bool rw_read_label_field(RwDecoder *d, const ProtoField *f);
 /* A copy of d->labels, normalized; *ret_ok false (not an error): they are no label set. */

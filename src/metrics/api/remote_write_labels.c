@@ -4,16 +4,19 @@
 
 #include <stdio.h>
 
-void rw_tell_series(RwDecoder *d, Str run, Labels labels) {
-    if (!d->told) return;
-    d->told = false;
+void rw_tell_series(RwDecoder *d, MetricsComplaintStage stage, Str run, Labels labels) {
+    Str reason = d->reason;
+    d->reason = STR_NULL;
     if (run.n) {
         d->labels.n = 0;
         if (!rw_read_run(d, run)) return;
         labels = (Labels){d->labels.v, d->labels.n};
     }
+    metrics_batch_complain(d->batch, (uint32_t)d->batch->series.n, stage, reason, &labels);
+    if (!d->told) return;
+    d->told = false;
     Buf text = {0};
-    labels_put_text(&text, labels);
+    labels_put_set(&text, labels);
     size_t n = strlen(d->err->msg);
     snprintf(d->err->msg + n, sizeof d->err->msg - n, " for series %s", buf_cstr(&text));
     buf_done(&text);
@@ -80,15 +83,16 @@ static bool labels_sorted(const Label *v, size_t n) {
     return true;
 }
 
-/* Why a series is left out; the first reason stays. */
+/* Why a series is left out; in err the first reason stays. */
 static void note_labels(RwDecoder *d, const char *what, Labels labels, Str duplicate) {
-    if (!d->err || d->err->msg[0]) return;
+    bool first = d->err && !d->err->msg[0];
+    if (!first && !d->batch->complaints) return;
     Buf text = {0};
-    labels_put_text(&text, labels);
-    if (duplicate.n)
-        err_set(d->err, OK, "%s%s, duplicated label %" STR_FMT, what, buf_cstr(&text), STR_ARG(duplicate));
-    else
-        err_set(d->err, OK, "%s%s", what, buf_cstr(&text));
+    buf_put_str(&text, str_cstr(what));
+    labels_put_set(&text, labels);
+    if (duplicate.n) buf_printf(&text, ", duplicated label %" STR_FMT, STR_ARG(duplicate));
+    if (first) err_set(d->err, OK, "%s", buf_cstr(&text));
+    d->label_problem = arena_copy(d->arena, buf_str(&text));
     buf_done(&text);
 }
 

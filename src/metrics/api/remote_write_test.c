@@ -173,10 +173,14 @@ static void test_bad_series(void **state) {
         const char *text;
     } cases[] = {
         {STR_INIT("\1\2\3\4"), 's', 2, 2, ""},
-        {STR_INIT("\1\2\3\11"), 's', 1, 1, "parsing labels for series [1 2 3 9]: labelRefs 3 (name) = 9 (value) outside of symbols table (size 5)"},
+        {STR_INIT("\1\2\3\11"), 's', 1, 1,
+            "parsing labels for series [1 2 3 9]: labelRefs 3 (name) = 9 (value) outside of symbols table (size 5)"},
         {STR_INIT("\1\2\3"), 's', 1, 1, "parsing labels for series [1 2 3]: invalid labelRefs length 3"},
-        {STR_INIT("\1\2\3\4"), 0, 1, 1, "TimeSeries must contain at least one sample or histogram for series up{job=\"x\"}"},
-        {STR_INIT("\1\2\3\4"), 'b', 2, 2, "0 observations found in buckets, but the Count field is 7: histogram's observation count should equal the number of observations found in the buckets (in absence of NaN) for series up{job=\"x\"}"},
+        {STR_INIT("\1\2\3\4"), 0, 1, 1,
+            "TimeSeries must contain at least one sample or histogram for series {__name__=\"up\", job=\"x\"}"},
+        {STR_INIT("\1\2\3\4"), 'b', 2, 2,
+            "0 observations found in buckets, but the Count field is 7: histogram's observation count should equal the "
+            "number of observations found in the buckets (in absence of NaN) for series {__name__=\"up\", job=\"x\"}"},
         {STR_INIT("\1\2\3\4"), 'm', 1, 1, "parsing metadata: metadata help_ref 77 outside of symbols table (size 5)"},
     };
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
@@ -217,8 +221,7 @@ static void test_bad_series(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_starts), cmocka_unit_test(test_store),
-        cmocka_unit_test(test_bad_series)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_late_labels), cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_store), cmocka_unit_test(test_bad_series)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,8 @@ static void put_count(HttpRequest *req, HttpResponse *res, Str name, uint64_t n)
 }
 
 static void put_written(HttpRequest *req, HttpResponse *res, const MetricsAppendResult *r) {
-    put_count(req, res, STR("X-Prometheus-Remote-Write-Samples-Written"), r->samples + r->duplicates);
-    put_count(req, res, STR("X-Prometheus-Remote-Write-Histograms-Written"), r->histograms);
+    put_count(req, res, STR("X-Prometheus-Remote-Write-Samples-Written"), r->samples_taken);
+    put_count(req, res, STR("X-Prometheus-Remote-Write-Histograms-Written"), r->histograms_taken);
     put_count(req, res, STR("X-Prometheus-Remote-Write-Exemplars-Written"), r->exemplars);
 }
 
@@ -61,20 +61,40 @@ static bool read_body(HttpRequest *req, HttpResponse *res, RemoteWriteVersion *v
     return false;
 }
 
-static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion version, const MetricsAppendResult *r,
-    uint64_t skipped, const Err *why) {
+/* Version 1: the first one, of those that count there, alone. */
+static void put_complaints(Buf *out, MetricsComplaints *all, RemoteWriteVersion version) {
+    metrics_complaints_sort(all);
+    vec_foreach(const MetricsComplaint, c, &all->list) {
+        if (version == REMOTE_WRITE_1 && (out->n || c->stage == COMPLAINT_LABELS)) continue;
+        buf_put_str(out, c->text);
+        if (version == REMOTE_WRITE_2 && c->labels.n) buf_printf(out, " for series %" STR_FMT, STR_ARG(c->labels));
+        buf_put_char(out, '\n');
+    }
+    if (version == REMOTE_WRITE_2 && all->left_out)
+        buf_printf(out, "and %llu more\n", (unsigned long long)all->left_out);
+}
+
+static void reply_stored(HttpRequest *req, HttpResponse *res, RemoteWriteVersion version, const MetricsBatch *batch,
+    const MetricsAppendResult *r, uint64_t skipped) {
     bool left_out = skipped || r->invalid;
-    bool refused = r->conflicts || r->too_old || r->too_new || r->limited || (left_out && version == REMOTE_WRITE_2);
+    uint64_t conflicts = r->conflicts - r->quiet;
+    bool refused = conflicts || r->too_old || r->too_new || r->limited || (left_out && version == REMOTE_WRITE_2);
     if (version == REMOTE_WRITE_2) put_written(req, res, r);
-    if (refused)
-        http_reply_text(res, 400, "%s\n", r->first_error[0] ? r->first_error : why->msg);
-    else
+    if (!refused) {
         res->status = 204;
+        return;
+    }
+    Buf text = {0};
+    put_complaints(&text, batch->complaints, version);
+    http_reply(res, 400, STR("text/plain; charset=utf-8"), text.n ? buf_str(&text) : STR("samples were refused\n"));
+    buf_done(&text);
 }
 
 void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
     PromApi *api = ctx;
-    MetricsBatch batch = {.arena = req->arena, .not_after_ms = clock_now_ms() + METRICS_AHEAD_MAX_MS};
+    MetricsComplaints complaints = {0};
+    MetricsBatch batch = {
+        .arena = req->arena, .not_after_ms = clock_now_ms() + METRICS_AHEAD_MAX_MS, .complaints = &complaints};
     MetricsAppendResult result = {0};
     RemoteWriteVersion version;
     uint64_t skipped;
@@ -104,5 +124,5 @@ void api_write(void *ctx, HttpRequest *req, HttpResponse *res) {
         return;
     }
     api->write_invalid += skipped + result.invalid;
-    reply_stored(req, res, version, &result, skipped, &why);
+    reply_stored(req, res, version, &batch, &result, skipped);
 }

@@ -174,6 +174,8 @@ static ErrCode test_append(MetricsStore *s, const MetricsBatch *b, MetricsAppend
             arena_copy(st->arena, m->metric), m->type, arena_copy(st->arena, m->help), arena_copy(st->arena, m->unit)};
         vec_push(&st->metadata, copy);
     }
+    ret->samples_taken = ret->samples;
+    ret->histograms_taken = ret->histograms;
     st->appended += ret->samples;
     return OK;
 }

@@ -92,14 +92,16 @@ static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
 }
 
 /* Absolute counts, as many as the spans say. */
-static ErrCode finish_side(ProtoParser *x, const Side *side, bool is_float, const double **ret, uint32_t *ret_n) {
+static ErrCode finish_side(
+    ProtoParser *x, const Side *side, const char *name, bool is_float, const double **ret, uint32_t *ret_n) {
     uint64_t want = 0;
-    for (size_t i = 0; i < side->spans.n; i++) {
-        want += side->spans.v[i].length;
-        if (i > 0 && side->spans.v[i].offset < 0) return promproto_fail(x, "a span with a negative offset");
-    }
+    for (size_t i = 0; i < side->spans.n; i++) want += side->spans.v[i].length;
     size_t have = is_float ? side->counts.n : side->deltas.n;
-    if (want != have || want > BUCKETS_MAX) return promproto_fail(x, "spans and buckets do not match");
+    if (want != have)
+        return err_set(x->reterr, ERR_INVALID,
+            "histogram \"%" STR_FMT "\": %s side: spans require %llu buckets, have %zu", STR_ARG(x->name), name,
+            (unsigned long long)want, have);
+    if (have > BUCKETS_MAX) return promproto_fail(x, "a native histogram has too many buckets");
     double *v = ARENA_ARRAY(x->arena, double, have);
     if (!v) return promproto_exhausted(x);
     int64_t sum = 0;
@@ -107,21 +109,24 @@ static ErrCode finish_side(ProtoParser *x, const Side *side, bool is_float, cons
         if (!is_float && __builtin_add_overflow(sum, side->deltas.v[i], &sum))
             return promproto_fail(x, "a bucket's count is out of range");
         v[i] = is_float ? side->counts.v[i] : (double)sum;
-        if (!(v[i] >= 0)) return promproto_fail(x, "a bucket's count is negative");
     }
     *ret = v;
     *ret_n = (uint32_t)have;
     return OK;
 }
 
+/* Whether it makes sense is for whoever takes it (histogram_check): what a target dropped nobody looks at. */
 static ErrCode emit_native(ProtoParser *x, const Wire *w) {
-    Histogram h = {.schema = (int8_t)w->schema, .is_float = w->is_float, .count = w->count, .sum = w->sum,
-        .zero_threshold = w->zero_threshold, .zero_count = w->zero_count,
+    Histogram h = {.schema = (int8_t)w->schema,
+        .is_float = w->is_float,
+        .count = w->count,
+        .sum = w->sum,
+        .zero_threshold = w->zero_threshold,
+        .zero_count = w->zero_count,
         .reset = x->type == METRIC_GAUGE_HISTOGRAM ? HISTOGRAM_RESET_GAUGE : HISTOGRAM_RESET_UNKNOWN};
-    if (w->schema < HISTOGRAM_SCHEMA_MIN || w->schema > HISTOGRAM_SCHEMA_MAX)
-        return promproto_fail(x, "a native histogram's schema is not between -4 and 8");
-    ErrCode code = finish_side(x, &w->pos, w->is_float, &h.pos, &h.n_pos);
-    if (code == OK) code = finish_side(x, &w->neg, w->is_float, &h.neg, &h.n_neg);
+    if (w->schema != h.schema) return histogram_check_schema(w->schema, x->reterr);
+    ErrCode code = finish_side(x, &w->pos, "positive", w->is_float, &h.pos, &h.n_pos);
+    if (code == OK) code = finish_side(x, &w->neg, "negative", w->is_float, &h.neg, &h.n_neg);
     if (code != OK) return code;
     h.pos_spans = w->pos.spans.v;
     h.n_pos_spans = (uint32_t)w->pos.spans.n;

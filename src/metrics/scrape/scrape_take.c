@@ -22,7 +22,7 @@ typedef struct Take {
     uint64_t number; /* of this scrape */
     size_t seen;     /* cached series this scrape had */
     CachedSeries *last, *hit;
-    uint64_t hash;   /* of the raw text at hand */
+    uint64_t hash; /* of the raw text at hand */
     ScrapeOutcome *outcome;
     bool reads_created;
     Created created;
@@ -201,10 +201,14 @@ static ErrCode add_exemplars(Take *x, BatchSeries *bs, const PromTextSample *s, 
 static ErrCode add_histogram(Take *x, Labels labels, const Histogram *h, int64_t t_ms, Err *reterr) {
     MetricsBatch *b = &x->batch;
     Histogram fitted = *h;
-    ErrCode code = scrape_histogram_fit(
-        &fitted, x->job ? x->job->native_bucket_limit : 0, x->job ? x->job->native_min_bucket_factor : 0, x->arena, reterr);
+    ErrCode code = scrape_histogram_fit(&fitted, x->job ? x->job->native_bucket_limit : 0,
+        x->job ? x->job->native_min_bucket_factor : 0, x->arena, reterr);
+    /* Prometheus takes resolutions beyond 8 from writers, not from targets. */
+    if (code == OK) code = histogram_check(&fitted, reterr);
     if (code != OK) return code;
-    BatchSeries bs = {.labels = labels, .first_histogram = (uint32_t)b->histograms.n, .n_histograms = 1,
+    BatchSeries bs = {.labels = labels,
+        .first_histogram = (uint32_t)b->histograms.n,
+        .n_histograms = 1,
         .first_sample = (uint32_t)b->t_ms.n};
     if (!avec_push(x->arena, &b->series, bs) || !avec_push(x->arena, &b->histograms, fitted) ||
         !avec_push(x->arena, &b->histogram_t_ms, t_ms))
@@ -254,7 +258,9 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     c->histogram = s->histogram != NULL;
     x->outcome->kept++;
     if (limit && x->outcome->kept > limit) return OK; /* counted on, reported at the end */
-    return add_sample(x, s, labels, hash, own_time ? s->t_ms : x->t_ms, reterr);
+    ErrCode code = add_sample(x, s, labels, hash, own_time ? s->t_ms : x->t_ms, reterr);
+    x->outcome->kept -= code != OK;
+    return code;
 }
 
 static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
@@ -282,7 +288,9 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
         snprintf(x->outcome->warning, sizeof x->outcome->warning,
             "unknown Content-Type \"%.*s\": the body was read as %s", (int)MIN(a->content_type.n, 40),
             a->content_type.p ? a->content_type.p : "",
-            format == FORMAT_PROTO ? "protobuf" : format == FORMAT_OPENMETRICS ? "OpenMetrics" : "text");
+            format == FORMAT_PROTO         ? "protobuf"
+            : format == FORMAT_OPENMETRICS ? "OpenMetrics"
+                                           : "text");
     if (x->target->to_nhcb) {
         Nhcb *n = nhcb_create(&visitor, x->target->classic, x->reads_created, x->arena);
         PromTextVisitor through = nhcb_visitor(n);
