@@ -11,7 +11,7 @@ static Head *create(uint64_t epoch, SeriesIndex *index) {
     h->epoch = epoch;
     h->index = index;
     for (size_t i = 0; i < HEAD_SHARDS; i++) mutex_init(&h->shards[i].lock);
-    h->pool.arena = arena_create(ARENA_UNLIMITED);
+    head_pool_init(&h->pool);
     h->chunk_max = HEAD_CHUNK_MAX;
     h->tick = 1;
     atomic_init(&h->min_t, INT64_MAX);
@@ -33,11 +33,10 @@ Head *head_create_after(const Head *old, bool keep_index) {
 static void head_free(Head *h) {
     for (size_t d = 0; d < HEAD_DIRS; d++) {
         HeadDir *dir = h->dirs[d];
-        for (size_t i = 0; dir && i < HEAD_DIR; i++) mem_free((*dir)[i]);
-        mem_free(dir);
+        mem_free(dir); /* its pages are the pool's */
     }
     vec_done(&h->symbols_logged);
-    arena_free(h->pool.arena);
+    head_pool_done(&h->pool);
     buf_done(&h->scratch);
     for (size_t i = 0; i < HEAD_SHARDS; i++) mutex_done(&h->shards[i].lock);
     series_index_unref(h->index);
@@ -60,16 +59,15 @@ void head_lock_write(Head *h) { rwlock_write(&h->index->lock); }
 void head_unlock(Head *h) { rwlock_unlock(&h->index->lock); }
 
 /* --- pages --- */
-void head_account(Head *h) { h->sample_bytes = arena_used_bytes(h->pool.arena) + h->n_pages * sizeof(HeadPage); }
+void head_account(Head *h) { h->sample_bytes = head_pool_bytes(&h->pool); }
 
 static HeadPage *page_make(Head *h, uint32_t id) {
     _Atomic(HeadDir *) *d = &h->dirs[id / (HEAD_PAGE * HEAD_DIR)];
     if (!*d) atomic_store_explicit(d, NEW(HeadDir), memory_order_release);
-    HeadPage *p = NEW(HeadPage);
-    for (size_t i = 0; i < HEAD_PAGE; i++) {
-        p->series[i].min_t = INT64_MAX;
-        p->series[i].max_t = INT64_MIN;
-    }
+    /* No series across two cache lines. */
+    uintptr_t raw = (uintptr_t)arena_alloc_zero(h->pool.arena, sizeof(HeadPage) + sizeof(HeadSeries));
+    ASSERT(raw);
+    HeadPage *p = (HeadPage *)((raw + sizeof(HeadSeries) - 1) & ~(uintptr_t)(sizeof(HeadSeries) - 1));
     atomic_store_explicit(&(**d)[id / HEAD_PAGE % HEAD_DIR], p, memory_order_release);
     h->n_pages++;
     head_account(h);
@@ -89,34 +87,6 @@ HeadSeries *head_series_make(Head *h, uint32_t id) {
 void head_prefetch(const Head *h, uint32_t id) {
     const HeadSeries *s = head_series(h, id);
     if (s) __builtin_prefetch(s, 1);
-}
-
-/* --- pool --- */
-static unsigned size_class(size_t size_bytes) {
-    unsigned c = 0;
-    while (((size_t)64 << c) < size_bytes) c++;
-    ASSERT(c < POOL_CLASSES);
-    return c;
-}
-
-void *head_alloc(Head *h, size_t size_bytes) {
-    unsigned c = size_class(size_bytes);
-    void *p = h->pool.free[c];
-    if (p) {
-        memcpy(&h->pool.free[c], p, sizeof(void *));
-    } else {
-        p = arena_alloc(h->pool.arena, (size_t)64 << c);
-        ASSERT(p);
-        head_account(h);
-    }
-    return p;
-}
-
-void head_give_back(Head *h, void *p, size_t size_bytes) {
-    if (!p) return;
-    unsigned c = size_class(size_bytes);
-    memcpy(p, &h->pool.free[c], sizeof(void *));
-    h->pool.free[c] = p;
 }
 
 /* --- what the log knows --- */

@@ -28,7 +28,8 @@ static const IndexSeries *series_at(const HeadDump *d, uint32_t id) {
 
 static bool has_samples(const HeadDump *d, uint32_t id) {
     const HeadSeries *s = head_series(d->head, id);
-    return s && s->min_t <= s->max_t;
+    int64_t min_t, max_t;
+    return s && head_range_of(d->head, s, &min_t, &max_t);
 }
 
 /* --- symbols --- */

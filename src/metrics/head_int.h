@@ -75,16 +75,24 @@ void index_enter(SeriesIndex *x, Shape *shape, const uint32_t *values, uint32_t 
 uint32_t index_name_ordinal(SeriesIndex *x, uint32_t symbol);
 void index_postings_done(SeriesIndex *x);
 
-/* --- samples (head.c, head_samples.c, head_late.c) --- */
+/* --- samples (head.c, head_pool.c, head_open.c, head_samples.c, head_late.c) --- */
 #define HEAD_CHUNK_MIN 64  /* samples of an open chunk before it is encoded, at least */
 #define HEAD_CHUNK_MAX 256 /* and at most: the fewer series the more, because longer runs encode better and faster */
 #define LATE_MAX 512       /* late samples of one series before they are encoded */
-#define HEAD_PAGE 1024     /* series of a page */
-#define HEAD_DIR 1024      /* pages of a directory entry */
-#define HEAD_DIRS 1024
+#define HEAD_PAGE 256      /* series of a page */
+#define HEAD_DIR 2048      /* pages of a directory entry */
+#define HEAD_DIRS 2048
 #define HEAD_SHARDS 64
 #define POOL_CLASSES 16 /* 64 B << class */
 #define HEAD_POOL_PIECE_MAX ((size_t)64 << (POOL_CLASSES - 1))
+
+/* A piece of a slab by the number of its first unit; 0: none. Half of a pointer, and there are two in every series. */
+typedef uint32_t HeadRef;
+#define SLAB_UNIT ((size_t)32)
+#define SLAB_UNITS 32768u /* 1 MiB */
+#define SLAB_DIR 256u     /* slabs of a directory */
+#define SLAB_DIRS (UINT32_MAX / (SLAB_UNITS * SLAB_DIR) + 1)
+#define SLAB_CLASSES 8 /* SLAB_UNIT << class */
 
 /* An encoded, immutable run of samples; times ascending. Encoded times (none when regular), then values. */
 typedef struct SealedChunk {
@@ -106,11 +114,14 @@ typedef struct HeadStart {
     int64_t t, start;
 } HeadStart;
 
-/* What few series need: samples that came late, native histograms; and start times. These nearly never change: kept as
- * a function of time, which holds for the times that have a sample and says nothing of others. */
+/* What a series has beyond its open chunk: sealed ones, samples that came late, native histograms; and start times.
+ * These nearly never change: kept as a function of time, which holds for the times that have a sample and says nothing
+ * of others. */
 typedef struct HeadExtra {
-    int64_t last_start; /* of the newest of `starts` */
-    HeadStart *starts;  /* sorted by t; before the first: not known */
+    int64_t min_t, max_t; /* of sealed and late samples and histograms; min_t > max_t: there are none */
+    SealedChunk *sealed;  /* newest first */
+    int64_t last_start;   /* of the newest of `starts` */
+    HeadStart *starts;    /* sorted by t; before the first: not known */
     uint32_t n_starts, starts_cap;
     int64_t *late_t; /* sorted */
     uint64_t *late_v;
@@ -119,21 +130,22 @@ typedef struct HeadExtra {
     HeadHistogram *histograms; /* sorted by t */
 } HeadExtra;
 
-/* A series' samples in this generation, one cache line. The open chunk ascends in time; the usual cases take no array:
- * a regular grid has no times, a constant value no values. */
+/* A series' samples in this generation, two to a cache line. The open chunk ascends in time. The usual cases take no
+ * array: a regular grid has no times, a constant value no values. Values that are the first plus a whole number, as
+ * most are, take 32 bits each. */
 typedef struct HeadSeries {
-    int64_t min_t, max_t; /* of everything stored; min_t > max_t: nothing */
     int64_t first_t;
-    uint64_t first_v;    /* bits */
-    uint64_t *v;         /* bits, room for `cap`; when irregular the times follow, room for as many */
-    SealedChunk *sealed; /* newest first */
-    HeadExtra *extra;
-    int32_t step_ms; /* when regular and n >= 2 */
-    uint16_t n;
-    uint8_t cap_log : 7, started : 1; /* v has room for 1 << cap_log; extra has starts */
-    uint8_t tick : 7, irregular : 1;
+    uint64_t first_v;                /* bits */
+    HeadRef open;                    /* values; times behind them when irregular; room for head_open_cap samples */
+    HeadRef extra;                   /* HeadExtra */
+    int32_t step_ms;                 /* when regular and n >= 2 */
+    uint16_t n;                      /* samples of the open chunk */
+    uint8_t piece : 3;               /* class of `open` */
+    uint8_t irregular : 1, wide : 1; /* wide: values take 64 bits, as they are */
+    uint8_t started : 1;             /* extra has starts */
+    uint8_t tick;                    /* 0: nothing was ever put */
 } HeadSeries;
-_Static_assert(sizeof(HeadSeries) == 64, "one cache line");
+_Static_assert(sizeof(HeadSeries) == 32, "two to a cache line");
 
 typedef struct HeadPage {
     _Atomic uint64_t logged[2][HEAD_PAGE / 64]; /* told by one record; by two */
@@ -142,10 +154,14 @@ typedef struct HeadPage {
 
 typedef _Atomic(HeadPage *) HeadDir[HEAD_DIR];
 
-/* Bump allocation with free lists by power of two: arrays of open chunks grow and are given back. */
+/* Bump allocation with free lists by power of two. What is addressed by HeadRef comes from slabs, the rest from the
+ * arena. */
 typedef struct HeadPool {
     Arena *arena;
     void *free[POOL_CLASSES];
+    uint8_t **slabs[SLAB_DIRS]; /* neither directories nor slabs move, so that queries may look while it grows */
+    uint32_t n_slabs, units;    /* taken from the last slab */
+    HeadRef free_pieces[SLAB_CLASSES];
 } HeadPool;
 
 typedef struct HeadShard {
@@ -161,7 +177,7 @@ struct Head {
 
     HeadShard shards[HEAD_SHARDS];
     Mutex *held;              /* writer: the shard lock it holds */
-    HeadPool pool;            /* writer only */
+    HeadPool pool;            /* writer; queries follow the references of a series under its lock */
     Buf scratch;              /* writer only */
     size_t n_pages;           /* writer only */
     uint32_t pending_samples; /* writer only: not yet in n_samples */
@@ -189,22 +205,63 @@ static inline Mutex *head_shard_of(const Head *h, uint32_t id) {
     return (Mutex *)(uintptr_t)&h->shards[id / 64 % HEAD_SHARDS].lock;
 }
 
-static inline int64_t *head_open_times(const HeadSeries *s) { return (int64_t *)(s->v + ((size_t)1 << s->cap_log)); }
-static inline int64_t head_open_t(const HeadSeries *s, size_t i) {
-    return s->irregular ? head_open_times(s)[i] : s->first_t + (int64_t)i * s->step_ms;
+static inline void *head_piece(const Head *h, HeadRef ref) {
+    uint32_t slab = ref / SLAB_UNITS;
+    return h->pool.slabs[slab / SLAB_DIR][slab % SLAB_DIR] + ref % SLAB_UNITS * SLAB_UNIT;
 }
-static inline uint64_t head_open_v(const HeadSeries *s, size_t i) { return s->v ? s->v[i] : s->first_v; }
+
+/* NULL: the series has none. */
+static inline HeadExtra *head_extra(const Head *h, const HeadSeries *s) {
+    return s->extra ? head_piece(h, s->extra) : NULL;
+}
 
 HeadSeries *head_series_make(Head *h, uint32_t id); /* writer: with its page */
 void head_account(Head *h);                         /* writer: after allocating from the pool's arena */
-void *head_alloc(Head *h, size_t size_bytes);       /* writer: from the pool's classes */
+HeadExtra *head_extra_of(Head *h, HeadSeries *s);   /* writer: made when there is none */
+void head_extra_widen(HeadExtra *x, int64_t min_t, int64_t max_t);
+
+/* --- head_pool.c; the writer's --- */
+void head_pool_init(HeadPool *p);
+void head_pool_done(HeadPool *p);
+uint64_t head_pool_bytes(const HeadPool *p);
+void *head_alloc(Head *h, size_t size_bytes); /* from the pool's classes */
 void head_give_back(Head *h, void *p, size_t size_bytes);
-void head_seal(Head *h, HeadSeries *s, const int64_t *t, const uint64_t *v, size_t n);
+HeadRef head_piece_take(Head *h, size_t size_bytes); /* at most a slab; not initialized */
+/* size_bytes: SLAB_UNIT << class. */
+HeadRef head_piece_take_class(Head *h, unsigned class);
+void head_piece_give_back(Head *h, HeadRef ref, unsigned class);
+
+/* --- head_open.c --- */
+/* The arrays of an open chunk; at most one of narrow and wide. */
+typedef struct HeadOpen {
+    const int32_t *narrow;
+    const uint64_t *wide;
+    const uint32_t *times; /* since first_t; NULL: regular */
+} HeadOpen;
+HeadOpen head_open_of(const Head *h, const HeadSeries *s);
+int64_t head_open_irregular_t(const Head *h, const HeadSeries *s, size_t i);
+static inline int64_t head_open_t(const Head *h, const HeadSeries *s, size_t i) {
+    return s->irregular ? head_open_irregular_t(h, s, i) : s->first_t + (int64_t)i * s->step_ms;
+}
+uint64_t head_open_v(const Head *h, const HeadSeries *s, size_t i);
+void head_open_copy_times(const Head *h, const HeadSeries *s, int64_t *t);
+void head_open_copy_values(const Head *h, const HeadSeries *s, double *v);
+/* Whether t, which is after everything in the chunk, can be appended to it. */
+static inline bool head_open_takes(const HeadSeries *s, int64_t t) {
+    return s->n == 0 || (uint64_t)t - (uint64_t)s->first_t <= UINT32_MAX;
+}
+void head_open_append(Head *h, HeadSeries *s, int64_t t, uint64_t v);
+/* Between samples: before the one at `at` > 0. */
+void head_open_insert(Head *h, HeadSeries *s, size_t at, int64_t t, uint64_t v);
+void head_open_clear(Head *h, HeadSeries *s);
+
+void head_seal(Head *h, HeadSeries *s, const int64_t *t, const double *v, size_t n);
 bool head_sealed_decode(const SealedChunk *c, int64_t *t, double *v);
 /* A sample that is not after all others: into the open chunk, or kept aside. */
 HeadPut head_put_late(Head *h, HeadSeries *s, int64_t t, uint64_t v);
-void head_open_insert(Head *h, HeadSeries *s, size_t at, int64_t t, uint64_t v);
-HeadExtra *head_extra_of(Head *h, HeadSeries *s);
+/* Oldest and newest time of what the series has; false: nothing. Under its lock, or in a head that is frozen. */
+bool head_range_of(const Head *h, const HeadSeries *s, int64_t *ret_min_t, int64_t *ret_max_t);
+
 /* --- head_start.c --- */
 /* The sample at t, which has just been stored, began to count at `start`. newest: it is after all others. */
 void head_set_start(Head *h, HeadSeries *s, int64_t t, int64_t start, bool newest);

@@ -34,23 +34,31 @@ static bool add_sealed(const SealedChunk *c, int64_t min_t, int64_t max_t, ReadS
     return ok;
 }
 
-static bool add_open(const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
+static bool add_open(
+    const Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
     if (s->n == 0) return true;
     stats->chunks++;
     if (s->first_t > max_t) return true;
     TimeRun run = {.first = s->first_t, .n = s->n, .step = s->n > 1 ? s->step_ms : 0};
-    run.last = head_open_t(s, s->n - 1u);
+    run.last = head_open_t(h, s, s->n - 1u);
     if (run.last < min_t) return true;
-    double *to = s->irregular ? read_scratch_add_raw(out, head_open_times(s), s->n) : read_scratch_add(out, &run);
+    int64_t times[HEAD_CHUNK_MAX];
+    if (s->irregular) head_open_copy_times(h, s, times);
+    double *to = s->irregular ? read_scratch_add_raw(out, times, s->n) : read_scratch_add(out, &run);
     if (!to) return false;
     stats->chunks_read++;
     stats->samples += s->n;
-    if (s->v) {
-        memcpy(to, s->v, s->n * sizeof *to);
-    } else {
-        for (size_t i = 0; i < s->n; i++) memcpy(&to[i], &s->first_v, sizeof *to);
-    }
+    head_open_copy_values(h, s, to);
     return true;
+}
+
+static bool read_runs(
+    const Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
+    int64_t from, to;
+    if (!head_range_of(h, s, &from, &to) || to < min_t || from > max_t) return true;
+    const HeadExtra *x = head_extra(h, s);
+    if (x && (x->n_late || x->n_histograms || (s->started && out->want_starts))) return false;
+    return (!x || add_sealed(x->sealed, min_t, max_t, out, stats)) && add_open(h, s, min_t, max_t, out, stats);
 }
 
 bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScratch *out, HeadReadStats *stats) {
@@ -58,12 +66,7 @@ bool head_read_runs(Head *h, uint32_t id, int64_t min_t, int64_t max_t, ReadScra
     if (!s) return true;
     Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
-    bool ok = true;
-    if (s->max_t >= min_t && s->min_t <= max_t) {
-        ok = !s->extra || (s->extra->n_late == 0 && s->extra->n_histograms == 0);
-        ok = ok && !(s->started && out->want_starts);
-        ok = ok && add_sealed(s->sealed, min_t, max_t, out, stats) && add_open(s, min_t, max_t, out, stats);
-    }
+    bool ok = read_runs(h, s, min_t, max_t, out, stats);
     mutex_unlock(m);
     return ok;
 }

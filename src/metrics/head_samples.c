@@ -1,4 +1,4 @@
-/* head_samples.c - open and sealed chunks of a series: appending, sealing, reading. */
+/* head_samples.c - samples of a series: appending, sealing, reading. */
 #include "metrics/head_int.h"
 
 #include "storage/column.h"
@@ -7,71 +7,6 @@ static uint64_t bits_of(double d) {
     uint64_t b;
     memcpy(&b, &d, 8);
     return b;
-}
-
-/* --- open chunk --- */
-static size_t cap_of(const HeadSeries *s) { return (size_t)1 << s->cap_log; }
-static size_t array_bytes(const HeadSeries *s) { return (cap_of(s) * 8) << s->irregular; }
-
-/* Gives the open chunk arrays for `cap_log`, values always, times when irregular; what there is moves over. */
-static void reshape(Head *h, HeadSeries *s, unsigned cap_log, bool irregular) {
-    HeadSeries next = *s;
-    next.cap_log = (uint8_t)cap_log;
-    next.irregular = irregular;
-    next.v = head_alloc(h, array_bytes(&next));
-    if (s->v)
-        memcpy(next.v, s->v, s->n * sizeof *next.v);
-    else
-        for (size_t i = 0; i < s->n; i++) next.v[i] = s->first_v;
-    if (irregular) {
-        int64_t *t = head_open_times(&next);
-        for (size_t i = 0; i < s->n; i++) t[i] = head_open_t(s, i);
-    }
-    if (s->v) head_give_back(h, s->v, array_bytes(s));
-    *s = next;
-}
-
-/* Room for one more sample, of which the arrays must hold the time (irregular) and the value (varied). */
-static void open_reserve(Head *h, HeadSeries *s, bool irregular, bool varied) {
-    irregular |= s->irregular;
-    if (!irregular && !varied && !s->v) return;
-    unsigned cap_log = s->v ? s->cap_log : 3; /* 8 words, the pool's smallest piece */
-    while ((size_t)1 << cap_log < s->n + 1u) cap_log++;
-    if (!s->v || cap_log != s->cap_log || irregular != s->irregular) reshape(h, s, cap_log, irregular);
-}
-
-/* t is after everything in the chunk. */
-static void open_append(Head *h, HeadSeries *s, int64_t t, uint64_t v) {
-    if (s->n == 0) {
-        s->first_t = t;
-        s->first_v = v;
-        s->step_ms = 0;
-        s->n = 1;
-        return;
-    }
-    bool irregular = false;
-    if (!s->irregular) {
-        int64_t step = t - head_open_t(s, s->n - 1u);
-        if (s->n == 1 && step <= INT32_MAX)
-            s->step_ms = (int32_t)step;
-        else
-            irregular = step != s->step_ms;
-    }
-    open_reserve(h, s, irregular, v != s->first_v);
-    if (s->irregular) head_open_times(s)[s->n] = t;
-    if (s->v) s->v[s->n] = v;
-    s->n++;
-}
-
-void head_open_insert(Head *h, HeadSeries *s, size_t at, int64_t t, uint64_t v) {
-    open_reserve(h, s, true, true);
-    int64_t *times = head_open_times(s);
-    memmove(&times[at + 1], &times[at], (s->n - at) * sizeof *times);
-    memmove(&s->v[at + 1], &s->v[at], (s->n - at) * sizeof *s->v);
-    times[at] = t;
-    s->v[at] = v;
-    s->n++;
-    s->first_t = times[0];
 }
 
 /* --- sealing --- */
@@ -85,38 +20,32 @@ static bool regular_step(const int64_t *t, size_t n, int32_t *ret_step) {
     return true;
 }
 
-void head_seal(Head *h, HeadSeries *s, const int64_t *t, const uint64_t *v, size_t n) {
-    double values[LATE_MAX];
+void head_seal(Head *h, HeadSeries *s, const int64_t *t, const double *v, size_t n) {
     ASSERT(n > 0 && n <= LATE_MAX);
-    memcpy(values, v, n * sizeof *v);
     int32_t step = 0;
     buf_clear(&h->scratch);
     if (!regular_step(t, n, &step)) column_encode_i64(&h->scratch, t, n);
     size_t t_bytes = h->scratch.n;
-    column_encode_f64(&h->scratch, values, n);
+    column_encode_f64(&h->scratch, v, n);
+    HeadExtra *x = head_extra_of(h, s);
     SealedChunk *c = arena_alloc(h->pool.arena, sizeof *c + h->scratch.n);
     ASSERT(c);
-    *c = (SealedChunk){.older = s->sealed, .min_t = t[0], .max_t = t[n - 1], .step_ms = step, .n = (uint32_t)n};
+    *c = (SealedChunk){.older = x->sealed, .min_t = t[0], .max_t = t[n - 1], .step_ms = step, .n = (uint32_t)n};
     c->t_bytes = (uint32_t)t_bytes;
     c->v_bytes = (uint32_t)(h->scratch.n - t_bytes);
     memcpy(c->data, h->scratch.p, h->scratch.n);
-    s->sealed = c;
+    x->sealed = c;
+    head_extra_widen(x, c->min_t, c->max_t);
     head_account(h);
 }
 
 static void seal_open(Head *h, HeadSeries *s) {
     int64_t t[HEAD_CHUNK_MAX];
-    uint64_t v[HEAD_CHUNK_MAX];
-    for (size_t i = 0; i < s->n; i++) {
-        t[i] = head_open_t(s, i);
-        v[i] = head_open_v(s, i);
-    }
+    double v[HEAD_CHUNK_MAX];
+    head_open_copy_times(h, s, t);
+    head_open_copy_values(h, s, v);
     head_seal(h, s, t, v, s->n);
-    if (s->v) head_give_back(h, s->v, array_bytes(s));
-    s->v = NULL;
-    s->cap_log = 0;
-    s->irregular = false;
-    s->n = 0;
+    head_open_clear(h, s);
 }
 
 bool head_sealed_decode(const SealedChunk *c, int64_t *t, double *v) {
@@ -152,12 +81,17 @@ static void note_active(Head *h, HeadSeries *s) {
     h->n_this_tick++;
 }
 
-static void widen(Head *h, HeadSeries *s, int64_t t) {
-    if (t < s->min_t) s->min_t = t;
-    if (t > s->max_t) s->max_t = t;
+static void note(Head *h, HeadSeries *s, int64_t t) {
     if (t < h->min_t) h->min_t = t;
     if (t > h->max_t) h->max_t = t;
     if (s->tick != h->tick) note_active(h, s);
+}
+
+/* t is after all that the series has. */
+static bool is_newest(const Head *h, const HeadSeries *s, int64_t t) {
+    if (s->n) return t > head_open_t(h, s, s->n - 1u);
+    const HeadExtra *x = head_extra(h, s);
+    return !x || !x->sealed || t > x->max_t;
 }
 
 HeadPut head_put(Head *h, uint32_t id, int64_t t, double value, int64_t start) {
@@ -165,15 +99,17 @@ HeadPut head_put(Head *h, uint32_t id, int64_t t, double value, int64_t start) {
     hold_shard(h, id);
     uint64_t v = bits_of(value);
     HeadPut put = HEAD_PUT_STORED;
-    bool newest = s->n ? t > head_open_t(s, s->n - 1u) : !s->sealed || t > s->max_t;
-    if (newest)
-        open_append(h, s, t, v);
-    else
+    bool newest = is_newest(h, s, t);
+    if (newest) {
+        if (UNLIKELY(!head_open_takes(s, t))) seal_open(h, s);
+        head_open_append(h, s, t, v);
+    } else {
         put = head_put_late(h, s, t, v);
+    }
     if (put == HEAD_PUT_DUPLICATE || put == HEAD_PUT_CONFLICT) return put;
     if (s->n >= h->chunk_max) seal_open(h, s);
     if (start || s->started) head_set_start(h, s, t, start, newest);
-    widen(h, s, t);
+    note(h, s, t);
     h->pending_samples++;
     return put;
 }
@@ -201,18 +137,19 @@ HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, 
     memmove(&x->histograms[at + 1], &x->histograms[at], (x->n_histograms - at) * sizeof *x->histograms);
     x->histograms[at] = (HeadHistogram){t, start, bytes};
     bool late = at < x->n_histograms++;
+    head_extra_widen(x, t, t);
     head_account(h);
-    widen(h, s, t);
+    note(h, s, t);
     h->n_histograms++;
     return late ? HEAD_PUT_LATE : HEAD_PUT_STORED;
 }
 
 /* --- reading --- */
-static bool read_sealed(const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out) {
+static bool read_sealed(const HeadExtra *x, int64_t min_t, int64_t max_t, SampleBuf *out) {
     int64_t t[LATE_MAX];
     double v[LATE_MAX];
     VEC(const SealedChunk *) chunks = {0};
-    for (const SealedChunk *c = s->sealed; c; c = c->older) {
+    for (const SealedChunk *c = x->sealed; c; c = c->older) {
         if (c->max_t >= min_t && c->min_t <= max_t) vec_push(&chunks, c);
     }
     bool ok = true;
@@ -225,15 +162,52 @@ static bool read_sealed(const HeadSeries *s, int64_t min_t, int64_t max_t, Sampl
     return ok;
 }
 
-static void read_open(const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out) {
+static void read_open(const Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out) {
     int64_t t[HEAD_CHUNK_MAX];
     double v[HEAD_CHUNK_MAX];
-    for (size_t i = 0; i < s->n; i++) {
-        uint64_t bits = head_open_v(s, i);
-        t[i] = head_open_t(s, i);
-        memcpy(&v[i], &bits, 8);
-    }
+    head_open_copy_times(h, s, t);
+    head_open_copy_values(h, s, v);
     sample_buf_add(out, t, v, s->n, min_t, max_t);
+}
+
+static void read_late(const HeadExtra *x, int64_t min_t, int64_t max_t, SampleBuf *out) {
+    double v[LATE_MAX];
+    if (x->n_late == 0) return;
+    memcpy(v, x->late_v, x->n_late * sizeof *v);
+    sample_buf_add(out, x->late_t, v, x->n_late, min_t, max_t);
+}
+
+static void read_histograms(const HeadExtra *x, int64_t min_t, int64_t max_t, HistogramRefs *out) {
+    for (uint32_t i = 0; i < x->n_histograms; i++) {
+        const HeadHistogram *g = &x->histograms[i];
+        if (g->t >= min_t && g->t <= max_t) vec_push(out, (HistogramRef){g->t, g->bytes, g->start});
+    }
+}
+
+bool head_range_of(const Head *h, const HeadSeries *s, int64_t *ret_min_t, int64_t *ret_max_t) {
+    const HeadExtra *x = head_extra(h, s);
+    *ret_min_t = x ? x->min_t : INT64_MAX;
+    *ret_max_t = x ? x->max_t : INT64_MIN;
+    if (s->n) {
+        *ret_min_t = MIN(*ret_min_t, s->first_t);
+        *ret_max_t = MAX(*ret_max_t, head_open_t(h, s, s->n - 1u));
+    }
+    return *ret_min_t <= *ret_max_t;
+}
+
+static bool read_series(
+    const Head *h, const HeadSeries *s, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms) {
+    int64_t from, to;
+    size_t first = out->n;
+    if (!head_range_of(h, s, &from, &to) || to < min_t || from > max_t) return true;
+    const HeadExtra *x = head_extra(h, s);
+    bool ok = !x || read_sealed(x, min_t, max_t, out);
+    read_open(h, s, min_t, max_t, out);
+    if (!x) return ok;
+    read_late(x, min_t, max_t, out);
+    if (s->started && out->want_starts) head_read_starts(x, out, first);
+    read_histograms(x, min_t, max_t, ret_histograms);
+    return ok;
 }
 
 bool head_read(Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *out, HistogramRefs *ret_histograms) {
@@ -241,24 +215,7 @@ bool head_read(Head *h, uint32_t id, int64_t min_t, int64_t max_t, SampleBuf *ou
     if (!s) return true;
     Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
-    bool ok = true;
-    size_t first = out->n;
-    if (s->max_t >= min_t && s->min_t <= max_t) {
-        ok = read_sealed(s, min_t, max_t, out);
-        read_open(s, min_t, max_t, out);
-        const HeadExtra *x = s->extra;
-        if (x && x->n_late) {
-            double v[LATE_MAX];
-            memcpy(v, x->late_v, x->n_late * sizeof *v);
-            sample_buf_add(out, x->late_t, v, x->n_late, min_t, max_t);
-        }
-        if (s->started && out->want_starts) head_read_starts(x, out, first);
-        for (uint32_t i = 0; x && i < x->n_histograms; i++) {
-            if (x->histograms[i].t >= min_t && x->histograms[i].t <= max_t)
-                vec_push(
-                    ret_histograms, (HistogramRef){x->histograms[i].t, x->histograms[i].bytes, x->histograms[i].start});
-        }
-    }
+    bool ok = read_series(h, s, min_t, max_t, out, ret_histograms);
     mutex_unlock(m);
     return ok;
 }
@@ -268,10 +225,9 @@ bool head_series_range(Head *h, uint32_t id, int64_t *ret_min_t, int64_t *ret_ma
     if (!s) return false;
     Mutex *m = head_shard_of(h, id);
     mutex_lock(m);
-    *ret_min_t = s->min_t;
-    *ret_max_t = s->max_t;
+    bool any = head_range_of(h, s, ret_min_t, ret_max_t);
     mutex_unlock(m);
-    return *ret_min_t <= *ret_max_t;
+    return any;
 }
 
 bool head_overlaps(Head *h, uint32_t id, int64_t min_t, int64_t max_t) {

@@ -61,6 +61,7 @@ static void note_error(AppendJob *job, const char *what, const Refused *x, Str t
     if (text[0] && !job->asked->complaints) return;
     Arena *arena = arena_create(ARENA_UNLIMITED);
     Buf out = {0};
+    head_write_end(job->head); /* gives back the shard's lock: queries take the index lock before one of these */
     head_lock_read(job->head);
     Labels labels = head_labels(job->head, x->id, arena);
     head_unlock(job->head);

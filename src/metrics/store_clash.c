@@ -5,37 +5,39 @@
 
 /* The writer is the only one that changes a series: it may look without the shard's lock. */
 
-static bool ends_with_histogram(const HeadSeries *s, int64_t t) {
-    const HeadExtra *x = s->extra;
+static bool ends_with_histogram(const Head *h, const HeadSeries *s, int64_t t) {
+    const HeadExtra *x = head_extra(h, s);
     return x && x->n_histograms && x->histograms[x->n_histograms - 1].t == t;
 }
 
-static bool ends_with_float(const HeadSeries *s, int64_t t) {
-    if (s->n) return head_open_t(s, s->n - 1u) == t;
-    return s->sealed && s->sealed->max_t == t;
+static bool ends_with_float(const Head *h, const HeadSeries *s, int64_t t) {
+    if (s->n) return head_open_t(h, s, s->n - 1u) == t;
+    const HeadExtra *x = head_extra(h, s);
+    return x && x->sealed && x->sealed->max_t == t;
 }
 
 HeadPut clash_put(Head *h, uint32_t id, int64_t t, double v, int64_t start) {
     const HeadSeries *s = head_series(h, id);
-    if (s && UNLIKELY(s->extra != NULL) && ends_with_histogram(s, t)) return HEAD_PUT_CONFLICT;
+    if (s && UNLIKELY(s->extra) && ends_with_histogram(h, s, t)) return HEAD_PUT_CONFLICT;
     return head_put(h, id, t, v, start);
 }
 
 HeadPut clash_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start) {
     const HeadSeries *s = head_series(h, id);
-    if (s && ends_with_float(s, t)) return HEAD_PUT_CONFLICT;
+    if (s && ends_with_float(h, s, t)) return HEAD_PUT_CONFLICT;
     return head_put_histogram(h, id, t, v, start);
 }
 
 int64_t clash_newest(const Head *h, uint32_t id) {
     const HeadSeries *s = head_series(h, id);
-    return s && s->min_t <= s->max_t ? s->max_t : INT64_MIN;
+    int64_t oldest, newest;
+    return s && head_range_of(h, s, &oldest, &newest) ? newest : INT64_MIN;
 }
 
-static bool sealed_value(const HeadSeries *s, int64_t t, double *ret) {
+static bool sealed_value(const HeadExtra *x, int64_t t, double *ret) {
     int64_t times[LATE_MAX];
     double values[LATE_MAX];
-    for (const SealedChunk *c = s->sealed; c; c = c->older) {
+    for (const SealedChunk *c = x ? x->sealed : NULL; c; c = c->older) {
         if (t < c->min_t || t > c->max_t || !head_sealed_decode(c, times, values)) continue;
         for (uint32_t i = 0; i < c->n; i++) {
             if (times[i] != t) continue;
@@ -46,14 +48,14 @@ static bool sealed_value(const HeadSeries *s, int64_t t, double *ret) {
     return false;
 }
 
-static bool float_at(const HeadSeries *s, int64_t t, double *ret) {
+static bool float_at(const Head *h, const HeadSeries *s, int64_t t, double *ret) {
     for (size_t i = s->n; i-- > 0;) {
-        if (head_open_t(s, i) != t) continue;
-        uint64_t bits = head_open_v(s, i);
+        if (head_open_t(h, s, i) != t) continue;
+        uint64_t bits = head_open_v(h, s, i);
         memcpy(ret, &bits, sizeof bits);
         return true;
     }
-    return sealed_value(s, t, ret);
+    return sealed_value(head_extra(h, s), t, ret);
 }
 
 void clash_put_text(Buf *out, const Head *h, uint32_t id, int64_t t, const double *got) {
@@ -62,7 +64,7 @@ void clash_put_text(Buf *out, const Head *h, uint32_t id, int64_t t, const doubl
     buf_put_lit(out, "duplicate sample for timestamp");
     if (!got || !s) return;
     buf_printf(out, " %lld; overrides not allowed: existing ", (long long)t);
-    if (float_at(s, t, &have))
+    if (float_at(h, s, t, &have))
         num_put_f64_go_g(out, have);
     else
         buf_put_lit(out, "is a histogram");

@@ -233,7 +233,7 @@ static void test_large_log(void **state) {
         fs_fault_power_off(w.fs);
         w.store->ops->close(w.store);
         fs_fault_arm(w.fs, FAULT_NONE, 0, false);
-        w.opts.head_bytes_max = 40 << 10;
+        w.opts.head_bytes_max = 16 << 10;
         open_store(&w);
         for (int s = 0; s < 20; s++) assert_int_equal(count(&w, s), 5000);
         MetricsStoreStats stats;
