@@ -199,6 +199,7 @@ receivers:
     await textbox("PromQL B").fill("rate(up)");
     await button("Run query").click();
     assert.match(await page.getByRole("alert").innerText(), /^B: .*expected type range vector/);
+    assert.equal(await page.locator("mark").innerText(), "up)", "what follows the place of the error is marked");
     await canvas().waitFor({ state: "detached" });
     watch.expectStatus(400);
   });
@@ -329,7 +330,7 @@ receivers:
   });
 
   it("a server that does not answer: said, with a way to ask again, and what was known stays", async () => {
-    for (const [path, api, known] of [["/targets", "/api/v1/targets", testid("target-row").first()], ["/alerts", "/api/v1/rules", testid("alert-rule").first()], ["/alerting/receivers", "/alerting/receivers", page.getByText("pager").first()]] as const) {
+    for (const [path, api, known] of [["/", "/api/meerkat/v1/services", testid("service-row").first()], ["/targets", "/api/v1/targets", testid("target-row").first()], ["/alerts", "/api/v1/rules", testid("alert-rule").first()], ["/alerting/receivers", "/alerting/receivers", page.getByText("pager").first()]] as const) {
       await go(path);
       await known.waitFor();
       const pattern = (url: URL) => url.pathname.endsWith(api) && url.pathname !== path;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { mapOldAddress } from '../src/lib/addresses';
 import { judge } from '../src/lib/health';
 import { detectLevel, everything, flatten, groupLines, messageOf, parseFields, traceIdOf, volumeQuery, withField, withMatcher, type LogLine } from '../src/lib/logs';
-import { align, rank, seriesName, shortNames, startersFor, unitOf } from '../src/lib/promql';
+import { align, placeOf, rank, seriesName, shortNames, startersFor, unitOf } from '../src/lib/promql';
 
 test('old addresses', () => {
   const cases: [string, string, string, string | null][] = [
@@ -115,6 +115,17 @@ test('units of expressions', () => {
     ['cpu_usage_ratio', 'ratio'], ['up', ''], ['sum by (job) (rate(http_requests_total[5m]))', ''], ['', ''],
   ];
   for (const [expr, want] of cases) assert.equal(unitOf(expr), want, expr);
+});
+
+test('where a parser stopped', () => {
+  const cases: [string, string[], [string, string] | null][] = [
+    ['invalid parameter "query": 1:5: parse error: unclosed left parenthesis', ['sum('], ['sum(', '']],
+    ['B: invalid parameter "query": 1:3: parse error: x', ['up', 'a + 1:2'], ['a ', '+ 1:2']],
+    ['2:4: parse error: x', ['sum(\nä up)'], ['ä ', 'up)']],
+    ['1:99: parse error: x', ['up'], ['up', '']], ['3:1: parse error: x', ['up'], null], ['C: 1:1: parse error: x', ['up', 'up'], null],
+    ['query timed out in expression evaluation', ['up'], null], ['the server does not answer', [], null],
+  ];
+  for (const [message, exprs, want] of cases) assert.deepEqual(placeOf(message, exprs), want && { before: want[0], after: want[1] }, message);
 });
 
 test('services in trouble', () => {

@@ -32,7 +32,7 @@ async function request(url: string, init: RequestInit): Promise<Response> {
     res = await fetch(below(url), { credentials: 'same-origin', ...init });
   } catch (e) {
     if ((e as Error).name === 'AbortError') throw e;
-    throw new ApiError(0, 'the server cannot be reached');
+    throw new ApiError(0, 'The server cannot be reached');
   }
   if (res.ok) return res;
   const error = await failure(res);

@@ -110,3 +110,13 @@ export function unitOf(expr: string): Unit {
   const units = new Set(names.map(unit));
   return units.size === 1 ? [...units][0] : '';
 }
+
+/** "B: ... 1:44: parse error: ..." -> that line of the second expression, before and from its 44th byte. */
+export function placeOf(message: string, exprs: string[]): { before: string; after: string } | null {
+  const m = /^(?:([A-Z]): )?.*?\b(\d+):(\d+): parse error/.exec(message);
+  const expr = m && exprs[m[1] ? m[1].charCodeAt(0) - 65 : 0];
+  const line = expr?.split('\n')[Number(m![2]) - 1];
+  if (line === undefined) return null;
+  const bytes = new TextEncoder().encode(line), cut = Math.min(Number(m![3]) - 1, bytes.length), text = new TextDecoder();
+  return { before: text.decode(bytes.slice(0, cut)), after: text.decode(bytes.slice(cut)) };
+}

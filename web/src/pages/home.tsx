@@ -176,7 +176,7 @@ export function Home() {
     for (const s of list) s.points = s.points.filter((p) => p[0] + step <= r.to / 1000);
     return [...list, ...names.filter((n) => !list.some((s) => s.service === n)).map(quiet)];
   }, [range.value.from, range.value.to, tick]);
-  const alerts = useResource((signal) => promAlerts(signal).catch(() => []), [tick]);
+  const alerts = useResource((signal) => promAlerts(signal), [tick]);
   const firing = (alerts.data ?? []).filter((a) => a.state === 'firing' && a.labels.severity !== 'none'); // a Watchdog fires when all is well
   const empty = data !== undefined && data.length === 0;
   const [everSeen, setEverSeen] = useState(false);
@@ -190,7 +190,7 @@ export function Home() {
     <>
       <PageHead title="Home"><RangePicker /></PageHead>
       <Progress on={loading && !!data && !empty} />
-      {error && !data && <ErrorBox error={error} retry={reload} />}
+      {(error ?? alerts.error) && <ErrorBox error={(error ?? alerts.error)!} retry={() => { reload(); alerts.reload(); }} />}
       {!data && !error && <div class="center"><Spinner /></div>}
       {firing.length > 0 && <Alerts list={firing} />}
       {data && !empty && (

@@ -131,14 +131,14 @@ export function ResultTable({ result, time, testid }: { result: PromResult; time
   const rows = result.result as PromSeries[];
   if (!rows.length) return <Empty icon="metrics" title="Empty result">Nothing matches at {formatDateTime(time, utc.value)}.</Empty>;
   const keys = [...new Set(rows.flatMap((r) => Object.keys(r.metric)))].filter((k) => k !== '__name__').sort();
-  const wide = keys.length > 8;
+  const wide = keys.length > 8, named = wide || rows.some((r) => r.metric.__name__);
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Result">
       <table class="table result-table" data-testid={testid}>
-        <thead><tr><th scope="col">{wide ? 'Series' : 'Metric'}</th>{!wide && keys.map((k) => <th key={k} scope="col">{k}</th>)}<th scope="col" class="num">Value</th></tr></thead>
+        <thead><tr>{named && <th scope="col">{wide ? 'Series' : 'Metric'}</th>}{!wide && keys.map((k) => <th key={k} scope="col">{k}</th>)}<th scope="col" class="num">Value</th></tr></thead>
         <tbody>
           {rows.slice(0, tableMax).map((r, i) => (
-            <tr key={i}><td class="mono series-cell">{wide ? shorten(seriesName(r.metric), 1000) : r.metric.__name__ ?? '–'}</td>
+            <tr key={i}>{named && <td class="mono series-cell"><bdi>{wide ? shorten(seriesName(r.metric), 1000) : r.metric.__name__ ?? '–'}</bdi></td>}
               {!wide && keys.map((k) => <td key={k} class="mono"><bdi title={(r.metric[k] ?? '').length > 200 ? r.metric[k] : undefined}>{visible(shorten(r.metric[k] ?? '', 200))}</bdi></td>)}<td class="num mono strong pre"><Value r={r} /></td></tr>
           ))}
         </tbody>

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, promExemplars, promInstant, promRange, promValues, useResource } from '../lib/api';
 import { plural } from '../lib/format';
-import { startersFor } from '../lib/promql';
+import { placeOf, startersFor } from '../lib/promql';
 import { currentRange, place, range, refreshTick, setParams, setQuery } from '../lib/store';
 import { niceStep, type ResolvedRange } from '../lib/time';
 import { Button, Card, Empty, ErrorBox, PageHead, Progress, Spinner, Tabs, Toggle } from '../ui/basics';
@@ -29,6 +29,12 @@ function Starters({ onPick }: { onPick: (expr: string) => void }) {
       </ul>
     </div>
   );
+}
+
+/** Where the parser stopped: the line as far as it was understood, then the rest. */
+function Wrong({ message, exprs }: { message: string; exprs: string[] }) {
+  const at = placeOf(message, exprs);
+  return at && <p class="wrong mono"><span>{at.before}</span><mark>{at.after || ' '}</mark></p>;
 }
 
 interface Evaluated { answers: Answer[]; tab: Tab; ms: number }
@@ -93,7 +99,7 @@ export function Metrics() {
             <PromqlBox label={i ? `PromQL ${letter(i)}` : 'PromQL'} value={exprs[i] ?? ''} placeholder="A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))"
               onInput={(t) => put(i, t)} onRun={() => run(texts)} />
             {texts.length > 1 && <Button icon="close" label={`Remove query ${letter(i)}`} onClick={() => remove(i)} />}
-            {i === 0 && <Button kind="primary" icon="play" onClick={() => run(texts)}>Run query</Button>}
+            {i === texts.length - 1 && <Button kind="primary" icon="play" onClick={() => run(texts)}>Run query</Button>}
           </div>
         ))}
         {exprs.length > 0 && texts.length < queriesMax && <Button small kind="ghost" icon="plus" onClick={() => setTexts([...texts, ''])}>Add query</Button>}
@@ -114,7 +120,7 @@ export function Metrics() {
         {!exprs.length && <Starters onPick={(e) => { setTexts([e]); setParams('expr', [e]); }} />}
         {exprs.length > 0 && tab === 'explain' && <PlanView exprs={exprs} turn={turn} />}
         {exprs.length > 0 && tab !== 'explain' && !ready && loading && <div class="center"><Spinner /></div>}
-        {exprs.length > 0 && tab !== 'explain' && !ready && !loading && error && <Empty icon="warn" title="No result">The expression could not be evaluated.</Empty>}
+        {exprs.length > 0 && tab !== 'explain' && !ready && !loading && error && <Empty icon="warn" title="No result">The expression could not be evaluated.<Wrong message={error.message} exprs={exprs} /></Empty>}
         {ready && tab === 'graph' && <Graph answers={answers} stacked={stacked} log={log} exemplars={exemplars} />}
         {ready && tab === 'table' && answers.map((a, i) => (
           <div key={i}>

@@ -1,7 +1,7 @@
 // How to send the first span, metric and line; which port speaks what.
 import { useState } from 'preact/hooks';
 import { session } from '../lib/store';
-import { Card, Code, CopyButton, Tabs } from '../ui/basics';
+import { breakable, Card, Code, CopyButton, Tabs } from '../ui/basics';
 
 type Language = 'env' | 'node' | 'python' | 'go' | 'java' | 'curl';
 
@@ -96,15 +96,15 @@ export function PortTable() {
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Ports">
       <table class="table">
-        <thead><tr><th scope="col">Service</th><th scope="col" class="num">Port</th><th scope="col">Address</th></tr></thead>
+        <thead><tr><th scope="col">Service</th><th scope="col" class="num wide-only">Port</th><th scope="col">Address</th></tr></thead>
         <tbody>
           {ports.map(([name, number]) => {
             const key = name.replace(/_/g, '-');
             const address = key === 'otlp-grpc' ? `${host()}:${number}` : `http://${host()}:${number}${what[key]?.[1] ?? '/'}`;
             return (
               <tr key={name}>
-                <th scope="row">{what[key]?.[0] ?? name}</th><td class="num mono strong">{number}</td>
-                <td class="mono address"><span>{address}</span><CopyButton text={address} label={`Copy the address of ${what[key]?.[0] ?? name}`} /></td>
+                <th scope="row">{what[key]?.[0] ?? name}</th><td class="num mono strong wide-only">{number}</td>
+                <td class="mono"><div class="address"><span>{breakable(address)}</span><CopyButton text={address} label={`Copy the address of ${what[key]?.[0] ?? name}`} /></div></td>
               </tr>
             );
           })}

@@ -35,7 +35,7 @@ function Node({ plan, whole, depth }: { plan: Plan; whole: number; depth: number
 function Explanation({ expr, data }: { expr: string; data: Explained }) {
   return (
     <section class="plan">
-      <h3 class="table-title"><code>{expr}</code></h3>
+      {expr && <h3 class="table-title"><code>{expr}</code></h3>}
       <div class="stats">
         <Stat label="Time" value={formatSeconds(data.execSeconds)} /><Stat label="Samples read" value={formatNumber(data.samplesRead)} />
         <Stat label="Samples held at once" value={formatNumber(data.peakSamples)} /><Stat label="Series in the answer" value={formatNumber(data.series)} />
@@ -59,5 +59,5 @@ export function PlanView({ exprs, turn }: { exprs: string[]; turn: number }) {
   } : null, [exprs.join('\0'), range.value.from, range.value.to, refreshTick.value, turn]);
   if (error) return <ErrorBox error={error} />;
   if (!data) return loading ? <div class="center"><Spinner /></div> : <Empty icon="metrics" title="Nothing to explain">Write an expression first.</Empty>;
-  return <>{data.map((d, i) => <Explanation key={i} expr={exprs[i] ?? ''} data={d} />)}</>;
+  return <>{data.map((d, i) => <Explanation key={i} expr={exprs.length > 1 ? exprs[i] ?? '' : ''} data={d} />)}</>;
 }

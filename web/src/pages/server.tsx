@@ -6,32 +6,50 @@ import { amStatus, type AmStatus } from '../lib/alerting';
 import { formatBytes, formatNumber, formatSeconds, plural, shorten, visible } from '../lib/format';
 import {
   buildInfo, cardinality, configYaml, flags, killQuery, runningQueries, runtimeInfo, serverYaml, slowQueries,
-  type Counted, type QueryList, type RunningQuery,
+  type Cardinality, type Counted, type LabelCount, type QueryList, type RunningQuery,
 } from '../lib/status';
-import { place, refresh, refreshTick, setQuery, toast, utc } from '../lib/store';
+import { place, refresh, refreshTick, session, setQuery, toast, utc } from '../lib/store';
 import { formatAgo, formatDateTime } from '../lib/time';
 import { Button, Card, Code, breakable, Empty, ErrorBox, PageHead, Progress, Spinner, Stat, Tabs } from '../ui/basics';
 
 const tabs = [['cardinality', 'Cardinality'], ['queries', 'Queries'], ['config', 'Configuration']] as const;
 type Tab = (typeof tabs)[number][0];
 
-function Growth({ now, before }: { now: number; before: number }) {
+/** Red: much more than before, on a server that had something before. */
+function Growth({ now, before, since }: { now: number; before: number; since: Cardinality }) {
   if (now === before) return <span class="muted">–</span>;
   const sign = now > before ? '+' : '−';
   const share = before ? `${sign}${formatNumber((Math.abs(now - before) / before) * 100)} %` : 'new';
-  return <span class={now > before * 1.5 + 20 ? 'tone-bad' : undefined}>{sign}{formatNumber(Math.abs(now - before))} <span class="muted">({share})</span></span>;
+  return <span class={since.seriesBefore > 0 && now > before * 1.5 + 20 ? 'tone-bad' : undefined} title={`${before.toLocaleString('en-US')} before`}>{sign}{formatNumber(Math.abs(now - before))} <span class="muted">({share})</span></span>;
 }
 
-function Counts({ title, rows, total, onPick }: { title: string; rows: Counted[]; total: number; onPick?: (name: string) => void }) {
+function Counts({ title, rows, all, onPick }: { title: string; rows: Counted[]; all: Cardinality; onPick?: (name: string) => void }) {
   return (
     <Card flush title={title}>
       <div class="table-scroll" tabIndex={0} role="region" aria-label={title}>
-        <table class="table">
+        <table class="table cards cards-line">
           <thead><tr><th scope="col">Name</th><th scope="col" class="num">Series</th><th scope="col" class="num">Share</th><th scope="col" class="num">Growth</th></tr></thead>
           <tbody>{rows.map((r) => (
             <tr key={r.name}><th scope="row" class="mono">{onPick ? <button type="button" class="link-button" onClick={() => onPick(r.name)}>{breakable(r.name)}</button> : <bdi title={r.name.length > 120 ? r.name : undefined}>{breakable(visible(shorten(r.name, 120)))}</bdi>}</th>
-              <td class="num">{formatNumber(r.series)}</td><td class="num">{total ? `${formatNumber((r.series / total) * 100)} %` : '–'}</td>
-              <td class="num"><Growth now={r.series} before={r.before} /></td></tr>
+              <td data-label="Series" class="num">{formatNumber(r.series)}</td><td data-label="Share" class="num">{all.series ? `${formatNumber((r.series / all.series) * 100)} %` : '–'}</td>
+              <td data-label="Growth" class="num"><Growth now={r.series} before={r.before} since={all} /></td></tr>
+          ))}</tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+function LabelCounts({ rows, all }: { rows: LabelCount[]; all: Cardinality }) {
+  const title = 'Labels with most values';
+  return (
+    <Card flush title={title}>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label={title}>
+        <table class="table cards cards-line">
+          <thead><tr><th scope="col">Label</th><th scope="col" class="num">Values</th><th scope="col" class="num">Growth</th><th scope="col" class="num">Series</th><th scope="col" class="num">Bytes</th></tr></thead>
+          <tbody>{rows.map((l) => (
+            <tr key={l.name}><th scope="row" class="mono">{breakable(visible(shorten(l.name, 120)))}</th><td data-label="Values" class="num">{formatNumber(l.values)}</td><td data-label="Growth" class="num"><Growth now={l.values} before={l.valuesBefore} since={all} /></td>
+              <td data-label="Series" class="num">{formatNumber(l.series)}</td><td data-label="Bytes" class="num muted">{formatBytes(l.bytes)}</td></tr>
           ))}</tbody>
         </table>
       </div>
@@ -59,7 +77,7 @@ function CardinalityTab() {
       </div>
       <Progress on={loading} />
       <div class="stats">
-        <Stat label="Series" value={formatNumber(data.series)} hint={data.limits.series ? `of ${formatNumber(data.limits.series)} that fit` : undefined} />
+        <Stat label="Series" value={formatNumber(data.series)} hint={data.limits.series ? `${formatNumber(data.limits.series)} fit into memory` : undefined} />
         <Stat label="Growth" value={`${data.series >= data.seriesBefore ? '+' : '−'}${formatNumber(Math.abs(data.series - data.seriesBefore))}`} hint={`since ${spans.find(([id]) => id === compare)?.[1] ?? compare}`} />
         <Stat label="Largest metric" value={data.metrics[0] ? formatNumber(data.metrics[0].series) : '0'} hint={data.metrics[0]?.name} />
         <Stat label="Refused metrics" value={String(data.refused.length)} tone={data.refused.length ? 'bad' : undefined} hint={data.refused.length ? 'over a limit' : 'no limit was met'} />
@@ -72,19 +90,11 @@ function CardinalityTab() {
         </Card>
       )}
       <div class="two">
-        {!metric && <Counts title="Metrics with most series" rows={data.metrics} total={data.series} onPick={(name) => setQuery({ metric: name })} />}
-        <Card flush title="Labels with most values">
-          <div class="table-scroll" tabIndex={0} role="region" aria-label="Labels with most values">
-            <table class="table">
-              <thead><tr><th scope="col">Label</th><th scope="col" class="num">Values</th><th scope="col" class="num">Growth</th><th scope="col" class="num">Series</th><th scope="col" class="num">Bytes</th></tr></thead>
-              <tbody>{data.labels.map((l) => (
-                <tr key={l.name}><th scope="row" class="mono">{breakable(visible(shorten(l.name, 120)))}</th><td class="num">{formatNumber(l.values)}</td><td class="num"><Growth now={l.values} before={l.valuesBefore} /></td>
-                  <td class="num">{formatNumber(l.series)}</td><td class="num muted">{formatBytes(l.bytes)}</td></tr>
-              ))}</tbody>
-            </table>
-          </div>
-        </Card>
-        <Counts title="Label values with most series" rows={data.pairs} total={data.series} />
+        {!metric && <Counts title="Metrics with most series" rows={data.metrics} all={data} onPick={(name) => setQuery({ metric: name })} />}
+        <div class="stack">
+          <LabelCounts rows={data.labels} all={data} />
+          <Counts title="Label values with most series" rows={data.pairs} all={data} />
+        </div>
       </div>
     </>
   );
@@ -96,7 +106,7 @@ function QueryRow({ q, onKill }: { q: RunningQuery; onKill?: (id: number) => voi
     <tr>
       <td data-label="Began" class="muted">{formatDateTime(Date.parse(q.began), utc.value)}</td>
       <th scope="row" class="mono"><a href={href} title={q.query.length > queryMax ? q.query : undefined}>{shorten(q.query, queryMax)}</a>{q.error && <p class="tone-bad wrap">{q.killed ? 'killed: ' : ''}{q.error}</p>}</th>
-      <td data-label="From">{q.origin}{q.user && <span class="muted"> {q.user}</span>}</td>
+      <td data-label="From">{q.origin}{q.user && <span class="muted" title={q.user}> {q.user.replace(/:\d+$/, '')}</span>}</td>
       <td data-label="Range" class="num">{q.step ? `${plural(Math.floor((q.end - q.start) / q.step) + 1, 'step')}` : 'instant'}</td>
       <td data-label="Samples" class="num">{formatNumber(q.samples)}</td><td data-label="Memory" class="num">{formatBytes(q.memoryBytes)}</td>
       <td data-label="Took" class="num strong">{q.state === 'queued' ? `waits ${formatSeconds(q.queueSeconds)}` : formatSeconds(q.runSeconds)}</td>
@@ -152,9 +162,21 @@ function QueriesTab() {
 function Facts({ title, rows }: { title: string; rows: [string, string][] }) {
   return (
     <Card flush title={title}>
-      <table class="table facts"><tbody>{rows.map(([k, v]) => <tr key={k}><th scope="row" class="mono">{breakable(k)}</th><td class="mono wrap">{v}</td></tr>)}</tbody></table>
+      <table class="table fact-table"><tbody>{rows.map(([k, v]) => <tr key={k}><th scope="row" class="mono">{breakable(k)}</th><td class="mono wrap">{v}</td></tr>)}</tbody></table>
     </Card>
   );
+}
+
+/** Prometheus' names for what a server of it says of itself, in words; what only a Go program has is left out. */
+const processNames: [string, string][] = [
+  ['startTime', 'Started'], ['CWD', 'Working directory'], ['hostname', 'Host'], ['serverTime', 'Clock'], ['reloadConfigSuccess', 'Last reload went well'],
+  ['lastConfigTime', 'Configuration loaded'], ['corruptionCount', 'Damaged files'], ['GOMAXPROCS', 'Processors'], ['storageRetention', 'Retention'],
+];
+
+function processFacts(build: Record<string, unknown>, runtime: Record<string, unknown>): [string, string][] {
+  const said = new Map(texts(runtime));
+  const rows = processNames.flatMap(([key, name]): [string, string][] => (said.has(key) ? [[name, said.get(key)!]] : []));
+  return [['Meerkat', session.value?.version ?? ''], ["Prometheus' API of", String(build.version ?? '')], ...rows];
 }
 
 const texts = (o: Record<string, unknown> | undefined): [string, string][] =>
@@ -174,7 +196,7 @@ function File({ title, load, label, empty }: { title: string; load: (signal: Abo
 
 function Cluster({ status }: { status: AmStatus }) {
   const { cluster } = status, peers = cluster.peers ?? [];
-  return <Facts title="Alertmanager" rows={[['status', cluster.status], ...(cluster.name ? [['name', cluster.name] as [string, string]] : []), ...peers.map((p): [string, string] => [`peer ${p.name}`, p.address]), ['up since', formatDateTime(Date.parse(status.uptime), utc.value)]]} />;
+  return <Facts title="Alertmanager" rows={[['Status', cluster.status], ...(cluster.name ? [['Name', cluster.name] as [string, string]] : []), ...peers.map((p): [string, string] => [`Peer ${p.name}`, p.address]), ['Up since', formatDateTime(Date.parse(status.uptime), utc.value)]]} />;
 }
 
 function ConfigTab() {
@@ -193,8 +215,8 @@ function ConfigTab() {
       {!data && loading && <div class="center"><Spinner /></div>}
       {data && (
         <div class="two">
-          <Facts title="Flags" rows={texts(data.f)} />
-          <div class="stack"><Facts title="Process" rows={[...texts(data.build), ...texts(data.runtime)]} />{data.am && <Cluster status={data.am} />}</div>
+          <Facts title="Settings, under Prometheus' names" rows={texts(data.f)} />
+          <div class="stack"><Facts title="Process" rows={processFacts(data.build, data.runtime)} />{data.am && <Cluster status={data.am} />}</div>
         </div>
       )}
     </>
