@@ -74,7 +74,7 @@ static ErrCode submit_logs(Job *j, Str proto, Arena *arena, OtlpRejects *rejects
 static ErrCode submit_metrics(Job *j, Str proto, Arena *arena, OtlpRejects *rejects, Err *err) {
     MetricsBatch b = {.arena = arena};
     MetricsAppendResult r;
-    ErrCode e = otlp_decode_metrics(proto, clock_now_ms(), j->deltas, &b, rejects, err);
+    ErrCode e = otlp_decode_metrics(proto, clock_now_ms(), NULL, j->deltas, &b, rejects, err);
     rejects->accepted = b.value.n; /* samples, of which a histogram point has many */
     return e || j->decode_only ? e : j->metrics->ops->append(j->metrics, &b, &r, err);
 }

@@ -56,7 +56,7 @@ static void take(void *ctx, DemoSignal signal, unsigned lane, Buf *body, size_t 
     } else {
         MetricsBatch *b = ARENA_NEW(r->arena, MetricsBatch);
         b->arena = r->arena;
-        code = otlp_decode_metrics(copy, T0_NS / NS_PER_MS, r->deltas, b, &rejects, &err);
+        code = otlp_decode_metrics(copy, T0_NS / NS_PER_MS, NULL, r->deltas, b, &rejects, &err);
         r->n_points += rejects.accepted;
         vec_push(&r->points, b);
     }

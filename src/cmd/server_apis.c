@@ -35,7 +35,7 @@ static ErrCode sink_metrics(
     Server *s = ctx;
     MetricsAppendResult result = {0};
     ErrCode r = s->metrics->ops->append(s->metrics, batch, &result, reterr);
-    *ret_refused = result.conflicts + result.too_old + result.too_new + result.limited;
+    *ret_refused = result.conflicts - result.quiet + result.too_old + result.too_new + result.limited;
     snprintf(ret_reason, 256, "%s", result.first_error);
     return r;
 }

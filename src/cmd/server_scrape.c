@@ -50,6 +50,23 @@ static ErrCode load_rest(Server *s, PromConfig *config, Err *reterr) {
     return r;
 }
 
+static void apply_otlp(Server *s, const PromOtlp *o) {
+    static const OtlpTranslationKind kinds[] = {[OTLP_UNDERSCORES_SUFFIXES] = OTLP_ESCAPED_WITH_SUFFIXES,
+        [OTLP_UNDERSCORES] = OTLP_ESCAPED_WITHOUT_SUFFIXES,
+        [OTLP_UTF8_SUFFIXES] = OTLP_UTF8_WITH_SUFFIXES,
+        [OTLP_VERBATIM] = OTLP_AS_IT_IS};
+    PromStrings attributes = o->promote_all ? o->ignore : o->promote;
+    collector_set_metric_options(s->collector, &(OtlpMetricOptions){.translation = kinds[o->translation],
+                                                   .promote_all = o->promote_all,
+                                                   .attributes = attributes.v,
+                                                   .n_attributes = attributes.n,
+                                                   .keep_identifying = o->keep_identifying,
+                                                   .histograms_to_nhcb = o->histograms_to_nhcb,
+                                                   .promote_scope = o->promote_scope,
+                                                   .no_label_prefix = o->no_label_underscore_prefix,
+                                                   .collapse_underscores = o->collapse_label_underscores});
+}
+
 static ErrCode load_file(Server *s, const char *path, Err *reterr) {
     Buf text = {0};
     ErrCode r = fs_read_file(fs_real(), path, PROM_CONFIG_MAX, &text, reterr);
@@ -59,6 +76,7 @@ static ErrCode load_file(Server *s, const char *path, Err *reterr) {
             r = ERR_INVALID;
         } else if ((r = load_rest(s, config, reterr)) == OK) {
             prom_api_set_config(s->prom_api, config->external_labels, config->evaluation_interval_ms);
+            apply_otlp(s, &config->otlp);
             scrape_manager_apply(s->scraper, config);
             keep_text(s, buf_str(&text));
         } else {

@@ -6,6 +6,7 @@
 #ifndef MEERKAT_COLLECT_COLLECT_H
 #define MEERKAT_COLLECT_COLLECT_H
 
+#include "collect/otlp_decode.h"
 #include "model/logs_batch.h"
 #include "model/metrics_batch.h"
 #include "model/spans_batch.h"
@@ -32,6 +33,8 @@ typedef struct CollectOptions {
 
 Collector *collector_create(const CollectOptions *opts);
 Collector *collector_free(Collector *c);
+/* How metrics become series from now on, over all ports; copied. Thread-safe. */
+void collector_set_metric_options(Collector *c, const OtlpMetricOptions *options);
 void collector_otlp_routes(Collector *c, Router *r);       /* HTTP paths and gRPC methods */
 void collector_loki_routes(Collector *c, Router *r);       /* /otlp/v1/logs */
 void collector_prometheus_routes(Collector *c, Router *r); /* /api/v1/otlp/v1/metrics */

@@ -3,6 +3,7 @@
 #include "collect/otlp_int.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 bool otlp_fail(OtlpReader *r, ErrCode code, const char *what) {
@@ -43,6 +44,17 @@ Str otlp_text(OtlpReader *r, const ProtoField *f) {
     }
     if (UNLIKELY(!is_utf8(f->bytes))) r->problem = "a string is not valid UTF-8";
     return f->bytes;
+}
+
+void otlp_problem(OtlpReader *r, const char *fmt, ...) {
+    if (r->problem) return;
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    Str kept = arena_copy(r->arena, str_of(text, strlen(text) + 1));
+    r->problem = kept.p ? kept.p : "the request needs more memory than it may use";
 }
 
 bool otlp_rejected(OtlpReader *r, uint64_t records) {
@@ -213,7 +225,7 @@ bool otlp_key_value(OtlpReader *r, Str message, size_t first) {
         if (!split_key_value(r, message, &a.key, &value)) return false;
         if (!otlp_any_value(r, value, &a.value)) return false;
     }
-    Attr *old = find_key(r->attrs, first, a.key);
+    Attr *old = r->repeats ? NULL : find_key(r->attrs, first, a.key);
     if (old) {
         *old = a;
         return true;

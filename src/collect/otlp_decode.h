@@ -17,6 +17,7 @@ typedef struct OtlpRejects {
     uint64_t accepted; /* spans, data points or log records in the batch */
     uint64_t count;    /* those that were refused */
     char message[256]; /* the first reason */
+    Buf *all; /* not NULL: the first reason of every metric, a line each, and what else is wrong; up to 64 KiB */
 } OtlpRejects;
 
 /* ExportTraceServiceRequest. */
@@ -34,9 +35,28 @@ OtlpDeltas *otlp_deltas_create(size_t series_max);
 OtlpDeltas *otlp_deltas_free(OtlpDeltas *d);
 size_t otlp_deltas_count(OtlpDeltas *d);
 
-/* ExportMetricsServiceRequest, mapped to series as Prometheus does (UnderscoreEscapingWithSuffixes, target_info;
- * delta temporality is summed up through deltas). */
-ErrCode otlp_decode_metrics(
-    Str proto, int64_t now_ms, OtlpDeltas *deltas, MetricsBatch *batch, OtlpRejects *rejects, Err *reterr);
+/* Prometheus' translation_strategy. */
+typedef enum OtlpTranslationKind {
+    OTLP_ESCAPED_WITH_SUFFIXES,
+    OTLP_ESCAPED_WITHOUT_SUFFIXES,
+    OTLP_UTF8_WITH_SUFFIXES,
+    OTLP_AS_IT_IS
+} OtlpTranslationKind;
+/* Prometheus' section otlp. Zero is its default. */
+typedef struct OtlpMetricOptions {
+    OtlpTranslationKind translation;
+    bool promote_all; /* all resource attributes but `attributes` become labels of every series, else these alone */
+    const Str *attributes;
+    size_t n_attributes;
+    bool keep_identifying;                      /* service.name and such stay on target_info */
+    bool histograms_to_nhcb;                    /* explicit histograms become native ones with custom buckets */
+    bool promote_scope;                         /* otel_scope_* labels on every series */
+    bool no_label_prefix, collapse_underscores; /* of label names */
+} OtlpMetricOptions;
+
+/* ExportMetricsServiceRequest, mapped to series as Prometheus does, with target_info; delta temporality is summed up
+ * through deltas. options NULL: the defaults; borrowed. */
+ErrCode otlp_decode_metrics(Str proto, int64_t now_ms, const OtlpMetricOptions *options, OtlpDeltas *deltas,
+    MetricsBatch *batch, OtlpRejects *rejects, Err *reterr);
 
 #endif

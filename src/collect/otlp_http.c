@@ -67,7 +67,7 @@ static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
     Err err = {0};
     Buf scratch = {0}, body = {0};
     Str proto;
-    OtlpOutcome outcome;
+    OtlpOutcome outcome = {0};
     ErrCode r = read_request(route, req, json, &scratch, &proto, &err);
     if (r != OK) collector_count_error(route->c, route->kind, TRANSPORT_HTTP, r);
     if (r == OK) r = collector_export(route->c, route->kind, TRANSPORT_HTTP, proto, req->arena, &outcome, &err);
@@ -85,15 +85,46 @@ static void handle(void *ctx, HttpRequest *req, HttpResponse *res) {
     buf_done(&body);
 }
 
-/* Loki answers 204 and Prometheus 200, both without a body, and errors as plain text or a status. */
+/* Loki answers 204 without a body, and errors as a status. */
 static void handle_loki(void *ctx, HttpRequest *req, HttpResponse *res) {
     handle(ctx, req, res);
     if (res->status == 200) http_reply(res, 204, STR_NULL, STR_NULL);
 }
 
+static void reply_text(HttpResponse *res, int status, const Buf *text) {
+    http_reply(res, status, STR("text/plain; charset=utf-8"), buf_str(text));
+}
+
+/* Prometheus takes all or nothing: 500 when points make no sense to it, 400 when its store refuses one (then what it
+ * took stays here), the reasons as plain text. */
 static void handle_prometheus(void *ctx, HttpRequest *req, HttpResponse *res) {
-    handle(ctx, req, res);
-    if (res->status == 200) http_reply(res, 200, STR_NULL, STR_NULL);
+    struct OtlpRoute *route = ctx;
+    Str type = http_header(req, STR("Content-Type")), media = http_media_type(req);
+    bool json = str_eq_lit(media, "application/json");
+    if (!json && !str_eq_lit(media, "application/x-protobuf")) {
+        collector_count_error(route->c, route->kind, TRANSPORT_HTTP, ERR_UNSUPPORTED);
+        http_reply_text(res, 400,
+            "unsupported content type: %" STR_FMT ", supported: [application/json, application/x-protobuf]\n",
+            STR_ARG(type));
+        return;
+    }
+    Err err = {0};
+    Buf scratch = {0}, all = {0};
+    Str proto;
+    OtlpOutcome outcome = {.all = &all};
+    ErrCode r = read_request(route, req, json, &scratch, &proto, &err);
+    if (r != OK) collector_count_error(route->c, route->kind, TRANSPORT_HTTP, r);
+    if (r == OK) r = collector_export(route->c, route->kind, TRANSPORT_HTTP, proto, req->arena, &outcome, &err);
+    if (r != OK) {
+        err.code = r;
+        http_reply_error(res, &err);
+    } else if (all.n) {
+        reply_text(res, outcome.translation ? 500 : 400, &all);
+    } else {
+        http_reply(res, 200, STR_NULL, STR_NULL);
+    }
+    buf_done(&scratch);
+    buf_done(&all);
 }
 
 static void add_route(Collector *c, Router *r, OtlpRequest kind, const char *path, HttpHandler handler) {
@@ -120,7 +151,7 @@ void collector_prometheus_routes(Collector *c, Router *r) {
 
 static void handle_grpc(void *ctx, GrpcCall *call) {
     struct OtlpRoute *route = ctx;
-    OtlpOutcome outcome;
+    OtlpOutcome outcome = {0};
     ErrCode r = collector_export(
         route->c, route->kind, TRANSPORT_GRPC, call->message, call->http->arena, &outcome, &call->error);
     if (r == OK) {

@@ -15,9 +15,12 @@ typedef struct OtlpReader {
     ErrCode code;
     Buf scratch; /* for JSON text of nested values */
     OtlpNameCache names;
+    bool repeats;        /* keys that come twice stay twice */
     const char *problem; /* why the record at hand must be refused, NULL: it is fine */
 } OtlpReader;
 
+/* Sets problem to text of the arena, unless there is one. */
+void otlp_problem(OtlpReader *r, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool otlp_fail(OtlpReader *r, ErrCode code, const char *what);
 /* To be called where proto_next gave false: true at an ordinary end. */
 bool otlp_end(OtlpReader *r, const ProtoReader *p);
@@ -28,7 +31,7 @@ Str otlp_text(OtlpReader *r, const ProtoField *f);
 /* Counts the record at hand as refused when a problem was noted, and clears the problem. true: it was refused. */
 bool otlp_rejected(OtlpReader *r, uint64_t records);
 
-/* Appends one KeyValue message to r->attrs. A repeated key replaces the value in [first, n). */
+/* Appends one KeyValue message to r->attrs. A repeated key replaces the value in [first, n), unless r->repeats. */
 bool otlp_key_value(OtlpReader *r, Str message, size_t first);
 /* A KeyValue as nearly everybody writes it: a short key, then one short value of a plain type, nothing else. false: it
  * is something else, or its text is not UTF-8. The key is not checked. */

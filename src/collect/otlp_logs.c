@@ -98,8 +98,8 @@ static bool push_json_map(LogDecoder *d, Str key, const JsonValue *map, unsigned
     if (depth > PROTO_DEPTH_MAX)
         return otlp_fail(&d->r, ERR_INVALID, "an attribute value is nested deeper than 32 levels");
     for (const JsonValue *m = map->first; m; m = m->next) {
-        Str name = arena_printf(
-            d->r.arena, "%" STR_FMT "_%" STR_FMT, STR_ARG(key), STR_ARG(otlp_label_name(d->r.arena, m->key)));
+        Str name = arena_printf(d->r.arena, "%" STR_FMT "_%" STR_FMT, STR_ARG(key),
+            STR_ARG(otlp_label_name(d->r.arena, &d->r.names.naming, m->key)));
         if (!name.p) return otlp_full(&d->r);
         if (!push_json_value(d, name, m, depth + 1)) return false;
     }
@@ -150,7 +150,8 @@ static bool is_index_attribute(Str key) {
 static bool add_index_label(LogDecoder *d, Label *labels, size_t *n, const Attr *a) {
     Buf text = {0};
     attr_put_text(&text, &a->value);
-    labels[*n] = (Label){otlp_label_name(d->r.arena, a->key), arena_copy(d->r.arena, buf_str(&text))};
+    labels[*n] =
+        (Label){otlp_label_name(d->r.arena, &d->r.names.naming, a->key), arena_copy(d->r.arena, buf_str(&text))};
     buf_done(&text);
     if (!labels[*n].name.p || !labels[*n].value.p) return otlp_full(&d->r);
     (*n)++;

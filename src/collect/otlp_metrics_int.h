@@ -20,6 +20,7 @@ typedef struct OtlpMetric {
     Str series_names[OTLP_SUFFIXES]; /* with suffix; made when first needed */
     OtlpKind kind;
     bool is_delta, is_monotonic;
+    uint64_t temporality;
     MetricType type;
     Str data; /* bytes of the Gauge, Sum... message */
 } OtlpMetric;
@@ -30,9 +31,14 @@ typedef struct MetricDecoder {
     MetricsBatch *batch;
     OtlpDeltas *deltas;
     int64_t now_ms;
+    const OtlpMetricOptions *options;
     Str job, instance; /* of the resource at hand; may be empty */
+    Labels promoted;   /* of its attributes; sorted */
+    Labels scope;      /* otel_scope_* of the scope at hand; sorted */
+    const char *resource_problem, *scope_problem;
     Resource resource;
     bool resource_has_points;
+    bool told;                  /* of the metric at hand */
     int64_t min_t_ms, max_t_ms; /* of the resource's points */
     OtlpMetric metric;
     /* Texts of the bucket bounds seen last: the points of a metric share them. */
@@ -67,10 +73,15 @@ static inline int64_t otlp_start_ms(const ProtoField *f) { return MAX(proto_i64(
 bool otlp_exemplar(MetricDecoder *d, Str message);
 /* Turns the wire attributes from wire_first on into p->labels (with job and instance) and sets the time. */
 bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns);
+/* Attributes with names made from prefix + key: sorted, unique, without empty values; the last of those that share a
+ * name stays. A bad name is a problem. */
+bool otlp_promote(MetricDecoder *d, const Attr *attrs, size_t n, Str prefix, Labels *ret);
 /* The series `prom_name + suffix` {labels, extra} and the hash it is found by; extra.name empty: none. */
 bool otlp_series_labels(
     MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, Labels *ret, uint64_t *ret_raw_hash);
 /* Adds the sample, summed up when the metric is a delta. Exemplars first..first+n go with it. */
+/* The same for a native histogram; exemplars are those of p. One that makes no sense is a problem. */
+bool otlp_emit_histogram(MetricDecoder *d, OtlpPoint *p, const Histogram *h);
 bool otlp_emit(MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, double value, uint32_t first_exemplar,
     uint32_t n_exemplars);
 

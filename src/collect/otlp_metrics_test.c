@@ -50,8 +50,8 @@ static const struct MetricCase {
         "3\ns_count{job=\"api\"} @ 1700000000000 2\n",
         0},
     {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"flags\":1}]}}", "g{job=\"api\"} @ 1700000000000 stale\n", 0},
-    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T "},{" T ",\"asInt\":1}]}}", "g{job=\"api\"} @ 1700000000000 1\n",
-        1},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T "},{" T ",\"asInt\":1}]}}",
+        "g{job=\"api\"} @ 1700000000000 0\ng{job=\"api\"} @ 1700000000000 1\n", 0},
     {"{\"name\":\"\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1}]}}", "", 1},
     {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T
      ",\"asInt\":1,\"attributes\":[{\"key\":\"a.b\",\"value\":{\"stringValue\":\"1\"}},"
@@ -60,19 +60,49 @@ static const struct MetricCase {
     {"{\"name\":\"h\",\"histogram\":{\"dataPoints\":[{" T
      ",\"count\":\"1\",\"bucketCounts\":[\"1\"],\"explicitBounds\":[1]}]}}",
         "", 1},
-    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T
+    /* As many buckets as there are bounds and counts for; +Inf is the count's. */
+    {"{\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"4\",\"bucketCounts\":[\"1\",\"2\"],\"explicitBounds\":[1e-9,5,1e21]}]}}",
+        "h_bucket{job=\"api\", le=\"0.000000001\"} @ 1700000000000 1\nh_bucket{job=\"api\", le=\"5\"} @ 1700000000000 "
+        "3\n"
+        "h_bucket{job=\"api\", le=\"+Inf\"} @ 1700000000000 4\nh_count{job=\"api\"} @ 1700000000000 4\n",
+        0},
+    {"{\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"4\",\"bucketCounts\":[\"1\",\"3\"],\"explicitBounds\":[\"Infinity\"]}]}}",
+        "h_bucket{job=\"api\", le=\"+Inf\"} @ 1700000000000 4\nh_count{job=\"api\"} @ 1700000000000 4\n", 0},
+    {"{\"name\":\"s\",\"sum\":{\"aggregationTemporality\":7,\"dataPoints\":[{" T ",\"asInt\":1}]}}", "", 1},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1,\"attributes\":[{\"key\":\"a\",\"value\":{"
+     "\"stringValue\":\"1\"}},{\"key\":\"a\",\"value\":{\"stringValue\":\"2\"}},{\"key\":\"__b.c\",\"value\":{"
+     "\"intValue\":1}},"
+     "{\"key\":\"__name__\",\"value\":{\"stringValue\":\"x\"}}]}]}}",
+        "g{__b_c=\"1\", a=\"1;2\", job=\"api\"} @ 1700000000000 1\n", 0},
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1,\"attributes\":[{\"key\":\"_\",\"value\":{"
+     "\"intValue\":1}}]},{" T ",\"asInt\":2,\"attributes\":[{\"key\":\"__\",\"value\":{\"intValue\":1}}]}]}}",
+        "g{job=\"api\", key_=\"1\"} @ 1700000000000 1\n", 1},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"9\",\"zeroCount\":\"1\"}]}}",
+        "", 1},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"6\",\"scale\":100,\"positive\":{\"offset\":-3,\"bucketCounts\":[\"1\",\"2\",\"3\"]}}]}}",
+        "e{job=\"api\"} @ 1700000000000 histogram schema=8 count=6 sum=0 zero=0 spans=0+1 buckets=6\n", 0},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
      ",\"count\":\"3\",\"sum\":9,\"scale\":1,\"zeroCount\":\"1\","
      "\"positive\":{\"offset\":-2,\"bucketCounts\":[\"1\",\"0\",\"0\",\"1\"]}}]}}",
         "e{job=\"api\"} @ 1700000000000 histogram schema=1 count=3 sum=9 zero=1 spans=-1+1,2+1 buckets=1,1\n", 0},
-    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T ",\"count\":\"2\",\"sum\":1,\"scale\":9,"
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"2\",\"sum\":1,\"scale\":9,"
      "\"positive\":{\"offset\":0,\"bucketCounts\":[\"1\",\"1\"]}}]}}",
         "e{job=\"api\"} @ 1700000000000 histogram schema=8 count=2 sum=1 zero=0 spans=1+1 buckets=2\n", 0},
-    {"{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{" T ",\"count\":\"1\",\"scale\":-5}]}}", "", 1},
+    {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{" T
+     ",\"count\":\"1\",\"scale\":-5}]}}",
+        "", 1},
     {"{\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":1,\"dataPoints\":[{\"timeUnixNano\":"
      "\"1000000\","
      "\"count\":\"1\",\"scale\":50,\"positive\":{\"offset\":0,\"bucketCounts\":[\"1\"]}},{" T
      ",\"count\":\"2\",\"scale\":-4,\"positive\":{\"offset\":2,\"bucketCounts\":[\"2\"]}}]}}",
-        "e{job=\"api\"} @ 1700000000000 histogram schema=-4 count=3 sum=0 zero=0 spans=1+1,1+1 buckets=1,2\n", 1},
+        "e{job=\"api\"} @ 1 histogram schema=8 count=1 sum=0 zero=0 spans=1+1 buckets=1\n"
+        "e{job=\"api\"} @ 1700000000000 histogram schema=-4 count=3 sum=0 zero=0 spans=1+1,1+1 buckets=1,2\n",
+        0},
     {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"9999999999999999999\",\"asInt\":1}]}}", "", 1},
     {"{\"name\":\"c\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":2,\"dataPoints\":[{" T
      ",\"startTimeUnixNano\":\"1600000000123456789\",\"asInt\":1},{" T ",\"asInt\":2}]}}",
@@ -94,7 +124,8 @@ static const struct MetricCase {
      "\"startTimeUnixNano\":\"2000000\",\"asInt\":2}]}}",
         "d_total{job=\"api\"} @ 2 1 since 1\nd_total{job=\"api\"} @ 3 3 since 1\n", 0},
     /* A refused point leaves no start time behind. */
-    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"startTimeUnixNano\":\"9000000\"},{" T ",\"asInt\":1}]}}",
+    {"{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T
+     ",\"startTimeUnixNano\":\"9000000\",\"attributes\":[{\"key\":\"\"}]},{" T ",\"asInt\":1}]}}",
         "g{job=\"api\"} @ 1700000000000 1\n", 1},
     {"{\"name\":\"nothing\"}", "", 0},
 };
@@ -138,14 +169,16 @@ typedef struct Decoded {
     Err err;
 } Decoded;
 
-static Decoded decode(const char *json, OtlpDeltas *deltas) {
+static Decoded decode_with(const char *json, OtlpDeltas *deltas, const OtlpMetricOptions *options) {
     Decoded d = {.arena = arena_create(64u << 20)};
     d.code = otlp_json_to_proto(OTLP_REQUEST_METRICS, str_cstr(json), d.arena, &d.proto, &d.err);
     MetricsBatch batch = {.arena = d.arena};
-    if (d.code == OK) d.code = otlp_decode_metrics(buf_str(&d.proto), 1, deltas, &batch, &d.rejects, &d.err);
+    if (d.code == OK) d.code = otlp_decode_metrics(buf_str(&d.proto), 1, options, deltas, &batch, &d.rejects, &d.err);
     put_batch(&d.text, &batch);
     return d;
 }
+
+static Decoded decode(const char *json, OtlpDeltas *deltas) { return decode_with(json, deltas, NULL); }
 
 static void decoded_done(Decoded *d) {
     buf_done(&d->proto);
@@ -262,7 +295,7 @@ static void test_exemplars_go_with_their_buckets(void **state) {
         OK);
     MetricsBatch b = {.arena = arena};
     OtlpRejects rejects = {0};
-    assert_int_equal(otlp_decode_metrics(buf_str(&proto), 1, NULL, &b, &rejects, NULL), OK);
+    assert_int_equal(otlp_decode_metrics(buf_str(&proto), 1, NULL, NULL, &b, &rejects, NULL), OK);
     assert_int_equal(b.series.v[0].n_exemplars, 1);
     assert_true(b.exemplars.v[b.series.v[0].first_exemplar].value == 0.5);
     const Exemplar *last = &b.exemplars.v[b.series.v[1].first_exemplar];
@@ -300,18 +333,36 @@ static const struct NameCase {
 };
 static const struct {
     const char *name, *want;
+    const char *kept; /* with label_name_preserve_multiple_underscores, NULL: the same */
 } label_names[] = {
-    {"k8s.pod.name", "k8s_pod_name"},
-    {"_private", "key_private"},
-    {"__res", "key_res"},
-    {"__res__x__", "__res_x__"},
-    {"9a", "key_9a"},
-    {"a..b", "a_b"},
-    {"a__b", "a_b"},
-    {"\xc3\xa9", "key_"},
-    {".x", "key_x"},
-    {"-", "key_"},
-    {"plain", "plain"},
+    {"k8s.pod.name", "k8s_pod_name", NULL},
+    {"_private", "key_private", NULL},
+    {"__res", "key_res", "__res"},
+    {"__res__x__", "__res_x__", "__res__x__"},
+    {"9a", "key_9a", NULL},
+    {"a..b", "a_b", "a__b"},
+    {"a__b", "a_b", "a__b"},
+    {"\xc3\xa9", "key_", NULL},
+    {"\xc3\xa9.x", "key_x", "__x"},
+    {".x", "key_x", NULL},
+    {"-", "key_", NULL},
+    {"plain", "plain", NULL},
+};
+static const struct StrategyCase {
+    OtlpNaming naming;
+    const char *name, *unit;
+    OtlpNameKind kind;
+    const char *want;
+} strategies[] = {
+    {{.no_suffixes = true}, "a.b__c..d", "s", OTLP_NAME_COUNTER, "a_b__c_d"},
+    {{.no_suffixes = true}, ".9x.", "s", OTLP_NAME_GAUGE, "_9x"},
+    {{.utf8 = true}, "a.b", "s", OTLP_NAME_COUNTER, "a.b_seconds_total"},
+    {{.utf8 = true}, "a.total", "By/s", OTLP_NAME_COUNTER, "a_bytes_per_second_total"},
+    {{.utf8 = true}, "a.seconds", "s", OTLP_NAME_GAUGE, "a.seconds"},
+    {{.utf8 = true}, "a.ratio", "1", OTLP_NAME_GAUGE, "a_ratio"},
+    {{.utf8 = true, .no_suffixes = true}, "a b/c", "s", OTLP_NAME_COUNTER, "a b/c"},
+    {{0}, "x", "_x_", OTLP_NAME_GAUGE, "x_x_"},
+    {{0}, "x", "1", OTLP_NAME_OTHER, "x"},
 };
 
 /* Limits on what costs more than linear time or much memory. */
@@ -340,24 +391,115 @@ static void test_hostile_points(void **state) {
     otlp_deltas_free(deltas);
 }
 
+static OtlpNameKind kind_of(MetricType type) {
+    return type == METRIC_COUNTER ? OTLP_NAME_COUNTER : type == METRIC_GAUGE ? OTLP_NAME_GAUGE : OTLP_NAME_OTHER;
+}
+
 static void test_names(void **state) {
     (void)state;
     Arena *arena = arena_create(ARENA_UNLIMITED);
+    static const OtlpNaming plain;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        Str got = otlp_metric_name(arena, str_cstr(names[i].name), str_cstr(names[i].unit), names[i].type);
+        Str got =
+            otlp_metric_name(arena, &plain, str_cstr(names[i].name), str_cstr(names[i].unit), kind_of(names[i].type));
         if (!str_eq(got, str_cstr(names[i].want)))
             fail_msg("%s %s: %.*s", names[i].name, names[i].unit, (int)got.n, got.p);
     }
     for (size_t i = 0; i < ARRAY_LEN(label_names); i++) {
-        Str got = otlp_label_name(arena, str_cstr(label_names[i].name));
-        if (!str_eq(got, str_cstr(label_names[i].want))) fail_msg("%s: %.*s", label_names[i].name, (int)got.n, got.p);
+        for (int keep = 0; keep < 2; keep++) {
+            OtlpNaming n = {.keep_underscores = keep};
+            const char *want = keep && label_names[i].kept ? label_names[i].kept : label_names[i].want;
+            Str got = otlp_label_name(arena, &n, str_cstr(label_names[i].name));
+            if (!str_eq(got, str_cstr(want))) fail_msg("%s: %.*s", label_names[i].name, (int)got.n, got.p);
+        }
     }
+    for (size_t i = 0; i < ARRAY_LEN(strategies); i++) {
+        const struct StrategyCase *c = &strategies[i];
+        Str got = otlp_metric_name(arena, &c->naming, str_cstr(c->name), str_cstr(c->unit), c->kind);
+        if (!str_eq(got, str_cstr(c->want))) fail_msg("%s %s: %.*s", c->name, c->unit, (int)got.n, got.p);
+    }
+    arena_free(arena);
+}
+
+/* Prometheus 3.16 made the same of each. */
+static void test_options(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"
+        "\"api\"}},{\"key\":\"k8s.pod\",\"value\":{\"stringValue\":\"p\"}},{\"key\":\"k8s.ns\",\"value\":{"
+        "\"stringValue\":\"n\"}}]},"
+        "\"scopeMetrics\":[{\"scope\":{\"name\":\"lib\",\"version\":\"1\",\"attributes\":[{\"key\":\"a.b\",\"value\":{"
+        "\"intValue\":1}}]},"
+        "\"schemaUrl\":\"u\",\"metrics\":[{\"name\":\"h.x\",\"unit\":\"s\",\"histogram\":{\"aggregationTemporality\":2,"
+        "\"dataPoints\":[{" T
+        ",\"count\":\"3\",\"sum\":4,\"bucketCounts\":[\"0\",\"1\",\"2\"],\"explicitBounds\":[1,2],"
+        "\"attributes\":[{\"key\":\"k8s.pod\",\"value\":{\"stringValue\":\"own\"}}]}]}}]}]}]}";
+    static const Str pod[] = {STR_INIT("k8s.pod"), STR_INIT("gone")};
+    static const struct {
+        OtlpMetricOptions o;
+        const char *last[2]; /* the series before target_info, and that */
+    } options[] = {
+        {{0}, {"h_x_seconds_count{job=\"api\", k8s_pod=\"own\"} @ 1700000000000 3",
+                  "target_info{job=\"api\", k8s_ns=\"n\", k8s_pod=\"p\"} @ 1700000000000 1"}},
+        {{.translation = OTLP_ESCAPED_WITHOUT_SUFFIXES, .promote_all = true, .attributes = pod, .n_attributes = 1},
+            {"h_x_count{job=\"api\", k8s_ns=\"n\", k8s_pod=\"own\", service_name=\"api\"} @ 1700000000000 3",
+                "target_info{job=\"api\", k8s_ns=\"n\", k8s_pod=\"p\"} @ 1700000000000 1"}},
+        {{.translation = OTLP_UTF8_WITH_SUFFIXES, .attributes = pod, .n_attributes = 2, .keep_identifying = true},
+            {"{\"h.x_seconds_count\", job=\"api\", \"k8s.pod\"=\"own\"} @ 1700000000000 3",
+                "target_info{job=\"api\", \"k8s.ns\"=\"n\", \"k8s.pod\"=\"p\", \"service.name\"=\"api\"} @ "
+                "1700000000000 1"}},
+        {{.translation = OTLP_AS_IT_IS, .histograms_to_nhcb = true},
+            {"{\"h.x\", job=\"api\", \"k8s.pod\"=\"own\"} @ 1700000000000 histogram schema=-53 count=3 sum=4 zero=0 "
+             "spans=1+2 buckets=1,2",
+                "target_info{job=\"api\", \"k8s.ns\"=\"n\", \"k8s.pod\"=\"p\"} @ 1700000000000 1"}},
+        {{.promote_scope = true},
+            {"h_x_seconds_count{job=\"api\", k8s_pod=\"own\", otel_scope_a_b=\"1\", otel_scope_name=\"lib\", "
+             "otel_scope_schema_url=\"u\", otel_scope_version=\"1\"} @ 1700000000000 3",
+                "target_info{job=\"api\", k8s_ns=\"n\", k8s_pod=\"p\"} @ 1700000000000 1"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        Decoded d = decode_with(json, NULL, &options[i].o);
+        assert_int_equal(d.code, OK);
+        Str rest = str_slice(buf_str(&d.text), 0, d.text.n - 1), line = STR_NULL, last[2] = {STR_NULL, STR_NULL};
+        while (str_split_next(&rest, '\n', &line)) last[0] = last[1], last[1] = line;
+        for (int k = 0; k < 2; k++)
+            if (!str_eq(last[k], str_cstr(options[i].last[k]))) fail_msg("%zu: %.*s", i, (int)last[k].n, last[k].p);
+        decoded_done(&d);
+    }
+}
+
+/* All that is wrong, once per metric, for who wants it. */
+static void test_all_reasons(void **state) {
+    (void)state;
+    Buf all = {0};
+    OtlpRejects rejects = {.all = &all};
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    Buf proto = {0};
+    MetricsBatch b = {.arena = arena};
+    assert_int_equal(
+        otlp_json_to_proto(OTLP_REQUEST_METRICS,
+            STR(RESOURCE "{\"name\":\"a\",\"sum\":{\"dataPoints\":[{" T ",\"asInt\":1},{" T
+                         ",\"asInt\":1}]}},{\"name\":\"b\"},{\"name\":\"...\",\"gauge\":{}},{\"name\":\"c\","
+                         "\"gauge\":{\"dataPoints\":[{" T ",\"asInt\":1}]}}" END),
+            arena, &proto, NULL),
+        OK);
+    assert_int_equal(otlp_decode_metrics(buf_str(&proto), 1, NULL, NULL, &b, &rejects, NULL), OK);
+    assert_string_equal(buf_cstr(&all),
+        "invalid temporality and type combination for metric \"a\"\n"
+        "could not get aggregation temporality for b as it has unsupported metric type Empty\n"
+        "normalization for metric \"...\" resulted in empty name\n");
+    assert_int_equal(rejects.count, 2);
+    assert_int_equal(b.series.n, 1);
+    buf_done(&proto);
+    buf_done(&all);
     arena_free(arena);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_all_reasons),
         cmocka_unit_test(test_target_info),
         cmocka_unit_test(test_deltas_are_summed_and_a_retry_changes_nothing),
         cmocka_unit_test(test_exponential_deltas_meet_at_the_coarser_scale),

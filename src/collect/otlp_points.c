@@ -14,13 +14,13 @@ bool otlp_number_point(MetricDecoder *d, Str message) {
     OtlpPoint p = {.wire_first = d->wire.n, .first_exemplar = (uint32_t)d->batch->exemplars.n};
     int64_t time_ns = 0;
     double value = 0;
-    bool has_value = false, has_exemplars = false;
+    bool has_exemplars = false;
     while (proto_next(&r, &f)) {
         switch (f.number) {
         case 2: p.start_ms = otlp_start_ms(&f); break;
         case 3: time_ns = proto_i64(&f); break;
-        case 4: value = proto_f64(&f), has_value = true; break;
-        case 6: value = (double)proto_i64(&f), has_value = true; break;
+        case 4: value = proto_f64(&f); break;
+        case 6: value = (double)proto_i64(&f); break;
         case 5: has_exemplars = true; break;
         case 7:
             if (!otlp_key_value(&d->r, f.bytes, p.wire_first)) return false;
@@ -30,7 +30,6 @@ bool otlp_number_point(MetricDecoder *d, Str message) {
         }
     }
     if (!otlp_end(&d->r, &r) || !otlp_point_labels(d, &p, time_ns)) return false;
-    if (!has_value && !p.no_value) d->r.problem = "a data point has no value";
     if (has_exemplars) {
         r = proto_reader(message);
         while (proto_next(&r, &f)) {
@@ -75,18 +74,10 @@ static bool take_bound(MetricDecoder *d, ExplicitBuckets *b, const ProtoField *f
     return otlp_end(&d->r, &packed);
 }
 
-static void check_buckets(MetricDecoder *d, const ExplicitBuckets *b) {
-    if (b->counts.n > 0 && b->counts.n != b->bounds.n + 1)
-        d->r.problem = "a histogram's bucket_counts must be one more than its explicit_bounds";
-    for (size_t i = 1; i < b->bounds.n; i++) {
-        if (!(b->bounds.v[i - 1] < b->bounds.v[i])) d->r.problem = "a histogram's explicit_bounds must ascend";
-    }
-}
-
 /* Bounds and quantiles from OTLP are written as plain decimals ("5", "0.25"), as Prometheus' translation does. */
 static Str bound_text(MetricDecoder *d, double bound) {
     buf_clear(&d->r.scratch);
-    num_put_f64_prom(&d->r.scratch, bound);
+    num_put_f64_plain(&d->r.scratch, bound);
     return arena_copy(d->r.arena, buf_str(&d->r.scratch));
 }
 
@@ -118,24 +109,78 @@ static uint32_t exemplars_up_to(const MetricDecoder *d, uint32_t from, double bo
     return to - from;
 }
 
+/* As many buckets as have a bound and a count; without either only +Inf, which has all, is known. */
 static bool emit_buckets(MetricDecoder *d, OtlpPoint *p, const ExplicitBuckets *b) {
     uint64_t cumulative = 0;
     uint32_t exemplar = p->first_exemplar;
-    size_t n_exemplars = d->batch->exemplars.n - exemplar;
+    size_t n_exemplars = d->batch->exemplars.n - exemplar, n_buckets = MIN(b->bounds.n, b->counts.n);
     if (n_exemplars > 1) qsort(d->batch->exemplars.v + exemplar, n_exemplars, sizeof(Exemplar), by_value);
-    for (size_t i = 0; i <= b->bounds.n; i++) {
-        bool last = i == b->bounds.n;
-        if (b->counts.n > 0) cumulative += b->counts.v[i];
-        Label le = {STR("le"), last ? STR("+Inf") : nth_bound_text(d, i, b->bounds.v[i])};
+    for (size_t i = 0; i < n_buckets; i++) {
+        double bound = b->bounds.v[i];
+        cumulative += b->counts.v[i];
+        if (isinf(bound) && bound > 0) continue; /* told below */
+        Label le = {STR("le"), nth_bound_text(d, i, bound)};
         if (!le.value.p) return otlp_full(&d->r);
-        uint32_t n = exemplars_up_to(d, exemplar, last ? 0 : b->bounds.v[i], last);
-        /* Without bucket counts only +Inf is known. */
-        double value = last ? (double)b->count : (double)cumulative;
-        if (b->counts.n == 0 && !last) continue;
-        if (!otlp_emit(d, p, OTLP_BUCKET, le, value, exemplar, n)) return false;
+        uint32_t n = exemplars_up_to(d, exemplar, bound, false);
+        if (!otlp_emit(d, p, OTLP_BUCKET, le, (double)cumulative, exemplar, n)) return false;
         exemplar += n;
     }
+    uint32_t rest = exemplars_up_to(d, exemplar, 0, true);
+    return otlp_emit(d, p, OTLP_BUCKET, (Label){STR("le"), STR("+Inf")}, (double)b->count, exemplar, rest);
+}
+
+static bool emit_classic(MetricDecoder *d, OtlpPoint *p, const ExplicitBuckets *b) {
+    if (!emit_buckets(d, p, b)) return false;
+    if (b->has_sum && !otlp_emit(d, p, OTLP_TOTAL_SUM, (Label){0}, b->sum, 0, 0)) return false;
+    return otlp_emit(d, p, OTLP_COUNT, (Label){0}, (double)b->count, 0, 0);
+}
+
+/* Deltas are summed up bucket by bucket, under the names they would have as series. */
+static bool sum_up(MetricDecoder *d, OtlpPoint *p, ExplicitBuckets *b, double *counts) {
+    double sum = 0, count = 0;
+    for (size_t i = 0; i < b->counts.n + 2; i++) {
+        Labels labels;
+        uint64_t raw_hash;
+        int64_t start_ms = p->start_ms;
+        Str le = i < b->bounds.n ? nth_bound_text(d, i, b->bounds.v[i]) : STR("+Inf");
+        bool bucket = i < b->counts.n;
+        OtlpSuffix suffix = bucket ? OTLP_BUCKET : i == b->counts.n ? OTLP_TOTAL_SUM : OTLP_COUNT;
+        double value = bucket ? (double)b->counts.v[i] : i == b->counts.n ? b->sum : (double)b->count;
+        double *to = bucket ? &counts[i] : i == b->counts.n ? &sum : &count;
+        if (!le.p) return otlp_full(&d->r);
+        if (!otlp_series_labels(d, p, suffix, bucket ? (Label){STR("le"), le} : (Label){0}, &labels, &raw_hash))
+            return false;
+        if (!otlp_deltas_add(d->deltas, labels_hash(labels), p->t_ms, value, to, &start_ms))
+            otlp_problem(&d->r, "a delta point is older than the one before it");
+        if (i == b->counts.n + 1) p->start_ms = start_ms;
+    }
+    b->sum = sum;
+    b->count = (uint64_t)count;
     return true;
+}
+
+/* One run of buckets, from the first that is not empty; the bounds are those of the point. */
+static bool emit_nhcb(MetricDecoder *d, OtlpPoint *p, ExplicitBuckets *b) {
+    Histogram h = {.schema = HISTOGRAM_SCHEMA_CUSTOM};
+    double *counts = ARENA_ARRAY(d->r.arena, double, b->counts.n);
+    HistogramSpan *span = ARENA_NEW(d->r.arena, HistogramSpan);
+    if (!counts || !span) return otlp_full(&d->r);
+    for (size_t i = 0; i < b->counts.n; i++) counts[i] = (double)b->counts.v[i];
+    if (d->metric.is_delta && !p->no_value && !sum_up(d, p, b, counts)) return false;
+    size_t first = 0;
+    while (first < b->counts.n && counts[first] == 0) first++;
+    h.count = (double)b->count;
+    h.sum = p->no_value ? stale_nan() : b->has_sum ? b->sum : 0;
+    if (!p->no_value && first < b->counts.n) {
+        *span = (HistogramSpan){(int32_t)first, (uint32_t)(b->counts.n - first)};
+        h.pos_spans = span;
+        h.n_pos_spans = 1;
+        h.pos = counts + first;
+        h.n_pos = span->length;
+    }
+    h.custom_bounds = b->bounds.v;
+    h.n_custom_bounds = (uint32_t)b->bounds.n;
+    return otlp_emit_histogram(d, p, &h);
 }
 
 static bool histogram_field(MetricDecoder *d, const ProtoField *f, OtlpPoint *p, ExplicitBuckets *b, int64_t *time_ns) {
@@ -172,11 +217,8 @@ bool otlp_histogram_point(MetricDecoder *d, Str message) {
         if (f.number != 9 && !histogram_field(d, &f, &p, &b, &time_ns)) return false;
     }
     if (!otlp_point_labels(d, &p, time_ns)) return false;
-    check_buckets(d, &b);
     if (d->r.problem) return true;
-    if (!emit_buckets(d, &p, &b)) return false;
-    if (b.has_sum && !otlp_emit(d, &p, OTLP_TOTAL_SUM, (Label){0}, b.sum, 0, 0)) return false;
-    return otlp_emit(d, &p, OTLP_COUNT, (Label){0}, (double)b.count, 0, 0);
+    return d->options->histograms_to_nhcb ? emit_nhcb(d, &p, &b) : emit_classic(d, &p, &b);
 }
 
 /* --- summaries --- */

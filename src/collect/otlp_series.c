@@ -1,5 +1,6 @@
 /* otlp_series.c - labels of data points, exemplars, and the one place that adds samples to the batch. */
 #include "base/hash.h"
+#include "base/num.h"
 #include "collect/otlp_metrics_int.h"
 
 #include <stdlib.h>
@@ -49,14 +50,36 @@ static size_t find_label(const Label *v, size_t n, Str name) {
     return n;
 }
 
+/* Whether a label may have the name that was made of key; else a problem in Prometheus' words. */
+static bool name_fits(OtlpReader *r, Str key, Str name) {
+    size_t i = 0;
+    while (i < name.n && name.p[i] == '_') i++;
+    if (LIKELY(i < name.n)) return true;
+    if (key.n == 0)
+        otlp_problem(r, "label name is empty");
+    else if (r->names.naming.utf8)
+        otlp_problem(r, "label name \"%" STR_FMT "\" contains only underscores", STR_ARG(key));
+    else
+        otlp_problem(r, "normalization for label name \"%" STR_FMT "\" resulted in invalid name \"%" STR_FMT "\"",
+            STR_ARG(key), STR_ARG(name));
+    return false;
+}
+
 static bool add_label(OtlpReader *r, Label *v, size_t *n, const Attr *a) {
-    Str name = otlp_label_name_cached(&r->names, r->arena, a->key), value;
-    if (!name.p) return otlp_full(r);
-    if (name.n == 0) return true; /* an attribute without a key */
+    bool utf8 = r->names.naming.utf8;
+    Str name = utf8 ? a->key : otlp_label_name_cached(&r->names, r->arena, a->key), value;
+    if (!name.p && a->key.n) return otlp_full(r);
+    if (!utf8 && !name_fits(r, a->key, name)) return true;
     if (!attr_text(r, &a->value, &value)) return false;
     size_t at = find_label(v, *n, name);
-    if (at < *n) return join_value(r, &v[at], value);
-    v[(*n)++] = (Label){name, value};
+    if (at == *n && name.n)
+        v[(*n)++] = (Label){name, value};
+    else if (utf8) /* so Prometheus says of an empty one, too */
+        otlp_problem(r, "label name \"%" STR_FMT "\" is not unique: invalid sample", STR_ARG(name));
+    else if (v[at].value.n)
+        return join_value(r, &v[at], value);
+    else
+        v[at].value = value;
     return true;
 }
 
@@ -65,6 +88,38 @@ static void set_label(Label *v, size_t *n, Str name, Str value) {
     size_t at = find_label(v, *n, name);
     if (at == *n) (*n)++;
     v[at] = (Label){name, value};
+}
+
+bool otlp_promote(MetricDecoder *d, const Attr *attrs, size_t n, Str prefix, Labels *ret) {
+    Label *v = ARENA_ARRAY(d->r.arena, Label, n);
+    size_t n_v = 0;
+    if (!v) return otlp_full(&d->r);
+    for (size_t i = 0; i < n; i++) {
+        Str key = attrs[i].key, value;
+        if (prefix.n) key = arena_printf(d->r.arena, "%" STR_FMT "%" STR_FMT, STR_ARG(prefix), STR_ARG(key));
+        Str name = key.p ? otlp_label_name(d->r.arena, &d->r.names.naming, key) : key;
+        if (!name.p && key.n) return otlp_full(&d->r);
+        if (!name_fits(&d->r, key, name)) return true;
+        if (!attr_text(&d->r, &attrs[i].value, &value)) return false;
+        size_t at = find_label(v, n_v, name);
+        v[at] = (Label){name, value};
+        n_v += at == n_v;
+    }
+    if (labels_normalize(v, &n_v, NULL) != OK) return otlp_fail(&d->r, ERR_INTERNAL, "labels collide");
+    *ret = (Labels){v, n_v};
+    return true;
+}
+
+/* After the point's own attributes: what the resource and the scope give. */
+static void add_outer_labels(MetricDecoder *d, OtlpPoint *p) {
+    for (size_t i = 0; i < d->promoted.n; i++) {
+        const Label *l = &d->promoted.v[i];
+        size_t at = find_label(p->labels, p->n_labels, l->name);
+        if (at == p->n_labels || p->labels[at].value.n == 0) set_label(p->labels, &p->n_labels, l->name, l->value);
+    }
+    set_label(p->labels, &p->n_labels, STR("job"), d->job);
+    set_label(p->labels, &p->n_labels, STR("instance"), d->instance);
+    for (size_t i = 0; i < d->scope.n; i++) set_label(p->labels, &p->n_labels, d->scope.v[i].name, d->scope.v[i].value);
 }
 
 /* Takes out a label __name__, which the metric's name replaces, and hashes the rest. */
@@ -94,14 +149,14 @@ bool otlp_point_labels(MetricDecoder *d, OtlpPoint *p, int64_t time_ns) {
     }
     Attr *attrs = d->wire.v + p->wire_first;
     sort_attrs(attrs, n_attrs);
-    p->labels = ARENA_ARRAY(d->r.arena, Label, n_attrs + 2);
+    p->labels = ARENA_ARRAY(d->r.arena, Label, n_attrs + d->promoted.n + d->scope.n + 2);
     if (!p->labels) return otlp_full(&d->r);
     p->n_labels = 0;
     for (size_t i = 0; i < n_attrs; i++) {
+        if (UNLIKELY(str_eq(attrs[i].key, LABEL_NAME_METRIC))) continue;
         if (!add_label(&d->r, p->labels, &p->n_labels, &attrs[i])) return false;
     }
-    set_label(p->labels, &p->n_labels, STR("job"), d->job);
-    set_label(p->labels, &p->n_labels, STR("instance"), d->instance);
+    add_outer_labels(d, p);
     if (labels_normalize(p->labels, &p->n_labels, NULL) != OK) return otlp_fail(&d->r, ERR_INTERNAL, "labels collide");
     place_labels(p);
     p->t_ms = time_ns ? time_ns / 1000000 : d->now_ms;
@@ -175,20 +230,83 @@ bool otlp_emit(MetricDecoder *d, OtlpPoint *p, OtlpSuffix suffix, Label extra, d
     return true;
 }
 
+bool otlp_emit_histogram(MetricDecoder *d, OtlpPoint *p, const Histogram *h) {
+    Labels labels;
+    uint64_t raw_hash;
+    Err err = {0};
+    if (!p->no_value && histogram_check(h, &err) != OK) {
+        otlp_problem(&d->r, "%s", err.msg);
+        return true;
+    }
+    if (!otlp_series_labels(d, p, OTLP_AS_IS, (Label){0}, &labels, &raw_hash)) return false;
+    BatchSeries s = {.labels = labels,
+        .raw_hash = raw_hash,
+        .first_histogram = (uint32_t)d->batch->histograms.n,
+        .n_histograms = 1,
+        .first_exemplar = p->first_exemplar,
+        .n_exemplars = (uint32_t)d->batch->exemplars.n - p->first_exemplar};
+    bool ok = avec_push(d->r.arena, &d->batch->histogram_t_ms, p->t_ms) &&
+              avec_push(d->r.arena, &d->batch->histograms, *h) && avec_push(d->r.arena, &d->batch->series, s) &&
+              metrics_batch_set_histogram_start(d->batch, p->start_ms);
+    return ok ? true : otlp_full(&d->r);
+}
+
+#define EXEMPLAR_RUNES_MAX 128 /* names and values together; beyond it attributes are left out */
+
+static size_t runes_of(Str s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static bool is_zero(Str id) {
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i]) return false;
+    return true;
+}
+
+static bool put_id(MetricDecoder *d, Label *v, size_t *n, Str name, Str id, size_t size, size_t *runes) {
+    if (id.n != size || is_zero(id)) return true;
+    Buf hex = {0};
+    num_put_hex(&hex, id.p, id.n);
+    Str text = arena_copy(d->r.arena, buf_str(&hex));
+    buf_done(&hex);
+    if (!text.p) return otlp_full(&d->r);
+    v[(*n)++] = (Label){name, text};
+    *runes += name.n + text.n;
+    return true;
+}
+
+/* Attributes from `first` on, as they are named; those the ids stand for are not told twice. */
+static bool put_exemplar_attrs(MetricDecoder *d, Label *v, size_t *n, size_t first, size_t runes) {
+    size_t n_ids = *n, n_all = n_ids;
+    for (size_t i = first; i < d->wire.n; i++) {
+        const Attr *a = &d->wire.v[i];
+        Label l = {.name = a->key};
+        if (find_label(v, n_ids, a->key) < n_ids) continue;
+        if (!attr_text(&d->r, &a->value, &l.value)) return false;
+        runes += runes_of(l.name) + runes_of(l.value);
+        v[n_all++] = l;
+    }
+    if (runes <= EXEMPLAR_RUNES_MAX) *n = n_all;
+    return true;
+}
+
 /* Exemplar{time_unix_nano = 2, as_double = 3, span_id = 4, trace_id = 5, as_int = 6, filtered_attributes = 7} */
 bool otlp_exemplar(MetricDecoder *d, Str message) {
     ProtoReader p = proto_reader(message);
     ProtoField f;
     Exemplar e = {0};
     Str trace_id = STR_NULL, span_id = STR_NULL;
+    bool has_value = false;
     size_t first = d->wire.n;
     while (proto_next(&p, &f)) {
         switch (f.number) {
         case 2: e.t_ms = proto_i64(&f) / 1000000; break;
-        case 3: e.value = proto_f64(&f); break;
+        case 3: e.value = proto_f64(&f), has_value = true; break;
         case 4: span_id = f.bytes; break;
         case 5: trace_id = f.bytes; break;
-        case 6: e.value = (double)proto_i64(&f); break;
+        case 6: e.value = (double)proto_i64(&f), has_value = true; break;
         case 7:
             if (!otlp_key_value(&d->r, f.bytes, first)) return false;
             break;
@@ -196,26 +314,16 @@ bool otlp_exemplar(MetricDecoder *d, Str message) {
         }
     }
     if (!otlp_end(&d->r, &p)) return false;
-    size_t n = 0;
-    if (d->wire.n - first > OTLP_POINT_ATTRS_MAX) {
-        d->wire.n = first;
-        return true;
-    }
-    Label *v = ARENA_ARRAY(d->r.arena, Label, d->wire.n - first + 2);
+    if (!has_value) otlp_problem(&d->r, "unsupported exemplar value type: Empty");
+    size_t n = 0, runes = 0, n_attrs = d->wire.n - first;
+    if (n_attrs > OTLP_POINT_ATTRS_MAX) n_attrs = 0;
+    Label *v = ARENA_ARRAY(d->r.arena, Label, n_attrs + 2);
     if (!v) return otlp_full(&d->r);
-    for (size_t i = first; i < d->wire.n; i++) {
-        if (!add_label(&d->r, v, &n, &d->wire.v[i])) return false;
-    }
+    bool ok = put_id(d, v, &n, STR("trace_id"), trace_id, 16, &runes) &&
+              put_id(d, v, &n, STR("span_id"), span_id, 8, &runes) &&
+              (n_attrs == 0 || put_exemplar_attrs(d, v, &n, first, runes));
     d->wire.n = first;
-    Buf hex = {0};
-    for (int i = 0; i < 2; i++) {
-        Str id = i ? span_id : trace_id;
-        if (id.n != (i ? 8u : 16u)) continue;
-        buf_clear(&hex);
-        for (size_t j = 0; j < id.n; j++) buf_printf(&hex, "%02x", (uint8_t)id.p[j]);
-        set_label(v, &n, i ? STR("span_id") : STR("trace_id"), arena_copy(d->r.arena, buf_str(&hex)));
-    }
-    buf_done(&hex);
+    if (!ok) return false;
     if (labels_normalize(v, &n, NULL) != OK) return true;
     e.labels = (Labels){v, n};
     return avec_push(d->r.arena, &d->batch->exemplars, e) ? true : otlp_full(&d->r);

@@ -78,7 +78,7 @@ static void put_histogram(Buf *out, const Histogram *h) {
 static ErrCode samples_text(Str proto, Arena *arena, Buf *out, OtlpRejects *rejects) {
     MetricsBatch b = {.arena = arena};
     OtlpDeltas *deltas = otlp_deltas_create(0);
-    ErrCode r = otlp_decode_metrics(proto, 1, deltas, &b, rejects, NULL);
+    ErrCode r = otlp_decode_metrics(proto, 1, NULL, deltas, &b, rejects, NULL);
     for (size_t i = 0; i < b.series.n; i++) {
         const BatchSeries *s = &b.series.v[i];
         labels_put_text(out, s->labels);

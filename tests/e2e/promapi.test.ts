@@ -194,6 +194,39 @@ it("takes two values for one time as Prometheus does", async () => {
   }
 });
 
+// Statuses and texts recorded from Prometheus 3.16; the whole request is refused there, too.
+it("takes OTLP as Prometheus does, by its section otlp", async () => {
+  const text = (key: string, value: string) => ({ key, value: { stringValue: value } });
+  const time = `${now}000000`;
+  const send = async (metrics: unknown[], type = "application/json") => {
+    const resource = { attributes: [text("service.name", "otlp-svc"), text("k8s.pod", "p1")] };
+    const body = JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] });
+    const { status, text: answer } = await get("/api/v1/otlp/v1/metrics", { method: "POST", body, headers: { "Content-Type": type } });
+    return [status, answer];
+  };
+  const gauge = (name: string, v: number, t = time) => ({ name, gauge: { dataPoints: [{ timeUnixNano: t, asDouble: v }] } });
+  const sum = (name: string, aggregationTemporality: number) => ({ name, sum: { aggregationTemporality, dataPoints: [{ timeUnixNano: time, asDouble: 1 }] } });
+  const temporality = (name: string) => `invalid temporality and type combination for metric "${name}"\n`;
+  const cases: [metrics: unknown[], status: number, text: string][] = [
+    [[gauge("otlp.ok", 1)], 200, ""],
+    [[gauge("otlp.ok", 1)], 200, ""],
+    [[gauge("otlp.ok", 2)], 400, `duplicate sample for timestamp ${now}; overrides not allowed: existing 1, new value 2\n`],
+    [[gauge("otlp.lost", 1), sum("a.b", 0), sum("c", 9)], 500, temporality("a.b") + temporality("c")],
+    [[{ name: "nothing" }], 500, "could not get aggregation temporality for nothing as it has unsupported metric type Empty\n"],
+    [[gauge("...", 1)], 500, 'normalization for metric "..." resulted in empty name\n'],
+    [[gauge("otlp.late", 1, "1000000")], 400, "too old sample\ntoo old sample\n"], // of target_info, too
+  ];
+  for (const [metrics, status, answer] of cases) assert.deepEqual(await send(metrics), [status, answer]);
+  assert.deepEqual(await send([], "text/plain"), [400, "unsupported content type: text/plain, supported: [application/json, application/x-protobuf]\n"]);
+  assert.equal(await server.promValue("count(otlp_lost) or vector(0)", now / 1000), 0);
+  writeFileSync(config, yml("otlp: {promote_resource_attributes: [k8s.pod], translation_strategy: NoTranslation}\n"));
+  assert.equal((await get("/-/reload", { method: "POST" })).status, 200);
+  assert.deepEqual(await send([gauge("otlp.utf8", 3)]), [200, ""]);
+  assert.equal(await server.promValue('{"otlp.utf8", "k8s.pod"="p1", job="otlp-svc"}', now / 1000), 3);
+  writeFileSync(config, yml());
+  assert.equal((await get("/-/reload", { method: "POST" })).status, 200);
+});
+
 it("refuses a bomb of series and names it, and goes on with what it knows", async () => {
   const bomb = Array.from({ length: 80 }, (_, i) => ({ labels: { __name__: "bomb", id: String(i) }, samples: [{ t: now, v: i }] }));
   const response = await get("/api/v1/write", { method: "POST", body: writeBody(bomb) as any, headers: { "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy" } });

@@ -15,7 +15,7 @@ static ErrCode decode(OtlpRequest kind, Str proto, Arena *arena, OtlpDeltas *del
     LogsBatch logs = {.arena = arena};
     switch (kind) {
     case OTLP_REQUEST_TRACES: return otlp_decode_traces(proto, &spans, &rejects, err);
-    case OTLP_REQUEST_METRICS: return otlp_decode_metrics(proto, 1, deltas, &metrics, &rejects, err);
+    case OTLP_REQUEST_METRICS: return otlp_decode_metrics(proto, 1, NULL, deltas, &metrics, &rejects, err);
     case OTLP_REQUEST_LOGS: return otlp_decode_logs(proto, 1, &logs, &rejects, err);
     }
     UNREACHABLE();

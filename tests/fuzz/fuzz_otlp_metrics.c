@@ -47,7 +47,7 @@ static ErrCode decode(Str proto, size_t budget, OtlpDeltas *deltas, OtlpRejects 
     MetricsBatch batch = {.arena = arena};
     Err err = {0};
     *rejects = (OtlpRejects){0};
-    ErrCode r = otlp_decode_metrics(proto, 1700000000000, deltas, &batch, rejects, &err);
+    ErrCode r = otlp_decode_metrics(proto, 1700000000000, NULL, deltas, &batch, rejects, &err);
     ASSERT(r == OK || r == ERR_INVALID || (r == ERR_TOO_LARGE && budget != ARENA_UNLIMITED));
     ASSERT(r == err.code && (r == OK || err.msg[0] != 0));
     ASSERT((rejects->count > 0) == (rejects->message[0] != 0));
