@@ -118,7 +118,7 @@ const ConfigKey config_keys[] = {
     {"ui.route_prefix", CONFIG_STR, AT(ui.route_prefix), "", .flag = "ui.route-prefix", .needs_restart = true, .doc = "Prefix of all paths of the UI's port. Empty: the path of ui.external_url. \"/\": none."},
 
     {"rules.files", CONFIG_LIST, AT(rules.files), "", .flag = "rules.file", .doc = "Rule files besides those of prometheus.yml; names with *, ? and [...] are fine."},
-    {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
+    {"rules.packs", CONFIG_LIST, AT(rules.packs), "", .flag = "rules.pack", .doc = "Rule packs that come with the program, by name: self, node, container, llm, llm-traces, seed-jan, seed-incident-manager, seed-octollm, seed-toolformer."},
     {"rules.watchdog", CONFIG_ENUM, AT(rules.watchdog), "auto", .choices = "auto|on|off", .flag = "rules.watchdog", .doc = "The built-in Watchdog, an alert that always fires. auto: where neither rules nor routes are configured, and as soon as somebody waits for it, which is a heartbeat that calls out, or a route that names it where rules are evaluated; never where a rule of that name exists. It goes to heartbeats and to routes that name it, to nobody else."},
     {"rules.interval", CONFIG_DURATION, AT(rules.interval_ms), "1m", 1000, 86400000, .doc = "How often rules are evaluated when there is no prometheus.yml to say so."},
 

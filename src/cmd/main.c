@@ -17,11 +17,12 @@ const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_deca
 
 #define QUERY_HELP                                                                                                     \
     "\nOptions of every query:\n"                                                                                      \
-    "  --server URL       the server to ask, also as the first argument; this machine's when missing\n"                \
-    "  -o, --format FORM  promql: lines to read; json: the result alone\n"                                             \
-    "  --json             the server's answer as it is\n"                                                              \
-    "  --header NAME=VALUE  one more header, may be repeated\n"                                                        \
-    "  --user NAME:PASSWORD, --token TOKEN  how to sign in\n\n"                                                        \
+    "  --server URL           the server to ask, also as the first argument; this machine's when missing\n"            \
+    "  -o, --format FORM      promql: lines to read; json: the result alone\n"                                         \
+    "  --json                 the server's answer as it is\n"                                                          \
+    "  --header NAME=VALUE    one more header, may be repeated\n"                                                      \
+    "  --user NAME:PASSWORD   how to sign in\n"                                                                        \
+    "  --token TOKEN          likewise, by an API token\n\n"                                                           \
     "T is RFC 3339, Unix seconds, or a duration back from now (15m); D a duration (30s).\n\n"
 
 const Command command_table[] = {
@@ -44,16 +45,20 @@ const Command command_table[] = {
         "From 5m ago until now unless told otherwise; about 250 steps.\n" QUERY_HELP
         "Examples:\n  meerkat query range --start 1h --step 1m 'sum(rate(http_requests_total[5m]))'\n",
         cmd_query_range, true},
-    {"query series", "--match SELECTOR... [--start T] [--end T] [-o promql|json] [URL] [SELECTOR...]",
+    {"query series", "[--match SELECTOR]... [--start T] [--end T] [-o promql|json] [URL] [SELECTOR...]",
         "list the series that match",
-        QUERY_HELP "Examples:\n  meerkat query series --match up\n  meerkat query series 'up{job=\"node\"}'\n",
+        "Label sets, one a line, of every selector.\n" QUERY_HELP
+        "Examples:\n  meerkat query series --match up\n  meerkat query series 'up{job=\"node\"}'\n",
         cmd_query_series, true},
     {"query labels", "[--match SELECTOR]... [--start T] [--end T] [-o promql|json] [URL] [NAME]",
         "list label names, or the values of one",
-        QUERY_HELP "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n", cmd_query_labels,
-        true},
+        "One a line, of the series that match (all of them without --match).\n" QUERY_HELP
+        "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n",
+        cmd_query_labels, true},
     {"query metadata", "[--limit N] [-o promql|json] [URL] [METRIC]", "type, unit and help of metrics",
-        QUERY_HELP "Examples:\n  meerkat query metadata http_requests_total\n", cmd_query_metadata, true},
+        "One metric a line, or all of them without METRIC.\n" QUERY_HELP
+        "Examples:\n  meerkat query metadata http_requests_total\n",
+        cmd_query_metadata, true},
     {"query exemplars", "[--start T] [--end T] [-o promql|json] [URL] EXPR", "exemplars of the series of an expression",
         "One a line: the series, the exemplar's labels, its value and time.\n" QUERY_HELP
         "Examples:\n  meerkat query exemplars --start 1h http_request_duration_seconds_bucket\n",
@@ -69,8 +74,8 @@ const Command command_table[] = {
         "  meerkat query traces --limit 5 llm-api\n",
         cmd_query_traces, true},
     {"check config", "[--markdown] [FILE...]", "check a meerkat.yml or prometheus.yml",
-        "Reports every problem with file, line and column, those of a prometheus.yml's rule files too. --markdown "
-        "prints the reference of all keys instead.\n\n"
+        "Reports every problem with file, line and column, those of a prometheus.yml's rule files too.\n"
+        "--markdown prints the reference of all keys of meerkat.yml instead.\n\n"
         "Examples:\n  meerkat check config meerkat.yml\n  meerkat check config prometheus.yml\n",
         cmd_check_config},
     {"check metrics", "[--extended] [--lint all|none] < TEXT", "check what a target exposes",
@@ -80,11 +85,16 @@ const Command command_table[] = {
         "Exit codes: 0 fine, 1 it cannot be read, 3 something is against the conventions.\n\n"
         "Examples:\n  curl -s localhost:8080/metrics | meerkat check metrics\n",
         cmd_check_metrics},
-    {"check rules", "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] [FILE...]",
+    {"check rules",
+        "[--lint all|duplicate-rules|traps|none] [--lint-fatal] [--ignore-unknown-fields] [--datasource NAME] "
+        "[FILE...]",
         "check rule files",
-        "Without a FILE the rules are read from standard input. Prometheus' rule files, and Loki's (with a datasource "
-        "key, or --datasource loki). Errors come with file, line and\n"
-        "column; warnings name rules that load and do not do what they seem to (traps) or are there twice.\n"
+        "Prometheus' rule files, and those over logs and traces: what expressions ask stands in the file (datasource), "
+        "or\n"
+        "is said by --datasource prometheus|loki|tempo. Without a FILE the rules are read from standard input.\n"
+        "Errors come with file, line and column; warnings name rules that load and do not do what they seem to "
+        "(traps)\n"
+        "or are there twice.\n"
         "Exit codes: 0 fine, 1 an error, 3 a warning with --lint-fatal.\n\n"
         "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"
         "Examples:\n  meerkat check rules rules/*.yml\n  meerkat check rules pack:llm\n",
@@ -104,7 +114,7 @@ const Command command_table[] = {
         "What amtool check-config prints, and every problem with file, line and column.\n\n"
         "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
         cmd_check_alertmanager},
-    {"alert", "query|add|routes|why|ack|history|test-receiver|template ...",
+    {"alert", "query|add|routes|why|ack|unack|history|test-receiver|template|config|cluster ...",
         "alerts of a running server, as amtool does",
         "  meerkat alert [query] [-i] [-s] [-a] [-u] [-r RECEIVER] [MATCHER...]\n"
         "  meerkat alert add [--annotation N=V] [--generator-url U] [--start T] [--end T] NAME=VALUE...\n"
@@ -184,9 +194,8 @@ const Command command_table[] = {
         cmd_tsdb_analyze},
     {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR] [--format prom|seriesjson] [DIR]",
         "print samples, one a line",
-        "Prints `{labels} value timestamp`, sorted by labels and time; with --format seriesjson only the series. "
-        "--start and --end take RFC 3339, Unix seconds or a\n"
-        "duration back from now instead.\n\n"
+        "Prints `{labels} value timestamp`, sorted by labels and time; with --format seriesjson only the series.\n"
+        "--start and --end take RFC 3339, Unix seconds or a duration back from now instead of milliseconds.\n\n"
         "Examples:\n  meerkat tsdb dump --match 'up{job=\"node\"}' --start 1h ./meerkat-data\n",
         cmd_tsdb_dump},
     {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]",

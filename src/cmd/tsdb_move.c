@@ -205,8 +205,8 @@ int cmd_tsdb_export(int argc, char **argv) {
     }
     tsdb_store_close(&s);
     if (code == OK)
-        fprintf(stderr, "wrote %llu blocks with %llu samples, %llu bytes, below %s\n", (unsigned long long)r.blocks,
-            (unsigned long long)r.samples, (unsigned long long)r.bytes, a.output);
+        fprintf(stderr, "wrote %llu %s with %llu samples, %llu bytes, below %s\n", (unsigned long long)r.blocks,
+            r.blocks == 1 ? "block" : "blocks", (unsigned long long)r.samples, (unsigned long long)r.bytes, a.output);
     tsdb_args_done(&a);
     return code == OK ? 0 : command_fail(&err);
 }

@@ -79,16 +79,16 @@ const what: Record<string, [string, string]> = {
   'otlp-grpc': ['OTLP over gRPC', ''],
   'otlp-http': ['OTLP over HTTP', '/v1/traces'],
   jaeger: ['Jaeger query API', '/api/services'],
-  'jaeger-collector': ['Jaeger collector', '/api/traces'],
-  'jaeger-admin': ['Jaeger admin', '/'],
+  'jaeger-collector': ['Jaeger collector (health only)', '/-/healthy'],
+  'jaeger-admin': ['Jaeger collector\'s health', '/'],
   'jaeger-sampling': ['Jaeger sampling', '/sampling'],
-  zipkin: ['Zipkin', '/api/v2/spans'],
+  zipkin: ['Zipkin (health only)', '/health'],
   loki: ['Loki API', '/loki/api/v1/push'],
   tempo: ['Tempo API', '/api/search'],
   alertmanager: ['Alertmanager API', '/api/v2/alerts'],
   health: ['Collector health', '/'],
-  exporter: ['Collector Prometheus exporter', '/metrics'],
-  'own-metrics': ['Own metrics', '/metrics'],
+  exporter: ['Collector\'s exporter', '/metrics'],
+  'own-metrics': ['Collector\'s own metrics', '/metrics'],
 };
 
 export function PortTable() {
