@@ -26,6 +26,8 @@ static const IndexSeries *series_at(const HeadDump *d, uint32_t id) {
     return &d->pages[id / INDEX_PAGE][id % INDEX_PAGE];
 }
 
+static const uint32_t *values_of(const HeadDump *d, const IndexSeries *s) { return index_values(d->head->index, s); }
+
 static bool has_samples(const HeadDump *d, uint32_t id) {
     const HeadSeries *s = head_series(d->head, id);
     int64_t min_t, max_t;
@@ -56,9 +58,10 @@ static void rank_symbols(HeadDump *d, const Str *texts, size_t n_texts) {
     for (size_t i = 0; i < d->n; i++) {
         const IndexSeries *s = series_at(d, d->rows[i].id);
         const Shape *shape = &d->shapes[s->shape];
+        const uint32_t *values = values_of(d, s);
         for (uint32_t k = 0; k < shape->n; k++) {
             mark_used(d, shape->names[k], &n);
-            mark_used(d, s->values[k], &n);
+            mark_used(d, values[k], &n);
         }
     }
     Used *used = mem_alloc_array(MAX(n, 1), sizeof *used);
@@ -81,9 +84,10 @@ static int row_order(const void *a, const void *b, void *ctx) {
     if (x->key != y->key) return x->key < y->key ? -1 : 1;
     const IndexSeries *s = series_at(d, x->id), *t = series_at(d, y->id);
     const Shape *p = &d->shapes[s->shape], *q = &d->shapes[t->shape];
+    const uint32_t *u = values_of(d, s), *v = values_of(d, t);
     for (uint32_t i = 0; i < p->n && i < q->n; i++) {
         if (p->names[i] != q->names[i]) return d->ranks[p->names[i]] < d->ranks[q->names[i]] ? -1 : 1;
-        if (s->values[i] != t->values[i]) return d->ranks[s->values[i]] < d->ranks[t->values[i]] ? -1 : 1;
+        if (u[i] != v[i]) return d->ranks[u[i]] < d->ranks[v[i]] ? -1 : 1;
     }
     return p->n < q->n ? -1 : p->n > q->n;
 }
@@ -101,7 +105,8 @@ static void order_rows(HeadDump *d) {
     bool keyed = same_beginning(d);
     for (size_t i = 0; i < d->n && keyed; i++) {
         const IndexSeries *s = series_at(d, d->rows[i].id);
-        d->rows[i].key = (uint64_t)d->ranks[s->values[0]] << 32 | d->ranks[s->values[1]];
+        const uint32_t *values = values_of(d, s);
+        d->rows[i].key = (uint64_t)d->ranks[values[0]] << 32 | d->ranks[values[1]];
     }
     if (d->n) qsort_r(d->rows, d->n, sizeof *d->rows, row_order, d);
 }
@@ -154,11 +159,12 @@ uint32_t head_dump_id(const HeadDump *d, size_t i) { return d->rows[i].id; }
 void head_dump_labels(HeadDump *d, size_t i, const uint32_t **ret_names, const uint32_t **ret_values, uint32_t *ret_n) {
     const IndexSeries *s = series_at(d, d->rows[i].id);
     const Shape *shape = &d->shapes[s->shape];
+    const uint32_t *values = values_of(d, s);
     vec_clear(&d->names);
     vec_clear(&d->values);
     for (uint32_t k = 0; k < shape->n; k++) {
         vec_push(&d->names, d->ranks[shape->names[k]]);
-        vec_push(&d->values, d->ranks[s->values[k]]);
+        vec_push(&d->values, d->ranks[values[k]]);
     }
     *ret_names = d->names.v;
     *ret_values = d->values.v;

@@ -4,49 +4,9 @@
 #include "base/hash.h"
 
 #define LABELS_LOCAL 64 /* more labels than that take heap scratch */
-#define TABLE_BITS_MIN 10
 #define OTHER_RAW_MIN                                                                                                  \
     65536 /* hashes beyond that and four per series are forgotten: some sender never repeats itself                    \
            */
-
-/* --- id table --- */
-static void table_init(IdTable *t, unsigned bits) {
-    t->bits = bits;
-    t->n = 0;
-    t->slots = mem_alloc_array((size_t)1 << bits, sizeof *t->slots);
-    memset(t->slots, 0xff, ((size_t)1 << bits) * sizeof *t->slots);
-}
-
-/* The slot a hash begins at follows from the half that is kept, so that growing needs nothing else. */
-static size_t table_home(const IdTable *t, uint64_t slot) { return (size_t)(slot >> (64 - t->bits)); }
-
-static void table_put_slot(IdTable *t, uint64_t slot) {
-    size_t mask = ((size_t)1 << t->bits) - 1, at = table_home(t, slot);
-    while (t->slots[at] != UINT64_MAX) at = (at + 1) & mask;
-    t->slots[at] = slot;
-    t->n++;
-}
-
-static void table_put(IdTable *t, uint64_t hash, uint32_t id) {
-    if (t->n + t->n / 4 >= (size_t)1 << t->bits) {
-        IdTable bigger;
-        table_init(&bigger, t->bits + 1);
-        for (size_t i = 0; i < (size_t)1 << t->bits; i++)
-            if (t->slots[i] != UINT64_MAX) table_put_slot(&bigger, t->slots[i]);
-        mem_free(t->slots);
-        *t = bigger;
-    }
-    table_put_slot(t, (hash & ~(uint64_t)UINT32_MAX) | id);
-}
-
-/* Ids whose hash begins like this one, one after the other; *it begins at SIZE_MAX. */
-static uint32_t table_next(const IdTable *t, uint64_t hash, size_t *it) {
-    size_t mask = ((size_t)1 << t->bits) - 1;
-    *it = *it == SIZE_MAX ? table_home(t, hash) : (*it + 1) & mask;
-    for (; t->slots[*it] != UINT64_MAX; *it = (*it + 1) & mask)
-        if (t->slots[*it] >> 32 == hash >> 32) return (uint32_t)t->slots[*it];
-    return HEAD_NO_SERIES;
-}
 
 /* --- life --- */
 SeriesIndex *series_index_create(void) {
@@ -59,8 +19,9 @@ SeriesIndex *series_index_create(void) {
     x->other_raw = u64map_create();
     x->name_of = u64map_create();
     x->value_of = u64map_create();
-    table_init(&x->by_labels, TABLE_BITS_MIN);
-    table_init(&x->by_raw, TABLE_BITS_MIN);
+    slabs_init(&x->values, 2);
+    id_table_init(&x->by_labels);
+    id_table_init(&x->by_raw);
     return x;
 }
 
@@ -81,8 +42,9 @@ void series_index_unref(SeriesIndex *x) {
     u64map_free(x->other_raw);
     u64map_free(x->name_of);
     u64map_free(x->value_of);
-    mem_free(x->by_labels.slots);
-    mem_free(x->by_raw.slots);
+    id_table_done(&x->by_labels);
+    id_table_done(&x->by_raw);
+    slabs_done(&x->values);
     arena_free(x->arena);
     rwlock_done(&x->lock);
     mem_free(x);
@@ -90,8 +52,9 @@ void series_index_unref(SeriesIndex *x) {
 
 static void account(SeriesIndex *x) {
     x->bytes = arena_used_bytes(x->arena) + map_memory_bytes(x->symbol_ids) + u64map_memory_bytes(x->value_of) +
-               u64map_memory_bytes(x->other_raw) + (((size_t)8 << x->by_labels.bits) + ((size_t)8 << x->by_raw.bits)) +
-               x->symbols.cap * sizeof(Str) + x->postings_bytes + x->pages.n * INDEX_PAGE * sizeof(IndexSeries);
+               u64map_memory_bytes(x->other_raw) + id_table_bytes(&x->by_labels) + id_table_bytes(&x->by_raw) +
+               slabs_bytes(&x->values) + x->symbols.cap * sizeof(Str) + x->postings_bytes +
+               x->pages.n * INDEX_PAGE * sizeof(IndexSeries);
 }
 
 /* --- labels to symbols --- */
@@ -155,9 +118,9 @@ static uint64_t symbols_hash(uint32_t shape, const uint32_t *values, uint32_t n)
 
 static uint32_t find_symbols(const SeriesIndex *x, uint32_t shape, const uint32_t *values, uint64_t hash) {
     uint32_t n = x->shapes.v[shape].n, id;
-    for (size_t it = SIZE_MAX; (id = table_next(&x->by_labels, hash, &it)) != HEAD_NO_SERIES;) {
+    for (size_t it = SIZE_MAX; (id = id_table_next(&x->by_labels, hash, &it)) != HEAD_NO_SERIES;) {
         const IndexSeries *s = index_series_at(x, id);
-        if (s->shape == shape && (n == 0 || memcmp(s->values, values, n * sizeof *values) == 0)) return id;
+        if (s->shape == shape && (n == 0 || memcmp(index_values(x, s), values, n * sizeof *values) == 0)) return id;
     }
     return HEAD_NO_SERIES;
 }
@@ -168,7 +131,7 @@ uint32_t head_find_raw(const Head *h, uint64_t raw_hash, uint32_t after) {
     const SeriesIndex *x = h->index;
     uint32_t id = after + 1; /* 0 after HEAD_NO_SERIES; near, while the table would be a cache miss */
     if (id < x->n_series && index_series_at(x, id)->raw_hash == raw_hash) return id;
-    for (size_t it = SIZE_MAX; (id = table_next(&x->by_raw, raw_hash, &it)) != HEAD_NO_SERIES;)
+    for (size_t it = SIZE_MAX; (id = id_table_next(&x->by_raw, raw_hash, &it)) != HEAD_NO_SERIES;)
         if (index_series_at(x, id)->raw_hash == raw_hash) return id;
     const uint64_t *other = u64map_count(x->other_raw) ? u64map_get(x->other_raw, raw_hash) : NULL;
     return other ? (uint32_t)*other : HEAD_NO_SERIES;
@@ -186,8 +149,9 @@ static bool known_symbols(const SeriesIndex *x, Labels l, uint32_t after, uint32
         *ret_shape = shape_of_names(x, values, (uint32_t)l.n);
         if (*ret_shape == UINT32_MAX) return false;
     }
+    const uint32_t *likely = like ? index_values(x, like) : NULL;
     for (size_t i = 0; i < l.n; i++)
-        if (!find_symbol(x, l.v[i].value, like ? like->values[i] : UINT32_MAX, &values[i])) return false;
+        if (!find_symbol(x, l.v[i].value, likely ? likely[i] : UINT32_MAX, &values[i])) return false;
     return true;
 }
 
@@ -208,7 +172,7 @@ Str head_symbol(const Head *h, uint32_t symbol) { return h->index->symbols.v[sym
 SeriesSymbols head_series_symbols(const Head *h, uint32_t id) {
     const IndexSeries *s = index_series_at(h->index, id);
     const Shape *shape = &h->index->shapes.v[s->shape];
-    return (SeriesSymbols){shape->names, s->values, shape->n, s->shape};
+    return (SeriesSymbols){shape->names, index_values(h->index, s), shape->n, s->shape};
 }
 
 Labels head_labels(const Head *h, uint32_t id, Arena *arena) {
@@ -219,15 +183,23 @@ Labels head_labels(const Head *h, uint32_t id, Arena *arena) {
 }
 
 /* --- creating --- */
+static uint64_t labels_hash_of(void *ctx, uint32_t id) {
+    const SeriesIndex *x = ctx;
+    const IndexSeries *s = index_series_at(x, id);
+    return symbols_hash(s->shape, index_values(x, s), x->shapes.v[s->shape].n);
+}
+
+static uint64_t raw_hash_of(void *ctx, uint32_t id) { return index_series_at(ctx, id)->raw_hash; }
+
 static uint32_t create(SeriesIndex *x, uint32_t shape, const uint32_t *values, uint64_t hash) {
     uint32_t id = x->n_series, n = x->shapes.v[shape].n;
     ASSERT(id < (uint32_t)HEAD_PAGE * HEAD_DIR * HEAD_DIRS - 1);
     if (id % INDEX_PAGE == 0) vec_push(&x->pages, (IndexSeries *)mem_alloc_array(INDEX_PAGE, sizeof(IndexSeries)));
-    uint32_t *copy = arena_words(x, n);
-    if (n) memcpy(copy, values, n * sizeof *copy);
-    x->pages.v[id / INDEX_PAGE][id % INDEX_PAGE] = (IndexSeries){.values = copy, .shape = shape};
+    IndexSeries *s = &x->pages.v[id / INDEX_PAGE][id % INDEX_PAGE];
+    *s = (IndexSeries){.values = n ? slabs_take(&x->values, n) : 0, .shape = shape};
+    if (n) memcpy(slabs_at(&x->values, s->values), values, n * sizeof *values);
     index_enter(x, &x->shapes.v[shape], values, id);
-    table_put(&x->by_labels, hash, id);
+    id_table_put(&x->by_labels, hash, id, labels_hash_of, x);
     x->n_series = id + 1;
     if (id % 64 == 0) account(x);
     return id;
@@ -249,7 +221,7 @@ static void learn_raw_hash(SeriesIndex *x, uint32_t id, uint64_t raw_hash) {
         return;
     }
     s->raw_hash = raw_hash;
-    table_put(&x->by_raw, raw_hash, id);
+    id_table_put(&x->by_raw, raw_hash, id, raw_hash_of, x);
 }
 
 uint32_t head_get_or_create(Head *h, Labels l, uint64_t raw_hash, bool *ret_created) {

@@ -2,7 +2,9 @@
 #ifndef MEERKAT_METRICS_HEAD_INT_H
 #define MEERKAT_METRICS_HEAD_INT_H
 
+#include "base/slabs.h"
 #include "metrics/head.h"
+#include "metrics/id_table.h"
 
 /* --- index (head_index.c, head_postings.c) --- */
 #define INDEX_PAGE 1024 /* series of a page; pages never move */
@@ -17,17 +19,10 @@ typedef struct Shape {
 } Shape;
 
 typedef struct IndexSeries {
-    const uint32_t *values; /* symbols, one per name of the shape */
+    SlabRef values; /* symbols, one per name of the shape; 0: it has none */
     uint32_t shape;
     uint64_t raw_hash; /* of the bytes its labels came as last; 0: none */
 } IndexSeries;
-
-/* Hash -> id, open addressing, half of the hash kept: 8 bytes a slot. What it finds is to be checked. */
-typedef struct IdTable {
-    uint64_t *slots; /* hash's upper half << 32 | id; UINT64_MAX: free */
-    unsigned bits;
-    size_t n;
-} IdTable;
 
 typedef struct ValueEntry {
     uint32_t symbol;
@@ -45,7 +40,8 @@ typedef struct NameEntry {
 typedef struct SeriesIndex {
     _Atomic uint32_t refs;
     RwLock lock;
-    Arena *arena;    /* symbol bytes, values, shapes */
+    Arena *arena;    /* symbol bytes, shapes */
+    Slabs values;    /* of the series, in units of a symbol */
     Map *symbol_ids; /* borrowed keys */
     VEC(Str) symbols;
     Map *shape_ids; /* bytes of the names array -> shape; borrowed keys */
@@ -70,6 +66,11 @@ static inline IndexSeries *index_series_at(const SeriesIndex *x, uint32_t id) {
     return &x->pages.v[id / INDEX_PAGE][id % INDEX_PAGE];
 }
 
+/* NULL only when the shape has no names. */
+static inline const uint32_t *index_values(const SeriesIndex *x, const IndexSeries *s) {
+    return s->values ? slabs_at(&x->values, s->values) : NULL;
+}
+
 /* head_postings.c: enters the series, whose labels are known to be new, into the postings. */
 void index_enter(SeriesIndex *x, Shape *shape, const uint32_t *values, uint32_t id);
 uint32_t index_name_ordinal(SeriesIndex *x, uint32_t symbol);
@@ -86,13 +87,8 @@ void index_postings_done(SeriesIndex *x);
 #define POOL_CLASSES 16 /* 64 B << class */
 #define HEAD_POOL_PIECE_MAX ((size_t)64 << (POOL_CLASSES - 1))
 
-/* A piece of a slab by the number of its first unit; 0: none. Half of a pointer, and there are two in every series. */
-typedef uint32_t HeadRef;
-#define SLAB_UNIT ((size_t)32)
-#define SLAB_UNITS 32768u /* 1 MiB */
-#define SLAB_DIR 256u     /* slabs of a directory */
-#define SLAB_DIRS (UINT32_MAX / (SLAB_UNITS * SLAB_DIR) + 1)
-#define SLAB_CLASSES 8 /* SLAB_UNIT << class */
+#define PIECE_UNIT_LOG 5 /* pieces of series come in 32 bytes << class */
+#define PIECE_CLASSES 8
 
 /* An encoded, immutable run of samples; times ascending. Encoded times (none when regular), then values. */
 typedef struct SealedChunk {
@@ -136,8 +132,8 @@ typedef struct HeadExtra {
 typedef struct HeadSeries {
     int64_t first_t;
     uint64_t first_v;                /* bits */
-    HeadRef open;                    /* values; times behind them when irregular; room for head_open_cap samples */
-    HeadRef extra;                   /* HeadExtra */
+    SlabRef open;                    /* values; times behind them when irregular; room for head_open_cap samples */
+    SlabRef extra;                   /* HeadExtra */
     int32_t step_ms;                 /* when regular and n >= 2 */
     uint16_t n;                      /* samples of the open chunk */
     uint8_t piece : 3;               /* class of `open` */
@@ -154,14 +150,12 @@ typedef struct HeadPage {
 
 typedef _Atomic(HeadPage *) HeadDir[HEAD_DIR];
 
-/* Bump allocation with free lists by power of two. What is addressed by HeadRef comes from slabs, the rest from the
- * arena. */
+/* Bump allocation with free lists by power of two: what series refer to comes from slabs, the rest from the arena. */
 typedef struct HeadPool {
     Arena *arena;
     void *free[POOL_CLASSES];
-    uint8_t **slabs[SLAB_DIRS]; /* neither directories nor slabs move, so that queries may look while it grows */
-    uint32_t n_slabs, units;    /* taken from the last slab */
-    HeadRef free_pieces[SLAB_CLASSES];
+    Slabs pieces;
+    SlabRef free_pieces[PIECE_CLASSES];
 } HeadPool;
 
 typedef struct HeadShard {
@@ -205,10 +199,7 @@ static inline Mutex *head_shard_of(const Head *h, uint32_t id) {
     return (Mutex *)(uintptr_t)&h->shards[id / 64 % HEAD_SHARDS].lock;
 }
 
-static inline void *head_piece(const Head *h, HeadRef ref) {
-    uint32_t slab = ref / SLAB_UNITS;
-    return h->pool.slabs[slab / SLAB_DIR][slab % SLAB_DIR] + ref % SLAB_UNITS * SLAB_UNIT;
-}
+static inline void *head_piece(const Head *h, SlabRef ref) { return slabs_at(&h->pool.pieces, ref); }
 
 /* NULL: the series has none. */
 static inline HeadExtra *head_extra(const Head *h, const HeadSeries *s) {
@@ -226,10 +217,9 @@ void head_pool_done(HeadPool *p);
 uint64_t head_pool_bytes(const HeadPool *p);
 void *head_alloc(Head *h, size_t size_bytes); /* from the pool's classes */
 void head_give_back(Head *h, void *p, size_t size_bytes);
-HeadRef head_piece_take(Head *h, size_t size_bytes); /* at most a slab; not initialized */
-/* size_bytes: SLAB_UNIT << class. */
-HeadRef head_piece_take_class(Head *h, unsigned class);
-void head_piece_give_back(Head *h, HeadRef ref, unsigned class);
+SlabRef head_piece_take(Head *h, size_t size_bytes); /* for good */
+SlabRef head_piece_take_class(Head *h, unsigned class);
+void head_piece_give_back(Head *h, SlabRef ref, unsigned class);
 
 /* --- head_open.c --- */
 /* The arrays of an open chunk; at most one of narrow and wide. */

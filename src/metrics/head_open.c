@@ -42,7 +42,7 @@ static uint64_t narrow_value(uint64_t first, int32_t narrow) {
         32 / (bytes), 64 / (bytes), 128 / (bytes), 256 / (bytes), 512 / (bytes), 1024 / (bytes), 2048 / (bytes),       \
             4096 / (bytes)                                                                                             \
     }
-static const uint16_t caps[4][SLAB_CLASSES] = {CAPS(4), CAPS(8), CAPS(8), CAPS(12)};
+static const uint16_t caps[4][PIECE_CLASSES] = {CAPS(4), CAPS(8), CAPS(8), CAPS(12)};
 
 static inline size_t cap_in(bool wide, bool irregular, unsigned piece) { return caps[wide << 1 | irregular][piece]; }
 static inline size_t cap_of(const HeadSeries *s) { return s->open ? cap_in(s->wide, s->irregular, s->piece) : 0; }

@@ -1,18 +1,17 @@
 /* head_pool.c - memory of a head: pieces that come and go while it lives, given back as a whole with it. */
 #include "metrics/head_int.h"
 
-void head_pool_init(HeadPool *p) { *p = (HeadPool){.arena = arena_create(ARENA_UNLIMITED), .units = SLAB_UNITS}; }
+void head_pool_init(HeadPool *p) {
+    *p = (HeadPool){.arena = arena_create(ARENA_UNLIMITED)};
+    slabs_init(&p->pieces, PIECE_UNIT_LOG);
+}
 
 void head_pool_done(HeadPool *p) {
-    for (uint32_t i = 0; i < p->n_slabs; i++) mem_free(p->slabs[i / SLAB_DIR][i % SLAB_DIR]);
-    for (size_t d = 0; d < SLAB_DIRS; d++) mem_free(p->slabs[d]);
+    slabs_done(&p->pieces);
     arena_free(p->arena);
 }
 
-uint64_t head_pool_bytes(const HeadPool *p) {
-    uint64_t units = p->n_slabs ? (uint64_t)(p->n_slabs - 1) * SLAB_UNITS + p->units : 0;
-    return arena_used_bytes(p->arena) + units * SLAB_UNIT;
-}
+uint64_t head_pool_bytes(const HeadPool *p) { return arena_used_bytes(p->arena) + slabs_bytes(&p->pieces); }
 
 /* --- by pointer --- */
 static unsigned size_class(size_t size_bytes) {
@@ -43,36 +42,22 @@ void head_give_back(Head *h, void *p, size_t size_bytes) {
 }
 
 /* --- by reference --- */
-static void slab_add(HeadPool *p) {
-    uint32_t at = p->n_slabs;
-    ASSERT(at < UINT32_MAX / SLAB_UNITS);
-    uint8_t ***dir = &p->slabs[at / SLAB_DIR];
-    if (!*dir) *dir = mem_alloc_zero(SLAB_DIR * sizeof **dir);
-    (*dir)[at % SLAB_DIR] = mem_alloc(SLAB_UNITS * SLAB_UNIT);
-    p->n_slabs++;
-    p->units = at == 0; /* reference 0 is none */
-}
-
-HeadRef head_piece_take(Head *h, size_t size_bytes) {
-    HeadPool *p = &h->pool;
-    uint32_t units = (uint32_t)((size_bytes + SLAB_UNIT - 1) / SLAB_UNIT);
-    DASSERT(units > 0 && units < SLAB_UNITS);
-    if (units > SLAB_UNITS - p->units) slab_add(p);
-    HeadRef ref = (p->n_slabs - 1) * SLAB_UNITS + p->units;
-    p->units += units;
+SlabRef head_piece_take(Head *h, size_t size_bytes) {
+    size_t unit = (size_t)1 << PIECE_UNIT_LOG;
+    SlabRef ref = slabs_take(&h->pool.pieces, (uint32_t)((size_bytes + unit - 1) / unit));
     head_account(h);
     return ref;
 }
 
-HeadRef head_piece_take_class(Head *h, unsigned class) {
-    DASSERT(class < SLAB_CLASSES);
-    HeadRef ref = h->pool.free_pieces[class];
-    if (!ref) return head_piece_take(h, SLAB_UNIT << class);
+SlabRef head_piece_take_class(Head *h, unsigned class) {
+    DASSERT(class < PIECE_CLASSES);
+    SlabRef ref = h->pool.free_pieces[class];
+    if (!ref) return head_piece_take(h, (size_t)1 << (PIECE_UNIT_LOG + class));
     memcpy(&h->pool.free_pieces[class], head_piece(h, ref), sizeof ref);
     return ref;
 }
 
-void head_piece_give_back(Head *h, HeadRef ref, unsigned class) {
+void head_piece_give_back(Head *h, SlabRef ref, unsigned class) {
     memcpy(head_piece(h, ref), &h->pool.free_pieces[class], sizeof ref);
     h->pool.free_pieces[class] = ref;
 }
