@@ -2,6 +2,7 @@
 #include "alert/rule_int.h"
 #include "base/hash.h"
 #include "base/num.h"
+#include "lang/lexer.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -184,6 +185,33 @@ static bool all_digits(Str s) {
     return s.n > 0;
 }
 
+/* Prometheus compares these in lower case, and repeats them so; bytes that are no UTF-8 are lost on the way. */
+static Str lower_param(HttpRequest *req, const char *name) {
+    Str s = http_param(req, str_cstr(name));
+    Buf out = {0};
+    size_t len;
+    for (size_t i = 0; i < s.n; i += len) {
+        (void)lang_rune_at(s, i, &len);
+        bool plain = (unsigned char)s.p[i] < 0x80;
+        if (plain)
+            buf_put_char(&out, (char)tolower((unsigned char)s.p[i]));
+        else
+            buf_put_str(&out, len > 1 ? str_slice(s, i, i + len) : STR("\xef\xbf\xbd"));
+    }
+    s = arena_copy(req->arena, buf_str(&out));
+    buf_done(&out);
+    return s;
+}
+
+/* What came, as Go quotes it. */
+static Str quoted(HttpRequest *req, Str s) {
+    Buf out = {0};
+    lang_put_quoted(&out, s);
+    s = arena_copy(req->arena, buf_str(&out));
+    buf_done(&out);
+    return s;
+}
+
 static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
     Str limit = http_param(req, STR("group_limit"));
     f->next_token = http_param(req, STR("group_next_token"));
@@ -193,8 +221,8 @@ static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
     bool number = num_parse_i64(limit, &f->group_limit), fits = number && f->group_limit == (int32_t)f->group_limit;
     if (!fits) /* 32 bits, and no sign but one: all digits are too many of them */
         return bad(reterr, "group_limit",
-            "group_limit needs to be a valid number: strconv.ParseInt: parsing \"%" STR_FMT "\": %s", STR_ARG(limit),
-            number || all_digits(limit) ? "value out of range" : "invalid syntax");
+            "group_limit needs to be a valid number: strconv.ParseInt: parsing %" STR_FMT ": %s",
+            STR_ARG(quoted(req, limit)), number || all_digits(limit) ? "value out of range" : "invalid syntax");
     if (f->group_limit <= 0) return bad(reterr, "group_limit", "group_limit needs to be greater than 0");
     return OK;
 }
@@ -209,13 +237,6 @@ static ErrCode parse_matchers(HttpRequest *req, Filter *f, Err *reterr) {
     return OK;
 }
 
-/* Prometheus compares these in lower case, and repeats them so. */
-static Str lower_param(HttpRequest *req, const char *name) {
-    Str s = arena_copy(req->arena, http_param(req, str_cstr(name)));
-    for (size_t i = 0; i < s.n; i++) ((char *)(uintptr_t)s.p)[i] = (char)tolower((unsigned char)s.p[i]);
-    return s;
-}
-
 static ErrCode parse_filter(HttpRequest *req, Filter *f, Err *reterr) {
     Str wrong = http_form_error(req);
     if (wrong.n) return err_set(reterr, ERR_INVALID, "error parsing form values: %" STR_FMT, STR_ARG(wrong));
@@ -227,11 +248,11 @@ static ErrCode parse_filter(HttpRequest *req, Filter *f, Err *reterr) {
     f->alerting = type.n == 0 || str_eq_nocase(type, STR("alert"));
     f->recording = type.n == 0 || str_eq_nocase(type, STR("record"));
     if (!f->alerting && !f->recording)
-        return bad(reterr, "type", "not supported value \"%" STR_FMT "\"", STR_ARG(type));
+        return bad(reterr, "type", "not supported value %" STR_FMT, STR_ARG(quoted(req, type)));
     if (exclude.n && !num_parse_bool(exclude, &without))
         return bad(reterr, "exclude_alerts",
-            "error converting exclude_alerts: strconv.ParseBool: parsing \"%" STR_FMT "\": invalid syntax",
-            STR_ARG(exclude));
+            "error converting exclude_alerts: strconv.ParseBool: parsing %" STR_FMT ": invalid syntax",
+            STR_ARG(quoted(req, exclude)));
     f->with_alerts = !without;
     ErrCode r = parse_paging(req, f, reterr);
     return r == OK ? parse_matchers(req, f, reterr) : r;

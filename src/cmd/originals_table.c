@@ -104,7 +104,7 @@ static const ConfigFlag prometheus_defaults[] = {
     {STR_INIT("data-dir"), STR_INIT("data/")},
 };
 
-const Original original_prometheus = {"prometheus", "3.14.0", "prometheus.yml", "prometheus.config", prometheus_flags, ARRAY_LEN(prometheus_flags),
+const Original original_prometheus = {"prometheus", "3.16.0", "prometheus.yml", "prometheus.config", prometheus_flags, ARRAY_LEN(prometheus_flags),
     prometheus_features, ARRAY_LEN(prometheus_features), prometheus_defaults, ARRAY_LEN(prometheus_defaults)};
 
 static const OriginalFlag alertmanager_flags[] = {

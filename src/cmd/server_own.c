@@ -62,7 +62,7 @@ void server_gather(void *ctx, MetricsBatch *b, int64_t t) {
     if (s->rules) rule_manager_gather(s->rules, b, t);
     if (s->notifier) rule_notifier_gather(s->notifier, b, t);
     if (s->remote) remote_out_gather(s->remote, b, t);
-    metrics_batch_emit(b, t, G, "prometheus_build_info", 1, "version", "3.14.0", "revision", s->version, "branch", "",
+    metrics_batch_emit(b, t, G, "prometheus_build_info", 1, "version", "3.16.0", "revision", s->version, "branch", "",
         "goversion", "", "goos", "linux", "goarch", "", NULL);
     collector_metrics(s->collector, b, t);
     metrics_batch_emit(b, t, C, "meerkat_config_reloads_total", (double)atomic_load(&s->reloads), "result", "ok", NULL);

@@ -1,5 +1,6 @@
 /* server_ports.c - which routes answer on which port. The UI's port serves all of them. */
 #include "cmd/server_int.h"
+#include "metrics/api/expose.h"
 #include "sys/process.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ static void handle_metrics(void *ctx, HttpRequest *req, HttpResponse *res) {
     Buf text = {0};
     server_gather(ctx, &batch, 0);
     own_metrics_put_text(&text, &batch);
-    http_reply(res, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_str(&text));
+    ExposeFormat format = expose_negotiate(http_header(req, STR("Accept")), false);
+    http_reply(res, 200, expose_content_type(&format, req->arena), buf_str(&text));
     buf_done(&text);
 }
 

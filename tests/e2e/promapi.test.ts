@@ -123,6 +123,27 @@ it("federates with external labels, in text and protobuf", async () => {
   assert.match(proto.text, /app_requests_total/);
 });
 
+// Content types recorded from Prometheus 3.16 (which has protobuf for /metrics, too).
+it("writes names as the scraper asks", async () => {
+  const text = (scheme: string) => `text/plain; version=0.0.4; charset=utf-8; escaping=${scheme}`;
+  const proto = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+  const cases: [accept: string, type: string, label: string | undefined][] = [
+    ["text/plain", text("underscores"), "with_dot"],
+    ["text/plain;version=1.0.0;escaping=dots", text("dots"), "with_dot_dot"],
+    ["text/plain;version=0.0.4;escaping=values", text("values"), "U__with_2e_dot"],
+    ["application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", text("allow-utf-8"), '"with.dot"'],
+    ["application/openmetrics-text;escaping=dots;q=0.5,text/plain;q=0.6", text("underscores"), "with_dot"],
+    ["text/plain;escaping=bogus", text("underscores"), "with_dot"],
+    [`text/plain;q=0.3,${proto};escaping=values;q=0.4`, `${proto.replaceAll(";", "; ")}; escaping=values`, undefined],
+  ];
+  for (const [accept, type, label] of cases) {
+    const federated = await get(`/federate?match[]=${encodeURIComponent('{job="w2"}')}`, { headers: { Accept: accept } });
+    assert.equal(federated.type, type, accept);
+    if (label) assert.ok(federated.text.includes(`written{job="w2",${label}="x<y>&z"`), `${accept}: ${federated.text}`);
+    if (label) assert.equal((await get("/metrics", { headers: { Accept: accept } })).type, type, accept);
+  }
+});
+
 it("streams chunks to remote readers, and goes no further than they take", async () => {
   const query = Buffer.concat([varint64(1, now - 100_000), varint64(2, now), field(3, Buffer.concat([Buffer.from([0x08, 0]), field(2, "__name__"), field(3, "written")]))]);
   const body = new Uint8Array(snappy(Buffer.concat([field(1, query), Buffer.from([0x10, 1])])));
@@ -281,7 +302,8 @@ it("shows its configuration without secrets", async () => {
 });
 
 it("describes itself", async () => {
-  const { text, type } = await get("/api/v1/openapi.yaml");
+  const { text, type, headers } = await get("/api/v1/openapi.yaml");
+  assert.equal(headers.get("cache-control"), "no-cache, no-store, must-revalidate");
   assert.match(type!, /yaml/);
   assert.match(text, /^openapi: 3\.1\.0$/m);
   assert.match(text, /^ {2}\/query_range:$/m);

@@ -193,8 +193,17 @@ it("answers the parameters of /api/v1/rules", async () => {
   assert.equal(first.data.groups.length, 1);
   const second = await ours(`/api/v1/rules?group_limit=1&group_next_token=${first.data.groupNextToken}`);
   assert.deepEqual([second.data.groups[0].name, second.data.groupNextToken], ["other", undefined]);
-  const wrong = await fetch(server.url("prometheus", "/api/v1/rules?type=foo"));
-  assert.deepEqual([wrong.status, await wrong.json()], [400, { status: "error", errorType: "bad_data", error: 'invalid parameter "type": not supported value "foo"' }]);
+  // As Prometheus 3.16 quotes what came.
+  const wrong: [query: string, error: string][] = [
+    ["type=foo", 'invalid parameter "type": not supported value "foo"'],
+    ["type=A%00", 'invalid parameter "type": not supported value "a\\x00"'],
+    ["group_limit=a%00%FF", 'invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "a\\x00\\xff": invalid syntax'],
+    ["exclude_alerts=%01%FF", 'invalid parameter "exclude_alerts": error converting exclude_alerts: strconv.ParseBool: parsing "\\x01\ufffd": invalid syntax'],
+  ];
+  for (const [query, error] of wrong) {
+    const answer = await fetch(server.url("prometheus", `/api/v1/rules?${query}`));
+    assert.deepEqual([answer.status, await answer.json()], [400, { status: "error", errorType: "bad_data", error }]);
+  }
 });
 
 it("keeps the old rules when new ones are bad, and says why", async () => {

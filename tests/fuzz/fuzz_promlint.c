@@ -19,7 +19,7 @@ static void expose(Str accept, Str name, Arena *arena) {
         .n_custom_bounds = 2};
     Label labels[] = {{LABEL_NAME_METRIC, name}, {STR("a"), accept}};
     ExposeSample samples[] = {{{labels, 2}, 1, 0.5, NULL}, {{labels, 2}, 2, 0, &h}};
-    ExposeFormat f = expose_negotiate(accept);
+    ExposeFormat f = expose_negotiate(accept, true);
     Buf out = {0};
     expose_put(&out, &f, samples, 2, (Labels){0});
     ASSERT(expose_content_type(&f, arena).n && out.n);

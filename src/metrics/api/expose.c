@@ -19,46 +19,67 @@ static Str param_of(Str clause, Str name) {
     return STR_NULL;
 }
 
-static ExposeEscaping escaping_of(Str name) {
-    if (str_eq_lit(name, "allow-utf-8")) return ESCAPE_NOT;
-    if (str_eq_lit(name, "dots")) return ESCAPE_DOTS;
-    return str_eq_lit(name, "values") ? ESCAPE_VALUES : ESCAPE_UNDERSCORES;
+#define CLAUSES_MAX 32
+
+typedef struct Clause {
+    Str text, media;
+    double q;
+    bool any; /* has a wildcard */
+} Clause;
+
+/* Those that are none are left out; the best liked come first, and of these the definite ones. */
+static size_t read_clauses(Str accept, Clause v[CLAUSES_MAX]) {
+    size_t n = 0;
+    Str text;
+    while (accept.n && n < CLAUSES_MAX && str_split_next(&accept, ',', &text)) {
+        size_t semi = str_find_char(text, ';');
+        Clause c = {.text = text, .media = str_trim(semi == SIZE_MAX ? text : str_slice(text, 0, semi)), .q = 1};
+        Str q = param_of(text, STR("q"));
+        if (q.n && !num_parse_f64(q, &c.q)) c.q = 0;
+        c.any = str_find_char(c.media, '*') != SIZE_MAX;
+        size_t at = n++;
+        for (; at > 0 && (v[at - 1].q < c.q || (v[at - 1].q == c.q && v[at - 1].any && !c.any)); at--)
+            v[at] = v[at - 1];
+        v[at] = c;
+    }
+    return n;
 }
 
-static bool clause_fits(Str clause, ExposeFormat *ret) {
-    size_t semi = str_find_char(clause, ';');
-    Str media = str_trim(semi == SIZE_MAX ? clause : str_slice(clause, 0, semi));
-    Str version = param_of(clause, STR("version"));
-    *ret = (ExposeFormat){.escaping = escaping_of(param_of(clause, STR("escaping")))};
-    if (str_eq_nocase(media, STR("application/vnd.google.protobuf"))) {
-        ret->protobuf = true;
-        return str_eq_lit(param_of(clause, STR("proto")), "io.prometheus.client.MetricFamily") &&
-               str_eq_lit(param_of(clause, STR("encoding")), "delimited");
-    }
-    ret->text_1 = str_eq_lit(version, "1.0.0");
-    return str_eq_nocase(media, STR("text/plain")) && (version.n == 0 || ret->text_1 || str_eq_lit(version, "0.0.4"));
+static void take_escaping(Str name, ExposeEscaping *escaping) {
+    if (str_eq_lit(name, "allow-utf-8")) *escaping = EXPOSE_AS_IS;
+    if (str_eq_lit(name, "underscores")) *escaping = EXPOSE_UNDERSCORES;
+    if (str_eq_lit(name, "dots")) *escaping = EXPOSE_DOTS;
+    if (str_eq_lit(name, "values")) *escaping = EXPOSE_VALUES;
 }
 
-ExposeFormat expose_negotiate(Str accept) {
-    ExposeFormat best = {0}, f;
-    double best_q = 0;
-    Str clause;
-    while (accept.n && str_split_next(&accept, ',', &clause)) {
-        double q = 1;
-        Str text = param_of(clause, STR("q"));
-        if (text.n && !num_parse_f64(text, &q)) continue;
-        if (!(q > best_q) || !clause_fits(clause, &f)) continue;
-        best = f;
-        best_q = q;
+static bool is_delimited(const Clause *c) {
+    return str_eq_nocase(c->media, STR("application/vnd.google.protobuf")) &&
+           str_eq_lit(param_of(c->text, STR("proto")), "io.prometheus.client.MetricFamily") &&
+           str_eq_lit(param_of(c->text, STR("encoding")), "delimited");
+}
+
+static bool is_text(const Clause *c) {
+    Str version = param_of(c->text, STR("version"));
+    return str_eq_nocase(c->media, STR("text/plain")) && (version.n == 0 || str_eq_lit(version, "0.0.4"));
+}
+
+ExposeFormat expose_negotiate(Str accept, bool protobuf) {
+    Clause v[CLAUSES_MAX];
+    ExposeFormat f = {0};
+    size_t n = read_clauses(accept, v);
+    for (size_t i = 0; i < n; i++) {
+        take_escaping(param_of(v[i].text, STR("escaping")), &f.escaping);
+        f.protobuf = protobuf && is_delimited(&v[i]);
+        if (f.protobuf || is_text(&v[i])) break;
     }
-    return best;
+    return f;
 }
 
 static const char *escaping_name(ExposeEscaping e) {
-    static const char *const names[] = {[ESCAPE_UNDERSCORES] = "underscores",
-        [ESCAPE_NOT] = "allow-utf-8",
-        [ESCAPE_DOTS] = "dots",
-        [ESCAPE_VALUES] = "values"};
+    static const char *const names[] = {[EXPOSE_UNDERSCORES] = "underscores",
+        [EXPOSE_AS_IS] = "allow-utf-8",
+        [EXPOSE_DOTS] = "dots",
+        [EXPOSE_VALUES] = "values"};
     return names[e];
 }
 
@@ -67,8 +88,7 @@ Str expose_content_type(const ExposeFormat *f, Arena *arena) {
         return arena_printf(arena,
             "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=%s",
             escaping_name(f->escaping));
-    return arena_printf(arena, "text/plain; version=%s; charset=utf-8; escaping=%s", f->text_1 ? "1.0.0" : "0.0.4",
-        escaping_name(f->escaping));
+    return arena_printf(arena, "text/plain; version=0.0.4; charset=utf-8; escaping=%s", escaping_name(f->escaping));
 }
 
 /* --- names --- */
@@ -79,13 +99,13 @@ static bool is_classic(uint32_t c, bool first) {
 
 static void put_escaped(Buf *out, ExposeEscaping scheme, uint32_t c, bool first) {
     bool classic = is_classic(c, first);
-    if (scheme == ESCAPE_UNDERSCORES) {
+    if (scheme == EXPOSE_UNDERSCORES) {
         buf_put_char(out, classic ? (char)c : '_');
     } else if (c == '_') {
         buf_put_lit(out, "__");
     } else if (classic) {
         buf_put_char(out, (char)c);
-    } else if (scheme == ESCAPE_VALUES) {
+    } else if (scheme == EXPOSE_VALUES) {
         buf_printf(out, "_%x_", c);
     } else if (c == '.') {
         buf_put_lit(out, "_dot_");
@@ -95,11 +115,11 @@ static void put_escaped(Buf *out, ExposeEscaping scheme, uint32_t c, bool first)
 }
 
 void expose_put_name(Buf *out, ExposeEscaping scheme, Str name) {
-    if (scheme == ESCAPE_NOT || (scheme != ESCAPE_DOTS && metric_name_is_legacy(name))) {
+    if (scheme == EXPOSE_AS_IS || metric_name_is_legacy(name)) {
         buf_put_str(out, name);
         return;
     }
-    if (scheme == ESCAPE_VALUES) buf_put_lit(out, "U__");
+    if (scheme == EXPOSE_VALUES) buf_put_lit(out, "U__");
     size_t len;
     for (size_t at = 0; at < name.n; at += len) {
         uint32_t c = lang_rune_at(name, at, &len);
@@ -131,7 +151,7 @@ typedef struct Line {
 static void put_label(Line *l, Str name, Str value) {
     if (!l->first) buf_put_char(l->out, ',');
     l->first = false;
-    if (l->f->escaping == ESCAPE_NOT && !label_name_is_legacy(name))
+    if (l->f->escaping == EXPOSE_AS_IS && !label_name_is_legacy(name))
         put_quoted(l->out, name);
     else
         expose_put_name(l->out, l->f->escaping, name);
@@ -141,7 +161,7 @@ static void put_label(Line *l, Str name, Str value) {
 
 /* name{ or {"name", and the labels */
 static void put_series(Line *l, Str name, const char *suffix, Labels labels, Labels extra) {
-    bool quoted = l->f->escaping == ESCAPE_NOT && !metric_name_is_legacy(name);
+    bool quoted = l->f->escaping == EXPOSE_AS_IS && !metric_name_is_legacy(name);
     Buf full = {0};
     expose_put_name(&full, l->f->escaping, name);
     buf_put_str(&full, str_cstr(suffix));
@@ -197,7 +217,7 @@ static void put_classic(Line *l, Str name, const ExposeSample *s, Labels extra) 
 static void put_type(Buf *out, const ExposeFormat *f, Str name, const ExposeSample *s) {
     bool gauge = s->histogram && s->histogram->reset == HISTOGRAM_RESET_GAUGE;
     buf_put_lit(out, "# TYPE ");
-    if (f->escaping == ESCAPE_NOT && !metric_name_is_legacy(name))
+    if (f->escaping == EXPOSE_AS_IS && !metric_name_is_legacy(name))
         put_quoted(out, name);
     else
         expose_put_name(out, f->escaping, name);

@@ -6,15 +6,16 @@
 
 #include "metrics/metrics_store.h"
 
-typedef enum ExposeEscaping { ESCAPE_UNDERSCORES, ESCAPE_NOT, ESCAPE_DOTS, ESCAPE_VALUES } ExposeEscaping;
+typedef enum ExposeEscaping { EXPOSE_UNDERSCORES, EXPOSE_AS_IS, EXPOSE_DOTS, EXPOSE_VALUES } ExposeEscaping;
 
 typedef struct ExposeFormat {
     bool protobuf;
-    bool text_1; /* text/plain; version=1.0.0 */
     ExposeEscaping escaping;
 } ExposeFormat;
 
-ExposeFormat expose_negotiate(Str accept);
+/* accept: the header; protobuf: delimited protobuf may be answered, else text alone. A scheme that an earlier choice
+ * asked for counts although the choice does not fit. */
+ExposeFormat expose_negotiate(Str accept, bool protobuf);
 Str expose_content_type(const ExposeFormat *f, Arena *arena);
 
 /* One sample: a float, or a native histogram. */

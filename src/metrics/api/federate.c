@@ -84,7 +84,7 @@ static ErrCode find(PromApi *api, HttpRequest *req, Federation *f, Err *err) {
 void api_federate(void *ctx, HttpRequest *req, HttpResponse *res) {
     PromApi *api = ctx;
     Federation f = {.arena = req->arena};
-    ExposeFormat format = expose_negotiate(http_header(req, STR("Accept")));
+    ExposeFormat format = expose_negotiate(http_header(req, STR("Accept")), true);
     Err err = {0};
     if (!api_is_ready(api)) {
         http_reply_text(res, 503, "Service Unavailable");

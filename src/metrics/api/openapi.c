@@ -132,6 +132,7 @@ bool api_openapi(ApiCall *c) {
     buf_put_lit(out, "servers:\n  - url: /api/v1\n");
     buf_put_str(out, str_cstr(schemas));
     c->res->content_type = STR("application/yaml; charset=utf-8");
+    http_set_header(c->res, STR("Cache-Control"), STR("no-cache, no-store, must-revalidate"));
     c->whole = true;
     return true;
 }

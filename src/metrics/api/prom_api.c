@@ -19,7 +19,7 @@ PromApi *prom_api_create(const PromApiOptions *opts) {
     api->arena = arena_create(ARENA_UNLIMITED);
     api->config_arena = arena_create(ARENA_UNLIMITED);
     rwlock_init(&api->config_lock);
-    api->opts.version = copy(api, opts->version, STR("3.14.0"));
+    api->opts.version = copy(api, opts->version, STR("3.16.0"));
     api->opts.revision = copy(api, opts->revision, STR(""));
     api->opts.branch = copy(api, opts->branch, STR(""));
     api->opts.build_user = copy(api, opts->build_user, STR(""));

@@ -20,7 +20,7 @@ typedef struct PromApiOptions {
     uint64_t query_total_bytes;   /* of all running queries; 0: no limit */
     int64_t slow_query_ms;        /* 0: 1 second; such queries are logged and kept */
     size_t slow_query_max;        /* 0: 200 are kept */
-    Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.14.0" */
+    Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.16.0" */
     Str storage_retention;                                 /* runtimeinfo; "15d" */
     MetricsLimits limits;                                  /* of the store, as it was opened; to be shown */
     bool admin_api;                                        /* allow /api/v1/admin/tsdb/... */
