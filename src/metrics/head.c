@@ -52,6 +52,8 @@ void head_unref(Head *h) {
     if (h && atomic_fetch_sub(&h->refs, 1) == 1) head_free(h);
 }
 
+bool head_same_index(const Head *a, const Head *b) { return a->index == b->index; }
+
 uint64_t head_epoch(const Head *h) { return h->epoch; }
 void head_set_epoch(Head *h, uint64_t epoch) { h->epoch = epoch; }
 void head_lock_read(Head *h) { rwlock_read(&h->index->lock); }

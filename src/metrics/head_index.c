@@ -57,6 +57,16 @@ static void account(SeriesIndex *x) {
                x->pages.n * INDEX_PAGE * sizeof(IndexSeries);
 }
 
+void head_close_index(Head *h) {
+    SeriesIndex *x = h->index;
+    head_lock_write(h);
+    id_table_clear(&x->by_labels);
+    id_table_clear(&x->by_raw);
+    u64map_clear(x->other_raw);
+    account(x);
+    head_unlock(h);
+}
+
 /* --- labels to symbols --- */
 uint32_t head_intern(Head *h, Str s) {
     SeriesIndex *x = h->index;

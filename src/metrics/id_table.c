@@ -14,6 +14,11 @@ void id_table_done(IdTable *t) {
     mem_free(t->ids);
 }
 
+void id_table_clear(IdTable *t) {
+    id_table_done(t);
+    id_table_init(t);
+}
+
 static uint8_t tag_of(uint64_t hash) { return (uint8_t)hash ? (uint8_t)hash : 1; }
 
 static void put(IdTable *t, uint64_t hash, uint32_t id) {

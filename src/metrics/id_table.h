@@ -16,6 +16,7 @@ typedef uint64_t (*IdHashFn)(void *ctx, uint32_t id);
 
 void id_table_init(IdTable *t);
 void id_table_done(IdTable *t);
+void id_table_clear(IdTable *t); /* to what it was at first */
 /* The id is new. hash_of: of the ids in the table. */
 void id_table_put(IdTable *t, uint64_t hash, uint32_t id, IdHashFn hash_of, void *ctx);
 /* Ids whose hash may be this one, one after the other; *it begins at SIZE_MAX. UINT32_MAX: no more. */

@@ -8,7 +8,7 @@
 
 #define WAKE_MS 1000
 #define SERIES_BYTES 100     /* of samples in memory per series before they are written out */
-#define SAMPLES_MAX 24000000 /* in a head: what a start reads of a million series in under two seconds */
+#define SAMPLES_MAX 20000000 /* in a head: what a start reads of a million series in under two seconds */
 #define DEAD_SERIES_MIN 200000
 #define RETRY_MS_MIN 2000
 #define RETRY_MS_MAX 60000
@@ -66,6 +66,7 @@ ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
     gate_close(&s->gate);
     Cut cut = {.store = s, .reterr = reterr};
     commit_run(s->commit, cut_log, &cut);
+    Head *closed = NULL;
     if (cut.code == OK) {
         mutex_lock(&s->view_lock);
         Head *old = s->active;
@@ -73,9 +74,12 @@ ErrCode store_freeze(EmbeddedStore *s, Err *reterr) {
         s->series_before = stats.series;
         s->active = head_create_after(old, false);
         s->active_since_ms = clock_now_ms();
+        if (!head_same_index(old, s->active)) closed = head_ref(old);
         mutex_unlock(&s->view_lock);
     }
     gate_open(&s->gate);
+    if (closed) head_close_index(closed);
+    head_unref(closed);
     return cut.code;
 }
 
