@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
-import { crc32c, remoteWrite, snappy, writeBody } from "./lib/promdata";
+import { crc32c, remoteWrite, snappy, writeBody, unsnappy } from "./lib/promdata";
 import { eventually, Server } from "./lib/server";
 
 const dir = mkdtempSync(join(tmpdir(), "meerkat-promapi-")), config = join(dir, "prometheus.yml");
@@ -166,6 +166,34 @@ it("streams chunks to remote readers, and goes no further than they take", async
   await new Promise((resolve) => socket.once("data", resolve));
   socket.destroy();
   assert.equal((await get("/-/ready")).status, 200);
+});
+
+// Statuses and texts recorded from Prometheus 3.16.
+it("reads remotely by hints, and says what is wrong", async () => {
+  const matcher = (type: number, name: string, value: string) => field(3, Buffer.concat([Buffer.from([0x08, type]), field(2, name), field(3, value)]));
+  const ask = async (matchers: Buffer[], hints = Buffer.alloc(0), types: number[] = []) => {
+    const query = Buffer.concat([varint64(1, now - 100_000), varint64(2, now), ...matchers, hints]);
+    const body = new Uint8Array(snappy(Buffer.concat([field(1, query), ...types.map((t) => Buffer.from([0x10, t]))])));
+    const response = await fetch(url("/api/v1/read"), { method: "POST", body, headers: { "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf" } });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    return { status: response.status, text: bytes.toString("latin1"), message: response.ok ? unsnappy(bytes) : bytes };
+  };
+  const written = [matcher(0, "__name__", "written"), matcher(0, "job", "w")];
+  const samples = (message: Buffer) => message.toString("latin1").split("\x12").filter((part) => part.includes("\x10")).length;
+  const all = samples((await ask(written)).message), hinted = field(4, Buffer.concat([varint64(3, now - 1000), varint64(4, now)]));
+  const few = samples((await ask(written, hinted)).message);
+  assert.ok(few > 0 && few < all / 10, `${few} of ${all}`);
+  const none = await ask(written, field(4, field(2, "series")));
+  assert.ok(none.message.includes("written") && none.message.length < 100);
+  const wrong: [matchers: Buffer[], types: number[], status: number, text: string][] = [
+    [[matcher(2, "a", "((")], [], 500, "error parsing regexp: missing closing ): `((`\n"],
+    [[matcher(9, "a", "b")], [], 500, "invalid matcher type\n"],
+    [[matcher(2, "a", "((")], [7, 9], 400, "server does not support any of the requested response types: [7 9]; supported: map[SAMPLES:{} STREAMED_XOR_CHUNKS:{}]\n"],
+  ];
+  for (const [matchers, types, status, text] of wrong) {
+    const answer = await ask(matchers, undefined, types);
+    assert.deepEqual([answer.status, answer.text], [status, text]);
+  }
 });
 
 it("says what remote write did", async () => {

@@ -509,7 +509,7 @@ static void test_read(void **state) {
         unsigned type;
         const char *value;
         int accepted, status;
-    } cases[] = {{MATCH_EQ, "nothing", -1, 200}, {MATCH_RE, "(", 0, 400}, {9, "up", 0, 400}};
+    } cases[] = {{MATCH_EQ, "nothing", -1, 200}, {MATCH_RE, "(", 0, 500}, {9, "up", 0, 500}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_clear(&ask);
         put_read(&ask, cases[i].type, "__name__", cases[i].value, cases[i].accepted);

@@ -22,11 +22,14 @@ typedef struct Answer {
     Labels external;
     size_t bytes_max;
     uint64_t samples;
+    bool names_only;
     Err err;
 } Answer;
 
 static bool put_series(void *ctx, const SeriesColumn *c) {
     Answer *a = ctx;
+    SeriesColumn name = {.labels = c->labels};
+    if (a->names_only) c = &name;
     a->samples += c->n + c->n_histograms;
     if (a->samples > READ_SAMPLES_MAX) {
         err_set(&a->err, ERR_UNPROCESSABLE, "exceeded sample limit (%llu)", (unsigned long long)READ_SAMPLES_MAX);
@@ -44,6 +47,7 @@ static ErrCode put_query(PromApi *api, const RemoteReadQuery *q, Answer *a, Err 
     MetricsSelect sel = {
         .matchers = q->matchers, .min_t_ms = q->min_t_ms, .max_t_ms = q->max_t_ms, .arena = arena};
     size_t mark = proto_begin(&a->message, 1);
+    a->names_only = q->names_only;
     ErrCode rc = store->ops->visit(store, &sel, false, put_series, a, err);
     if (rc == OK && a->err.code != OK) *err = a->err;
     if (rc == OK) proto_end(&a->message, mark);
@@ -69,6 +73,17 @@ static void answer_samples(PromApi *api, HttpRequest *req, HttpResponse *res, co
 
 /* --- entry --- */
 
+static void reply_foreign(HttpResponse *res, const RemoteReadRequest *r) {
+    Buf types = {0};
+    for (size_t i = 0; i < r->types.n && i < 32; i++)
+        buf_printf(&types, "%s%lld", i ? " " : "", (long long)(int32_t)r->types.v[i]);
+    http_reply_text(res, 400,
+        "server does not support any of the requested response types: [%s]; supported: map[SAMPLES:{} "
+        "STREAMED_XOR_CHUNKS:{}]\n",
+        buf_cstr(&types));
+    buf_done(&types);
+}
+
 static bool read_request(PromApi *api, HttpRequest *req, HttpResponse *res, RemoteReadRequest *ret) {
     Err err = {0};
     Str body;
@@ -78,10 +93,12 @@ static bool read_request(PromApi *api, HttpRequest *req, HttpResponse *res, Remo
         reply_failed(res, &err);
         return false;
     }
-    if (!ret->foreign) return true;
-    http_reply_text(res, 400,
-        "server does not support any of the requested response types; supported: map[SAMPLES:{} "
-        "STREAMED_XOR_CHUNKS:{}]\n");
+    if (ret->foreign) {
+        reply_foreign(res, ret);
+        return false;
+    }
+    if (!ret->bad_matcher[0]) return true;
+    http_reply_text(res, 500, "%s\n", ret->bad_matcher); /* Prometheus' status */
     return false;
 }
 

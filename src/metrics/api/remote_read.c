@@ -3,10 +3,12 @@
 #include "codec/proto.h"
 
 #include <math.h>
+#include <stdio.h>
 
 typedef struct Decoder {
     Arena *arena;
     Labels external;
+    RemoteReadRequest *request;
     Err *err;
     ErrCode rc;
 } Decoder;
@@ -23,6 +25,20 @@ static bool check(Decoder *d, const ProtoReader *r) {
 
 typedef AVEC(const Matcher *) MatcherVec;
 
+/* The rest of the request is read on: what is wrong with that is told first. Of an expression Prometheus shows what
+ * came, not how it is wrapped. */
+static bool bad_matcher(Decoder *d, const char *what, Str value) {
+    char *to = d->request->bad_matcher;
+    size_t max = sizeof d->request->bad_matcher;
+    const char *wrapped = strstr(what, "): `^(?s:");
+    if (to[0]) return true;
+    if (wrapped)
+        snprintf(to, max, "%.*s`%" STR_FMT "`", (int)(wrapped + 3 - what), what, STR_ARG(value));
+    else
+        snprintf(to, max, "%s", what);
+    return true;
+}
+
 static bool read_matcher(Decoder *d, Str bytes, MatcherVec *out) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
@@ -34,35 +50,55 @@ static bool read_matcher(Decoder *d, Str bytes, MatcherVec *out) {
         if (f.number == 3) value = f.bytes;
     }
     if (!check(d, &r)) return false;
-    if (type > MATCH_NRE) {
-        d->rc = err_set(d->err, ERR_INVALID, "invalid matcher type");
-        return false;
-    }
+    if (type > MATCH_NRE) return bad_matcher(d, "invalid matcher type", STR_NULL);
     if (type == MATCH_EQ && value.n && str_eq(labels_get(d->external, name), value)) value = STR("");
     const Matcher *m;
-    d->rc = matcher_create(d->arena, (MatchType)type, name, value, &m, d->err);
-    return d->rc == OK && (avec_push(d->arena, out, m) || no_memory(d));
+    Err err = {0};
+    ErrCode rc = matcher_create(d->arena, (MatchType)type, name, value, &m, &err);
+    if (rc == ERR_TOO_LARGE) return no_memory(d);
+    if (rc != OK) return bad_matcher(d, err.msg, value);
+    return avec_push(d->arena, out, m) || no_memory(d);
+}
+
+/* ReadHints{func = 2, start_ms = 3, end_ms = 4}; the others are not looked at. */
+static bool read_hints(Decoder *d, Str bytes, RemoteReadQuery *q) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    int64_t start = 0, end = 0;
+    while (proto_next(&r, &f)) {
+        if (f.number == 2) q->names_only = str_eq_lit(f.bytes, "series");
+        if (f.number == 3) start = proto_i64(&f);
+        if (f.number == 4) end = proto_i64(&f);
+    }
+    if (start || end) {
+        q->min_t_ms = start;
+        q->max_t_ms = end;
+    }
+    return check(d, &r);
 }
 
 static bool read_query(Decoder *d, Str bytes, RemoteReadQuery *q) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     MatcherVec matchers = {0};
+    Str hints = STR_NULL;
     while (proto_next(&r, &f)) {
         if (f.number == 1) q->min_t_ms = proto_i64(&f);
         if (f.number == 2) q->max_t_ms = proto_i64(&f);
         if (f.number == 3 && !read_matcher(d, f.bytes, &matchers)) return false;
+        if (f.number == 4) hints = f.bytes;
     }
     q->matchers = (Matchers){matchers.v, matchers.n};
-    return check(d, &r);
+    return check(d, &r) && (!hints.p || read_hints(d, hints, q));
 }
 
 /* The answers that the client takes, the best first, packed or not. 0: samples, 1: chunks. */
-static void read_accepted(const ProtoField *f, RemoteReadRequest *ret, bool *chosen) {
+static bool read_accepted(Decoder *d, const ProtoField *f, RemoteReadRequest *ret, bool *chosen) {
     ProtoReader r = proto_reader(f->bytes);
     uint64_t v = f->u64;
     bool more = f->wire == PROTO_VARINT || proto_packed_varint(&r, &v);
     while (more) {
+        if (!avec_push(d->arena, &ret->types, v)) return no_memory(d);
         if (!*chosen) {
             ret->foreign = v > 1;
             ret->chunks = v == 1;
@@ -70,10 +106,11 @@ static void read_accepted(const ProtoField *f, RemoteReadRequest *ret, bool *cho
         }
         more = f->wire != PROTO_VARINT && proto_packed_varint(&r, &v);
     }
+    return true;
 }
 
 ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRequest *ret, Err *reterr) {
-    Decoder d = {.arena = arena, .external = external, .err = reterr};
+    Decoder d = {.arena = arena, .external = external, .request = ret, .err = reterr};
     ProtoReader r = proto_reader(body);
     ProtoField f;
     AVEC(RemoteReadQuery) queries = {0};
@@ -82,7 +119,7 @@ ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRe
     while (ok && proto_next(&r, &f)) {
         RemoteReadQuery q = {0};
         if (f.number == 1) ok = read_query(&d, f.bytes, &q) && (avec_push(arena, &queries, q) || no_memory(&d));
-        if (f.number == 2) read_accepted(&f, ret, &chosen);
+        if (f.number == 2) ok = read_accepted(&d, &f, ret, &chosen);
     }
     if (ok) check(&d, &r);
     ret->v = queries.v;

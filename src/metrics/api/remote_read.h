@@ -5,15 +5,18 @@
 #include "metrics/metrics_store.h"
 
 typedef struct RemoteReadQuery {
-    int64_t min_t_ms, max_t_ms; /* inclusive */
+    int64_t min_t_ms, max_t_ms; /* inclusive; those of the hints where there are any, as Prometheus reads */
     Matchers matchers;
+    bool names_only; /* hinted: nobody looks at the samples */
 } RemoteReadQuery;
 
 typedef struct RemoteReadRequest {
     RemoteReadQuery *v;
     size_t n;
     bool chunks;  /* the answer shall be a stream of chunks, not samples */
-    bool foreign; /* neither is welcome */
+    bool foreign; /* neither is welcome; then the types are here */
+    AVEC(uint64_t) types;
+    char bad_matcher[256]; /* what is wrong with the first matcher that is none; empty: all are */
 } RemoteReadRequest;
 
 /* Everything lives in the arena and in body. external are the labels that are added to the answer: a matcher that
