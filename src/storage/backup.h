@@ -29,6 +29,7 @@ typedef struct BackupJob {
     void (*progress)(void *ctx, const char *file, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
     void *ctx;
     const _Atomic bool *cancel; /* may be NULL */
+    uint64_t bytes_max;         /* of one file; 0: all of it */
 } BackupJob;
 
 typedef struct BackupResult {

@@ -184,9 +184,9 @@ static ErrCode copy_bytes(const BackupJob *job, File *in, File *out, const char 
     ErrCode code = OK;
     *ret_crc = 0;
     for (;;) {
-        size_t n = 0;
+        size_t n = 0, want = job->bytes_max ? (size_t)MIN(job->bytes_max - at, COPY_BYTES) : COPY_BYTES;
         if (job->cancel && *job->cancel) code = err_set(reterr, ERR_CANCELLED, "cancelled");
-        if (code == OK) code = file_read_at(in, at, buf, COPY_BYTES, &n, reterr);
+        if (code == OK) code = file_read_at(in, at, buf, want, &n, reterr);
         if (code != OK || n == 0) break;
         *ret_crc = crc32c(*ret_crc, buf, n);
         code = file_write(out, str_of(buf, n), reterr);

@@ -1,5 +1,6 @@
 /* backup_stage.c - a frozen copy of a data directory in use, by the order in which things are taken. */
 #include "storage/backup_int.h"
+#include "storage/wal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,16 @@ static bool is_left_out(Str path) {
            str_ends_with(path, STR(".bad")) || str_ends_with(path, STR(".db-wal")) || str_ends_with(path, STR(".db-shm"));
 }
 
+/* Of a log that is being written only what was there at one moment: zeros, and behind them frames that came meanwhile,
+ * would look like damage. */
+static uint64_t copy_limit(Fs *fs, const char *path) {
+    char dir[FS_PATH_MAX];
+    backup_parent(dir, path);
+    return is_segment(str_cstr(path)) ? wal_copy_bytes(fs, dir, str_cstr(path + strlen(dir) + 1)) : 0;
+}
+
 static ErrCode copy_bytes(Stage *s, const char *from, const char *to, Err *reterr) {
-    BackupJob job = {.fs = s->fs};
+    BackupJob job = {.fs = s->fs, .bytes_max = copy_limit(s->fs, from)};
     uint64_t done = 0;
     uint32_t crc;
     return backup_copy_file(&job, from, to, &done, 0, &crc, reterr);

@@ -13,7 +13,12 @@
 #define SEGMENT_BYTES_DEFAULT ((uint64_t)64 << 20)
 #define SEGMENT_BYTES_MAX ((uint64_t)1 << 30)
 #define OFFSET_MAX ((uint64_t)3 << 30) /* offsets are 32 bits of a position */
-#define COMPRESS_MIN_BYTES 256
+/* Zeros are put behind the end of a segment in such steps, so that a sync finds the file's size and its blocks as they
+ * were and has only data to write: a third less work for us and the disk. Batches over a sixteenth of a step are
+ * written without: they share the cost among themselves, and the zeros would be as much again. */
+#define ROOM_BYTES ((uint64_t)1 << 20)
+#define ZEROS_BYTES ((size_t)64 << 10)
+#define COMPRESS_MIN_BYTES 1024 /* less fits into the page a sync writes anyway */
 #define COMPRESS_LEVEL (-1)
 /* Compression may take this share of the time (one in so many) and so much at once. It saves the disk two thirds of the
  * writes, but it costs about as much as all else that is done to a record here. A log that grows by up to some
@@ -32,6 +37,8 @@ struct Wal {
     uint16_t epoch;
     uint64_t end;            /* written */
     uint64_t good;           /* what callers were told is safe */
+    uint64_t room;           /* the file is this long: zeros behind end */
+    bool no_room;            /* the disk would not give any to this segment */
     bool unsynced;           /* something is written and not synced */
     Buf pending;             /* frames appended and not written */
     Buf compressed;          /* scratch */
@@ -88,6 +95,8 @@ static void retire_current(Wal *wal) {
     WalSegment *last = &wal->segments.v[wal->segments.n - 1];
     ASSERT(last->number == wal->number);
     last->size_bytes = wal->end;
+    /* If that fails, the zeros stay: they mean nothing. */
+    if (wal->room > wal->end) (void)file_truncate(wal->file, wal->end, NULL);
     wal->file = file_close(wal->file);
     wal->unsynced = false;
     if (wal->good == WAL_HEADER_BYTES) {
@@ -97,6 +106,15 @@ static void retire_current(Wal *wal) {
     }
 }
 
+/* One with which zeros are no frame. */
+static uint32_t new_salt(void) {
+    static const char zeros[12];
+    uint32_t salt;
+    do salt = (uint32_t)random_u64();
+    while (wal_frame_crc(salt, zeros, STR_NULL) == 0);
+    return salt;
+}
+
 /* The current segment, if any, stays in place until the new one is durable. */
 static ErrCode begin_segment(Wal *wal, Err *reterr) {
     ASSERT(wal->pending.n == 0 && wal->next_number <= UINT32_MAX);
@@ -104,7 +122,7 @@ static ErrCode begin_segment(Wal *wal, Err *reterr) {
     WalSegment seg = {
         .number = wal->next_number++,
         .header_ok = true,
-        .salt = (uint32_t)random_u64(),
+        .salt = new_salt(),
         .prev_number = has_records ? wal->number : wal->tail,
         .prev_end = has_records ? wal->good : wal->tail_end,
         .flags = !has_records && wal->recovered ? WAL_HEADER_FLAG_RECOVERED : 0,
@@ -125,7 +143,8 @@ static ErrCode begin_segment(Wal *wal, Err *reterr) {
     wal->number = seg.number;
     wal->salt = seg.salt;
     wal->epoch = 1;
-    wal->end = wal->good = WAL_HEADER_BYTES;
+    wal->end = wal->good = wal->room = WAL_HEADER_BYTES;
+    wal->no_room = false;
     wal->unsynced = false;
     vec_push(&wal->segments, seg);
     publish_size(wal);
@@ -137,7 +156,7 @@ static ErrCode begin_segment(Wal *wal, Err *reterr) {
  * next segment's header is what makes that true on disk, cutting the file is a courtesy. */
 static void abandon_segment(Wal *wal) {
     if (file_truncate(wal->file, wal->good, NULL) == OK) {
-        wal->end = wal->good;
+        wal->end = wal->room = wal->good;
         (void)file_sync(wal->file, NULL);
     }
     retire_current(wal);
@@ -145,13 +164,29 @@ static void abandon_segment(Wal *wal) {
     publish_size(wal);
 }
 
+/* Zeros behind the end, for batches to come. A disk that has no room for them may have some for records. */
+static void make_room(Wal *wal) {
+    static const char zeros[ZEROS_BYTES];
+    uint64_t to = MIN(wal->end + ROOM_BYTES, wal->segment_bytes);
+    ErrCode rc = OK;
+    while (rc == OK && wal->room < to) {
+        size_t n = (size_t)MIN(to - wal->room, ZEROS_BYTES);
+        rc = file_write_at(wal->file, wal->room, str_of(zeros, n), NULL);
+        if (rc == OK) wal->room += n;
+    }
+    if (rc == OK) return;
+    wal->no_room = true;
+    if (file_truncate(wal->file, wal->end, NULL) == OK) wal->room = wal->end;
+}
+
 static ErrCode write_pending(Wal *wal, Err *reterr) {
     if (wal->pending.n == 0) return OK;
     ASSERT(wal->file);
     Err err = {0};
-    ErrCode rc = file_write(wal->file, buf_str(&wal->pending), &err);
+    ErrCode rc = file_write_at(wal->file, wal->end, buf_str(&wal->pending), &err);
     if (rc == OK) {
         wal->end += wal->pending.n;
+        wal->room = MAX(wal->room, wal->end);
         wal->unsynced = true;
         buf_clear(&wal->pending);
         publish_size(wal);
@@ -160,10 +195,10 @@ static ErrCode write_pending(Wal *wal, Err *reterr) {
     if (reterr) *reterr = err;
     err_prefix(reterr, "write-ahead log");
     buf_clear(&wal->pending);
-    wal->end = file_size(wal->file);
+    wal->end = wal->room = file_size(wal->file);
     /* A full disk took nothing back that it had promised: the segment goes on once its end is clean again. */
     if (rc == ERR_NO_SPACE && wal->end >= wal->good && file_truncate(wal->file, wal->good, NULL) == OK)
-        wal->end = wal->good;
+        wal->end = wal->room = wal->good;
     else
         abandon_segment(wal);
     publish_size(wal);
@@ -177,8 +212,10 @@ ErrCode wal_write(Wal *wal, Err *reterr) {
 }
 
 ErrCode wal_sync(Wal *wal, Err *reterr) {
+    size_t batch_bytes = wal->pending.n;
     ErrCode rc = write_pending(wal, reterr);
     if (rc != OK || !wal->unsynced) return rc;
+    if (batch_bytes && batch_bytes <= ROOM_BYTES / 16 && wal->end == wal->room && !wal->no_room) make_room(wal);
     ASSERT(wal->file); /* what is unsynced is in it: an abandoned segment has nothing left to sync */
     rc = file_sync(wal->file, reterr);
     if (rc != OK) {
@@ -283,6 +320,7 @@ uint64_t wal_size_bytes(const Wal *wal) { return atomic_load_explicit(&wal->size
 
 Wal *wal_close(Wal *wal) {
     if (!wal) return NULL;
+    if (wal->file && wal->room > wal->end) (void)file_truncate(wal->file, wal->end, NULL);
     if (wal->file && wal->unsynced) (void)file_sync(wal->file, NULL);
     file_close(wal->file);
     buf_done(&wal->pending);
@@ -384,38 +422,4 @@ ErrCode wal_open(Fs *fs, const char *dir, const WalOptions *opts, WalPos from, W
     }
     *ret = wal;
     return OK;
-}
-
-/* --- dump --- */
-
-typedef struct Dump {
-    void (*fn)(void *ctx, const char *file, uint64_t offset, uint8_t type, Str payload, const char *problem);
-    void *ctx;
-    char name[WAL_NAME_MAX];
-} Dump;
-
-static ErrCode dump_frame(void *ctx, const WalFrame *f) {
-    Dump *d = ctx;
-    d->fn(d->ctx, d->name, f->offset, f->type, f->payload, f->problem);
-    return OK;
-}
-
-ErrCode wal_dump(Fs *fs, const char *dir,
-    void (*fn)(void *ctx, const char *file, uint64_t offset, uint8_t type, Str payload, const char *problem), void *ctx,
-    Err *reterr) {
-    WalSegmentVec found = {0};
-    ErrCode rc = wal_list_segments(fs, dir, &found, reterr);
-    vec_foreach(WalSegment, seg, &found) {
-        if (rc != OK) break;
-        Dump d = {.fn = fn, .ctx = ctx};
-        wal_segment_name(d.name, seg->number);
-        if (seg->dead) {
-            fn(ctx, d.name, 0, 0, STR_NULL, "void: a later segment leaves it out");
-            continue;
-        }
-        WalScanResult res;
-        rc = wal_scan_segment(fs, dir, seg, 0, dump_frame, &d, &res, reterr);
-    }
-    vec_done(&found);
-    return rc;
 }

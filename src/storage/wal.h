@@ -5,6 +5,7 @@
  * u64 of the segment before, salt u32, CRC32C u32. Then frames: length u32, type u8, flags u8 (1: zstd), sync
  * epoch u16, raw length u32, CRC32C u32 over these fields and the payload (begun with the segment's salt, so
  * that a payload which contains a frame is never taken for one), payload.
+ * Zeros may follow behind the last frame: room made for frames to come, which the segment's end leaves behind.
  *
  * A segment names its predecessor and how much of it counts. That is what makes a failed sync harmless: the bytes
  * of the failed batch may or may not be on disk, the next segment says that they are not part of the log; segments
@@ -59,6 +60,9 @@ ErrCode wal_truncate_before(Wal *wal, WalPos pos, Err *reterr);
 uint64_t wal_size_bytes(const Wal *wal);
 /* What is buffered and was never written is dropped: nobody was told that it is safe. NULL is fine; returns NULL. */
 Wal *wal_close(Wal *wal);
+/* How many bytes of a segment file, which may be written to at this moment, hold what has been written so far, for a
+ * copy of it. 0: copy all of it; damage is not judged here. */
+uint64_t wal_copy_bytes(Fs *fs, const char *dir, Str name);
 /* For `meerkat debug dump-wal`: every frame of every segment with its fate; never fails on bad content. problem is
  * NULL for a good frame; payload is empty for a bad one. */
 ErrCode wal_dump(Fs *fs, const char *dir,

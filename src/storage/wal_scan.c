@@ -12,6 +12,7 @@
 static const char wal_magic[8] = "MKWAL1\0";
 
 #define WINDOW_BYTES ((size_t)1 << 20)
+#define COPY_TRIES 100
 /* Looking for the next good frame after a bad one costs a checksum per plausible header: bounded, so that a
  * hostile file cannot make opening quadratic. */
 #define RESYNC_BYTES_MAX ((uint64_t)1 << 30)
@@ -128,6 +129,7 @@ typedef struct Scan {
     uint64_t window_at;
     Buf raw; /* decompressed payload */
     uint64_t resync_left;
+    uint64_t data_end; /* of an open segment, once it is known: zeros from here on; 0: not known */
     WalFrameFn fn;
     void *ctx;
     WalScanResult res;
@@ -220,9 +222,32 @@ static ErrCode emit_problem(Scan *s, uint64_t at, const char *problem) {
     return s->fn ? s->fn(s->ctx, &(WalFrame){.offset = at, .problem = problem}) : OK;
 }
 
-/* The next good frame after a bad place, or the limit. */
+/* Where the zeros at the end of bytes [from, to) of the file begin. */
+static ErrCode skip_zeros_back(Scan *s, uint64_t from, uint64_t to, uint64_t *ret, Err *reterr) {
+    while (to > from) {
+        size_t n = (size_t)MIN(to - from, WINDOW_BYTES), got = 0;
+        s->window.n = 0;
+        buf_reserve(&s->window, n);
+        ErrCode rc = file_read_at(s->file, to - n, s->window.p, n, &got, reterr);
+        if (rc != OK) return rc;
+        for (n = got; n > 0 && s->window.p[n - 1] == 0;) n--;
+        to -= got - n;
+        if (n > 0 || got == 0) break;
+    }
+    *ret = to;
+    return OK;
+}
+
+/* A segment that no later one limits may end in zeros. Of another all that counts had been written. */
+static ErrCode find_data_end(Scan *s, Err *reterr) {
+    if (s->data_end) return OK;
+    s->data_end = s->seg->limit;
+    return s->seg->limited ? OK : skip_zeros_back(s, WAL_HEADER_BYTES, s->seg->limit, &s->data_end, reterr);
+}
+
+/* The next good frame after a bad place, or the end of the data. */
 static ErrCode find_next(Scan *s, uint64_t from, uint64_t *ret_at, Err *reterr) {
-    for (uint64_t at = from; at + WAL_FRAME_BYTES <= s->seg->limit; at++) {
+    for (uint64_t at = from; at < s->data_end && at + WAL_FRAME_BYTES <= s->seg->limit; at++) {
         Header h;
         bool good;
         ErrCode rc = check_frame(s, at, &h, &good, reterr);
@@ -236,7 +261,7 @@ static ErrCode find_next(Scan *s, uint64_t from, uint64_t *ret_at, Err *reterr) 
         if (cost > s->resync_left) break;
         s->resync_left -= cost;
     }
-    *ret_at = s->seg->limit;
+    *ret_at = MAX(from, s->data_end);
     return OK;
 }
 
@@ -257,14 +282,16 @@ static ErrCode scan_frames(Scan *s, uint64_t from_offset, Err *reterr) {
         if (rc != OK) return rc;
         if (!good) {
             uint64_t next;
+            rc = find_data_end(s, reterr);
+            if (rc != OK || at >= s->data_end) return rc;
             rc = find_next(s, at + 1, &next, reterr);
-            if (rc == OK) rc = emit_problem(s, at, next < s->seg->limit ? "bad checksum" : "bad or torn tail");
+            if (rc == OK) rc = emit_problem(s, at, next < s->data_end ? "bad checksum" : "bad or torn tail");
             if (rc != OK) return rc;
             s->gap_count++;
             s->gap_bytes += next - at;
             s->gap_epoch = 0;
             at = next;
-            if (at >= s->seg->limit) break;
+            if (at >= s->data_end) break;
             rc = check_frame(s, at, &h, &good, reterr);
             if (rc != OK) return rc;
             ASSERT(good);
@@ -295,11 +322,59 @@ static ErrCode scan_body(Scan *s, uint64_t from_offset, Err *reterr) {
     ErrCode rc = scan_frames(s, from_offset, reterr);
     if (rc != OK) return rc;
     settle_gaps(s, !closed);
-    if (seg->size_bytes > seg->limit) {
-        s->res.torn_bytes += seg->size_bytes - seg->limit;
+    uint64_t end = seg->limit;
+    if (seg->size_bytes > seg->limit) rc = skip_zeros_back(s, seg->limit, seg->size_bytes, &end, reterr);
+    if (rc == OK && end > seg->limit) {
+        s->res.torn_bytes += end - seg->limit;
         rc = emit_problem(s, seg->limit, "abandoned: behind the end that the next segment gives");
     }
     return rc;
+}
+
+/* At the first place without a good frame: zeros are the end. Else somebody may just be writing there. */
+static ErrCode copy_end(Scan *s, uint64_t *ret, Err *reterr) {
+    ErrCode rc = OK;
+    *ret = 0;
+    uint64_t at = WAL_HEADER_BYTES;
+    for (unsigned tries = 0; tries < COPY_TRIES && rc == OK && *ret == 0;) {
+        static const char zeros[WAL_FRAME_BYTES];
+        Header h;
+        bool good;
+        Str b = STR_NULL;
+        rc = check_frame(s, at, &h, &good, reterr);
+        if (rc != OK) break;
+        if (good) {
+            at += WAL_FRAME_BYTES + h.stored_bytes;
+            tries = 0;
+            continue;
+        }
+        if (s->seg->limit - at < WAL_FRAME_BYTES) {
+            *ret = at;
+            break;
+        }
+        s->window.n = 0; /* look again at what is there now */
+        rc = scan_bytes(s, at, WAL_FRAME_BYTES, &b, reterr);
+        if (rc == OK && memcmp(b.p, zeros, WAL_FRAME_BYTES) == 0) *ret = at;
+        tries++;
+    }
+    return rc;
+}
+
+uint64_t wal_copy_bytes(Fs *fs, const char *dir, Str name) {
+    char path[FS_PATH_MAX], file[WAL_NAME_MAX];
+    WalSegment seg = {0};
+    uint64_t end = 0;
+    if (!parse_segment_name(name, &seg.number)) return 0;
+    if (read_header(fs, dir, &seg, NULL) != OK || !seg.header_ok) return 0;
+    wal_segment_name(file, seg.number);
+    fs_path_join(path, dir, file);
+    Scan s = {.seg = &seg};
+    if (fs_open(fs, path, FILE_READ, &s.file, NULL) != OK) return 0;
+    seg.limit = seg.size_bytes = file_size(s.file);
+    if (seg.limit < WAL_HEADER_BYTES || copy_end(&s, &end, NULL) != OK) end = 0;
+    file_close(s.file);
+    buf_done(&s.window);
+    return end;
 }
 
 ErrCode wal_scan_segment(Fs *fs, const char *dir, const WalSegment *seg, uint64_t from_offset, WalFrameFn fn, void *ctx,

@@ -457,6 +457,114 @@ static void test_no_segment(void **state) {
     }
 }
 
+/* --- room --- */
+
+static uint64_t size_of(Fs *fs, const char *path) {
+    File *f;
+    assert_int_equal(fs_open(fs, path, FILE_READ, &f, NULL), OK);
+    uint64_t n = file_size(f);
+    file_close(f);
+    return n;
+}
+
+static const char first_segment[] = "wal/wal-0000000000000001.log";
+
+static void room_open(Log *l) {
+    vec_clear(&l->seen);
+    assert_int_equal(wal_open(l->fs, "wal", NULL, 0, note, l, &l->report, &l->wal, NULL), OK);
+}
+
+/* Zeros behind the end are made by the first sync, used by later ones, and mean nothing to a reader. */
+static void test_room(void **state) {
+    (void)state;
+    Log l = {.fs = fs_fault_create(1)};
+    room_open(&l);
+    for (uint64_t id = 0; id < 20; id++) {
+        assert_int_equal(append(&l, id, NULL), OK);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        assert_true(size_of(l.fs, first_segment) > 1 << 20);
+    }
+    uint64_t end = wal_size_bytes(l.wal), calls = fs_fault_calls(l.fs);
+    assert_true(end < 10000);
+    assert_int_equal(wal_copy_bytes(l.fs, "wal", STR("wal-0000000000000001.log")), end);
+    assert_int_equal(append(&l, 20, NULL), OK);
+    assert_int_equal(wal_sync(l.wal, NULL), OK);
+    assert_int_equal(fs_fault_calls(l.fs), calls + 2); /* a write and a sync */
+    fs_fault_crash(l.fs);
+    log_close(&l);
+    assert_true(size_of(l.fs, first_segment) > 1 << 20);
+    for (unsigned round = 0; round < 2; round++) {
+        room_open(&l);
+        expect_ids(&l, 0, 21);
+        assert_int_equal(l.report.torn_bytes + l.report.corrupt_frames, 0);
+        assert_int_equal(append(&l, 21, NULL), OK);
+        log_close(&l); /* without a sync: dropped */
+    }
+    log_done(&l);
+}
+
+static void test_room_is_left(void **state) {
+    (void)state;
+    Log l = {.fs = fs_fault_create(1)};
+    room_open(&l);
+    assert_int_equal(append(&l, 0, NULL), OK);
+    assert_int_equal(wal_sync(l.wal, NULL), OK);
+    uint64_t end = wal_size_bytes(l.wal);
+    WalPos pos;
+    assert_int_equal(wal_cut(l.wal, &pos, NULL), OK);
+    assert_int_equal(size_of(l.fs, first_segment), end);
+    assert_int_equal(append(&l, 1, NULL), OK);
+    assert_int_equal(wal_sync(l.wal, NULL), OK);
+    log_close(&l);
+    assert_int_equal(size_of(l.fs, "wal/wal-0000000000000002.log"), WAL_HEADER_BYTES + WAL_FRAME_BYTES + 9);
+    log_done(&l);
+}
+
+/* What is torn is told from room, and a lost frame before others from both. */
+static void test_room_damaged(void **state) {
+    (void)state;
+    for (unsigned what = 0; what < 3; what++) {
+        Log l = {.fs = fs_fault_create(1)};
+        WalPos pos[3];
+        room_open(&l);
+        for (uint64_t id = 0; id < 3; id++) {
+            assert_int_equal(append(&l, id, &pos[id]), OK);
+            assert_int_equal(wal_sync(l.wal, NULL), OK);
+        }
+        uint64_t end = wal_size_bytes(l.wal);
+        fs_fault_crash(l.fs);
+        log_close(&l);
+        if (what == 0) fs_fault_flip_bit(l.fs, first_segment, (end + 3000) * 8); /* a piece of a torn write */
+        if (what == 1) fs_fault_flip_bit(l.fs, first_segment, (pos[2] & UINT32_MAX) * 8 + 150);
+        if (what == 2) fs_fault_flip_bit(l.fs, first_segment, (pos[0] & UINT32_MAX) * 8 + 150);
+        uint64_t copy = wal_copy_bytes(l.fs, "wal", STR("wal-0000000000000001.log"));
+        assert_int_equal(copy, what == 0 ? end : 0);
+        room_open(&l);
+        assert_int_equal(l.report.corrupt_frames, what == 2);
+        assert_int_equal(l.report.torn_bytes, what == 0 ? 3001 : what == 1 ? end - (pos[2] & UINT32_MAX) : 0);
+        assert_int_equal(l.seen.n, what == 0 ? 3 : 2);
+        log_done(&l);
+    }
+}
+
+/* A disk that has room for records and not for more takes the records. */
+static void test_no_room(void **state) {
+    (void)state;
+    Log l = {.fs = fs_fault_create(1)};
+    room_open(&l);
+    fs_fault_set_capacity(l.fs, 100000);
+    for (uint64_t id = 0; id < 30; id++) {
+        assert_int_equal(append(&l, id, NULL), OK);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        assert_int_equal(size_of(l.fs, first_segment), wal_size_bytes(l.wal));
+    }
+    fs_fault_crash(l.fs);
+    log_close(&l);
+    room_open(&l);
+    expect_ids(&l, 0, 30);
+    log_done(&l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
@@ -469,6 +577,10 @@ int main(void) {
         cmocka_unit_test(test_every_fault),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_no_segment),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_room_is_left),
+        cmocka_unit_test(test_room_damaged),
+        cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
