@@ -83,6 +83,9 @@ typedef struct MetricsTaken {
  * becomes that of the append, whose sender will then repeat it. Repeated samples are handed out again. */
 typedef ErrCode (*MetricsTapFn)(void *ctx, const MetricsTaken *taken, Err *reterr);
 
+/* The end of an append that nobody waited for; code as append's. Must be quick: it runs on the log's writer thread. */
+typedef void (*MetricsDoneFn)(void *ctx, ErrCode code);
+
 /* Why new series are refused. */
 typedef enum MetricsRefusal {
     METRICS_REFUSED_TOTAL,  /* too many series in all */
@@ -180,8 +183,14 @@ typedef struct MetricsStoreOps {
     /* How many series match, in all and with each label. NULL: made out of series. */
     ErrCode (*count)(MetricsStore *s, const MetricsSelect *req, MetricsCountFn fn, void *ctx, uint64_t *ret_series,
         Err *reterr);
-    /* Sets who is told of appends; before the first of them, or with fn NULL after the last. May be NULL. */
-    void (*set_tap)(MetricsStore *s, MetricsTapFn fn, void *ctx);
+    /* Sets who is told of appends; before the first of them, or with fn NULL after the last. wanted (NULL: always): while
+     * it is 0, nobody needs to be told. May be NULL. */
+    void (*set_tap)(MetricsStore *s, MetricsTapFn fn, const _Atomic unsigned *wanted, void *ctx);
+    /* As append, but returns at once: true, done(ctx, code) will be called by another thread, perhaps before this
+     * returns; batch, its arena, ret and reterr are borrowed until then. false: nothing was done, because something
+     * would have to be waited for, or made first (series that are new): append does it. May be NULL. */
+    bool (*append_soon)(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr,
+        MetricsDoneFn done, void *ctx);
 } MetricsStoreOps;
 
 struct MetricsStore { const MetricsStoreOps *ops; };

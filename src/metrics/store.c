@@ -131,6 +131,7 @@ static void store_close(MetricsStore *base) {
 static const MetricsStoreOps embedded_ops = {
     .takes_wire_labels = true,
     .set_tap = store_set_tap,
+    .append_soon = store_append_soon,
     .append = store_append,
     .select = store_select,
     .series = store_series,

@@ -125,16 +125,21 @@ typedef struct EmbeddedStore {
     _Atomic uint64_t rules_rewritten, rules_dropped;
     _Atomic bool rules_changed; /* what is known of parts is about other rules */
     MetricsTapFn tap; /* NULL: none */
+    const _Atomic unsigned *tap_wanted;
     void *tap_ctx;
 } EmbeddedStore;
 
 /* --- store_append.c --- */
 ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
-void store_set_tap(MetricsStore *s, MetricsTapFn fn, void *ctx);
-void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
+bool store_append_soon(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr,
+    MetricsDoneFn done, void *ctx);
+void store_set_tap(MetricsStore *s, MetricsTapFn fn, const _Atomic unsigned *wanted, void *ctx);
 int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is kept */
 /* Whether the active head holds more than `times` what it should before it is written out. */
 bool store_head_is_large(const EmbeddedStore *s, const HeadStats *stats, unsigned times);
+
+/* --- store_apply.c --- */
+void store_apply(void *ctx, WalPos pos, uint8_t type, Str payload, void *item); /* CommitApplyFn */
 
 /* --- store_reach.c --- */
 typedef struct StoreReach {

@@ -223,7 +223,7 @@ static ErrCode on_taken(void *ctx, const MetricsTaken *taken, Err *reterr) {
 static void test_tap(void **state) {
     (void)state;
     World w = world();
-    w.store->ops->set_tap(w.store, on_taken, &w);
+    w.store->ops->set_tap(w.store, on_taken, NULL, &w);
     (void)APPEND(&w, {"plain", -1, 9, 1}, {"a", 5, 10, 7});
     assert_string_equal(buf_cstr(&w.tapped), "9:1 5:0 10:7 ");
     done(&w);

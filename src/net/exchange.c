@@ -211,11 +211,15 @@ ErrCode exchange_add_body(Exchange *x, Str data) {
     return OK;
 }
 
+static void use_arena(Exchange *x) {
+    if (!x->arena) x->arena = arena_create(arena_budget(x->match.route, x->body_max));
+    x->req.arena = x->arena;
+}
+
 static void run_handler(Exchange *x) {
     HttpRequest *req = &x->req;
     const Route *route = x->match.route;
-    x->arena = arena_create(arena_budget(route, x->body_max));
-    req->arena = x->arena;
+    use_arena(x);
     if (x->needs_slow_auth && exchange_authorize(x, true) != OK) return;
     if (req->deadline_mono_ns && clock_mono_ns() >= req->deadline_mono_ns) {
         exchange_fail(x, ERR_TIMEOUT, 0, "deadline exceeded before the call began");
@@ -224,13 +228,36 @@ static void run_handler(Exchange *x) {
     route->handler(route->ctx, req, &x->res);
 }
 
-static void exchange_run(void *ctx) {
-    Exchange *x = ctx;
-    if (!atomic_load(&x->gone)) run_handler(x);
+static void complete(Exchange *x) {
     reply_finish(x);
     x->answer_bytes = x->res.body.n;
     atomic_fetch_add(&x->server->answer_bytes, x->answer_bytes);
     x->on_done(x);
+}
+
+static void exchange_run(void *ctx) {
+    Exchange *x = ctx;
+    if (!atomic_load(&x->gone)) run_handler(x);
+    complete(x);
+}
+
+/* A server that ends waits for those that have begun, and then no other may. */
+static bool try_start(Exchange *x) {
+    NetServer *s = x->server;
+    const Route *route = x->match.route;
+    if (!route->start || x->body.n > HTTP_START_BODY_MAX || x->needs_slow_auth || x->req.deadline_mono_ns) return false;
+    atomic_fetch_add(&s->begun, 1);
+    use_arena(x);
+    if (!atomic_load(&s->draining) && route->start(route->ctx, &x->req, &x->res)) return true;
+    atomic_fetch_sub(&s->begun, 1);
+    return false;
+}
+
+void http_finish(HttpRequest *req) {
+    Exchange *x = req->impl;
+    NetServer *s = x->server;
+    complete(x);
+    atomic_fetch_sub(&s->begun, 1);
 }
 
 int64_t exchange_answer_limit_ms(const Exchange *x) {
@@ -281,6 +308,7 @@ bool exchange_submit(Exchange *x) {
     }
     Pool *pool = cls == ROUTE_INGEST ? s->ingest : cls == ROUTE_QUERY ? s->query : s->instant;
     x->running = true;
+    if (try_start(x)) return true;
     if (pool_submit(pool, exchange_run, x) == OK) return true;
     x->running = false;
     atomic_fetch_add(&s->stats.overloaded, 1);

@@ -53,6 +53,7 @@ typedef struct HttpRequest {
     size_t n_params;
     bool params_parsed;
     Str form_error; /* what Go's ParseForm would say of them; empty: nothing */
+    void *begun;    /* what Route.start has left for the handler; NULL: nothing */
     void *impl;     /* the engine's; NULL: made by hand (tests) */
 } HttpRequest;
 
@@ -83,6 +84,9 @@ struct HttpResponse {
 };
 
 typedef void (*HttpHandler)(void *ctx, HttpRequest *req, HttpResponse *res);
+/* Begins what a handler would do, on an I/O thread, which serves nobody else meanwhile: it must not block, and be done
+ * within some 100 us. true: the answer will come, by http_finish. false: the handler is to do it. */
+typedef bool (*HttpStart)(void *ctx, HttpRequest *req, HttpResponse *res);
 
 /* --- reading a request --- */
 Str http_header(const HttpRequest *req, Str name); /* first one; STR_NULL when absent */
@@ -102,6 +106,9 @@ Str http_form_error(HttpRequest *req);
 ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *reterr);
 /* Whether the client has left meanwhile: whoever works for long may ask now and then. Thread-safe. */
 bool http_client_gone(const HttpRequest *req);
+/* The response of a request that Route.start has taken is complete. Once, from any thread; the request may be gone when
+ * it returns. */
+void http_finish(HttpRequest *req);
 /* Media type of Content-Type without parameters, lower case. */
 Str http_media_type(const HttpRequest *req);
 
@@ -143,6 +150,8 @@ typedef enum RouteClass {
     ROUTE_QUERY,   /* own workers; a full queue answers 503 */
 } RouteClass;
 
+#define HTTP_START_BODY_MAX ((size_t)32 << 10)
+
 typedef struct Route {
     unsigned methods; /* HttpMethod bits; HEAD is answered wherever GET is */
     /* "/api/v1/label/{name}/values"; a trailing "{rest...}" takes the remaining path, also an empty one. Parameters
@@ -155,6 +164,7 @@ typedef struct Route {
     Role role;             /* least role on non-loopback listeners and on the UI port; ROLE_NONE: open */
     int overloaded_status; /* when its queue is full; 0: 429 for writes, 503 for queries */
     size_t arena_bytes;    /* budget of req->arena; 0: 256 MiB for queries, 4 x max_body for ingest */
+    HttpStart start;       /* tried first with bodies up to HTTP_START_BODY_MAX; NULL: none */
 } Route;
 
 typedef struct Router Router;

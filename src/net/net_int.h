@@ -53,6 +53,7 @@ struct NetServer {
     atomic_bool draining, closing; /* closing: connections of the loops end at their next tick */
     atomic_uint next_loop;
     atomic_size_t connections, body_bytes, exchanges;
+    atomic_size_t begun;        /* exchanges that Route.start has taken and that are not finished */
     atomic_size_t answer_bytes; /* answers made and not yet taken by their clients */
     struct {
         _Atomic uint64_t requests, responses_4xx, responses_5xx, connections, connections_refused, bytes_in, bytes_out;

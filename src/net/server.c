@@ -194,6 +194,7 @@ static void stop_parts(NetServer *s) {
     pool_stop(s->instant);
     pool_stop(s->ingest);
     pool_stop(s->query);
+    while (atomic_load(&s->begun) > 0) clock_sleep_ms(POLL_MS);
     atomic_store(&s->closing, true);
     for (unsigned i = 0; i < s->n_loops; i++) {
         while (loop_open_count(s->loops[i]) > 0) clock_sleep_ms(POLL_MS);

@@ -16,17 +16,11 @@
 #define GATHER_MIN_NS INT64_C(100000) /* a sync that is quicker is not worth sharing */
 #define PENDING_BYTES_DEFAULT ((size_t)64 << 20)
 
-/* Lives on the submitter's stack until it is done. */
-typedef struct Submission {
-    struct Submission *next;
-    uint8_t type;
-    Str payload;
-    void *item;
-    WalPos pos;
-    ErrCode result;
-    Err err;
+/* What commit_submit waits with, on its stack. */
+typedef struct Waiting {
+    CommitRecord record;
     Latch done;
-} Submission;
+} Waiting;
 
 typedef struct Task {
     struct Task *next;
@@ -48,7 +42,7 @@ struct CommitQueue {
 
     Mutex mutex; /* guards what follows */
     Cond work;   /* the writer waits here */
-    Submission *first, **last;
+    CommitRecord *first, **last;
     size_t queued, wait_for; /* wait_for: the writer is in its window until this many are queued */
     size_t pending_bytes;    /* queued and in the batch being written */
     Task *tasks, **last_task;
@@ -79,8 +73,8 @@ static void gather(CommitQueue *q) {
     if (!came) q->expected = 0; /* they do other things: do not wait again until a round shows them active */
 }
 
-static Submission *take_batch(CommitQueue *q, size_t *ret_n) {
-    Submission *batch = q->first;
+static CommitRecord *take_batch(CommitQueue *q, size_t *ret_n) {
+    CommitRecord *batch = q->first;
     *ret_n = q->queued;
     q->first = NULL;
     q->last = &q->first;
@@ -103,9 +97,9 @@ static ErrCode sync_timed(CommitQueue *q, Err *reterr) {
 }
 
 /* Appends the batch's records and makes them safe; results are in the submissions. */
-static void write_batch(CommitQueue *q, Submission *batch) {
+static void write_batch(CommitQueue *q, CommitRecord *batch) {
     size_t appended = 0;
-    for (Submission *s = batch; s; s = s->next) {
+    for (CommitRecord *s = batch; s; s = s->next) {
         s->result = wal_append(q->wal, s->type, s->payload, &s->pos, &s->err);
         if (s->result == OK) appended++;
     }
@@ -114,17 +108,17 @@ static void write_batch(CommitQueue *q, Submission *batch) {
     ErrCode rc = q->durable ? sync_timed(q, &err) : wal_write(q->wal, &err);
     if (!q->durable && rc == OK) q->written = true;
     if (rc == OK) return;
-    for (Submission *s = batch; s; s = s->next) {
+    for (CommitRecord *s = batch; s; s = s->next) {
         if (s->result != OK) continue;
         s->result = rc;
         s->err = err;
     }
 }
 
-static void finish_batch(CommitQueue *q, Submission *batch, size_t n) {
+static void finish_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
     mutex_lock(&q->mutex);
     q->stats.commits++;
-    for (Submission *s = batch; s; s = s->next) {
+    for (CommitRecord *s = batch; s; s = s->next) {
         q->pending_bytes -= s->payload.n;
         if (s->result == OK) {
             q->stats.records++;
@@ -135,16 +129,16 @@ static void finish_batch(CommitQueue *q, Submission *batch, size_t n) {
     }
     q->expected = n + q->queued;
     mutex_unlock(&q->mutex);
-    for (Submission *s = batch; s;) {
-        Submission *next = s->next; /* s is gone once its owner sees done */
-        latch_open(&s->done);
+    for (CommitRecord *s = batch; s;) {
+        CommitRecord *next = s->next; /* s is gone once its owner is told */
+        s->done(s);
         s = next;
     }
 }
 
-static void commit_batch(CommitQueue *q, Submission *batch, size_t n) {
+static void commit_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
     write_batch(q, batch);
-    for (Submission *s = batch; s; s = s->next)
+    for (CommitRecord *s = batch; s; s = s->next)
         if (s->result == OK) q->apply(q->ctx, s->pos, s->type, s->payload, s->item);
     finish_batch(q, batch, n);
 }
@@ -180,7 +174,7 @@ static void writer_main(void *ctx) {
         if (!q->first && !q->tasks && !q->stopping) cond_wait_ms(&q->work, &q->mutex, wait_ms(q));
         if (q->first && !q->tasks) gather(q);
         size_t n;
-        Submission *batch = take_batch(q, &n);
+        CommitRecord *batch = take_batch(q, &n);
         Task *tasks = q->tasks;
         q->tasks = NULL;
         q->last_task = &q->tasks;
@@ -217,12 +211,14 @@ CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn ap
 }
 
 /* Queues s, or says why not; *ret_wake: the writer is to be woken. Called with the lock held. */
-static ErrCode enqueue(CommitQueue *q, Submission *s, bool *ret_wake, Err *reterr) {
+static ErrCode enqueue(CommitQueue *q, CommitRecord *s, bool *ret_wake, Err *reterr) {
     if (q->stopping) return err_set(reterr, ERR_UNAVAILABLE, "the store is shutting down");
     if (q->pending_bytes > 0 && s->payload.n > q->pending_bytes_max - MIN(q->pending_bytes, q->pending_bytes_max)) {
         q->stats.rejected++;
         return err_set(reterr, ERR_OVERLOADED, "%zu bytes are waiting to be written already", q->pending_bytes);
     }
+    s->next = NULL;
+    s->result = OK;
     *q->last = s;
     q->last = &s->next;
     q->queued++;
@@ -231,21 +227,28 @@ static ErrCode enqueue(CommitQueue *q, Submission *s, bool *ret_wake, Err *reter
     return OK;
 }
 
+ErrCode commit_start(CommitQueue *q, CommitRecord *r, Err *reterr) {
+    bool wake = false;
+    mutex_lock(&q->mutex);
+    ErrCode rc = enqueue(q, r, &wake, reterr);
+    mutex_unlock(&q->mutex);
+    if (wake) cond_signal(&q->work);
+    return rc;
+}
+
+static void open_latch(CommitRecord *r) { latch_open(&CONTAINER_OF(r, Waiting, record)->done); }
+
 ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr) {
     ASSERT(writer_of != q); /* the writer would wait for itself */
-    Submission s = {.type = type, .payload = payload, .item = item};
-    bool wake = false;
-    latch_init(&s.done);
-    mutex_lock(&q->mutex);
-    ErrCode rc = enqueue(q, &s, &wake, reterr);
-    mutex_unlock(&q->mutex);
+    Waiting w = {.record = {.type = type, .payload = payload, .item = item, .done = open_latch}};
+    latch_init(&w.done);
+    ErrCode rc = commit_start(q, &w.record, reterr);
     if (rc == OK) {
-        if (wake) cond_signal(&q->work);
-        latch_wait(&s.done);
-        rc = s.result;
-        if (rc != OK && reterr) *reterr = s.err;
+        latch_wait(&w.done);
+        rc = w.record.result;
+        if (rc != OK && reterr) *reterr = w.record.err;
     }
-    latch_done(&s.done);
+    latch_done(&w.done);
     return rc;
 }
 

@@ -18,6 +18,19 @@ typedef struct CommitOptions {
     size_t pending_bytes_max; /* 0: 64 MiB; beyond it ERR_OVERLOADED */
 } CommitOptions;
 
+/* A record on its way into the log. The queue's from commit_start until done, which runs on the writer thread once the
+ * record is durable and applied, or has failed: it must not wait for anything, least of all for this queue. */
+typedef struct CommitRecord {
+    uint8_t type;
+    Str payload;
+    void *item;
+    void (*done)(struct CommitRecord *r);
+    ErrCode result; /* for done: as commit_submit returns it */
+    Err err;        /* set when result is not OK */
+    WalPos pos;
+    struct CommitRecord *next; /* the queue's */
+} CommitRecord;
+
 /* Applies a durable record to memory, on the writer thread. item is what commit_submit was given. */
 typedef void (*CommitApplyFn)(void *ctx, WalPos pos, uint8_t type, Str payload, void *item);
 /* Runs between batches on the writer thread at least about every 250 ms and after each batch (head rotation, ageing).
@@ -30,6 +43,9 @@ CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn ap
  * ERR_OVERLOADED (retry later), ERR_UNAVAILABLE (shutting down), ERR_TOO_LARGE, and what the disk says: ERR_NO_SPACE,
  * ERR_IO. A record that failed is not applied and is not part of the log. */
 ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr);
+/* The same without waiting: OK, done will be called (perhaps before this returns). Else it will not: ERR_OVERLOADED,
+ * ERR_UNAVAILABLE. type, payload, item, done of r are set. Any thread; commit_free waits for no such call. */
+ErrCode commit_start(CommitQueue *q, CommitRecord *r, Err *reterr);
 /* Runs fn on the writer thread between batches and waits for it (head rotation, flush, tests). On the writer
  * thread itself it runs fn at once. Not after commit_free began. */
 void commit_run(CommitQueue *q, void (*fn)(void *ctx), void *ctx);

@@ -234,6 +234,88 @@ static void test_interval_sync_fails(void **state) {
 
 static void submit_two(void *ctx) { (void)!submit(ctx, 2, 60, NULL); }
 
+/* --- submissions that nobody waits for --- */
+
+enum { STARTED = 50 };
+
+typedef struct Started {
+    Head *h;
+    CommitRecord record;
+    uint64_t id;
+    char payload[40];
+    bool applied;
+    _Atomic unsigned *done;
+} Started;
+
+static void started_done(CommitRecord *r) {
+    Started *s = CONTAINER_OF(r, Started, record);
+    if (s->applied != (r->result == OK)) s->h->order_errors++;
+    atomic_fetch_add(s->done, 1); /* the last thing: its owner may go on */
+}
+
+static ErrCode start(Head *h, Started *s, uint64_t id, _Atomic unsigned *done) {
+    *s = (Started){.h = h, .done = done};
+    memcpy(s->payload, &id, 8);
+    s->record = (CommitRecord){
+        .type = 7, .payload = str_of(s->payload, sizeof s->payload), .item = &s->applied, .done = started_done};
+    return commit_start(h->q, &s->record, NULL);
+}
+
+static void wait_for(const _Atomic unsigned *n, unsigned want) {
+    while (atomic_load(n) < want) clock_sleep_ms(1);
+}
+
+/* Beside others that wait: each is told, in order, once what it gave is durable. */
+static void test_start(void **state) {
+    (void)state;
+    static Started s[STARTED];
+    Head h = {.fs = fs_fault_create(1)};
+    Client c = {.h = &h, .first = 1000};
+    _Atomic unsigned done = 0;
+    CommitStats st;
+    head_open(&h, true, 0);
+    Thread *t = thread_start("client", client_main, &c);
+    for (uint64_t i = 0; i < STARTED; i++) assert_int_equal(start(&h, &s[i], i, &done), OK);
+    wait_for(&done, STARTED);
+    thread_join(t);
+    commit_stats(h.q, &st);
+    assert_int_equal(st.records, STARTED + EACH);
+    assert_int_equal(st.pending_bytes, 0);
+    head_close(&h);
+    fs_fault_crash(h.fs);
+    head_open(&h, true, 0);
+    uint64_t next = 0;
+    for (size_t i = 0; i < h.applied.n; i++)
+        if (h.applied.v[i] < 1000) assert_int_equal(h.applied.v[i], next++);
+    assert_int_equal(next, STARTED);
+    assert_int_equal(h.order_errors, 0);
+    head_close(&h);
+    head_done(&h);
+}
+
+static void test_start_refused(void **state) {
+    (void)state;
+    static Started s[3];
+    Head h = {.fs = fs_fault_create(1)};
+    _Atomic unsigned done = 0;
+    head_open(&h, true, 60);
+    fs_fault_arm(h.fs, FAULT_EIO, 1, false);
+    assert_int_equal(start(&h, &s[0], 1, &done), OK);
+    wait_for(&done, 1);
+    assert_int_equal(s[0].record.result, ERR_IO);
+    assert_true(s[0].record.err.msg[0]);
+    atomic_store(&h.hold, true);
+    assert_int_equal(start(&h, &s[1], 2, &done), OK);
+    assert_int_equal(start(&h, &s[2], 3, &done), ERR_OVERLOADED); /* and is not told */
+    atomic_store(&h.hold, false);
+    wait_for(&done, 2);
+    assert_int_equal(s[1].record.result, OK);
+    head_close(&h);
+    assert_int_equal(atomic_load(&done), 2);
+    assert_int_equal(h.applied.n, 1);
+    head_done(&h);
+}
+
 static void test_overload(void **state) {
     (void)state;
     Head h = {.fs = fs_fault_create(1)};
@@ -281,6 +363,8 @@ int main(void) {
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_interval_sync_fails),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_start_refused),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_run_and_idle),
     };

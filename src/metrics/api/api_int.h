@@ -156,6 +156,7 @@ void api_handle(void *ctx, HttpRequest *req, HttpResponse *res); /* ctx: ApiRout
 void api_lifecycle_routes(PromApi *api, Router *r);
 /* Plain handlers; ctx is the PromApi. */
 void api_write(void *ctx, HttpRequest *req, HttpResponse *res);
+bool api_write_start(void *ctx, HttpRequest *req, HttpResponse *res); /* HttpStart */
 void api_read(void *ctx, HttpRequest *req, HttpResponse *res);
 void api_federate(void *ctx, HttpRequest *req, HttpResponse *res);
 

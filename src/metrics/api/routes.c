@@ -111,6 +111,7 @@ void prom_api_routes(PromApi *api, Router *r) {
         {.methods = HTTP_POST,
             .pattern = "/api/v1/write",
             .handler = api_write,
+            .start = api_write_start,
             .ctx = api,
             .cls = ROUTE_INGEST,
             .max_body_bytes = (size_t)32 << 20,

@@ -25,7 +25,6 @@ static void note_taken(RemoteOut *o, const MetricsTaken *t) {
 
 static ErrCode on_append(void *ctx, const MetricsTaken *taken, Err *reterr) {
     RemoteOut *o = ctx;
-    if (atomic_load(&o->active) == 0) return OK;
     Buf record = {0};
     bool any;
     ErrCode r = remote_record_encode(taken, &record, &any, reterr);
@@ -96,7 +95,7 @@ ErrCode remote_out_create(const RemoteOutOptions *opts, RemoteOut **ret, Err *re
         remote_out_free(o);
         return r;
     }
-    opts->store->ops->set_tap(opts->store, on_append, o);
+    opts->store->ops->set_tap(opts->store, on_append, &o->active, o);
     *ret = o;
     return OK;
 }
@@ -244,7 +243,7 @@ static void flush(RemoteOut *o) {
 RemoteOut *remote_out_free(RemoteOut *o) {
     if (!o) return NULL;
     if (o->spool) {
-        o->opts.store->ops->set_tap(o->opts.store, NULL, NULL);
+        o->opts.store->ops->set_tap(o->opts.store, NULL, NULL, NULL);
         flush(o);
     }
     while (o->endpoints.n > 0) endpoint_stop(take_endpoint(o, o->endpoints.v[0]->id));

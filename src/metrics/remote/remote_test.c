@@ -221,7 +221,8 @@ typedef struct FakeStore {
     void *ctx;
 } FakeStore;
 
-static void fake_set_tap(MetricsStore *s, MetricsTapFn fn, void *ctx) {
+static void fake_set_tap(MetricsStore *s, MetricsTapFn fn, const _Atomic unsigned *wanted, void *ctx) {
+    (void)wanted;
     FakeStore *f = (FakeStore *)(void *)s;
     f->tap = fn;
     f->ctx = ctx;
