@@ -145,7 +145,8 @@ static ErrCode keep_own(void *ctx, const MetricsBatch *b, Err *reterr) {
 }
 
 static ErrCode open_all(Server *s, Err *reterr) {
-    ErrCode r = server_open_stores(s, reterr);
+    ErrCode r = server_raise_files(s, reterr);
+    if (r == OK) r = server_open_stores(s, reterr);
     if (r != OK) return r;
     char *dir = str_dup_cstr(s->config->storage.data_dir);
     crash_set_dir(dir);

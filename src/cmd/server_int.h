@@ -97,6 +97,8 @@ ErrCode server_open_auth(Server *s, Err *reterr);
 ErrCode server_open_apis(Server *s, Err *reterr);
 void server_close_apis(Server *s);
 void server_open_prom_api(Server *s); /* a part of server_open_apis */
+/* As many open files as the configuration may need; ERR_INVALID when there may not even be enough to run. */
+ErrCode server_raise_files(const Server *s, Err *reterr);
 ErrCode server_open_ports(Server *s, Err *reterr);
 void server_close_ports(Server *s);
 /* Loads everything again that can be loaded while running; a bad file keeps what is in effect. */

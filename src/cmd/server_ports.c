@@ -192,18 +192,28 @@ static ErrCode listen_all(Server *s, Err *reterr) {
 
 #define FILES_BESIDES_CONNECTIONS 1024 /* parts, logs, scrapes, exporters */
 
+#define FILES_MIN 256 /* ports, stores with a few parts, some requests: below it calls would fail all over the place   \
+                       */
+
 /* A connection takes a descriptor, under TLS two more. */
-static void raise_max_fds(const Server *s) {
+ErrCode server_raise_files(const Server *s, Err *reterr) {
     uint64_t per_connection = s->config->server.tls_cert_file.n ? 3 : 1;
     uint64_t want = (uint64_t)s->config->server.max_connections * per_connection + FILES_BESIDES_CONNECTIONS;
     uint64_t have = process_raise_max_fds(want);
-    if (have >= want) return;
+    if (have < FILES_MIN) {
+        err_set(reterr, ERR_INVALID, "only %llu files may be open; the server needs %d at least",
+            (unsigned long long)have, FILES_MIN);
+        err_hint(reterr, "raise the limit: ulimit -n, LimitNOFILE= of a unit, --ulimit nofile= of a container");
+        return ERR_INVALID;
+    }
+    if (have >= want) return OK;
     char have_text[24], want_text[24];
     snprintf(have_text, sizeof have_text, "%llu", (unsigned long long)have);
     snprintf(want_text, sizeof want_text, "%llu", (unsigned long long)want);
     log_warn("fewer files may be open than server.max_connections needs: raise the limit (ulimit -n, LimitNOFILE=) or "
              "lower max_connections",
         "limit", have_text, "needed", want_text, NULL);
+    return OK;
 }
 
 static void note_access(void *ctx, const HttpRequest *req, int status, int64_t duration_ns, size_t bytes_out) {
@@ -212,7 +222,6 @@ static void note_access(void *ctx, const HttpRequest *req, int status, int64_t d
 }
 
 ErrCode server_open_ports(Server *s, Err *reterr) {
-    raise_max_fds(s);
     prometheus_port(s);
     loki_port(s);
     jaeger_ports(s);

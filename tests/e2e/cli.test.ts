@@ -172,6 +172,12 @@ it("says when nothing listens", () => {
   assert.match(r.err, /is the server running/);
 });
 
+it("does not start where too few files may be open, and says so", () => {
+  const r = spawnSync("sh", ["-c", `ulimit -n 32; exec "${binary}" serve --data-dir "${join(tmpdir(), "meerkat-no-files")}" --port-offset 1`], { encoding: "utf8", timeout: 60_000 });
+  assert.equal(r.status, 1);
+  assert.match(r.stderr, /^meerkat: only 32 files may be open; the server needs 256 at least\n {2}help: raise the limit: ulimit -n/m);
+});
+
 it("keeps docs/configuration.md in step with the table", () => {
   assert.equal(run("check", "config", "--markdown").out, readFileSync("docs/configuration.md", "utf8"));
 });

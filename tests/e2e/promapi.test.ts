@@ -289,6 +289,17 @@ it("refuses a bomb of series and names it, and goes on with what it knows", asyn
   assert.equal(json.data.limits.seriesPerMetric, 50);
 });
 
+it("ends an expensive label_replace at its timeout", async () => {
+  let seed = 1;
+  const pad = () => Array.from({ length: 16_000 }, () => "abcx"[(seed = (seed * 48271) % 2147483647) % 4]).join("");
+  await remoteWrite(url("/api/v1/write"), Array.from({ length: 48 }, (_, i) => ({ labels: { __name__: "padded", i: String(i), pad: pad() }, samples: [{ t: now, v: i }] })));
+  const regex = `(a|b|c|x|ab|bc)*((${"a".repeat(20)})|(${"b".repeat(20)})|((a?){200}(b?){200}c))(.*)$`;
+  const query = encodeURIComponent(`label_replace(padded, "d", "$1", "pad", "${regex}")`);
+  const begin = Date.now(), answer = await get(`/api/v1/query?query=${query}&time=${now / 1000}&timeout=100ms`);
+  assert.deepEqual([answer.status, answer.json.error], [503, "query timed out in expression evaluation"]);
+  assert.ok(Date.now() - begin < 1500, `${Date.now() - begin} ms`);
+});
+
 it("lists queries and explains one", async () => {
   const heavy = "sum_over_time(sum(rate(written[1m]))[10m:10ms])"; // 60,000 steps: more than a millisecond anywhere
   await get(`/api/v1/query?query=${encodeURIComponent(heavy)}`);

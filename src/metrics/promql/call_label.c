@@ -41,7 +41,7 @@ static bool label_replace(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
     if (!label_name_ok(dst))
         ok = ev_fail(ev, "invalid destination label name in label_replace(): %" STR_FMT, STR_ARG(dst));
     ok = ok && ev_eval(ev, g, n->call.args.v[0], ret);
-    for (size_t i = 0; ok && i < ret->n; i++) ok = replace_one(ev, n, re, &ret->v[i]);
+    for (size_t i = 0; ok && i < ret->n; i++) ok = ev_alive_now(ev) && replace_one(ev, n, re, &ret->v[i]);
     regex_free(re);
     return ok && matrix_merge_same(ev, ret, g, false);
 }
@@ -67,7 +67,7 @@ static bool label_join(Ev *ev, const Grid *g, PqlNode *n, PqlMatrix *ret) {
         return ev_fail(ev, "invalid destination label name in label_join(): %" STR_FMT, STR_ARG(string_arg(n, 1)));
     if (!ev_eval(ev, g, n->call.args.v[0], ret)) return false;
     for (size_t i = 0; i < ret->n; i++)
-        if (!join_one(ev, n, &ret->v[i])) return false;
+        if (!ev_alive_now(ev) || !join_one(ev, n, &ret->v[i])) return false;
     return matrix_merge_same(ev, ret, g, false);
 }
 

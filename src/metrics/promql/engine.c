@@ -59,6 +59,11 @@ bool ev_alive(Ev *ev) {
     return ev->rc == OK;
 }
 
+bool ev_alive_now(Ev *ev) {
+    ev->ticks = 0;
+    return ev_alive(ev);
+}
+
 bool ev_count_samples(Ev *ev, uint64_t n) {
     ev->samples += n;
     ev->samples_peak = MAX(ev->samples_peak, ev->samples);

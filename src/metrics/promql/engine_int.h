@@ -68,6 +68,8 @@ bool ev_detect_resets(Ev *ev, SeriesColumns *cols);
 bool ev_detect_column(Ev *ev, SeriesColumn *c);
 /* Cancellation and deadline; call once per series. */
 bool ev_alive(Ev *ev);
+/* The same, with a look at the clock each time: before what may take long for a single series. */
+bool ev_alive_now(Ev *ev);
 /* For the statistics: at a step so many samples in use, so many of them newly read. */
 static inline void ev_note_samples(Ev *ev, size_t step, uint64_t used, uint64_t fresh) {
     ev->samples_total += used;
