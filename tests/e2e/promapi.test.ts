@@ -171,7 +171,7 @@ it("streams chunks to remote readers, and goes no further than they take", async
 // Statuses and texts recorded from Prometheus 3.16.
 it("reads remotely by hints, and says what is wrong", async () => {
   const matcher = (type: number, name: string, value: string) => field(3, Buffer.concat([Buffer.from([0x08, type]), field(2, name), field(3, value)]));
-  const ask = async (matchers: Buffer[], hints = Buffer.alloc(0), types: number[] = []) => {
+  const ask = async (matchers: Buffer[], hints: Buffer = Buffer.alloc(0), types: number[] = []) => {
     const query = Buffer.concat([varint64(1, now - 100_000), varint64(2, now), ...matchers, hints]);
     const body = new Uint8Array(snappy(Buffer.concat([field(1, query), ...types.map((t) => Buffer.from([0x10, t]))])));
     const response = await fetch(url("/api/v1/read"), { method: "POST", body, headers: { "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf" } });
