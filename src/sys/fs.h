@@ -65,6 +65,9 @@ static inline File *file_close(File *f) { if (f) f->fs->ops->close(f); return NU
 
 /* Whole small files. fs_write_file_atomic: temporary name, sync, rename, sync of the directory. */
 ErrCode fs_read_file(Fs *fs, const char *path, size_t max_bytes, Buf *out, Err *reterr);
+/* As fs_read_file of fs_real, but pipes and devices are read to their end as well, which may wait: for commands that a shell
+ * gives <(...) or /dev/stdin. */
+ErrCode fs_read_stream(const char *path, size_t max_bytes, Buf *out, Err *reterr);
 ErrCode fs_write_file_atomic(Fs *fs, const char *path, Str data, Err *reterr);
 ErrCode fs_remove_tree(Fs *fs, const char *path, Err *reterr);
 /* "dir/name" into out (NUL-terminated, panics when it does not fit). */

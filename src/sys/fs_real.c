@@ -48,6 +48,28 @@ static int open_retry(const char *path, int flags, mode_t mode) {
     return fd;
 }
 
+ErrCode fs_read_stream(const char *path, size_t max_bytes, Buf *out, Err *reterr) {
+    int fd = open_retry(path, O_RDONLY, 0);
+    if (fd < 0) return fail(reterr, errno, "open", path);
+    size_t start = out->n;
+    ErrCode code = OK;
+    for (;;) {
+        buf_reserve(out, (size_t)64 << 10);
+        ssize_t n = read(fd, out->p + out->n, (size_t)64 << 10);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) code = fail(reterr, errno, "read", path);
+        if (n <= 0) break;
+        out->n += (size_t)n;
+        if (out->n - start > max_bytes) {
+            code = err_set(reterr, ERR_TOO_LARGE, "%s is larger than %zu bytes", path, max_bytes);
+            break;
+        }
+    }
+    if (code != OK) out->n = start;
+    close(fd);
+    return code;
+}
+
 static ErrCode real_open(Fs *fs, const char *path, FileMode mode, File **ret, Err *reterr) {
     static const int flags[] = {
         [FILE_READ] = O_RDONLY,

@@ -235,9 +235,39 @@ static void test_faults(void **state) {
     fs_fault_free(fs);
 }
 
+/* Pipes and devices are read to their end, directories are none. */
+static void test_streams(void **state) {
+    const Under *u = *state;
+    char path[128], missing[128];
+    Buf out = {0};
+    Err err = {0};
+    snprintf(path, sizeof path, "%s/file", u->dir);
+    snprintf(missing, sizeof missing, "%s/missing", u->dir);
+    assert_int_equal(fs_write_file_atomic(u->fs, path, STR("0123456789"), NULL), OK);
+    assert_int_equal(fs_read_stream(path, 10, &out, &err), OK);
+    assert_true(str_eq_lit(buf_str(&out), "0123456789"));
+    assert_int_equal(fs_read_stream(path, 9, &out, &err), ERR_TOO_LARGE);
+    assert_int_equal(out.n, 10); /* as it was */
+    assert_int_equal(fs_read_stream(missing, 9, &out, &err), ERR_NOT_FOUND);
+    assert_int_equal(fs_read_stream(u->dir, 9, &out, &err), ERR_IO);
+    assert_int_equal(fs_read_stream("/dev/null", 9, &out, &err), OK);
+    assert_int_equal(out.n, 10);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "abc", 3), 3);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    buf_clear(&out);
+    assert_int_equal(fs_read_stream(path, 3, &out, &err), OK);
+    assert_true(str_eq_lit(buf_str(&out), "abc"));
+    close(ends[0]);
+    buf_done(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_read_write, setup_real, teardown_real),
+        cmocka_unit_test_setup_teardown(test_streams, setup_real, teardown_real),
         cmocka_unit_test_setup_teardown(test_read_write, setup_fault, teardown_fault),
         cmocka_unit_test_setup_teardown(test_names, setup_real, teardown_real),
         cmocka_unit_test_setup_teardown(test_names, setup_fault, teardown_fault),
