@@ -1,5 +1,7 @@
 /* tls_test.c - certificates made here; HTTP/1.1 and HTTP/2 over TLS, reload, wrong handshakes. */
 #include "net/server_fixture.h"
+#include "net/tls_check.h"
+#include "sys/fs.h"
 
 #include <gnutls/x509.h>
 #include <stdlib.h>
@@ -225,6 +227,53 @@ static int remove_dir(void **state) {
     return 0;
 }
 
+/* A certificate and a key, each by its file; the error's beginning, NULL: they are a pair. */
+static void test_pairs(void **state) {
+    (void)state;
+    static const struct {
+        const char *cert, *key, *error;
+    } cases[] = {
+        {"cert.pem", "key.pem", NULL},
+        {"cert.pem", "other.pem", "tls: private key does not match public key"},
+        {"none", "key.pem", "tls: failed to find any PEM data in certificate input"},
+        {"cert.pem", "none", "tls: failed to find any PEM data in key input"},
+        {"key.pem", "key.pem", "tls: failed to find certificate PEM data in certificate input, but did find"},
+        {"cert.pem", "cert.pem", "tls: found a certificate rather than a key"},
+        {"csr", "key.pem", "tls: failed to find \"CERTIFICATE\" PEM block"},
+        {"cert.pem", "csr", "tls: failed to find PEM block with type ending in \"PRIVATE KEY\""},
+        {"cert.pem", "broken", "tls: failed to parse private key"},
+        {"broken-cert", "key.pem", "x509: malformed certificate"},
+    };
+    static const char *const texts[][2] = {{"none", "hello"},
+        {"csr", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"},
+        {"broken", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"},
+        {"broken-cert", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}};
+    char path[2][160];
+    make_certificate("second.test");
+    snprintf(path[0], sizeof path[0], "%s/key.pem", dir);
+    snprintf(path[1], sizeof path[1], "%s/other.pem", dir);
+    assert_int_equal(rename(path[0], path[1]), 0);
+    make_certificate("first.test");
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        snprintf(path[0], sizeof path[0], "%s/%s", dir, texts[i][0]);
+        assert_int_equal(fs_write_file_atomic(fs_real(), path[0], str_cstr(texts[i][1]), NULL), OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf pem[2] = {{0}, {0}};
+        const char *names[] = {cases[i].cert, cases[i].key};
+        Err err = {0};
+        for (int k = 0; k < 2; k++) {
+            snprintf(path[k], sizeof path[k], "%s/%s", dir, names[k]);
+            assert_int_equal(fs_read_file(fs_real(), path[k], 1 << 20, &pem[k], NULL), OK);
+        }
+        ErrCode code = tls_check_pair(buf_str(&pem[0]), buf_str(&pem[1]), &err);
+        assert_int_equal(code, cases[i].error ? ERR_INVALID : OK);
+        if (cases[i].error) assert_true(str_starts_with(str_cstr(err.msg), str_cstr(cases[i].error)));
+        buf_done(&pem[0]);
+        buf_done(&pem[1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
@@ -232,6 +281,7 @@ int main(void) {
         cmocka_unit_test(test_large_body),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_not_tls),
+        cmocka_unit_test(test_pairs),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
