@@ -70,4 +70,9 @@ const PromScrapeConfig *scrape_manager_job(ScrapeManager *m, Str name, Arena *ar
 /* prometheus_target_* and prometheus_sd_* metrics. */
 void scrape_manager_gather(ScrapeManager *m, MetricsBatch *batch, int64_t t_ms);
 
+/* What a job makes of a label set that discovery found, all in the arena, sorted: the labels before relabelling, and those
+ * that a target has then, without __meta_ ones; none when a rule drops it. Not NULL: why it can be no target. */
+const char *scrape_target_labels(
+    const PromScrapeConfig *job, Labels found, Arena *arena, Labels *ret_discovered, Labels *ret_labels);
+
 #endif

@@ -58,7 +58,7 @@ static bool discovered_labels(RelabelSet *s, const PromScrapeConfig *job, Labels
     for (size_t i = 0; i < job->params.n; i++) {
         if (!job->params.v[i].n) continue;
         Str name = arena_printf(s->arena, "__param_%" STR_FMT, STR_ARG(job->params.v[i].name));
-        ok = ok && name.p && relabel_set(s, name, job->params.v[i].values[0]);
+        ok = ok && name.p && preset(s, name, job->params.v[i].values[0]);
     }
     return ok;
 }
@@ -219,4 +219,32 @@ ScrapeTarget *scrape_target_create(
     set_identity(t, job);
     *ret_discovered = STR_NULL;
     return t;
+}
+
+/* --- the same without a target, for those who only want to see --- */
+
+static Labels sorted_copy(RelabelSet *s, Str without) {
+    Label *v = ARENA_ARRAY(s->arena, Label, s->labels.n);
+    size_t n = 0;
+    for (size_t i = 0; v && i < s->labels.n; i++)
+        if (!without.n || !str_starts_with(s->labels.v[i].name, without)) v[n++] = s->labels.v[i];
+    if (n > 1) qsort(v, n, sizeof *v, by_name);
+    return (Labels){v, n};
+}
+
+const char *scrape_target_labels(
+    const PromScrapeConfig *job, Labels found, Arena *arena, Labels *ret_discovered, Labels *ret_labels) {
+    RelabelSet s = {.arena = arena};
+    int64_t interval_ms, timeout_ms;
+    *ret_labels = (Labels){0};
+    bool ok = discovered_labels(&s, job, found);
+    *ret_discovered = sorted_copy(&s, STR_NULL);
+    if (!ok) return "too many labels";
+    RelabelResult r = relabel_apply(job->relabel, &s);
+    if (r == RELABEL_DROPPED) return NULL;
+    const char *why = r == RELABEL_EXHAUSTED ? "too many labels" : check(&s, &interval_ms, &timeout_ms);
+    if (why) return why;
+    if (!preset(&s, STR("instance"), relabel_get(&s, STR("__address__")))) return "too many labels";
+    *ret_labels = sorted_copy(&s, STR("__meta_"));
+    return NULL;
 }

@@ -314,8 +314,11 @@ static void test_offsets_spread(void **state) {
     enum { TARGETS = 10000, SLOTS = 100, EXPECTED = TARGETS / SLOTS };
     const Label pair[] = {{STR_INIT("replica"), STR_INIT("b")}};
     uint64_t seeds[2] = {scrape_offset_seed((Labels){0}), scrape_offset_seed((Labels){pair, 1})};
-    PromScrapeConfig job = {.job_name = STR("j"), .scheme = STR("http"), .metrics_path = STR("/metrics"),
-        .interval_ms = 10000, .timeout_ms = 1000};
+    PromScrapeConfig job = {.job_name = STR("j"),
+        .scheme = STR("http"),
+        .metrics_path = STR("/metrics"),
+        .interval_ms = 10000,
+        .timeout_ms = 1000};
     Arena *arena = arena_create(ARENA_UNLIMITED);
     unsigned slots[2][SLOTS] = {0}, same = 0;
     for (unsigned i = 0; i < TARGETS; i++) {
@@ -340,8 +343,53 @@ static void test_offsets_spread(void **state) {
     assert_true(same < 50); /* a second server of a pair asks at another time */
 }
 
+/* What checks show of a target: as text, before and after relabelling. */
+static void test_labels_of_targets(void **state) {
+    (void)state;
+    static const struct {
+        const char *address, *replacement, *why; /* replacement: of a rule that writes __address__; NULL: none */
+        bool drop;
+        size_t labels;
+    } cases[] = {{"h:1", NULL, NULL, false, 11}, {"h:1", "x:2", NULL, false, 11}, {"h:1", "", "no address", false, 0},
+        {"h/1", NULL, "the address is not a valid hostname", false, 0}, {"h:1", NULL, NULL, true, 0}};
+    const Str values[] = {STR_INIT("m1"), STR_INIT("m2")};
+    const PromParam param = {.name = STR_INIT("module"), .values = values, .n = 2};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Arena *arena = arena_create(ARENA_UNLIMITED);
+        RelabelRule rule = {.action = cases[i].drop ? RELABEL_DROPEQUAL : RELABEL_REPLACE,
+            .source_labels = &(const Str)STR_INIT("job"),
+            .n_source_labels = 1,
+            .target_label = cases[i].drop ? STR("job") : STR("__address__"),
+            .replacement = cases[i].replacement ? str_cstr(cases[i].replacement) : STR("")};
+        Regex *any = NULL;
+        assert_int_equal(regex_compile(STR("^(?s:(.*))$"), 0, &any, NULL), OK);
+        rule.regex = any;
+        PromScrapeConfig job = {.job_name = STR("j"),
+            .scheme = STR("http"),
+            .metrics_path = STR("/m"),
+            .interval_ms = 10000,
+            .timeout_ms = 1000,
+            .params = {&param, 1},
+            .relabel = {&rule, cases[i].replacement || cases[i].drop}};
+        const Label found[] = {
+            {STR_INIT("__address__"), str_cstr(cases[i].address)}, {STR_INIT("__meta_x"), STR_INIT("y")}};
+        Labels before, after;
+        const char *why = scrape_target_labels(&job, (Labels){found, 2}, arena, &before, &after);
+        assert_true((why == NULL) == (cases[i].why == NULL) && (!why || strcmp(why, cases[i].why) == 0));
+        assert_int_equal(after.n, cases[i].labels);
+        assert_int_equal(before.n, 11);
+        assert_true(str_eq_lit(labels_get(before, STR("__param_module")), "m1"));
+        Str address = str_cstr(cases[i].replacement ? cases[i].replacement : cases[i].address);
+        if (after.n) assert_true(str_eq(labels_get(after, STR("instance")), address));
+        for (size_t k = 1; k < after.n; k++) assert_true(str_cmp(after.v[k - 1].name, after.v[k].name) < 0);
+        regex_free(any);
+        arena_free(arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_labels_of_targets),
         cmocka_unit_test(test_offsets_spread),
         cmocka_unit_test(test_values_and_staleness),
         cmocka_unit_test(test_limits_and_relabelling),

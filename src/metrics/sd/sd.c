@@ -89,20 +89,32 @@ ErrCode sd_get(
 }
 
 /* --- static --- */
-static void publish_static(SdSource *s) {
-    SdBuilder b = sd_builder();
-    for (size_t i = 0; i < s->config->groups.n; i++) {
-        const PromTargetGroup *g = &s->config->groups.v[i];
-        sd_group_begin(&b);
+static void build_static(const PromSdConfig *c, SdBuilder *b) {
+    for (size_t i = 0; i < c->groups.n; i++) {
+        const PromTargetGroup *g = &c->groups.v[i];
+        sd_group_begin(b);
         for (size_t k = 0; k < g->labels.n; k++)
-            sd_group_set(&b, sd_copy(&b, g->labels.v[k].name), sd_copy(&b, g->labels.v[k].value));
+            sd_group_set(b, sd_copy(b, g->labels.v[k].name), sd_copy(b, g->labels.v[k].value));
         for (size_t k = 0; k < g->targets.n; k++) {
-            sd_target_begin(&b);
-            sd_target_set(&b, STR("__address__"), sd_copy(&b, g->targets.v[k]));
-            sd_target_end(&b);
+            sd_target_begin(b);
+            sd_target_set(b, STR("__address__"), sd_copy(b, g->targets.v[k]));
+            sd_target_end(b);
         }
     }
+}
+
+static void publish_static(SdSource *s) {
+    SdBuilder b = sd_builder();
+    build_static(s->config, &b);
     sd_publish(s, &b);
+}
+
+bool sd_static_targets(const PromSdConfig *c, Arena *arena, const Labels **ret, size_t *ret_n) {
+    SdBuilder b = {.arena = arena};
+    build_static(c, &b);
+    *ret = b.targets.v;
+    *ret_n = b.targets.n;
+    return !b.exhausted;
 }
 
 /* --- sources --- */

@@ -71,3 +71,13 @@ void sd_file_run(SdSource *s) {
         arena_free(arena);
     } while (sd_wait(s, LOOK_MS));
 }
+
+ErrCode sd_file_targets(Str name, Arena *arena, const Labels **ret, size_t *ret_n, Err *reterr) {
+    SdBuilder b = {.arena = arena};
+    Str path = arena_copy(arena, name);
+    ErrCode code = path.p ? read_one(path, &b, reterr) : ERR_TOO_LARGE;
+    if (code == OK && b.exhausted) code = err_set(reterr, ERR_TOO_LARGE, "too many targets");
+    *ret = b.targets.v;
+    *ret_n = b.targets.n;
+    return code;
+}
