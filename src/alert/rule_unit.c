@@ -74,8 +74,8 @@ static bool run_tests(UnitRun *r, RuleUnitResult *ret) {
         StrList failures = {0};
         UnitRun one = *r;
         one.failures = &failures;
-        rule_unit_test(&one, t);
         Str name = t->name.n ? t->name : arena_printf(r->arena, "unnamed#%zu", i);
+        rule_unit_test(&one, t, name);
         cases[ret->n_cases++] = (RuleUnitCase){name, failures.v, failures.n};
     }
     ret->cases = cases;
@@ -117,7 +117,7 @@ bool rule_unit_run(const char *file, const RuleUnitOptions *opts, Arena *arena, 
     Buf text = {0};
     Err err = {0};
     *ret = (RuleUnitResult){0};
-    if (fs_read_file(fs_real(), file, FILE_BYTES_MAX, &text, &err) != OK) {
+    if (fs_read_stream(file, FILE_BYTES_MAX, &text, &err) != OK) {
         Str *one = ARENA_NEW(arena, Str);
         if (one) {
             *one = arena_copy(arena, str_cstr(err.msg));

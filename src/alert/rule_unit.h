@@ -21,12 +21,15 @@ typedef struct RuleUnitOptions {
     size_t n_run;
     bool diff; /* differences line by line in place of both sides */
     bool colour;
-    bool ignore_unknown; /* keys that nobody knows, in test and rule files, are no errors */
+    bool ignore_unknown;       /* keys that nobody knows, in test and rule files, are no errors */
+    bool delayed_name_removal; /* of PromqlOptions */
     ErrCode (*query)(void *ctx, Str datasource, Str expr, int64_t t_ms, int64_t range_ms, const _Atomic bool *cancel,
         Arena *arena, PromqlResult *ret, Err *reterr);
     ErrCode (*check)(void *ctx, Str datasource, Str expr, Err *reterr);
     /* Before each test: its input in place of that of the test before, for query. NULL: tests cannot have any. */
     ErrCode (*load)(void *ctx, const RuleUnitInput *input, Err *reterr);
+    /* Lines of what runs, and all samples at the end of each test. NULL: nobody wants them. */
+    void (*debug)(void *ctx, Str text);
     void *ctx;
 } RuleUnitOptions;
 

@@ -2,6 +2,7 @@
 #include "alert/rule_int.h"
 #include "alert/rule_unit_int.h"
 #include "base/num.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 
 #include <math.h>
@@ -152,6 +153,7 @@ static bool world_open(World *w) {
         .manual = true, .external_url = w->test->external_url, .query = o->query, .check = o->check, .ctx = o->ctx};
     ErrCode r = metrics_store_open(w->fs, "/unit", &store, &w->store, &err);
     rules.metrics = w->store;
+    rules.engine.delayed_name_removal = o->delayed_name_removal;
     if (r == OK) r = rule_manager_create(&rules, &w->m, &err);
     if (r != OK) rule_unit_fail(w->run, "%s", err.msg);
     return r == OK && load_series(w) && load_input(w) && load_rules(w);
@@ -421,7 +423,8 @@ static bool asked(World *w, const UnitExprTest *t, bool hints, Values *out, Err 
     PromqlResult r;
     int64_t at = w->test->start_ms + t->eval_ms;
     PromqlQuery q = {.start_ms = at, .end_ms = at};
-    PromqlOptions engine = {.subquery_step_ms = w->run->file->interval_ms};
+    PromqlOptions engine = {
+        .subquery_step_ms = w->run->file->interval_ms, .delayed_name_removal = w->run->opts->delayed_name_removal};
     if (promql_exec(w->store, &engine, &q, t->expr, w->arena, &r, err) != OK) return false;
     for (size_t i = 0; i < r.n; i++) {
         const Histogram *h = r.series[i].histogram ? r.series[i].histogram[0] : NULL;
@@ -480,8 +483,72 @@ static void run_steps(World *w) {
     }
 }
 
-void rule_unit_test(UnitRun *r, const UnitTest *t) {
+/* --- --debug --- */
+
+static void tell(const UnitRun *r, Buf *text) {
+    r->opts->debug(r->opts->ctx, buf_str(text));
+    buf_done(text);
+}
+
+static void put_points(Buf *out, const PromqlSeries *s, bool histograms) {
+    for (size_t i = 0; i < s->n; i++) {
+        const Histogram *h = s->histogram ? s->histogram[i] : NULL;
+        if ((h != NULL) != histograms) continue;
+        buf_put_char(out, '\n');
+        if (h)
+            promql_put_histogram_text(out, h);
+        else
+            num_put_f64_plain(out, s->value[i]);
+        buf_printf(out, " @[%lld]", (long long)s->t_ms[i]);
+    }
+}
+
+/* Up to the next whole second after the last time that is looked at. */
+static void dump_all(World *w) {
+    Buf out = {0}, expr = {0};
+    Err err = {0};
+    PromqlResult result;
+    int64_t range_ns = (last_eval_ms(w->test) / 1000 + 1) * NS_PER_S, at = w->test->start_ms + range_ns / NS_PER_MS;
+    PromqlQuery q = {.start_ms = at, .end_ms = at};
+    PromqlOptions engine = {.subquery_step_ms = w->run->file->interval_ms};
+    buf_put_lit(&expr, "{__name__=~\".+\"}[");
+    duration_put_go(&expr, range_ns);
+    buf_put_char(&expr, ']');
+    if (promql_exec(w->store, &engine, &q, buf_str(&expr), w->arena, &result, &err) == OK) {
+        buf_put_lit(&out, "DEBUG: Dump of all data (input_series and rules) at ");
+        duration_put_go(&out, range_ns);
+        buf_put_lit(&out, ":\n");
+        for (size_t i = 0; i < result.n; i++) {
+            if (i) buf_put_char(&out, '\n');
+            put_label_set(&out, result.series[i].labels);
+            buf_put_lit(&out, " =>");
+            put_points(&out, &result.series[i], false);
+            put_points(&out, &result.series[i], true);
+        }
+    } else {
+        buf_printf(&out, "DEBUG: Failed query exec, expr: \"%s\", err: %s", buf_cstr(&expr), err.msg);
+    }
+    buf_put_char(&out, '\n');
+    tell(w->run, &out);
+    buf_done(&expr);
+}
+
+void rule_unit_test(UnitRun *r, const UnitTest *t, Str name) {
     World w = {.run = r, .test = t};
-    if (world_open(&w)) run_steps(&w);
+    int64_t begun_ns = clock_mono_ns();
+    Buf text = {0};
+    if (r->opts->debug) {
+        buf_printf(&text, "DEBUG: Starting test %" STR_FMT "\n", STR_ARG(name));
+        tell(r, &text);
+    }
+    bool open = world_open(&w);
+    if (open) run_steps(&w);
+    if (open && r->opts->debug) dump_all(&w);
     world_close(&w);
+    if (r->opts->debug) {
+        buf_printf(&text, "DEBUG: Test %" STR_FMT " finished, took ", STR_ARG(name));
+        duration_put_go(&text, clock_mono_ns() - begun_ns);
+        buf_put_char(&text, '\n');
+        tell(r, &text);
+    }
 }

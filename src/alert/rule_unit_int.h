@@ -17,6 +17,6 @@ typedef struct UnitRun {
 void ATTR_PRINTF(2, 3) rule_unit_fail(UnitRun *r, const char *fmt, ...);
 void rule_unit_fail_buf(UnitRun *r, Buf *text); /* empties text */
 /* One entry of tests:. */
-void rule_unit_test(UnitRun *r, const UnitTest *t);
+void rule_unit_test(UnitRun *r, const UnitTest *t, Str name);
 
 #endif

@@ -1,10 +1,12 @@
 /* test_rules.c - `meerkat test rules`: promtool's unit tests of rules, its output and exit codes. */
 #include "alert/rule_unit.h"
 #include "base/log.h"
+#include "base/timefmt.h"
 #include "cmd/command.h"
 #include "cmd/rule_query.h"
 #include "cmd/test_logs.h"
 #include "cmd/test_spans.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 
 #include <stdio.h>
@@ -44,44 +46,57 @@ static ErrCode run_query(void *ctx, Str datasource, Str expr, int64_t t_ms, int6
     return rule_query_run(&q, arena, ret, reterr);
 }
 
+static void put_debug(void *ctx, Str text) {
+    (void)ctx;
+    fwrite(text.p, 1, text.n, stderr);
+}
+
+/* As Go's encoding/xml escapes text. */
 static void put_xml(Buf *out, Str s) {
+    static const struct {
+        char c;
+        const char *text;
+    } escapes[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&#34;"}, {'\'', "&#39;"}, {'\n', "&#xA;"},
+        {'\t', "&#x9;"}, {'\r', "&#xD;"}};
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '<')
-            buf_put_lit(out, "&lt;");
-        else if (c == '>')
-            buf_put_lit(out, "&gt;");
-        else if (c == '&')
-            buf_put_lit(out, "&amp;");
-        else if (c == '"')
-            buf_put_lit(out, "&#34;");
-        else if (c >= 0x20 || c == '\n' || c == '\t')
-            buf_put_char(out, (char)c);
+        size_t k = 0;
+        while (k < ARRAY_LEN(escapes) && escapes[k].c != s.p[i]) k++;
+        if (k < ARRAY_LEN(escapes))
+            buf_put_str(out, str_cstr(escapes[k].text));
+        else if ((unsigned char)s.p[i] >= 0x20)
+            buf_put_char(out, s.p[i]);
     }
 }
 
-static void put_case(Buf *out, Str name, const Str *failures, size_t n) {
+static void put_element(Buf *out, const char *name, Str text) {
+    buf_printf(out, "<%s>", name);
+    put_xml(out, text);
+    buf_printf(out, "</%s>", name);
+}
+
+static void put_case(Buf *out, Str name, const char *element, const Str *texts, size_t n) {
     buf_put_lit(out, "<testcase name=\"");
     put_xml(out, name);
-    buf_put_str(out, n ? STR("\">") : STR("\"></testcase>"));
-    for (size_t i = 0; i < n; i++) {
-        buf_put_lit(out, "<failure message=\"");
-        put_xml(out, failures[i]);
-        buf_put_lit(out, "\"></failure>");
-    }
-    if (n) buf_put_lit(out, "</testcase>");
+    buf_put_lit(out, "\">");
+    for (size_t i = 0; i < n; i++) put_element(out, element, texts[i]);
+    buf_put_lit(out, "</testcase>");
 }
 
+/* What is wrong with the file as a whole is an error of a case of its own. */
 static void put_suite(Buf *out, const char *file, const RuleUnitResult *r) {
-    size_t failed = r->n_failures > 0;
-    for (size_t i = 0; i < r->n_cases; i++) failed += r->cases[i].n_failures > 0;
+    Buf now = {0};
+    size_t failures = 0;
+    for (size_t i = 0; i < r->n_cases; i++) failures += r->cases[i].n_failures;
+    if (!r->n_failures) time_put_rfc3339(&now, clock_now_ns() / NS_PER_S * NS_PER_S);
     buf_put_lit(out, "<testsuite name=\"");
     put_xml(out, str_cstr(file));
-    buf_printf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\">", r->n_cases + (r->n_failures > 0), failed);
-    if (r->n_failures) put_case(out, str_cstr(file), r->failures, r->n_failures);
+    buf_printf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\" skipped=\"0\" timestamp=\"%.19s\">",
+        r->n_cases + (r->n_failures > 0), failures, r->n_failures > 0, buf_cstr(&now));
+    if (r->n_failures) put_case(out, STR("unknown"), "error", r->failures, r->n_failures);
     for (size_t i = 0; i < r->n_cases; i++)
-        put_case(out, r->cases[i].name, r->cases[i].failures, r->cases[i].n_failures);
+        put_case(out, r->cases[i].name, "failure", r->cases[i].failures, r->cases[i].n_failures);
     buf_put_lit(out, "</testsuite>");
+    buf_done(&now);
 }
 
 static void put_failures(const Str *v, size_t n) {
@@ -94,7 +109,7 @@ static void put_failures(const Str *v, size_t n) {
 static void run_file(TestRules *t, const char *file) {
     Arena *arena = arena_create((size_t)1 << 30);
     RuleUnitResult r;
-    printf("Unit Testing:  %s\n", file);
+    printf("Processing test file: %s\n", file);
     fflush(stdout);
     bool ok = rule_unit_run(file, &t->opts, arena, &r);
     fwrite(r.warnings.p ? r.warnings.p : "", 1, r.warnings.n, stderr);
@@ -118,7 +133,7 @@ static int write_junit(TestRules *t) {
     if (!t->junit_file) return 0;
     buf_put_lit(&out, "<testsuites>");
     buf_put_str(&out, buf_str(&t->junit));
-    buf_put_lit(&out, "</testsuites>\n");
+    buf_put_lit(&out, "</testsuites>");
     ErrCode r = fs_write_file_atomic(fs_real(), t->junit_file, buf_str(&out), &err);
     buf_done(&out);
     return r == OK ? 0 : command_fail(&err);
@@ -132,6 +147,10 @@ static int parse(TestRules *t, int argc, char **argv, int *ret_n) {
             t->patterns[t->opts.n_run++] = str_cstr(value);
         } else if (command_option(argc, argv, &i, "--junit", &t->junit_file)) {
             if (!t->junit_file) return command_usage("--junit wants a file");
+        } else if (strcmp(argv[i], "--delayed-name-removal") == 0) {
+            t->opts.delayed_name_removal = true;
+        } else if (strcmp(argv[i], "--debug") == 0) {
+            t->opts.debug = put_debug;
         } else if (strcmp(argv[i], "--diff") == 0) {
             t->opts.diff = true;
         } else if (strcmp(argv[i], "--ignore-unknown-fields") == 0) {
