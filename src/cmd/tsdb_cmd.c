@@ -50,25 +50,43 @@ static int parse_values(TsdbArgs *a) {
     a->limit_n = 20;
     if (a->limit && (!num_parse_i64(str_cstr(a->limit), &a->limit_n) || a->limit_n < 0))
         return command_usage("\"%s\" is not a number of lines", a->limit);
-    if (a->match && promql_parse_selector(str_cstr(a->match), a->arena, &a->matchers, &err) != OK)
-        return command_usage("--match: %s", err.msg);
+    a->any_of = ARENA_ARRAY(a->arena, Matchers, a->n_matches + 1);
+    for (size_t i = 0; i < a->n_matches; i++)
+        if (promql_parse_selector(str_cstr(a->matches[i]), a->arena, &a->any_of[i], &err) != OK)
+            return command_usage("%s", err.msg);
+    if (a->n_matches) a->match = a->matches[0], a->matchers = a->any_of[0];
     if (a->format && strcmp(a->format, "prom") != 0 && strcmp(a->format, "seriesjson") != 0)
         return command_usage("--format is prom or seriesjson, not \"%s\"", a->format);
     const char *paths[] = {a->n_args ? a->args[0] : NULL, a->data_dir, a->output};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        if (paths[i] && (paths[i][0] == 0 || strlen(paths[i]) > DIR_MAX)) return command_usage("a directory's name is empty or too long");
+        if (paths[i] && (paths[i][0] == 0 || strlen(paths[i]) > DIR_MAX))
+            return command_usage("a directory's name is empty or too long");
     }
     return 0;
 }
 
+/* An option that may come again. */
+static bool take_item(int argc, char **argv, int *i, const char *name, const char **list, size_t *n, int *ret_usage) {
+    const char *value;
+    if (!command_option(argc, argv, i, name, &value)) return false;
+    if (!value)
+        *ret_usage = command_usage("%s wants a value", name);
+    else if (*n == TSDB_LIST_MAX)
+        *ret_usage = command_usage("more than %d of %s", TSDB_LIST_MAX, name);
+    else
+        list[(*n)++] = value;
+    return true;
+}
+
 int tsdb_args_parse(TsdbArgs *a, const char *name, int argc, char **argv) {
     const char *start = NULL, *end = NULL;
+    int usage = 0;
     *a = (TsdbArgs){.name = name, .arena = arena_create(ARENA_UNLIMITED)};
     const struct {
         const char *name, **value;
     } options[] = {{"--data-dir", &a->data_dir}, {"--server", &a->server}, {"--output", &a->output},
-        {"--match", &a->match}, {"--min-time", &a->min_time}, {"--max-time", &a->max_time}, {"--start", &start},
-        {"--end", &end}, {"--limit", &a->limit}, {"--format", &a->format}};
+        {"--min-time", &a->min_time}, {"--max-time", &a->max_time}, {"--start", &start}, {"--end", &end},
+        {"--limit", &a->limit}, {"--format", &a->format}};
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         bool known = false;
@@ -76,8 +94,13 @@ int tsdb_args_parse(TsdbArgs *a, const char *name, int argc, char **argv) {
             known = command_option(argc, argv, &i, options[k].name, options[k].value);
             if (known && !*options[k].value) return command_usage("%s wants a value", options[k].name);
         }
+        if (!known) known = take_item(argc, argv, &i, "--match", a->matches, &a->n_matches, &usage);
+        if (!known) known = take_item(argc, argv, &i, "--label", a->labels, &a->n_labels, &usage);
+        if (usage) return usage;
         if (known) continue;
-        if (strcmp(arg, "-r") == 0 || strcmp(arg, "--human-readable") == 0)
+        if (strcmp(arg, "-q") == 0 || strcmp(arg, "--quiet") == 0)
+            a->quiet = true;
+        else if (strcmp(arg, "-r") == 0 || strcmp(arg, "--human-readable") == 0)
             a->human_readable = true;
         else if (strcmp(arg, "--extended") == 0)
             a->extended = true;
@@ -88,6 +111,9 @@ int tsdb_args_parse(TsdbArgs *a, const char *name, int argc, char **argv) {
         else
             a->args[a->n_args++] = arg;
     }
+    bool dump = strncmp(name, "dump", 4) == 0, create = strncmp(name, "create", 6) == 0;
+    if (a->n_matches > 1 && !dump) return command_usage("tsdb %s takes one --match", name);
+    if ((a->n_labels || a->quiet) && !create) return command_usage("tsdb %s knows neither --label nor --quiet", name);
     int code = parse_range(a, start, end);
     return code ? code : parse_values(a);
 }
@@ -123,7 +149,8 @@ ErrCode tsdb_store_open(const char *data_dir, bool merge, TsdbStore *ret, Err *r
     *ret = (TsdbStore){0};
     MetricsStoreOptions o = {.durable = true, .retention_ms = INT64_MAX / 2, .no_maintenance = !merge};
     ErrCode code = datadir_open(fs_real(), data_dir, &ret->dir, reterr);
-    if (code == ERR_CONFLICT) err_hint(reterr, "a server is using it: stop it, or work on a snapshot (see docs/storage.md)");
+    if (code == ERR_CONFLICT)
+        err_hint(reterr, "a server is using it: stop it, or work on a snapshot (see docs/storage.md)");
     if (code == OK) code = datadir_sub(ret->dir, "metrics", dir, reterr);
     if (code == OK) code = metrics_store_open(fs_real(), dir, &o, &ret->store, reterr);
     if (code != OK) tsdb_store_close(ret);
@@ -161,7 +188,9 @@ void tsdb_put_labels(Buf *out, Labels l) {
     buf_put_char(out, '}');
 }
 
-void tsdb_put_duration(Buf *out, int64_t ms) { duration_put_go(out, ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS); }
+void tsdb_put_duration(Buf *out, int64_t ms) {
+    duration_put_go(out, ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS);
+}
 
 void tsdb_put_time(Buf *out, int64_t ms, bool human_readable) {
     if (!human_readable) {
@@ -195,7 +224,8 @@ void tsdb_put_table(Buf *out, Str rows) {
     size_t width[CELLS_MAX] = {0};
     Str rest = rows, line, cell;
     while (str_split_next(&rest, '\n', &line)) {
-        for (size_t i = 0; str_split_next(&line, '\t', &cell) && i < CELLS_MAX; i++) width[i] = MAX(width[i], cell.n + GAP);
+        for (size_t i = 0; str_split_next(&line, '\t', &cell) && i < CELLS_MAX; i++)
+            width[i] = MAX(width[i], cell.n + GAP);
     }
     rest = rows;
     while (str_split_next(&rest, '\n', &line)) {
@@ -211,7 +241,7 @@ void tsdb_put_table(Buf *out, Str rows) {
 static ErrCode no_dir(Err *reterr, Buf *out ATTR_UNUSED, const char *dir) { return tsdb_kind_error(dir, reterr); }
 
 /* --- list --- */
-ErrCode tsdb_blocks_list(const char *dir, bool human_readable, Buf *out, Err *reterr) {
+ErrCode tsdb_blocks_list(const char *dir, Str but, bool human_readable, Buf *out, Err *reterr) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
     TsdbBlockInfo *v;
     size_t n;
@@ -221,6 +251,7 @@ ErrCode tsdb_blocks_list(const char *dir, bool human_readable, Buf *out, Err *re
     buf_put_lit(&rows, "BLOCK ULID\tMIN TIME\tMAX TIME\tDURATION\tNUM SAMPLES\tNUM CHUNKS\tNUM SERIES\tSIZE\n");
     for (size_t i = 0; code == OK && i < n; i++) {
         const TsdbMeta *m = &v[i].meta;
+        if (str_contains(but, str_cstr(m->ulid))) continue;
         buf_printf(&rows, "%s\t", m->ulid);
         tsdb_put_time(&rows, m->min_t, human_readable);
         buf_put_char(&rows, '\t');
@@ -259,7 +290,7 @@ int cmd_tsdb_list(int argc, char **argv) {
     const char *dir = dir_of(&a);
     TsdbKind kind = tsdb_kind(dir);
     ErrCode code = kind == TSDB_MEERKAT      ? tsdb_parts_list(dir, a.human_readable, &out, &err)
-                   : kind == TSDB_PROMETHEUS ? tsdb_blocks_list(dir, a.human_readable, &out, &err)
+                   : kind == TSDB_PROMETHEUS ? tsdb_blocks_list(dir, STR_NULL, a.human_readable, &out, &err)
                                              : no_dir(&err, &out, dir);
     return finish(&a, code, &err, &out);
 }
@@ -308,7 +339,8 @@ static ErrCode analyze_blocks(const TsdbArgs *a, const char *dir, Buf *out, Err 
     ErrCode code = tsdb_blocks(fs_real(), dir, arena, &v, &n, NULL, reterr);
     const TsdbBlockInfo *info = code == OK ? choose_block(v, n, ulid) : NULL;
     if (code == OK && !info)
-        code = ulid ? err_set(reterr, ERR_NOT_FOUND, "block %s not found", ulid) : err_set(reterr, ERR_NOT_FOUND, "no blocks found");
+        code = ulid ? err_set(reterr, ERR_NOT_FOUND, "block %s not found", ulid)
+                    : err_set(reterr, ERR_NOT_FOUND, "no blocks found");
     if (code == OK) code = analyze_block(a, info, out, reterr);
     arena_free(arena);
     return code;
@@ -331,6 +363,8 @@ int cmd_tsdb_analyze(int argc, char **argv) {
 /* --- dump --- */
 typedef struct Dump {
     Buf labels, out;
+    const Matchers *any_of; /* several selectors: one must match */
+    size_t n_any;
     bool openmetrics, series_json;
     bool broken; /* nobody reads any more */
 } Dump;
@@ -348,16 +382,24 @@ static void put_line_end(const Dump *d, Buf *out, int64_t t) {
 static void put_openmetrics_labels(Buf *out, Labels l) {
     size_t n = 0;
     buf_put_str(out, labels_get(l, LABEL_NAME_METRIC));
+    buf_put_char(out, '{');
     for (size_t i = 0; i < l.n; i++) {
         if (str_eq(l.v[i].name, LABEL_NAME_METRIC)) continue;
-        buf_put_char(out, n++ ? ',' : '{');
+        if (n++) buf_put_char(out, ',');
         put_pair(out, l.v[i]);
     }
-    if (n) buf_put_char(out, '}');
+    buf_put_char(out, '}');
+}
+
+static bool is_meant(const Dump *d, Labels l) {
+    for (size_t i = 0; i < d->n_any; i++)
+        if (matchers_match(d->any_of[i], l)) return true;
+    return d->n_any == 0;
 }
 
 static bool dump_series(void *ctx, const SeriesColumn *s) {
     Dump *d = ctx;
+    if (!is_meant(d, s->labels)) return true;
     buf_clear(&d->labels);
     if (d->series_json) {
         labels_put_json(&d->out, s->labels);
@@ -387,7 +429,11 @@ static bool dump_series(void *ctx, const SeriesColumn *s) {
 
 static ErrCode dump_store(MetricsStore *store, const TsdbArgs *a, const _Atomic bool *cancel, Err *reterr) {
     Dump d = {.openmetrics = a->openmetrics, .series_json = a->format && strcmp(a->format, "seriesjson") == 0};
-    MetricsSelect req = {.matchers = a->matchers, .min_t_ms = a->min_t, .max_t_ms = a->max_t, .cancel = cancel};
+    MetricsSelect req = {.min_t_ms = a->min_t, .max_t_ms = a->max_t, .cancel = cancel};
+    if (a->n_matches > 1)
+        d.any_of = a->any_of, d.n_any = a->n_matches;
+    else
+        req.matchers = a->matchers;
     req.arena = arena_create(ARENA_UNLIMITED);
     ErrCode code = store->ops->visit(store, &req, false, dump_series, &d, reterr);
     if (code == OK && d.openmetrics) buf_put_lit(&d.out, "# EOF\n");

@@ -6,18 +6,23 @@
 #include "metrics/tsdb/tsdb.h"
 #include "storage/datadir.h"
 
+#define TSDB_LIST_MAX 64
+
 typedef struct TsdbArgs {
     const char *name; /* of the sub-command */
     const char *data_dir, *server, *output, *match;
     const char *min_time, *max_time; /* also --start, --end */
-    const char *limit, *format; /* of dump: prom, seriesjson */
-    bool human_readable, extended, openmetrics;
+    const char *limit, *format;      /* of dump: prom, seriesjson */
+    bool human_readable, extended, openmetrics, quiet;
+    const char *matches[TSDB_LIST_MAX], *labels[TSDB_LIST_MAX]; /* match: the first; labels: name=value */
+    size_t n_matches, n_labels;
     const char *args[2]; /* DIR, block */
     int n_args;
     /* parsed */
     Arena *arena;
     int64_t min_t, max_t;
-    Matchers matchers;
+    Matchers matchers; /* of the first */
+    Matchers *any_of;  /* n_matches of them; a series is meant when one matches it */
     int64_t limit_n;
 } TsdbArgs;
 
@@ -47,8 +52,12 @@ ErrCode tsdb_temp_open(TsdbTemp *ret, Err *reterr);
 void tsdb_temp_close(TsdbTemp *t);
 /* Appends, waiting while the store is overloaded; for TsdbImport.append (ctx: the store). */
 ErrCode tsdb_append(void *store, const MetricsBatch *b, MetricsAppendResult *ret, Err *reterr);
-/* Prints the table of a Prometheus directory's blocks. */
-ErrCode tsdb_blocks_list(const char *dir, bool human_readable, Buf *out, Err *reterr);
+/* Prints the table of a Prometheus directory's blocks; but: those whose ids stand in it, a line each, are left out. */
+ErrCode tsdb_blocks_list(const char *dir, Str but, bool human_readable, Buf *out, Err *reterr);
+
+/* All that a store holds as blocks of Prometheus in dir; their table, as tsdb_blocks_list prints it. tsdb_create.c */
+ErrCode tsdb_write_blocks(
+    MetricsStore *store, const char *dir, bool human_readable, const _Atomic bool *cancel, Buf *table, Err *reterr);
 
 /* {__name__="up", job="x"}: as Go prints labels. */
 void tsdb_put_labels(Buf *out, Labels l);
@@ -58,7 +67,7 @@ typedef struct TsdbAnalysis TsdbAnalysis;
 TsdbAnalysis *tsdb_analysis_create(int64_t min_t, int64_t max_t, Matchers matchers);
 void tsdb_analysis_add(TsdbAnalysis *a, const TsdbSeriesInfo *s);
 /* Everything but the first three lines of promtool's report. */
-void tsdb_analysis_put(const TsdbAnalysis *a, const char *match, int64_t limit, bool extended, Buf *out);
+void tsdb_analysis_put(TsdbAnalysis *a, const char *match, int64_t limit, bool extended, Buf *out);
 uint64_t tsdb_analysis_series(const TsdbAnalysis *a);
 TsdbAnalysis *tsdb_analysis_free(TsdbAnalysis *a);
 
@@ -66,7 +75,7 @@ TsdbAnalysis *tsdb_analysis_free(TsdbAnalysis *a);
 ErrCode tsdb_parts_list(const char *data_dir, bool human_readable, Buf *out, Err *reterr);
 ErrCode tsdb_parts_analyze(const TsdbArgs *a, const char *data_dir, Buf *out, Err *reterr);
 
-void tsdb_put_duration(Buf *out, int64_t ms);                   /* as Go prints time.Duration: 2h0m0s */
+void tsdb_put_duration(Buf *out, int64_t ms); /* as Go prints time.Duration: 2h0m0s */
 /* Aligns rows of tab-separated cells, a line each, as promtool's tables: at least 13 wide, 2 blanks between. */
 void tsdb_put_table(Buf *out, Str rows);
 void tsdb_put_time(Buf *out, int64_t ms, bool human_readable);

@@ -1,4 +1,5 @@
 /* tsdb_create.c - `meerkat tsdb create-blocks-from openmetrics`: text with timestamps into Prometheus blocks. */
+#include "base/vec.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "cmd/tsdb_cmd.h"
@@ -8,12 +9,15 @@
 #include <stdlib.h>
 
 #define BATCH_SAMPLES 50000
+#define STREAM_BYTES_MAX ((size_t)8 << 30)
 
 typedef struct Create {
     MetricsStore *store;
     MetricsBatch batch;
     MetricsAppendResult total;
     const _Atomic bool *cancel;
+    const TsdbArgs *args;
+    FileView file;
     Str text;
 } Create;
 
@@ -28,14 +32,26 @@ static ErrCode flush(Create *c, Err *reterr) {
     return code;
 }
 
+/* name=value, in the place of a label of that name. */
+static void set_label(Label *v, size_t *n, const char *pair) {
+    const char *eq = strchr(pair, '=');
+    Label l = {str_of(pair, (size_t)(eq - pair)), str_cstr(eq + 1)};
+    size_t i = 0;
+    while (i < *n && !str_eq(v[i].name, l.name)) i++;
+    v[i] = l;
+    *n += i == *n;
+}
+
 static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Create *c = ctx;
     if (!s->has_t) return err_set(reterr, ERR_INVALID, "line %d: a sample without a timestamp", s->line);
     if (*c->cancel) return err_set(reterr, ERR_CANCELLED, "cancelled");
-    Label *labels = ARENA_ARRAY(c->batch.arena, Label, s->n_labels + 1);
+    Label *labels = ARENA_ARRAY(c->batch.arena, Label, s->n_labels + 1 + c->args->n_labels);
     size_t n = 0;
     ASSERT(labels);
-    if (!promtext_labels(s, c->batch.arena, labels, &n)) return err_set(reterr, ERR_TOO_LARGE, "line %d: too long", s->line);
+    if (!promtext_labels(s, c->batch.arena, labels, &n))
+        return err_set(reterr, ERR_TOO_LARGE, "line %d: too long", s->line);
+    for (size_t i = 0; i < c->args->n_labels; i++) set_label(labels, &n, c->args->labels[i]);
     ErrCode code = labels_normalize(labels, &n, reterr);
     if (code != OK) return code;
     if (!metrics_batch_add(&c->batch, (Labels){labels, n}, s->t_ms, s->value))
@@ -46,34 +62,58 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
 }
 
 static ErrCode read_text(Create *c, const char *path, Err *reterr) {
-    FileView file;
+    Buf text = {0};
     PromTextOptions o = {.format = PROMTEXT_OPENMETRICS};
     PromTextVisitor v = {.ctx = c, .sample = take_sample};
-    ErrCode code = fs_real()->ops->map(fs_real(), path, &file, reterr);
+    ErrCode code = fs_real()->ops->map(fs_real(), path, &c->file, reterr);
+    if (code == OK && !c->file.impl)
+        code = fs_read_stream(path, STREAM_BYTES_MAX, &text, reterr); /* of a pipe, or empty */
     if (code != OK) return code;
+    c->text = c->file.impl ? c->file.bytes : buf_str(&text);
     Arena *arena = arena_create(ARENA_UNLIMITED);
     c->batch.arena = arena_create(ARENA_UNLIMITED);
-    c->text = file.bytes;
-    code = promtext_parse(file.bytes, &o, &v, arena, reterr);
+    code = promtext_parse(c->text, &o, &v, arena, reterr);
     if (code == OK) code = flush(c, reterr);
     progress_clear();
     arena_free(c->batch.arena);
     arena_free(arena);
-    fs_real()->ops->unmap(fs_real(), &file);
+    if (c->file.impl) fs_real()->ops->unmap(fs_real(), &c->file);
+    buf_done(&text);
     return code;
 }
 
-static ErrCode create(const char *text, const char *out_dir, Buf *table, Err *reterr) {
-    TsdbTemp t;
+/* --- blocks --- */
+
+/* Ids, a line each. */
+static void put_ids(const char *dir, Buf *out) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    TsdbBlockInfo *v;
+    size_t n;
+    if (tsdb_blocks(fs_real(), dir, arena, &v, &n, NULL, NULL) == OK)
+        for (size_t i = 0; i < n; i++) buf_printf(out, "%s\n", v[i].meta.ulid);
+    arena_free(arena);
+}
+
+ErrCode tsdb_write_blocks(
+    MetricsStore *store, const char *dir, bool human_readable, const _Atomic bool *cancel, Buf *table, Err *reterr) {
+    Buf before = {0};
     TsdbExportResult r;
+    TsdbExport e = {.fs = fs_real(), .store = store, .dir = dir, .min_t = INT64_MIN, .max_t = INT64_MAX};
+    e.cancel = cancel;
+    put_ids(dir, &before);
+    ErrCode code = tsdb_export(&e, &r, reterr);
+    if (code == OK && r.blocks) code = tsdb_blocks_list(dir, buf_str(&before), human_readable, table, reterr);
+    buf_done(&before);
+    return code;
+}
+
+static ErrCode create(const TsdbArgs *a, const char *out_dir, Buf *table, Err *reterr) {
+    TsdbTemp t;
     ErrCode code = tsdb_temp_open(&t, reterr);
     if (code != OK) return code;
-    Create c = {.store = t.store, .cancel = progress_watch_signals()};
-    TsdbExport e = {.fs = fs_real(), .store = t.store, .dir = out_dir, .min_t = INT64_MIN, .max_t = INT64_MAX};
-    e.cancel = c.cancel;
-    code = read_text(&c, text, reterr);
-    if (code == OK) code = tsdb_export(&e, &r, reterr);
-    if (code == OK) code = tsdb_blocks_list(out_dir, false, table, reterr);
+    Create c = {.store = t.store, .cancel = progress_watch_signals(), .args = a};
+    code = read_text(&c, a->args[0], reterr);
+    if (code == OK) code = tsdb_write_blocks(t.store, out_dir, a->human_readable, c.cancel, table, reterr);
     progress_unwatch_signals();
     tsdb_temp_close(&t);
     return code;
@@ -85,10 +125,12 @@ int cmd_tsdb_create_blocks(int argc, char **argv) {
     Buf table = {0};
     int usage = tsdb_args_parse(&a, "create-blocks-from openmetrics", argc, argv);
     if (!usage && a.n_args == 0) usage = command_usage("tsdb create-blocks-from openmetrics wants a file");
+    for (size_t i = 0; !usage && i < a.n_labels; i++)
+        if (!strchr(a.labels[i], '=')) usage = command_usage("--label wants NAME=VALUE, not \"%s\"", a.labels[i]);
     if (usage) return tsdb_args_done(&a), usage;
     const char *out_dir = a.n_args > 1 ? a.args[1] : a.output ? a.output : "data";
-    ErrCode code = create(a.args[0], out_dir, &table, &err);
-    if (code == OK) fwrite(table.p ? table.p : "", 1, table.n, stdout);
+    ErrCode code = create(&a, out_dir, &table, &err);
+    if (code == OK && !a.quiet) fwrite(table.p ? table.p : "", 1, table.n, stdout);
     buf_done(&table);
     tsdb_args_done(&a);
     return code == OK ? 0 : command_fail(&err);

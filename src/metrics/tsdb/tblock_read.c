@@ -177,19 +177,33 @@ ErrCode tsdb_block_visit(TsdbBlock *b, Matchers matchers, int64_t min_t, int64_t
 }
 
 /* --- labels and sizes --- */
+
+/* Of the histograms of a chunk, summed up. */
+static uint32_t count_buckets(uint8_t encoding, Str data, Arena *arena) {
+    ChunkSamples s = {0};
+    uint64_t n = 0;
+    if (encoding == CHUNK_XOR || encoding == CHUNK_XOR2) return TSDB_CHUNK_FLOATS;
+    (void)chunk_decode(encoding, data, arena, &s, NULL);
+    vec_foreach(const Histogram, h, &s.histograms) n += h->n_pos + h->n_neg;
+    return (uint32_t)MIN(n, TSDB_CHUNK_FLOATS - 1);
+}
+
 static bool chunk_sizes(const TsdbBlock *b, Arena *arena, const ChunkMeta *chunks, TsdbSeriesInfo *s) {
     uint32_t *samples = ARENA_ARRAY(arena, uint32_t, s->n_chunks), *bytes = ARENA_ARRAY(arena, uint32_t, s->n_chunks);
-    if (!samples || !bytes) return false;
+    uint32_t *buckets = ARENA_ARRAY(arena, uint32_t, s->n_chunks);
+    if (!samples || !bytes || !buckets) return false;
     for (size_t i = 0; i < s->n_chunks; i++) {
         uint8_t encoding;
         Str data = STR_NULL;
         bool ok = find_chunk(b, chunks[i].ref, &encoding, &data) && data.n >= 2;
         samples[i] = ok ? (uint32_t)chunk_count(encoding, data) : 0;
         bytes[i] = (uint32_t)data.n;
+        buckets[i] = ok ? count_buckets(encoding, data, arena) : TSDB_CHUNK_FLOATS;
         s->samples += samples[i];
     }
     s->chunk_samples = samples;
     s->chunk_bytes = bytes;
+    s->chunk_buckets = buckets;
     return true;
 }
 

@@ -42,6 +42,7 @@ typedef struct TsdbProblems { /* what was left out because it is damaged */
  * in several pieces. The column lives until fn returns; false from fn stops. */
 ErrCode tsdb_block_visit(TsdbBlock *b, Matchers matchers, int64_t min_t, int64_t max_t, MetricsVisitFn fn, void *ctx,
     TsdbProblems *problems, Err *reterr);
+#define TSDB_CHUNK_FLOATS UINT32_MAX
 /* Labels and the chunks' sizes only: for `tsdb analyze`. first..last: the time covered. */
 typedef struct TsdbSeriesInfo {
     Labels labels;
@@ -49,6 +50,7 @@ typedef struct TsdbSeriesInfo {
     size_t n_chunks;
     uint64_t samples;
     const uint32_t *chunk_samples, *chunk_bytes; /* n_chunks of each */
+    const uint32_t *chunk_buckets; /* of its histograms, summed up; TSDB_CHUNK_FLOATS: it has floats */
 } TsdbSeriesInfo;
 ErrCode tsdb_block_series(TsdbBlock *b, bool with_chunks, bool (*fn)(void *ctx, const TsdbSeriesInfo *s), void *ctx,
     TsdbProblems *problems, Err *reterr);
