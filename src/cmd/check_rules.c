@@ -18,7 +18,8 @@ typedef struct CheckRules {
 
 static void put_err(const Buf *b) { fwrite(b->p ? b->p : "", 1, b->n, stderr); }
 
-static void check_text(CheckRules *c, const char *name, Str text) {
+/* false: there are errors. */
+static bool check_text(CheckRules *c, const char *name, Str text) {
     Arena *arena = arena_create(512u << 20);
     RuleFile file;
     DiagList diags;
@@ -47,6 +48,7 @@ static void check_text(CheckRules *c, const char *name, Str text) {
     buf_done(&twice);
     diag_done(&diags);
     arena_free(arena);
+    return code == OK;
 }
 
 static int list_packs(void) {
@@ -64,15 +66,16 @@ static void check_file(CheckRules *c, const char *name) {
     fflush(stdout);
     RuleText pack;
     Str near;
+    bool good = false;
     if (strncmp(name, "pack:", 5) == 0 && rule_pack_find(str_cstr(name + 5), &pack, &near)) {
-        check_text(c, name, pack.text);
-    } else if (fs_read_file(fs_real(), name, RULE_FILE_MAX, &text, &err) == OK) {
-        check_text(c, name, buf_str(&text));
+        good = check_text(c, name, pack.text);
+    } else if (fs_read_stream(name, RULE_FILE_MAX, &text, &err) == OK) {
+        good = check_text(c, name, buf_str(&text));
     } else {
         fprintf(stderr, "  FAILED:\n%s\n", err.msg);
         c->failed = true;
     }
-    printf("\n");
+    if (good) printf("\n");
     fflush(stdout);
     buf_done(&text);
 }
@@ -85,12 +88,11 @@ static void check_stdin(CheckRules *c) {
     printf("Checking standard input\n");
     fflush(stdout);
     if (text.n <= RULE_FILE_MAX) {
-        check_text(c, "standard input", buf_str(&text));
+        if (check_text(c, "standard input", buf_str(&text))) printf("\n");
     } else {
         fprintf(stderr, "  FAILED:\nmore than %u bytes\n", RULE_FILE_MAX);
         c->failed = true;
     }
-    printf("\n");
     buf_done(&text);
 }
 
@@ -125,7 +127,8 @@ int cmd_check_rules(int argc, char **argv) {
             argv[n++] = argv[i];
         }
     }
-    if (n == 0 && isatty(STDIN_FILENO)) return command_usage("check rules takes rule files, or rules on standard input");
+    if (n == 0 && isatty(STDIN_FILENO))
+        return command_usage("check rules takes rule files, or rules on standard input");
     if (n == 0) check_stdin(&c);
     for (int i = 0; i < n; i++) check_file(&c, argv[i]);
     return c.failed ? 1 : c.lint && c.fatal ? 3 : 0;

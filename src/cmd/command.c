@@ -19,8 +19,12 @@ bool command_colour(void) {
     return isatty(STDERR_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
+static bool plain; /* errors come without our name */
+
+void command_errors_plain(void) { plain = true; }
+
 int command_fail(const Err *err) {
-    fprintf(stderr, "meerkat: %s\n", err->msg);
+    fprintf(stderr, "%s%s\n", plain ? "" : "meerkat: ", err->msg);
     if (err->hint[0]) fprintf(stderr, "  help: %s\n", err->hint);
     return err_exit_code(err->code);
 }
@@ -30,9 +34,10 @@ static const Command *running; /* what the arguments are for, once that is known
 int command_usage(const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
-    fputs("meerkat: ", stderr);
+    fputs(plain ? "" : "meerkat: ", stderr);
     vfprintf(stderr, fmt, args);
-    fprintf(stderr, "\n  help: meerkat %s%s--help\n", running ? running->name : "", running ? " " : "");
+    fputc('\n', stderr);
+    if (!plain) fprintf(stderr, "  help: meerkat %s%s--help\n", running ? running->name : "", running ? " " : "");
     va_end(args);
     return 2;
 }
@@ -141,12 +146,11 @@ static int name_width(void) {
 }
 
 void command_put_overview(FILE *out) {
-    fputs(
-        "Meerkat: metrics, logs and traces in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n",
-        out);
+    fputs("Meerkat: metrics, logs and traces in one process.\n\nUsage: meerkat COMMAND [OPTIONS]\n\nCommands:\n", out);
     for (size_t i = 0; i < command_table_n; i++)
         fprintf(out, "  %-*s  %s\n", name_width(), command_table[i].name, command_table[i].summary);
-    fputs("\n`meerkat COMMAND --help` explains one. `meerkat --version` prints the version.\n\n"
+    fputs("\n`meerkat COMMAND --help` (or `meerkat help COMMAND`) explains one. `meerkat --version` prints the "
+          "version.\n\n"
           "Examples:\n  meerkat serve                     # everything on its usual ports, data in ./meerkat-data\n"
           "  meerkat demo                      # a simulated fleet to look at\n"
           "  meerkat query instant up\n",
@@ -163,7 +167,8 @@ void command_put_help(const Command *c, Buf *out) {
 
 static void put_command_help(const Command *c) {
     Buf b = {0};
-    buf_printf(&b, "%s: %s\n\nUsage: meerkat %s%s%s\n\n", c->name, c->summary, c->name, *c->synopsis ? " " : "", c->synopsis);
+    buf_printf(
+        &b, "%s: %s\n\nUsage: meerkat %s%s%s\n\n", c->name, c->summary, c->name, *c->synopsis ? " " : "", c->synopsis);
     if (c->help) command_put_help(c, &b);
     if (c->run == cmd_serve) {
         buf_put_lit(&b, "Options (all of them as well in the file given by --config, and in the environment):\n  "
@@ -175,7 +180,6 @@ static void put_command_help(const Command *c) {
     fwrite(b.p, 1, b.n, stdout);
     buf_done(&b);
 }
-
 
 static bool in_group(const Command *c, const char *group) {
     size_t n = strlen(group);
@@ -243,19 +247,36 @@ static int unknown_command(int argc, char **argv) {
     return command_usage("unknown command \"%s\"", shown);
 }
 
+/* Some have their options in files of their own, and commands below them. */
+static bool helps_itself(const Command *c, int n_args) {
+    if (c->run == cmd_demo || c->run == cmd_prometheus || c->run == cmd_alertmanager) return true;
+    return c->run == cmd_promtool || (c->run == cmd_amtool && n_args > 1);
+}
+
+int command_help(int argc, char **argv) {
+    char **with = mem_alloc_array((size_t)argc + 2, sizeof(char *));
+    static char help[] = "--help";
+    memcpy(with, argv, (size_t)argc * sizeof(char *));
+    with[argc] = help;
+    with[argc + 1] = NULL;
+    int code = command_dispatch(argc + 1, with);
+    mem_free(with);
+    return code;
+}
+
 int command_dispatch(int argc, char **argv) {
     for (size_t i = 0; i < command_table_n; i++) {
         const Command *c = &command_table[i];
         int n = match_command(c, argc, argv);
         if (n == 0) continue;
-        /* Their options belong to files of their own, which explain them themselves. */
-        if (wants_help(argc - n, argv + n) && c->run != cmd_demo && c->run != cmd_prometheus && c->run != cmd_alertmanager) {
+        if (wants_help(argc - n, argv + n) && !helps_itself(c, argc - n)) {
             put_command_help(c);
             return 0;
         }
         running = c;
         int rest = argc - n, code = c->asks_server ? take_port_offset(c, &rest, argv + n) : 0;
-        return code ? code : c->run(rest, argv + n);
+        if (code) return code;
+        return c->run == cmd_promtool_verb ? c->run(rest + n, argv) : c->run(rest, argv + n);
     }
     bool asked = wants_help(argc - 1, argv + 1);
     if (!is_group(argv[0]) || (argc > 1 && !asked)) return unknown_command(argc, argv);

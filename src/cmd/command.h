@@ -38,6 +38,8 @@ int cmd_check_alertmanager(int argc, char **argv);
 int cmd_alert(int argc, char **argv);
 int cmd_amtool(int argc, char **argv);
 int cmd_promtool(int argc, char **argv);
+int cmd_promtool_verb(
+    int argc, char **argv); /* a verb of ours that is promtool's: the arguments begin with its words */
 int cmd_alertmanager(int argc, char **argv);
 int cmd_prometheus(int argc, char **argv);
 int cmd_silence(int argc, char **argv);
@@ -58,6 +60,8 @@ int cmd_debug_dump_part(int argc, char **argv);
 
 /* Finds the command and runs it; --help, groups of commands, suggestions. The exit code. */
 int command_dispatch(int argc, char **argv);
+/* `meerkat help COMMAND`. */
+int command_help(int argc, char **argv);
 void command_put_overview(FILE *out);
 /* Options that the command's own help names ("--step", "-o"), each once; slices of the table. */
 size_t command_options(const Command *c, Str *out, size_t max);
@@ -65,6 +69,8 @@ size_t command_options(const Command *c, Str *out, size_t max);
 bool command_colour(void);
 /* "meerkat: message", with the hint on a line of its own; gives the exit code. */
 int command_fail(const Err *err);
+/* From here on errors come as the originals' tools print theirs: without our name in front. */
+void command_errors_plain(void);
 /* For wrong usage: message and where to read more; gives 2. */
 int command_usage(const char *fmt, ...) ATTR_PRINTF(1, 2);
 /* For an option that the command (by its name in the table) does not have: suggests the nearest one it has; gives 2. */

@@ -31,22 +31,34 @@ static void put_first_words(Buf *out) {
     buf_put_lit(out, "--help --version");
 }
 
-static void put_second_words(Buf *out, Str first) {
+/* Whether the name has words behind those of the group. */
+static bool is_below(Str name, Str group) {
+    return str_starts_with(name, group) && name.n > group.n && name.p[group.n] == ' ';
+}
+
+static void put_next_words(Buf *out, Str group) {
+    Str last = STR_NULL;
     for (size_t i = 0; i < command_table_n; i++) {
-        Str name = str_cstr(command_table[i].name);
-        if (str_starts_with(name, first) && name.n > first.n && name.p[first.n] == ' ')
-            buf_printf(out, "%s ", name.p + first.n + 1);
+        Str name = str_cstr(command_table[i].name), word;
+        if (!is_below(name, group)) continue;
+        Str rest = str_skip(name, group.n + 1);
+        if (str_split_next(&rest, ' ', &word) && !str_eq(word, last)) buf_printf(out, "%" STR_FMT " ", STR_ARG(word));
+        last = word;
     }
 }
 
-static void put_group_cases(Buf *out) {
+/* A case for each word, or two, that several commands begin with; they stand together in the table. */
+static void put_group_cases(Buf *out, int words) {
     Str last = STR_NULL;
     for (size_t i = 0; i < command_table_n; i++) {
-        Str name = str_cstr(command_table[i].name), first = str_of(name.p, strcspn(name.p, " "));
-        if (first.n == name.n || str_eq(first, last)) continue;
-        last = first;
-        buf_printf(out, "    \"%.*s\") words=\"", (int)first.n, first.p);
-        put_second_words(out, first);
+        Str name = str_cstr(command_table[i].name), rest = name, word;
+        for (int k = 0; k < words && rest.n; k++) (void)str_split_next(&rest, ' ', &word);
+        if (rest.n == 0 || !rest.p) continue;
+        Str group = str_slice(name, 0, name.n - rest.n - 1);
+        if (str_eq(group, last)) continue;
+        last = group;
+        buf_printf(out, "    \"%" STR_FMT "\") words=\"", STR_ARG(group));
+        put_next_words(out, group);
         buf_put_lit(out, "--help\" ;;\n");
     }
 }
@@ -54,17 +66,22 @@ static void put_group_cases(Buf *out) {
 /* One function for both shells: zsh has bashcompinit. */
 static void put_bash(Buf *out) {
     buf_put_lit(out, "_meerkat() {\n  local cur=${COMP_WORDS[COMP_CWORD]} one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} "
-                     "words=\n  [ \"$COMP_CWORD\" -gt 2 ] || two=\n  [ \"$COMP_CWORD\" -gt 1 ] || one=\n"
-                     "  case \"$one${two:+ $two}\" in\n    \"\") words=\"");
+                     "three=${COMP_WORDS[3]} words=\n  [ \"$COMP_CWORD\" -gt 3 ] || three=\n"
+                     "  [ \"$COMP_CWORD\" -gt 2 ] || two=\n  [ \"$COMP_CWORD\" -gt 1 ] || one=\n"
+                     "  case \"$one${two:+ $two}${three:+ $three}\" in\n    \"\") words=\"");
     put_first_words(out);
     buf_put_lit(out, "\" ;;\n");
+    buf_put_lit(out, "    promtool|\"promtool \"*) words=\"$(\"${COMP_WORDS[0]}\" promtool --completion-bash "
+                     "\"${COMP_WORDS[@]:2:$((COMP_CWORD - 1))}\")\" ;;\n");
     for (size_t i = 0; i < command_table_n; i++) {
         const Command *c = &command_table[i];
-        buf_printf(out, strchr(c->name, ' ') ? "    \"%s\") words=\"" : "    \"%s\"|\"%s \"*) words=\"", c->name, c->name);
+        if (c->run == cmd_promtool) continue;
+        buf_printf(out, "    \"%s\"|\"%s \"*) words=\"", c->name, c->name);
         put_options(c, out);
         buf_put_lit(out, "\" ;;\n");
     }
-    put_group_cases(out);
+    put_group_cases(out, 1);
+    put_group_cases(out, 2);
     buf_put_lit(out, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                      "  case \"$cur\" in -*) ;; *) [ -z \"$one\" ] || COMPREPLY+=($(compgen -f -- \"$cur\")) ;; esac\n"
                      "}\ncomplete -o filenames -F _meerkat meerkat\n");

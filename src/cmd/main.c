@@ -55,6 +55,18 @@ const Command command_table[] = {
         "One a line, of the series that match (all of them without --match).\n" QUERY_HELP
         "Examples:\n  meerkat query labels\n  meerkat query labels --match up job\n",
         cmd_query_labels, true},
+    {"query analyze", "--server URL --type histogram --match SELECTOR... [--duration D] [--time T]",
+        "how many buckets of histograms are in use",
+        "Classic (x_bucket) and native histograms: least, mean and most buckets that are not empty, and all there "
+        "are.\n\n"
+        "  --server URL      the server to ask\n"
+        "  --type histogram  the only type there is\n"
+        "  --match SELECTOR  histograms that it selects; may be given several times\n"
+        "  --duration D      how much time to look at (1h)\n"
+        "  --time T          its end: RFC 3339 or Unix seconds (now)\n\n"
+        "Examples:\n  meerkat query analyze --server http://localhost:9090 --type histogram --match "
+        "http_request_duration_seconds_bucket\n",
+        cmd_promtool_verb},
     {"query metadata", "[--limit N] [-o promql|json] [URL] [METRIC]", "type, unit and help of metrics",
         "One metric a line, or all of them without METRIC.\n" QUERY_HELP
         "Examples:\n  meerkat query metadata http_requests_total\n",
@@ -99,21 +111,39 @@ const Command command_table[] = {
         "--packs lists the rule packs that come with the program; pack:NAME stands for one of them.\n\n"
         "Examples:\n  meerkat check rules rules/*.yml\n  meerkat check rules pack:llm\n",
         cmd_check_rules},
-    {"test rules", "[--run REGEX]... [--diff] [--junit FILE] [--ignore-unknown-fields] FILE...",
+    {"check service-discovery", "[--timeout D] FILE JOB", "what a job's service discovery finds",
+        "Runs the discovery of a job of a prometheus.yml and prints, as JSON, the labels of each target that it finds, "
+        "and "
+        "those\n"
+        "that are left of it after relabelling; none when a rule drops it. Why one cannot be a target is said on "
+        "standard "
+        "error.\n"
+        "Ends when every source has answered, or after the timeout (30s).\n\n"
+        "  --timeout D  how long discovery may take, like 10s\n\n"
+        "Examples:\n  meerkat check service-discovery prometheus.yml node | jq '.[].labels'\n",
+        cmd_promtool_verb},
+    {"check web-config", "FILE...", "check files of --web.config.file, of Prometheus and exporters",
+        "TLS, HTTP headers, users and their bcrypt hashes, in the words of Prometheus' exporter toolkit.\n\n"
+        "Examples:\n  meerkat check web-config web.yml\n",
+        cmd_promtool_verb},
+    {"check alertmanager", "FILE...", "check an alertmanager.yml",
+        "What amtool check-config prints, and every problem with file, line and column.\n\n"
+        "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
+        cmd_check_alertmanager},
+    {"test rules",
+        "[--run REGEX]... [--diff] [--debug] [--junit FILE] [--ignore-unknown-fields] [--delayed-name-removal] FILE...",
         "run unit tests of rules",
         "The files are those that promtool test rules reads: series by their values, and the alerts and values that "
         "are\n"
         "expected at given times. Exit code 1 when a test fails.\n\n"
         "  --run REGEX              only tests whose name matches; may be given several times\n"
         "  --diff                   differences line by line\n"
+        "  --debug                  tell what runs, and print all samples at the end of each test\n"
         "  --junit FILE             write the results as JUnit XML\n"
-        "  --ignore-unknown-fields  keys that nobody knows are no errors\n\n"
+        "  --ignore-unknown-fields  keys that nobody knows are no errors\n"
+        "  --delayed-name-removal   evaluate as a server with query.delayed-name-removal does\n\n"
         "Examples:\n  meerkat test rules tests/rules/*.yml\n  meerkat test rules --run latency --diff tests.yml\n",
         cmd_test_rules},
-    {"check alertmanager", "FILE...", "check an alertmanager.yml",
-        "What amtool check-config prints, and every problem with file, line and column.\n\n"
-        "Examples:\n  meerkat check alertmanager alertmanager.yml\n",
-        cmd_check_alertmanager},
     {"alert", "query|add|routes|why|ack|unack|history|test-receiver|template|config|cluster ...",
         "alerts of a running server, as amtool does",
         "  meerkat alert [query] [-i] [-s] [-a] [-u] [-r RECEIVER] [MATCHER...]\n"
@@ -154,9 +184,9 @@ const Command command_table[] = {
         "  ln -s $(command -v meerkat) ~/bin/amtool\n",
         cmd_amtool, true},
     {"promtool", "[FLAGS] COMMAND [ARGS]", "Prometheus' command-line tool, for scripts that call it",
-        "check, query, test rules, push metrics, tsdb and promql with promtool's flags, output and exit codes. A link "
-        "to the\n"
-        "program named promtool does the same.\n\n"
+        "check, query, debug, push, test, tsdb and promql with promtool's flags, output and exit codes. A link to the\n"
+        "program named promtool does the same. `meerkat promtool --help` lists the commands, `meerkat promtool COMMAND "
+        "--help`\nexplains one.\n\n"
         "Examples:\n  meerkat promtool check rules rules/*.yml\n"
         "  meerkat promtool query instant http://localhost:9090 up\n"
         "  ln -s $(command -v meerkat) ~/bin/promtool\n",
@@ -204,12 +234,37 @@ const Command command_table[] = {
         "out.\n\n"
         "Examples:\n  meerkat tsdb dump-openmetrics --start 7d ./meerkat-data > samples.om\n",
         cmd_tsdb_dump_openmetrics},
-    {"tsdb create-blocks-from openmetrics", "FILE [DIR]", "make Prometheus blocks from OpenMetrics text",
+    {"tsdb create-blocks-from openmetrics", "[--label NAME=VALUE]... [-q] [-r] FILE [DIR]",
+        "make Prometheus blocks from OpenMetrics text",
         "Every sample needs a timestamp. The blocks go to DIR (default ./data) and do not cross multiples of two "
         "hours;\n"
         "Prometheus takes them in its data directory, `meerkat tsdb import` reads them.\n\n"
+        "  --label NAME=VALUE     a label that all series get; may be given several times\n"
+        "  -q, --quiet            do not print the blocks\n"
+        "  -r, --human-readable   print times and sizes for people\n\n"
         "Examples:\n  meerkat tsdb create-blocks-from openmetrics samples.om ./blocks\n",
         cmd_tsdb_create_blocks},
+    {"tsdb create-blocks-from rules", "[--url URL] --start T [--end T] [--output-dir DIR] [--eval-interval D] FILE...",
+        "make Prometheus blocks of past values of recording rules",
+        "A server that has the data (default: http://localhost:9090) evaluates the rules at multiples of their group's "
+        "interval.\n"
+        "Alerting rules are left out. The blocks go to DIR (default ./data); `meerkat tsdb import` reads them.\n\n"
+        "  --url URL          the server to ask; --http.config.file FILE says how to sign in\n"
+        "  --start T, --end T from when to when: RFC 3339 or Unix seconds; the end is three hours ago unless given\n"
+        "  --output-dir DIR   where the blocks go\n"
+        "  --eval-interval D  of groups that have no interval (60s)\n\n"
+        "Examples:\n  meerkat tsdb create-blocks-from rules --start 2026-11-01T00:00:00Z --output-dir ./blocks "
+        "rules.yml\n",
+        cmd_promtool_verb},
+    {"tsdb bench write", "[--metrics N] [--scrapes N] [--out DIR] [FILE]", "how fast this machine takes samples",
+        "Appends samples to a store of its own, below DIR (default ./benchout), and prints how many a second were on "
+        "disk.\n"
+        "Series come from FILE, a JSON object of labels a line, or are made up.\n\n"
+        "  --metrics N  how many series there are (10000)\n"
+        "  --scrapes N  how many samples each gets (3000)\n"
+        "  --out DIR    where the store is made\n\n"
+        "Examples:\n  meerkat tsdb bench write --metrics 100000 --scrapes 100\n",
+        cmd_promtool_verb},
     {"tsdb import", "[--data-dir DIR | --server URL] [--start T] [--end T] DIR",
         "take over a Prometheus data directory",
         "Reads blocks, head chunks and write-ahead logs of a Prometheus that is stopped (or of a snapshot of it) and "
@@ -265,6 +320,7 @@ int main(int argc, char **argv) {
         command_put_overview(stderr);
         return 2;
     }
+    if (strcmp(argv[1], "help") == 0 && argc > 2) return command_help(argc - 2, argv + 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         command_put_overview(stdout);
         return 0;

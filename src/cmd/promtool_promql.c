@@ -21,10 +21,9 @@ static int print(const PqlNode *n) {
     return 0;
 }
 
-int promtool_format(int argc, char **argv) {
-    if (argc < 1) return promtool_error("required argument 'query' not provided");
+int promtool_format(const PtLine *l) {
     Arena *arena = arena_create(EXPRESSION_BYTES);
-    PqlNode *n = parse(argv[0], arena);
+    PqlNode *n = parse(pt_arg(l, 0), arena);
     int code = n ? print(n) : 1;
     arena_free(arena);
     return code;
@@ -45,9 +44,9 @@ static void change_selector(const Change *c, PqlNode *n) {
     bool set = !c->m;
     for (size_t i = 0; v && i < old.n; i++) {
         bool same = str_eq(old.v[i]->name, c->name);
-        if (!same || (c->m && set))
+        if (!same)
             v[k++] = old.v[i];
-        else if (!set)
+        else if (c->m)
             v[k++] = c->m, set = true;
     }
     if (v && !set) v[k++] = c->m;
@@ -90,27 +89,11 @@ static int change_and_print(const char *query, const char *name, const char *val
     return code;
 }
 
-int promtool_matchers_set(int argc, char **argv) {
+int promtool_matchers_set(const PtLine *l) {
     static const char *const types[] = {[MATCH_EQ] = "=", [MATCH_NEQ] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
-    const char *args[3], *text = "=";
-    int n = 0;
-    for (int i = 0; i < argc; i++) {
-        if (command_option(argc, argv, &i, "--type", &text) || command_option(argc, argv, &i, "-t", &text)) {
-            if (!text) return promtool_error("expected argument for flag '--type'");
-        } else if (n < 3) {
-            args[n++] = argv[i];
-        } else {
-            return promtool_error("unexpected %s", argv[i]);
-        }
-    }
-    static const char *const names[] = {"query", "name", "value"};
-    if (n < 3) return promtool_error("required argument '%s' not provided", names[n]);
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (strcmp(types[i], text) == 0) return change_and_print(args[0], args[1], args[2], (MatchType)i);
-    return promtool_error("enum value must be one of =,!=,=~,!~, got '%s'", text);
+    size_t type = 0;
+    while (strcmp(types[type], pt_text(l, "type")) != 0) type++;
+    return change_and_print(pt_arg(l, 0), pt_arg(l, 1), pt_arg(l, 2), (MatchType)type);
 }
 
-int promtool_matchers_delete(int argc, char **argv) {
-    if (argc < 2) return promtool_error("required argument '%s' not provided", argc ? "name" : "query");
-    return change_and_print(argv[0], argv[1], NULL, MATCH_EQ);
-}
+int promtool_matchers_delete(const PtLine *l) { return change_and_print(pt_arg(l, 0), pt_arg(l, 1), NULL, MATCH_EQ); }

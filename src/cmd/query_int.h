@@ -42,6 +42,8 @@ void query_print_value(Buf *out, const JsonValue *data, QueryFormat format); /* 
 void query_print_list(Buf *out, const JsonValue *data, QueryFormat format);  /* names, values, series */
 void query_print_metadata(Buf *out, const JsonValue *data, QueryFormat format);
 void query_print_exemplars(Buf *out, const JsonValue *data, QueryFormat format);
+/* name{a="b"} of an object of labels; not name_first: {__name__="name", a="b"}. */
+void query_put_metric(Buf *out, const JsonValue *metric, bool name_first);
 void query_print_logs(Buf *out, const JsonValue *data, QueryFormat format);
 void query_print_traces(Buf *out, const JsonValue *data, QueryFormat format);
 

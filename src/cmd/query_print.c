@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "base/vec.h"
+#include "model/labels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,10 +19,16 @@ static void put_number(Buf *out, Str text) {
         buf_put_str(out, text);
 }
 
-static void put_metric(Buf *out, const JsonValue *metric, bool name_first) {
+void query_put_metric(Buf *out, const JsonValue *metric, bool name_first) {
     Str name = name_first ? json_get_str(metric, STR("__name__")) : STR_NULL;
     bool first = true;
-    buf_put_str(out, name);
+    if (name.n && !metric_name_is_legacy(name)) { /* {"a name", b="c"} */
+        buf_put_char(out, '{');
+        json_put_string(out, name);
+        first = false;
+    } else {
+        buf_put_str(out, name);
+    }
     for (const JsonValue *l = metric ? metric->first : NULL; l; l = l->next) {
         if (name_first && str_eq_lit(l->key, "__name__")) continue;
         buf_put_str(out, first ? STR("{") : STR(", "));
@@ -101,7 +108,7 @@ static int by_metric(const void *a, const void *b) {
 static void put_series(Buf *out, const JsonValue *s) {
     const JsonValue *values = json_get(s, STR("values")), *histograms = json_get(s, STR("histograms"));
     const JsonValue *value = json_get(s, STR("value"));
-    put_metric(out, json_get(s, STR("metric")), true);
+    query_put_metric(out, json_get(s, STR("metric")), true);
     buf_put_lit(out, " =>");
     if (!values && !histograms) {
         buf_put_char(out, ' ');
@@ -176,7 +183,7 @@ void query_print_list(Buf *out, const JsonValue *data, QueryFormat format) {
     }
     for (const JsonValue *v = data->first; v; v = v->next) {
         if (v->kind == JSON_K_OBJECT)
-            put_metric(out, v, false);
+            query_put_metric(out, v, false);
         else
             buf_put_str(out, v->text);
         buf_put_char(out, '\n');
@@ -190,7 +197,8 @@ void query_print_metadata(Buf *out, const JsonValue *data, QueryFormat format) {
     }
     for (const JsonValue *metric = data->first; metric; metric = metric->next) {
         for (const JsonValue *m = metric->first; m; m = m->next) {
-            Str type = json_get_str(m, STR("type")), unit = json_get_str(m, STR("unit")), help = json_get_str(m, STR("help"));
+            Str type = json_get_str(m, STR("type")), unit = json_get_str(m, STR("unit")),
+                help = json_get_str(m, STR("help"));
             buf_printf(out, "%.*s %.*s%s%.*s %.*s\n", (int)metric->key.n, metric->key.p, (int)type.n, type.p,
                 unit.n ? " in " : "", (int)unit.n, unit.p ? unit.p : "", (int)help.n, help.p ? help.p : "");
         }
@@ -206,9 +214,9 @@ void query_print_exemplars(Buf *out, const JsonValue *data, QueryFormat format) 
         const JsonValue *list = json_get(s, STR("exemplars"));
         for (const JsonValue *e = list ? list->first : NULL; e; e = e->next) {
             const JsonValue *t = json_get(e, STR("timestamp"));
-            put_metric(out, json_get(s, STR("seriesLabels")), true);
+            query_put_metric(out, json_get(s, STR("seriesLabels")), true);
             buf_put_lit(out, " # ");
-            put_metric(out, json_get(e, STR("labels")), false);
+            query_put_metric(out, json_get(e, STR("labels")), false);
             buf_put_char(out, ' ');
             put_number(out, json_get_str(e, STR("value")));
             buf_put_lit(out, " @[");
@@ -225,7 +233,7 @@ static void put_log_line(Buf *out, const JsonValue *stream, const JsonValue *ent
     int64_t t;
     if (time && num_parse_i64(time->text, &t)) time_put_rfc3339(out, t);
     buf_put_char(out, ' ');
-    if (stream) put_metric(out, stream, true);
+    if (stream) query_put_metric(out, stream, true);
     buf_put_char(out, ' ');
     if (line) buf_put_str(out, line->text);
     buf_put_char(out, '\n');

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, it } from "node:test";
 import { gaugeRequest, logsRequest, post, tracesRequest } from "./lib/otlp";
 import { versionOf } from "./lib/promserver";
@@ -52,7 +52,7 @@ it("reports every problem of a configuration with its place", () => {
 
 it("names the port that is taken and who holds it", async () => {
   const blocker = createServer();
-  await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((listening) => blocker.listen(0, "127.0.0.1", listening));
   const port = (blocker.address() as any).port;
   const r = run("serve", "--port-offset", "0", "--server.ports.ui", String(port), "--data-dir", join(dir, "taken"));
   blocker.close();
@@ -141,6 +141,13 @@ it("completes and documents itself", () => {
     assert.equal(r.code, 2, wrong.join(" "));
     assert.match(r.err, /did you mean/);
   }
+  const exe = resolve(binary); // it asks the program itself
+  assert.match(words("meerkat", "tsdb", "create-blocks-from", ""), /^openmetrics rules --help/);
+  assert.match(words("meerkat", "tsdb", "create-blocks-from", "rules", "--"), /--output-dir/);
+  assert.equal(words(exe, "promtool", "check", "co"), "config");
+  assert.match(words(exe, "promtool", "push", "metrics", "--p"), /^--protobuf_message$/);
+  assert.equal(run("help", "check", "rules").out, run("check", "rules", "--help").out);
+  assert.equal(run("help", "sevre").code, 2);
 });
 
 it("finds the server by --port-offset as by the environment", async () => {
@@ -180,35 +187,4 @@ it("does not start where too few files may be open, and says so", () => {
 
 it("keeps docs/configuration.md in step with the table", () => {
   assert.equal(run("check", "config", "--markdown").out, readFileSync("docs/configuration.md", "utf8"));
-});
-
-it("is promtool for those who call it", () => {
-  const rules = join(dir, "pt-rules.yml"), config = join(dir, "pt.yml"), url = `http://127.0.0.1:${9090 + server.offset}`;
-  writeFileSync(rules, "groups: [{name: g, rules: [{record: a, expr: sum(up)}, {record: a, expr: sum(up)}]}]\n");
-  writeFileSync(config, "rule_files: [pt-rules.yml]\n");
-  const promtool = (...args: string[]) => run("promtool", ...args);
-  const checked = promtool("check", "config", "--lint-fatal", config);
-  assert.deepEqual([checked.code, checked.out],
-    [3, `Checking ${config}\n  SUCCESS: 1 rule files found\n SUCCESS: ${config} is valid prometheus config file syntax\n\nChecking ${rules}\n\n`]);
-  assert.match(checked.err, /lint error 1 duplicate rule\(s\) found/);
-  assert.equal(promtool("check", "config", "--lint", "none", "--lint-fatal", config).code, 0);
-  assert.equal(promtool("check", "config", "--syntax-only", config).out,
-    `Checking ${config}\n SUCCESS: ${config} is valid prometheus config file syntax\n\n`);
-  assert.deepEqual(promtool("check", "healthy", `--url=${url}`), { code: 0, out: "", err: "  SUCCESS:  Prometheus Server is Healthy.\n\n" });
-  assert.deepEqual(promtool("check", "ready", "--url", `${url}/x`), { code: 1, out: "", err: `check failed: URL=${url}/x, status=404\n` });
-
-  const metrics = join(dir, "pt.prom");
-  writeFileSync(metrics, "# TYPE pushed gauge\npushed{a=\"1\"} 5\n");
-  assert.deepEqual(promtool("push", "metrics", "--label", "job=test", "--label=env=x", url, metrics),
-    { code: 0, out: `Parsing metrics file ${metrics}\n  SUCCESS: metrics file ${metrics} pushed to remote write.\n`, err: "" });
-  assert.match(promtool("query", "instant", url, "pushed").out, /^pushed\{a="1", env="x", job="test"\} => 5 @/);
-  assert.equal(promtool("push", "metrics", url, rules).code, 1);
-
-  assert.equal(promtool("promql", "format", "up").code, 1); // without --experimental
-  assert.deepEqual(promtool("--experimental", "promql", "format", "sum(rate(x[5m]))by(a)"), { code: 0, out: "sum by (a) (rate(x[5m]))\n", err: "" });
-  assert.equal(promtool("--experimental", "promql", "label-matchers", "set", "-t", "=~", 'sum(up{a="b"}) + down[5m:]', "a", "c").code, 1);
-  assert.equal(promtool("--experimental", "promql", "label-matchers", "set", "-t", "=~", 'sum(up{a="b"}) + down', "a", "c").out, 'sum(up{a=~"c"}) + down{a=~"c"}\n');
-  assert.equal(promtool("--experimental", "promql", "label-matchers", "delete", 'up{a="b",c="d"}', "a").out, 'up{c="d"}\n');
-  assert.deepEqual(promtool("foo"), { code: 1, out: "", err: 'promtool: error: expected command but got "foo", try --help\n' });
-  assert.match(promtool("debug", "pprof").err, /Meerkat has no "debug pprof"/);
 });
