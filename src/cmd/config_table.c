@@ -53,7 +53,7 @@ const ConfigKey config_keys[] = {
     {"server.tls.key_file", CONFIG_STR, AT(server.tls_key_file), "", .doc = "PEM private key."},
     {"server.max_connections", CONFIG_INT, AT(server.max_connections), "4096", 16, 1000000, .needs_restart = true, .doc = "Open connections over all ports; further ones are closed."},
     {"server.max_request_size", CONFIG_SIZE, AT(server.max_request_bytes), "64MiB", MIB, 2 * GIB, .needs_restart = true, .doc = "Largest request body, after decompression."},
-    {"server.request_memory", CONFIG_SIZE, AT(server.request_memory_bytes), "512MiB", 16 * MIB, 1024 * GIB, .needs_restart = true, .doc = "Request bodies held at once; beyond it senders are told to retry."},
+    {"server.request_memory", CONFIG_SIZE, AT(server.request_memory_bytes), "512MiB", 16 * MIB, 1024 * GIB, .needs_restart = true, .doc = "Request bodies held at once, and likewise answers that wait for their readers; beyond it clients are told to retry."},
     {"server.drain_timeout", CONFIG_DURATION, AT(server.drain_timeout_ms), "10s", 0, 600000, .doc = "How long running requests may take to finish at shutdown."},
     {"server.ingest_workers", CONFIG_INT, AT(server.ingest_workers), "0", 0, 1024, .needs_restart = true, .doc = "Threads for writes; 0 chooses."},
     {"server.query_workers", CONFIG_INT, AT(server.query_workers), "0", 0, 1024, .needs_restart = true, .doc = "Threads for queries; 0 chooses."},

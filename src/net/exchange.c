@@ -12,8 +12,9 @@
 #define QUERY_ARENA_BYTES ((size_t)256 << 20)
 #define INSTANT_ARENA_BYTES ((size_t)16 << 20)
 #define BODY_FIRST_RESERVE ((size_t)256 << 10)
-#define ANSWER_BYTES_PER_MS 64           /* slower readers than this are cut */
-#define ANSWER_BYTES_PER_MS_PRESSED 1024 /* ... when answers fill the memory that is meant for them */
+#define ANSWER_BYTES_PER_MS 64                /* slower readers than this are cut */
+#define ANSWER_BYTES_PER_MS_PRESSED 1024      /* ... when answers fill the memory that is meant for them */
+#define ANSWER_WAITS_BYTES ((size_t)32 << 10) /* smaller ones fit into what sockets buffer */
 #define DECODE_FREE_BYTES ((size_t)4 << 20)
 
 Exchange *exchange_create(NetServer *s, const Listener *l, const char *peer, bool tls, bool http2) {
@@ -216,9 +217,21 @@ static void use_arena(Exchange *x) {
     x->req.arena = x->arena;
 }
 
+/* Clients that ask and do not read: their answers are bounded like request bodies are. What waited for a worker is
+ * looked at again, or a queue full of such questions would be answered all the same. false: res holds the final answer.
+ */
+static bool answers_fit(Exchange *x) {
+    NetServer *s = x->server;
+    if (x->match.route->cls != ROUTE_QUERY || atomic_load(&s->answer_bytes) <= s->opts.body_bytes_max) return true;
+    atomic_fetch_add(&s->stats.overloaded, 1);
+    exchange_fail(x, ERR_UNAVAILABLE, 503, "too many answers wait for their readers, retry later");
+    return false;
+}
+
 static void run_handler(Exchange *x) {
     HttpRequest *req = &x->req;
     const Route *route = x->match.route;
+    if (!answers_fit(x)) return;
     use_arena(x);
     if (x->needs_slow_auth && exchange_authorize(x, true) != OK) return;
     if (req->deadline_mono_ns && clock_mono_ns() >= req->deadline_mono_ns) {
@@ -228,8 +241,38 @@ static void run_handler(Exchange *x) {
     route->handler(route->ctx, req, &x->res);
 }
 
+static bool keep_str(Exchange *x, Str *s) {
+    Str copy = s->n ? arena_copy(x->head, *s) : *s;
+    if (s->n && !copy.p) return false;
+    *s = copy;
+    return true;
+}
+
+static bool keep_headers(Exchange *x, HttpHeader *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!keep_str(x, &v[i].name) || !keep_str(x, &v[i].value)) return false;
+    return true;
+}
+
+/* The client may take its time to read: until then no more is kept than the answer, neither what the handler worked
+ * with nor views of a store. A stream goes on working; a small answer leaves at once, and all with it. */
+static void release_arena(Exchange *x) {
+    HttpResponse *res = &x->res;
+    if (!x->arena || res->stream_fn || res->body.n < ANSWER_WAITS_BYTES) return;
+    if (!keep_str(x, &res->content_type) || !keep_headers(x, res->headers, res->n_headers) ||
+        !keep_headers(x, res->trailers, res->n_trailers))
+        return;
+    x->arena = arena_free(x->arena);
+    x->req.arena = x->head;
+    x->req.params = NULL;
+    x->req.n_params = 0;
+    x->req.params_parsed = false;
+    x->req.form_error = STR_NULL;
+}
+
 static void complete(Exchange *x) {
     reply_finish(x);
+    release_arena(x);
     x->answer_bytes = x->res.body.n;
     atomic_fetch_add(&x->server->answer_bytes, x->answer_bytes);
     x->on_done(x);
@@ -300,12 +343,7 @@ bool exchange_submit(Exchange *x) {
     ASSERT(!x->running && !x->answered && x->match.route);
     x->req.body = buf_str(&x->body);
     RouteClass cls = x->match.route->cls;
-    /* Clients that ask and do not read: their answers are bounded like request bodies are. */
-    if (cls == ROUTE_QUERY && atomic_load(&s->answer_bytes) > s->opts.body_bytes_max) {
-        atomic_fetch_add(&s->stats.overloaded, 1);
-        exchange_fail(x, ERR_UNAVAILABLE, 503, "too many answers wait for their readers, retry later");
-        return false;
-    }
+    if (!answers_fit(x)) return false;
     Pool *pool = cls == ROUTE_INGEST ? s->ingest : cls == ROUTE_QUERY ? s->query : s->instant;
     x->running = true;
     if (try_start(x)) return true;

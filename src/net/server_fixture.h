@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define WAIT_S 100 /* for an answer: longer than a busy machine takes, shorter than a test may */
+
 typedef struct Fixture {
     Router *router;
     NetServer *server;
@@ -53,7 +55,7 @@ static inline int raw_connect(const Fixture *f) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-    struct timeval tv = {.tv_sec = 20};
+    struct timeval tv = {.tv_sec = WAIT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
     return fd;
 }
@@ -67,7 +69,7 @@ static inline bool raw_send(int fd, Str s) {
     return true;
 }
 
-/* Reads until the peer closes (or 20 s). */
+/* Reads until the peer closes (or WAIT_S). */
 static inline void raw_read_all(int fd, Buf *out) {
     for (;;) {
         buf_reserve(out, 4096);
