@@ -255,7 +255,8 @@ static ErrCode append_inside(EmbeddedStore *s, AppendJob *job, Err *reterr) {
         job->batch = &job->zeros.batch;
     if (code == OK) {
         encode_record(s, job);
-        code = commit_submit(s->commit, RECORD_METRICS, buf_str(&job->payload), job, reterr);
+        code = (job->asked->patient ? commit_submit_patiently : commit_submit)(
+            s->commit, RECORD_METRICS, buf_str(&job->payload), job, reterr);
         if (code == OK && is_tapped(s)) code = tell_tap(s, job, reterr);
     }
     job_done(job);

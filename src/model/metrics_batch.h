@@ -92,6 +92,8 @@ typedef struct MetricsBatch {
     /* Series that have something at the time of a sample of theirs here, or later, are left out and counted nowhere
      * (Prometheus: DiscardOutOfOrder): markers of an end that may not have been one. */
     bool newest_only;
+    /* Nobody is kept waiting: the append may take some 20 ms, to share a sync with others (scrapes). */
+    bool patient;
     /* Samples later than this are refused; 0: none are. What strangers send gets now + METRICS_AHEAD_MAX_MS. */
     int64_t not_after_ms;
     /* Not NULL: whoever refuses something adds why (metrics_batch_complain), and the store tells conflicts that are an

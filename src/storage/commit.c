@@ -14,6 +14,8 @@
 #define INTERVAL_MS_DEFAULT 1000
 #define WINDOW_US_DEFAULT 2000
 #define GATHER_MIN_NS INT64_C(100000) /* a sync that is quicker is not worth sharing */
+#define PATIENCE_NS INT64_C(20000000) /* of records nobody waits for */
+#define PATIENT_MAX 16
 #define PENDING_BYTES_DEFAULT ((size_t)64 << 20)
 
 /* What commit_submit waits with, on its stack. */
@@ -44,6 +46,8 @@ struct CommitQueue {
     Cond work;   /* the writer waits here */
     CommitRecord *first, **last;
     size_t queued, wait_for; /* wait_for: the writer is in its window until this many are queued */
+    size_t patient;          /* of the queued ones */
+    bool being_patient;      /* and in its window only until one comes that is not */
     size_t pending_bytes;    /* queued and in the batch being written */
     Task *tasks, **last_task;
     bool stopping;
@@ -73,12 +77,24 @@ static void gather(CommitQueue *q) {
     if (!came) q->expected = 0; /* they do other things: do not wait again until a round shows them active */
 }
 
-static CommitRecord *take_batch(CommitQueue *q, size_t *ret_n) {
+/* While all that is queued can wait, for more of its kind. As gather. */
+static void be_patient(CommitQueue *q) {
+    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    q->being_patient = true;
+    q->wait_for = PATIENT_MAX;
+    while (q->queued == q->patient && q->queued < PATIENT_MAX && !q->tasks && !q->stopping)
+        if (!cond_wait_until(&q->work, &q->mutex, until_ns)) break;
+    q->being_patient = false;
+    q->wait_for = 0;
+}
+
+/* *ret_urgent: how many of them could not wait. */
+static CommitRecord *take_batch(CommitQueue *q, size_t *ret_urgent) {
     CommitRecord *batch = q->first;
-    *ret_n = q->queued;
+    *ret_urgent = q->queued - q->patient;
     q->first = NULL;
     q->last = &q->first;
-    q->queued = 0;
+    q->queued = q->patient = 0;
     return batch;
 }
 
@@ -115,7 +131,7 @@ static void write_batch(CommitQueue *q, CommitRecord *batch) {
     }
 }
 
-static void finish_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
+static void finish_batch(CommitQueue *q, CommitRecord *batch, size_t urgent) {
     mutex_lock(&q->mutex);
     q->stats.commits++;
     for (CommitRecord *s = batch; s; s = s->next) {
@@ -127,7 +143,7 @@ static void finish_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
             q->stats.failed++;
         }
     }
-    q->expected = n + q->queued;
+    q->expected = urgent + q->queued - q->patient;
     mutex_unlock(&q->mutex);
     for (CommitRecord *s = batch; s;) {
         CommitRecord *next = s->next; /* s is gone once its owner is told */
@@ -136,11 +152,11 @@ static void finish_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
     }
 }
 
-static void commit_batch(CommitQueue *q, CommitRecord *batch, size_t n) {
+static void commit_batch(CommitQueue *q, CommitRecord *batch, size_t urgent) {
     write_batch(q, batch);
     for (CommitRecord *s = batch; s; s = s->next)
         if (s->result == OK) q->apply(q->ctx, s->pos, s->type, s->payload, s->item);
-    finish_batch(q, batch, n);
+    finish_batch(q, batch, urgent);
 }
 
 static void run_tasks(CommitQueue *q, Task *tasks) {
@@ -172,15 +188,16 @@ static void writer_main(void *ctx) {
     for (bool stop = false; !stop;) {
         mutex_lock(&q->mutex);
         if (!q->first && !q->tasks && !q->stopping) cond_wait_ms(&q->work, &q->mutex, wait_ms(q));
+        if (q->first && q->queued == q->patient && q->durable) be_patient(q);
         if (q->first && !q->tasks) gather(q);
-        size_t n;
-        CommitRecord *batch = take_batch(q, &n);
+        size_t urgent;
+        CommitRecord *batch = take_batch(q, &urgent);
         Task *tasks = q->tasks;
         q->tasks = NULL;
         q->last_task = &q->tasks;
         stop = q->stopping && !batch && !tasks;
         mutex_unlock(&q->mutex);
-        if (batch) commit_batch(q, batch, n);
+        if (batch) commit_batch(q, batch, urgent);
         run_tasks(q, tasks);
         sync_if_due(q, stop);
         if (q->idle && !stop) q->idle(q->ctx);
@@ -223,7 +240,8 @@ static ErrCode enqueue(CommitQueue *q, CommitRecord *s, bool *ret_wake, Err *ret
     q->last = &s->next;
     q->queued++;
     q->pending_bytes += s->payload.n;
-    *ret_wake = q->queued == 1 || q->queued >= q->wait_for;
+    q->patient += s->patient;
+    *ret_wake = q->queued == 1 || q->queued >= q->wait_for || (q->being_patient && !s->patient);
     return OK;
 }
 
@@ -238,9 +256,10 @@ ErrCode commit_start(CommitQueue *q, CommitRecord *r, Err *reterr) {
 
 static void open_latch(CommitRecord *r) { latch_open(&CONTAINER_OF(r, Waiting, record)->done); }
 
-ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr) {
+static ErrCode submit(CommitQueue *q, const CommitRecord *r, Err *reterr) {
     ASSERT(writer_of != q); /* the writer would wait for itself */
-    Waiting w = {.record = {.type = type, .payload = payload, .item = item, .done = open_latch}};
+    Waiting w = {.record = *r};
+    w.record.done = open_latch;
     latch_init(&w.done);
     ErrCode rc = commit_start(q, &w.record, reterr);
     if (rc == OK) {
@@ -250,6 +269,14 @@ ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err
     }
     latch_done(&w.done);
     return rc;
+}
+
+ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr) {
+    return submit(q, &(CommitRecord){.type = type, .payload = payload, .item = item}, reterr);
+}
+
+ErrCode commit_submit_patiently(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr) {
+    return submit(q, &(CommitRecord){.type = type, .payload = payload, .item = item, .patient = true}, reterr);
 }
 
 void commit_run(CommitQueue *q, void (*fn)(void *ctx), void *ctx) {

@@ -25,6 +25,7 @@ typedef struct CommitRecord {
     Str payload;
     void *item;
     void (*done)(struct CommitRecord *r);
+    bool patient;   /* it may wait for others, see commit_submit_patiently */
     ErrCode result; /* for done: as commit_submit returns it */
     Err err;        /* set when result is not OK */
     WalPos pos;
@@ -43,6 +44,9 @@ CommitQueue *commit_create(Wal *wal, const CommitOptions *opts, CommitApplyFn ap
  * ERR_OVERLOADED (retry later), ERR_UNAVAILABLE (shutting down), ERR_TOO_LARGE, and what the disk says: ERR_NO_SPACE,
  * ERR_IO. A record that failed is not applied and is not part of the log. */
 ErrCode commit_submit(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr);
+/* The same for those to whom some 20 ms more are nothing: when all that is queued is of this kind, it waits for others
+ * to share a sync with. */
+ErrCode commit_submit_patiently(CommitQueue *q, uint8_t type, Str payload, void *item, Err *reterr);
 /* The same without waiting: OK, done will be called (perhaps before this returns). Else it will not: ERR_OVERLOADED,
  * ERR_UNAVAILABLE. type, payload, item, done of r are set. Any thread; commit_free waits for no such call. */
 ErrCode commit_start(CommitQueue *q, CommitRecord *r, Err *reterr);

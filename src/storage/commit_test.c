@@ -253,12 +253,19 @@ static void started_done(CommitRecord *r) {
     atomic_fetch_add(s->done, 1); /* the last thing: its owner may go on */
 }
 
-static ErrCode start(Head *h, Started *s, uint64_t id, _Atomic unsigned *done) {
+static ErrCode start_as(Head *h, Started *s, uint64_t id, _Atomic unsigned *done, bool patient) {
     *s = (Started){.h = h, .done = done};
     memcpy(s->payload, &id, 8);
-    s->record = (CommitRecord){
-        .type = 7, .payload = str_of(s->payload, sizeof s->payload), .item = &s->applied, .done = started_done};
+    s->record = (CommitRecord){.type = 7,
+        .payload = str_of(s->payload, sizeof s->payload),
+        .item = &s->applied,
+        .done = started_done,
+        .patient = patient};
     return commit_start(h->q, &s->record, NULL);
+}
+
+static ErrCode start(Head *h, Started *s, uint64_t id, _Atomic unsigned *done) {
+    return start_as(h, s, id, done, false);
 }
 
 static void wait_for(const _Atomic unsigned *n, unsigned want) {
@@ -316,6 +323,35 @@ static void test_start_refused(void **state) {
     head_done(&h);
 }
 
+/* Those that can wait are written together, and at once with one that cannot. */
+static void test_patient(void **state) {
+    (void)state;
+    enum { N = 12 };
+    static Started s[N];
+    Head h = {.fs = fs_fault_create(1)};
+    _Atomic unsigned done = 0;
+    CommitStats st;
+    head_open(&h, true, 0);
+    atomic_store(&h.hold, true);
+    assert_int_equal(start(&h, &s[0], 0, &done), OK);
+    do { /* until it is held in apply */
+        clock_sleep_ms(1);
+        commit_stats(h.q, &st);
+    } while (st.syncs == 0);
+    for (uint64_t i = 1; i < N; i++) assert_int_equal(start_as(&h, &s[i], i, &done, i < N - 1), OK);
+    atomic_store(&h.hold, false);
+    wait_for(&done, N);
+    commit_stats(h.q, &st);
+    assert_int_equal(st.syncs, 2);
+    bool applied = false;
+    assert_int_equal(commit_submit_patiently(h.q, 7, str_of(s[0].payload, 40), &applied, NULL), OK);
+    assert_true(applied);
+    head_close(&h);
+    assert_int_equal(h.applied.n, N + 1);
+    assert_int_equal(h.order_errors, 0);
+    head_done(&h);
+}
+
 static void test_overload(void **state) {
     (void)state;
     Head h = {.fs = fs_fault_create(1)};
@@ -365,6 +401,7 @@ int main(void) {
         cmocka_unit_test(test_interval_sync_fails),
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_start_refused),
+        cmocka_unit_test(test_patient),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_run_and_idle),
     };

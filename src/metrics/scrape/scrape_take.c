@@ -376,6 +376,7 @@ static void begin(
     x->arena = arena_create(ARENA_BYTES_MIN + 40 * body_bytes);
     x->batch.arena = x->arena;
     x->batch.not_after_ms = t_ms + METRICS_AHEAD_MAX_MS;
+    x->batch.patient = true;
 }
 
 static void append(Take *x, MetricsStore *store, ScrapeOutcome *out) {
