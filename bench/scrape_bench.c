@@ -57,7 +57,7 @@ static double bench_parser(Str body, size_t rounds) {
 
 int main(int argc, char **argv) {
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000, rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 200;
-    static const MetricsStoreOps ops = {.append = take_all};
+    static const MetricsStoreOps ops = {.append = take_all, .takes_wire_labels = true};
     MetricsStore store = {&ops};
     PromConfig *config;
     DiagList diags;

@@ -13,12 +13,12 @@
 typedef struct CachedSeries {
     struct CachedSeries *next; /* which came after it in the newest scrape: a guess */
     uint64_t hash;             /* of the raw text */
-    uint64_t born, seen;       /* number of the scrape that had it first, last */
-    bool dropped;              /* by metric_relabel_configs */
-    bool tracked;              /* gets a stale marker when it vanishes */
-    bool histogram;            /* a native one */
-    uint16_t n_labels;
-    uint32_t lengths[]; /* of name, value, name, ...; then their bytes */
+    uint32_t born, seen;       /* number of the scrape that had it first, last */
+    uint32_t label_bytes;
+    bool dropped;   /* by metric_relabel_configs */
+    bool tracked;   /* gets a stale marker when it vanishes */
+    bool histogram; /* a native one */
+    char labels[];  /* as cached_labels reads them */
 } CachedSeries;
 
 typedef struct ScrapeTarget {

@@ -1,4 +1,5 @@
 /* scrape_take.c - one answer: parsed, relabelled, appended. */
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "metrics/scrape/promproto.h"
 #include "metrics/scrape/scrape_created.h"
@@ -19,7 +20,7 @@ typedef struct Take {
     Arena *arena;
     MetricsBatch batch;
     int64_t t_ms;
-    uint64_t number; /* of this scrape */
+    uint32_t number; /* of this scrape */
     size_t seen;     /* cached series this scrape had */
     CachedSeries *last, *hit;
     uint64_t hash; /* of the raw text at hand */
@@ -126,37 +127,63 @@ static ErrCode final_labels(Take *x, const PromTextSample *sample, Labels *ret, 
     return code == OK ? check_limits(x, *ret, reterr) : code;
 }
 
-static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, bool dropped) {
-    size_t n = dropped ? 0 : labels.n, bytes = 2 * n * sizeof(uint32_t);
-    ASSERT(n <= UINT16_MAX);
-    for (size_t i = 0; i < n; i++) bytes += labels.v[i].name.n + labels.v[i].value.n;
-    CachedSeries *c = mem_alloc(sizeof *c + bytes);
-    *c = (CachedSeries){.hash = hash, .dropped = dropped, .n_labels = (uint16_t)n};
-    char *p = (char *)(c->lengths + 2 * n);
-    for (size_t i = 0; i < n; i++) {
-        const Str parts[2] = {labels.v[i].name, labels.v[i].value};
-        for (size_t k = 0; k < 2; k++) {
-            c->lengths[2 * i + k] = (uint32_t)parts[k].n;
-            if (parts[k].n) memcpy(p, parts[k].p, parts[k].n);
-            p += parts[k].n;
-        }
+/* Labels in the cache: their number, then for each 0 and the place in the target's labels, which most series share, or
+ * 1 and the value of the metric's name, or 1 + length of the name, the name, the value. Numbers and lengths are
+ * varints. */
+enum { CACHED_TARGETS = 0, CACHED_METRIC = 1 };
+
+static void put_cached(Buf *b, Labels target, const Label *l) {
+    for (size_t i = 0; i < target.n; i++) {
+        if (!str_eq(target.v[i].name, l->name) || !str_eq(target.v[i].value, l->value)) continue;
+        buf_put_uvarint(b, CACHED_TARGETS);
+        buf_put_uvarint(b, i);
+        return;
     }
+    bool metric = str_eq(l->name, LABEL_NAME_METRIC);
+    ASSERT(l->name.n > 0);
+    buf_put_uvarint(b, metric ? CACHED_METRIC : 1 + l->name.n);
+    if (!metric) buf_put_str(b, l->name);
+    buf_put_lenstr(b, l->value);
+}
+
+static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, bool dropped) {
+    Buf b = {0};
+    if (!dropped) buf_put_uvarint(&b, labels.n);
+    for (size_t i = 0; i < labels.n && !dropped; i++) put_cached(&b, t->labels, &labels.v[i]);
+    CachedSeries *c = mem_alloc(offsetof(CachedSeries, labels) + b.n);
+    *c = (CachedSeries){.hash = hash, .dropped = dropped, .label_bytes = (uint32_t)b.n};
+    if (b.n) memcpy(c->labels, b.p, b.n);
+    buf_done(&b);
     *u64map_put(t->cache, hash, NULL) = (uint64_t)(uintptr_t)c;
     return c;
 }
 
-/* Strings point into c. */
-static bool cached_labels(const CachedSeries *c, Arena *arena, Labels *ret) {
-    Label *v = ARENA_ARRAY(arena, Label, c->n_labels);
-    const char *p = (const char *)(c->lengths + 2 * (size_t)c->n_labels);
+/* Strings point into the bytes and the target. */
+static bool cached_labels(const ScrapeTarget *t, Str bytes, Arena *arena, Labels *ret) {
+    Cursor c = cursor_of(bytes);
+    uint64_t n = cursor_uvarint(&c);
+    Label *v = ARENA_ARRAY(arena, Label, n);
     if (!v) return false;
-    for (size_t i = 0; i < c->n_labels; i++) {
-        uint32_t name = c->lengths[2 * i], value = c->lengths[2 * i + 1];
-        v[i] = (Label){str_of(p, name), str_of(p + name, value)};
-        p += name + value;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t kind = cursor_uvarint(&c);
+        if (kind == CACHED_TARGETS) {
+            v[i] = t->labels.v[cursor_uvarint(&c)];
+            continue;
+        }
+        v[i].name = kind == CACHED_METRIC ? LABEL_NAME_METRIC : cursor_bytes(&c, (size_t)kind - 1);
+        v[i].value = cursor_lenstr(&c);
     }
-    *ret = (Labels){v, c->n_labels};
+    ASSERT(!c.bad);
+    *ret = (Labels){v, (size_t)n};
     return true;
+}
+
+static Str cached_bytes(const CachedSeries *c) { return str_of(c->labels, c->label_bytes); }
+
+/* MetricsBatch.read_labels */
+static ErrCode read_labels(void *ctx, BatchSeries *series, Err *reterr) {
+    const Take *x = ctx;
+    return cached_labels(x->target, series->wire, x->arena, &series->labels) ? OK : exhausted(reterr);
 }
 
 /* --- the cache --- */
@@ -216,7 +243,9 @@ static ErrCode add_histogram(Take *x, Labels labels, const Histogram *h, int64_t
     return OK;
 }
 
-static ErrCode add_sample(Take *x, const PromTextSample *s, Labels labels, uint64_t hash, int64_t t_ms, Err *reterr) {
+/* wire: of labels that are not read yet. */
+static ErrCode add_sample(
+    Take *x, const PromTextSample *s, Labels labels, Str wire, uint64_t hash, int64_t t_ms, Err *reterr) {
     MetricsBatch *b = &x->batch;
     ErrCode code = OK;
     if (s->histogram)
@@ -229,6 +258,7 @@ static ErrCode add_sample(Take *x, const PromTextSample *s, Labels labels, uint6
     if (!told) return exhausted(reterr);
     BatchSeries *bs = &b->series.v[b->series.n - 1];
     bs->raw_hash = hash;
+    bs->wire = wire;
     return s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, bs, s, t_ms, reterr) : OK;
 }
 
@@ -237,6 +267,7 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     if (x->reads_created && created_take(&x->created, s, &x->batch)) return OK;
     CachedSeries *c = s->known ? x->hit : find(x, s->raw);
     uint64_t hash = x->hash, limit = x->job->set.limits.sample;
+    bool exemplars = s->has_exemplar || s->n_more_exemplars, lazy = x->batch.read_labels && !exemplars;
     Labels labels = {0};
     x->outcome->scraped++;
     if (!c) {
@@ -246,7 +277,7 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
         c = remember(x->target, hash, labels, dropped);
         c->born = x->number;
         x->outcome->added += !dropped;
-    } else if (!c->dropped && !cached_labels(c, x->arena, &labels)) {
+    } else if (!c->dropped && !lazy && !cached_labels(x->target, cached_bytes(c), x->arena, &labels)) {
         return exhausted(reterr);
     }
     x->seen += c->seen != x->number;
@@ -258,7 +289,8 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     c->histogram = s->histogram != NULL;
     x->outcome->kept++;
     if (limit && x->outcome->kept > limit) return OK; /* counted on, reported at the end */
-    ErrCode code = add_sample(x, s, labels, hash, own_time ? s->t_ms : x->t_ms, reterr);
+    Str wire = labels.v ? STR_NULL : cached_bytes(c);
+    ErrCode code = add_sample(x, s, labels, wire, hash, own_time ? s->t_ms : x->t_ms, reterr);
     x->outcome->kept -= code != OK;
     return code;
 }
@@ -308,7 +340,7 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
 /* --- staleness --- */
 static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
     Labels labels;
-    if (!cached_labels(c, x->arena, &labels)) return;
+    if (!cached_labels(x->target, cached_bytes(c), x->arena, &labels)) return;
     labels = labels_copy(x->arena, labels); /* c goes before the batch does */
     if (!labels.v) return;
     if (c->histogram) {
@@ -333,7 +365,7 @@ static void drop_unseen(Take *x, bool all) {
         c->next = NULL; /* it may be one of those that go */
         if (!all && c->seen == x->number) continue;
         vec_push(&gone, key);
-        if (!c->dropped && c->tracked && c->born < x->number) add_marker(x, c, key);
+        if (!c->dropped && c->tracked && c->born != x->number) add_marker(x, c, key);
     }
     t->first = NULL;
     vec_foreach(uint64_t, k, &gone) {
@@ -371,7 +403,7 @@ static void add_reports(Take *x, const ScrapeOutcome *o, double duration_s, size
 static void begin(
     Take *x, ScrapeTarget *t, const PromScrapeConfig *job, size_t body_bytes, int64_t t_ms, ScrapeOutcome *out) {
     *out = (ScrapeOutcome){0};
-    *x = (Take){.target = t, .job = job, .t_ms = t_ms, .number = ++t->scrapes, .outcome = out};
+    *x = (Take){.target = t, .job = job, .t_ms = t_ms, .number = (uint32_t)++t->scrapes, .outcome = out};
     /* A label costs 32 bytes where it may have taken 5 in the text. */
     x->arena = arena_create(ARENA_BYTES_MIN + 40 * body_bytes);
     x->batch.arena = x->arena;
@@ -416,6 +448,10 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
     ErrCode code = answer->code;
     begin(&x, t, job, answer->body.n, answer->t_ms, ret);
     x.reads_created = created;
+    if (store->ops->takes_wire_labels) {
+        x.batch.read_labels = read_labels;
+        x.batch.read_ctx = &x;
+    }
     if (code != OK)
         err_set(&err, code, "%s", answer->error);
     else if (answer->status != 200)
