@@ -73,8 +73,8 @@ bool head_symbol_logged(const Head *h, uint32_t symbol);
 /* With the index lock held for writing. Labels are copied. raw_hash 0: not known. */
 uint32_t head_get_or_create(Head *h, Labels labels, uint64_t raw_hash, bool *ret_created);
 uint32_t head_intern(Head *h, Str symbol);
-/* By symbols, which head_intern gave. */
-uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols);
+/* By symbols, which head_intern gave. is_new: the caller knows that the series is not there. */
+uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols, bool is_new);
 
 /* --- samples: the writer thread only --- */
 /* A record that tells these, each once, is in the log. */

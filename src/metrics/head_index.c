@@ -250,10 +250,11 @@ uint32_t head_get_or_create(Head *h, Labels l, uint64_t raw_hash, bool *ret_crea
     return id;
 }
 
-uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols) {
+uint32_t head_get_or_create_interned(Head *h, SeriesSymbols symbols, bool is_new) {
     SeriesIndex *x = h->index;
     bool created;
     uint32_t shape = shape_of_names(x, symbols.names, symbols.n);
     if (shape == UINT32_MAX) shape = shape_make(x, symbols.names, symbols.n);
-    return get_or_create(x, shape, symbols.values, &created);
+    if (!is_new) return get_or_create(x, shape, symbols.values, &created);
+    return create(x, shape, symbols.values, symbols_hash(shape, symbols.values, symbols.n));
 }

@@ -217,11 +217,6 @@ static bool read_samples(RecordReader *r, RecordItem *it, bool started) {
 }
 
 static bool read_single(RecordReader *r, uint8_t flags, RecordItem *it) {
-    int64_t *t = ARENA_ARRAY(r->arena, int64_t, 1);
-    double *v = ARENA_ARRAY(r->arena, double, 1);
-    bool started = flags & (SINGLE_START | SINGLE_SAME_START);
-    int64_t *start = started ? ARENA_ARRAY(r->arena, int64_t, 1) : NULL;
-    if (!t || !v || (started && !start)) return false;
     it->kind = RECORD_SAMPLES;
     if (flags & SINGLE_NEXT_ID)
         it->id = r->state.id + 1;
@@ -229,17 +224,17 @@ static bool read_single(RecordReader *r, uint8_t flags, RecordItem *it) {
         return false;
     if (!(flags & SINGLE_SAME_T)) r->state.t = read_delta(r, r->state.t);
     if (flags & SINGLE_START) r->state.start = read_delta(r, r->state.start);
-    if (start) *start = r->state.start;
-    *t = r->state.t;
-    it->start_ms = start;
+    it->one_t_ms = r->state.t;
+    it->one_start_ms = r->state.start;
     if (flags & SINGLE_WHOLE) {
-        *v = (double)cursor_svarint(&r->c);
+        it->one_v = (double)cursor_svarint(&r->c);
     } else {
         uint64_t bits = cursor_u64le(&r->c);
-        memcpy(v, &bits, 8);
+        memcpy(&it->one_v, &bits, 8);
     }
-    it->t_ms = t;
-    it->v = v;
+    it->t_ms = &it->one_t_ms;
+    it->v = &it->one_v;
+    it->start_ms = flags & (SINGLE_START | SINGLE_SAME_START) ? &it->one_start_ms : NULL;
     it->n = 1;
     r->state.id = it->id;
     return !r->c.bad;
@@ -276,11 +271,15 @@ static bool read_metadata(RecordReader *r, RecordItem *it) {
     return true;
 }
 
+bool record_next_defines(const RecordReader *r) {
+    return cursor_left(&r->c) && (*r->c.p == RECORD_SYMBOL || *r->c.p == RECORD_SERIES);
+}
+
 int record_next(RecordReader *r, RecordItem *ret) {
     if (cursor_left(&r->c) == 0) return 0;
     uint8_t first = cursor_u8(&r->c);
-    *ret = (RecordItem){.kind = (RecordItemKind)first};
     if (first & SINGLE) return read_single(r, first, ret) ? 1 : -1;
+    *ret = (RecordItem){.kind = (RecordItemKind)first};
     bool ok = false;
     switch (ret->kind) {
     case RECORD_SYMBOL: ok = read_symbol(r, ret); break;

@@ -1,9 +1,9 @@
 /* record.h - the metrics store's records in the write-ahead log.
  *
  * A record names the head generation (epoch) it was made for and holds items: symbols (id with bytes), series (id with
- * labels, by symbols), runs of samples by id, histograms, exemplars, metadata. Ids mean something only within their
- * epoch, and a record that uses one comes after (or is) one that defines it, because the log is cut exactly where an
- * epoch ends. */
+ * labels, by symbols), and behind all of these runs of samples by id, histograms, exemplars, metadata. Ids mean
+ * something only within their epoch, and a record that uses one comes after (or is) one that defines it, because the
+ * log is cut exactly where an epoch ends. */
 #ifndef MEERKAT_METRICS_RECORD_H
 #define MEERKAT_METRICS_RECORD_H
 
@@ -40,6 +40,7 @@ typedef enum RecordItemKind {
     RECORD_METADATA = 'M'
 } RecordItemKind;
 
+/* What belongs to the kind is set, nothing else. */
 typedef struct RecordItem {
     RecordItemKind kind;
     uint32_t id;                    /* all but METADATA */
@@ -47,9 +48,11 @@ typedef struct RecordItem {
     const uint32_t *names, *values; /* SERIES: n of each */
     const int64_t *t_ms;            /* SAMPLES */
     const double *v;
-    const int64_t *start_ms; /* NULL: not known */
-    size_t n;                /* of SAMPLES; of SERIES */
-    int64_t t, start;        /* HISTOGRAM */
+    const int64_t *start_ms;        /* NULL: not known */
+    size_t n;                       /* of SAMPLES; of SERIES */
+    int64_t one_t_ms, one_start_ms; /* room for a single sample */
+    double one_v;
+    int64_t t, start; /* HISTOGRAM */
     Histogram histogram;
     Exemplar exemplar;
     MetricMetadata metadata;
@@ -64,6 +67,8 @@ typedef struct RecordReader {
 
 /* false: not a record of this store, or of another version. */
 ATTR_MUST bool record_reader_init(RecordReader *r, Str payload, Arena *arena);
+/* Whether a symbol or a series comes next. */
+bool record_next_defines(const RecordReader *r);
 /* 1: an item; 0: the end; -1: malformed or the arena is exhausted. */
 int record_next(RecordReader *r, RecordItem *ret);
 

@@ -1,8 +1,8 @@
 /* store_replay.c - reading the log at the start: three stages that run side by side, a record at a time.
  *
  *   the caller    scans the segments: checksums, decompression
- *   "…-index"     decodes a record, makes its series, exemplars and metadata; what is left are samples by id
- *   "…-samples"   puts these into the head, and the head into parts when it becomes too large
+ *   "…-index"     makes the series of a record, which stand first in it
+ *   "…-samples"   puts the rest into the head, and the head into parts when it becomes too large
  *
  * The lanes between them hold a few records each, so memory stays bounded however long the log is. */
 #include "metrics/record.h"
@@ -16,24 +16,17 @@
 #define LANE_RECORDS 16
 #define LANE_BYTES ((size_t)16 << 20) /* of records; a larger one goes alone */
 
-typedef struct Put {
-    int64_t t, start;
-    double v;
-    uint32_t id;
-} Put;
-
-typedef struct HistogramPut {
-    int64_t t, start;
-    uint32_t id;
-    Histogram h; /* in the arena */
-} HistogramPut;
+/* A number of the log and what it is in the index. */
+typedef struct Told {
+    uint32_t id, series;
+} Told;
 
 /* A record on its way. */
 typedef struct Replayed {
     Arena *arena;
     Str payload;
-    VEC(Put) puts;
-    VEC(HistogramPut) histograms;
+    RecordReader rest; /* behind symbols and series */
+    VEC(Told) told;
 } Replayed;
 
 typedef struct Lane {
@@ -44,16 +37,23 @@ typedef struct Lane {
     bool closed;
 } Lane;
 
+typedef VEC(uint32_t) U32Vec;
+
 /* Ids and symbols of the log mean something within their epoch only; heads that are written out on the way share an
  * index, so what they became stays good. */
 typedef struct Replay {
     EmbeddedStore *store;
     Head *head; /* the first one, for its index; its samples belong to the last stage */
-    uint64_t epoch, epoch_max;
-    VEC(uint32_t) ids, symbols; /* of the log -> of the index, UNKNOWN: not told */
-    VEC(uint32_t) scratch;
-    int64_t min_t;
     Lane to_index, to_samples;
+    /* the stage of the index */
+    uint64_t epoch, epoch_max;
+    bool first_epoch;
+    U32Vec ids, symbols; /* of the log -> of the index, UNKNOWN: not told */
+    U32Vec scratch;
+    /* the stage of the samples */
+    uint64_t put_epoch;
+    U32Vec put_ids; /* as ids */
+    int64_t min_t;
     _Atomic int failed; /* ErrCode of the first stage that failed; the others drain */
     Err err;            /* of the last stage */
 } Replay;
@@ -102,24 +102,21 @@ static void lane_close(Lane *l) {
 }
 
 static void replayed_free(Replayed *x) {
-    vec_done(&x->puts);
-    vec_done(&x->histograms);
+    vec_done(&x->told);
     arena_free(x->arena); /* x and its bytes are in it */
 }
 
 /* --- series --- */
 static void begin_epoch(Replay *r, uint64_t epoch) {
+    r->first_epoch = r->epoch == 0;
     r->epoch = epoch;
     r->epoch_max = MAX(r->epoch_max, epoch);
     vec_clear(&r->ids);
     vec_clear(&r->symbols);
 }
 
-typedef VEC(uint32_t) U32Vec;
-
 /* The place for number `at`, made when it is not too far ahead; NULL when it is. */
-static uint32_t *place_for(void *vec_, uint32_t at) {
-    U32Vec *vec = vec_;
+static uint32_t *place_for(U32Vec *vec, uint32_t at) {
     if (at > vec->n + WILD_MAX) return NULL;
     while (vec->n <= at) vec_push(vec, UNKNOWN);
     return &vec->v[at];
@@ -130,7 +127,7 @@ static void learn_symbol(Replay *r, const RecordItem *it) {
     if (place && *place == UNKNOWN) *place = head_intern(r->head, it->symbol);
 }
 
-static void learn_series(Replay *r, const RecordItem *it) {
+static void learn_series(Replay *r, Replayed *x, const RecordItem *it) {
     uint32_t *place = place_for(&r->ids, it->id);
     if (!place || *place != UNKNOWN) return;
     vec_clear(&r->scratch);
@@ -139,48 +136,25 @@ static void learn_series(Replay *r, const RecordItem *it) {
         if (symbol >= r->symbols.n || r->symbols.v[symbol] == UNKNOWN) return;
         vec_push(&r->scratch, r->symbols.v[symbol]);
     }
-    *place = head_get_or_create_interned(
-        r->head, (SeriesSymbols){.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n});
-}
-
-static void learn_exemplar(Replay *r, uint32_t id, const Exemplar *e, Arena *arena) {
-    Labels labels = head_labels(r->head, id, arena);
-    if (labels.v) side_add_exemplar(&r->store->side, labels, e);
-}
-
-/* --- the stage of the index --- */
-static void index_item(Replay *r, Replayed *x, const RecordItem *it) {
-    switch (it->kind) {
-    case RECORD_METADATA: side_add_metadata(&r->store->side, &it->metadata); return;
-    case RECORD_SYMBOL: learn_symbol(r, it); return;
-    case RECORD_SERIES: learn_series(r, it); return;
-    default: break;
-    }
-    uint32_t id = it->id < r->ids.n ? r->ids.v[it->id] : UNKNOWN;
-    if (id == UNKNOWN) return;
-    switch (it->kind) {
-    case RECORD_SAMPLES:
-        for (size_t i = 0; i < it->n; i++) {
-            if (it->t_ms[i] < r->min_t) continue;
-            vec_push(&x->puts, (Put){it->t_ms[i], it->start_ms ? it->start_ms[i] : 0, it->v[i], id});
-        }
-        break;
-    case RECORD_HISTOGRAM:
-        if (it->t >= r->min_t) vec_push(&x->histograms, (HistogramPut){it->t, it->start, id, it->histogram});
-        break;
-    case RECORD_EXEMPLAR: learn_exemplar(r, id, &it->exemplar, x->arena); break;
-    default: UNREACHABLE();
-    }
+    SeriesSymbols s = {.names = r->scratch.v, .values = r->scratch.v + it->n, .n = (uint32_t)it->n};
+    /* An epoch has one number for a series, and the index was empty before the first one. */
+    *place = head_get_or_create_interned(r->head, s, r->first_epoch);
+    vec_push(&x->told, (Told){it->id, *place});
 }
 
 static ErrCode index_record(Replay *r, Replayed *x) {
-    RecordReader reader;
     RecordItem item;
-    int more = -1;
-    if (!record_reader_init(&reader, x->payload, x->arena)) return ERR_CORRUPT; /* written by a newer version */
-    if (reader.epoch != r->epoch) begin_epoch(r, reader.epoch);
+    int more = 1;
+    if (!record_reader_init(&x->rest, x->payload, x->arena)) return ERR_CORRUPT; /* written by a newer version */
+    if (x->rest.epoch != r->epoch) begin_epoch(r, x->rest.epoch);
+    if (!record_next_defines(&x->rest)) return OK;
     head_lock_write(r->head); /* the last stage may be writing a head out, whose labels it reads */
-    while ((more = record_next(&reader, &item)) > 0) index_item(r, x, &item);
+    while (record_next_defines(&x->rest) && (more = record_next(&x->rest, &item)) > 0) {
+        if (item.kind == RECORD_SYMBOL)
+            learn_symbol(r, &item);
+        else
+            learn_series(r, x, &item);
+    }
     head_unlock(r->head);
     return more < 0 ? ERR_CORRUPT : OK;
 }
@@ -215,16 +189,58 @@ static ErrCode spill(Replay *r) {
     return OK;
 }
 
+static void learn_told(Replay *r, const Replayed *x) {
+    if (x->rest.epoch != r->put_epoch) vec_clear(&r->put_ids);
+    r->put_epoch = x->rest.epoch;
+    vec_foreach(const Told, t, &x->told) {
+        uint32_t *place = place_for(&r->put_ids, t->id);
+        if (place) *place = t->series;
+    }
+}
+
+static void put_exemplar(Replay *r, uint32_t id, const Exemplar *e, Arena *arena) {
+    head_write_end(r->store->active); /* the index lock comes before those of shards */
+    head_lock_read(r->head);
+    Labels labels = head_labels(r->head, id, arena);
+    head_unlock(r->head);
+    if (labels.v) side_add_exemplar(&r->store->side, labels, e);
+}
+
+static void put_item(Replay *r, const Replayed *x, const RecordItem *it) {
+    Head *h = r->store->active;
+    if (it->kind == RECORD_METADATA) side_add_metadata(&r->store->side, &it->metadata);
+    if (it->kind == RECORD_METADATA || it->id >= r->put_ids.n) return;
+    uint32_t id = r->put_ids.v[it->id];
+    if (id == UNKNOWN) return;
+    switch (it->kind) {
+    case RECORD_SAMPLES:
+        for (size_t i = 0; i < it->n; i++) {
+            if (it->t_ms[i] < r->min_t) continue;
+            (void)clash_put(h, id, it->t_ms[i], it->v[i], it->start_ms ? it->start_ms[i] : 0);
+        }
+        break;
+    case RECORD_HISTOGRAM:
+        if (it->t >= r->min_t) (void)clash_put_histogram(h, id, it->t, &it->histogram, it->start);
+        break;
+    case RECORD_EXEMPLAR: put_exemplar(r, id, &it->exemplar, x->arena); break;
+    default: break; /* of series and symbols that stand behind something else */
+    }
+}
+
+static ErrCode put_record(Replay *r, Replayed *x) {
+    RecordItem item;
+    int more;
+    learn_told(r, x);
+    head_write_begin(r->store->active);
+    while ((more = record_next(&x->rest, &item)) > 0) put_item(r, x, &item);
+    head_write_end(r->store->active);
+    return more < 0 ? ERR_CORRUPT : spill(r);
+}
+
 static void samples_main(void *ctx) {
     Replay *r = ctx;
     for (Replayed *x; (x = lane_take(&r->to_samples)); replayed_free(x)) {
-        if (r->failed) continue;
-        Head *h = r->store->active;
-        head_write_begin(h);
-        vec_foreach(const Put, p, &x->puts)(void) clash_put(h, p->id, p->t, p->v, p->start);
-        vec_foreach(const HistogramPut, p, &x->histograms)(void) clash_put_histogram(h, p->id, p->t, &p->h, p->start);
-        head_write_end(h);
-        ErrCode code = spill(r);
+        ErrCode code = r->failed ? OK : put_record(r, x);
         if (code != OK) r->failed = (int)code;
     }
 }
@@ -288,6 +304,7 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
     head_unref(r.head);
     vec_done(&r.ids);
     vec_done(&r.symbols);
+    vec_done(&r.put_ids);
     vec_done(&r.scratch);
     return code;
 }
