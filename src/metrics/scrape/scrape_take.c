@@ -150,7 +150,7 @@ static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, boo
     Buf b = {0};
     if (!dropped) buf_put_uvarint(&b, labels.n);
     for (size_t i = 0; i < labels.n && !dropped; i++) put_cached(&b, t->labels, &labels.v[i]);
-    CachedSeries *c = mem_alloc(offsetof(CachedSeries, labels) + b.n);
+    CachedSeries *c = mem_alloc(MAX(sizeof *c, offsetof(CachedSeries, labels) + b.n));
     *c = (CachedSeries){.hash = hash, .dropped = dropped, .label_bytes = (uint32_t)b.n};
     if (b.n) memcpy(c->labels, b.p, b.n);
     buf_done(&b);
