@@ -112,7 +112,7 @@ static ErrCode read_content_length(Exchange *x) {
 
 static size_t arena_budget(const Route *r, size_t body_max) {
     if (r->arena_bytes) return r->arena_bytes;
-    if (r->cls == ROUTE_QUERY) return QUERY_ARENA_BYTES;
+    if (r->cls == ROUTE_QUERY || r->cls == ROUTE_TURNS) return QUERY_ARENA_BYTES;
     if (r->cls == ROUTE_INSTANT) return INSTANT_ARENA_BYTES;
     return MAX(4 * body_max, (size_t)1 << 20);
 }
@@ -222,7 +222,9 @@ static void use_arena(Exchange *x) {
  */
 static bool answers_fit(Exchange *x) {
     NetServer *s = x->server;
-    if (x->match.route->cls != ROUTE_QUERY || atomic_load(&s->answer_bytes) <= s->opts.body_bytes_max) return true;
+    RouteClass cls = x->match.route->cls;
+    if (cls != ROUTE_QUERY && cls != ROUTE_TURNS) return true;
+    if (atomic_load(&s->answer_bytes) <= s->opts.body_bytes_max) return true;
     atomic_fetch_add(&s->stats.overloaded, 1);
     exchange_fail(x, ERR_UNAVAILABLE, 503, "too many answers wait for their readers, retry later");
     return false;
@@ -344,7 +346,10 @@ bool exchange_submit(Exchange *x) {
     x->req.body = buf_str(&x->body);
     RouteClass cls = x->match.route->cls;
     if (!answers_fit(x)) return false;
-    Pool *pool = cls == ROUTE_INGEST ? s->ingest : cls == ROUTE_QUERY ? s->query : s->instant;
+    Pool *pool = cls == ROUTE_INGEST  ? s->ingest
+                 : cls == ROUTE_QUERY ? s->query
+                 : cls == ROUTE_TURNS ? s->turns
+                                      : s->instant;
     x->running = true;
     if (try_start(x)) return true;
     if (pool_submit(pool, exchange_run, x) == OK) return true;

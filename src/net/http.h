@@ -148,6 +148,7 @@ typedef enum RouteClass {
     ROUTE_INSTANT, /* cheap, never blocks: health, metadata */
     ROUTE_INGEST,  /* own workers; a full queue answers 429 with Retry-After */
     ROUTE_QUERY,   /* own workers; a full queue answers 503 */
+    ROUTE_TURNS, /* the same for handlers that take turns among themselves: so many workers that all of them may wait */
 } RouteClass;
 
 #define HTTP_START_BODY_MAX ((size_t)32 << 10)

@@ -48,7 +48,7 @@ struct NetServer {
     unsigned n_loops;
     Acceptor *acceptor;
     Http1 *http1;
-    Pool *instant, *ingest, *query;
+    Pool *instant, *ingest, *query, *turns;
     bool started;
     atomic_bool draining, closing; /* closing: connections of the loops end at their next tick */
     atomic_uint next_loop;

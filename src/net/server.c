@@ -12,6 +12,8 @@
 
 #define OR_DEFAULT(field, value) ((field) = (field) ? (field) : (value))
 #define INSTANT_WORKERS 2
+#define TURN_WORKERS 256 /* started as they are needed; most of them wait */
+#define TURN_QUEUE 1024
 #define INSTANT_QUEUE 1024
 #define POLL_MS 5
 
@@ -139,6 +141,7 @@ ErrCode net_server_start(NetServer *s, Err *reterr) {
     s->instant = pool_create("net-instant", INSTANT_WORKERS, INSTANT_QUEUE);
     s->ingest = pool_create("net-ingest", o->ingest_workers, o->ingest_queue);
     s->query = pool_create("net-query", o->query_workers, o->query_queue);
+    s->turns = pool_create("net-turns", TURN_WORKERS, TURN_QUEUE);
     s->loops = mem_alloc_array(o->io_threads, sizeof(Loop *));
     for (s->n_loops = 0; s->n_loops < o->io_threads; s->n_loops++) {
         char name[24];
@@ -194,6 +197,7 @@ static void stop_parts(NetServer *s) {
     pool_stop(s->instant);
     pool_stop(s->ingest);
     pool_stop(s->query);
+    pool_stop(s->turns);
     while (atomic_load(&s->begun) > 0) clock_sleep_ms(POLL_MS);
     atomic_store(&s->closing, true);
     for (unsigned i = 0; i < s->n_loops; i++) {
@@ -206,6 +210,7 @@ static void stop_parts(NetServer *s) {
     pool_free(s->instant);
     pool_free(s->ingest);
     pool_free(s->query);
+    pool_free(s->turns);
     mem_free(s->loops);
 }
 

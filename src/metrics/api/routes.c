@@ -35,9 +35,9 @@ static void handle_version(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 /* clang-format off */
 static const ApiEntry entries[] = {
-    {"/api/v1/query", api_query, GET_POST, ROUTE_QUERY, ROLE_VIEWER, "Evaluate an expression at one time",
+    {"/api/v1/query", api_query, GET_POST, ROUTE_TURNS, ROLE_VIEWER, "Evaluate an expression at one time",
      "query! time timeout limit lookback_delta stats"},
-    {"/api/v1/query_range", api_query_range, GET_POST, ROUTE_QUERY, ROLE_VIEWER, "Evaluate an expression over a range of time",
+    {"/api/v1/query_range", api_query_range, GET_POST, ROUTE_TURNS, ROLE_VIEWER, "Evaluate an expression over a range of time",
      "query! start! end! step! timeout limit lookback_delta stats"},
     {"/api/v1/query_exemplars", api_query_exemplars, GET_POST, ROUTE_QUERY, ROLE_VIEWER, "Exemplars of the series an expression selects", "query! start end"},
     {"/api/v1/format_query", api_format_query, GET_POST, ROUTE_INSTANT, ROLE_VIEWER, "An expression, prettily printed", "query!"},

@@ -7,6 +7,8 @@
 #define CONCURRENCY_DEFAULT 20
 #define SLOW_MS_DEFAULT 1000
 #define SLOW_MAX_DEFAULT 200
+#define SHORT_NS (INT64_C(100) * 1000000)
+#define REST_MS 100   /* how often who rests looks whether its client is there */
 #define TEXT_MAX 4096 /* of a query's text and error that is kept */
 
 struct PromqlTicket {
@@ -14,6 +16,9 @@ struct PromqlTicket {
     PromqlActiveInfo info; /* constant but for state, queue_ns; strings in arena */
     Arena *arena;
     int64_t begin_mono_ns, run_mono_ns;
+    const void *home; /* the thread that took it */
+    bool is_long;     /* written by that thread, under the lock */
+    bool rests;       /* under the lock */
     _Atomic uint64_t samples, memory_bytes;
     _Atomic uint64_t memory_peak;
     _Atomic bool killed;
@@ -24,7 +29,8 @@ struct PromqlActive {
     Mutex lock;
     Cond changed;                /* a place is free, or a queued query was killed */
     VEC(PromqlTicket *) tickets; /* oldest first */
-    unsigned running;
+    unsigned running, running_long, resting; /* running: those at a place; they are short or long */
+    unsigned short_places;
     uint64_t next_id;
     PromqlTicket **slow; /* a ring of slow_max */
     size_t slow_next, n_slow;
@@ -35,6 +41,7 @@ PromqlActive *promql_active_create(const PromqlActiveOptions *opts) {
     PromqlActive *a = NEW(PromqlActive);
     if (opts) a->opts = *opts;
     if (!a->opts.concurrency_max) a->opts.concurrency_max = CONCURRENCY_DEFAULT;
+    a->short_places = a->opts.concurrency_max < 4 ? 0 : MAX(1, a->opts.concurrency_max / 5);
     if (!a->opts.slow_ms) a->opts.slow_ms = SLOW_MS_DEFAULT;
     if (!a->opts.slow_max) a->opts.slow_max = SLOW_MAX_DEFAULT;
     a->slow = mem_alloc_array(a->opts.slow_max, sizeof(PromqlTicket *));
@@ -86,9 +93,33 @@ static void drop_ticket(PromqlActive *a, PromqlTicket *t) {
     a->tickets.n--;
 }
 
-/* With the lock held. */
+/* --- places, with the lock held --- */
+
+/* Tickets lie in the order in which they came. */
+static bool is_first_queued(const PromqlActive *a, const PromqlTicket *t) {
+    size_t i = 0;
+    while (a->tickets.v[i]->info.state != PROMQL_QUEUED) i++;
+    return a->tickets.v[i] == t;
+}
+
+static bool is_first_resting(const PromqlActive *a, const PromqlTicket *t) {
+    size_t i = 0;
+    while (!a->tickets.v[i]->rests) i++;
+    return a->tickets.v[i] == t;
+}
+
+/* What rests holds memory: no more is begun beside it when half of what there is has gone. */
+static bool may_begin(const PromqlActive *a, const PromqlTicket *t) {
+    if (a->running >= a->opts.concurrency_max || !is_first_queued(a, t)) return false;
+    if (!a->resting) return true;
+    bool memory = !a->opts.memory_max_bytes || atomic_load(&a->memory_bytes) < a->opts.memory_max_bytes / 2;
+    return memory && a->running - a->running_long < a->short_places;
+}
+
+static bool may_be_long(const PromqlActive *a) { return a->running_long < a->opts.concurrency_max - a->short_places; }
+
 static ErrCode wait_for_place(PromqlActive *a, PromqlTicket *t, int64_t deadline_mono_ns, Err *reterr) {
-    while (a->running >= a->opts.concurrency_max) {
+    while (!may_begin(a, t)) {
         if (t->killed) return err_set(reterr, ERR_CANCELLED, "query was canceled in query queue");
         if (!deadline_mono_ns) {
             cond_wait(&a->changed, &a->lock);
@@ -101,12 +132,53 @@ static ErrCode wait_for_place(PromqlActive *a, PromqlTicket *t, int64_t deadline
     return OK;
 }
 
+/* The address is another on each thread. */
+static const void *this_thread(void) {
+    static _Thread_local char here;
+    return &here;
+}
+
+/* Gives the place back until there is one for long queries. */
+static void rest(PromqlActive *a, PromqlTicket *t, bool (*gone)(void *ctx), void *gone_ctx, int64_t deadline_mono_ns) {
+    bool left = false;
+    t->rests = true;
+    a->running--;
+    a->resting++;
+    cond_broadcast(&a->changed);
+    while (
+        !t->killed && !left && (!may_be_long(a) || a->running >= a->opts.concurrency_max || !is_first_resting(a, t))) {
+        (void)cond_wait_ms(&a->changed, &a->lock, REST_MS);
+        if (deadline_mono_ns && clock_mono_ns() > deadline_mono_ns) break;
+        if (!gone) continue;
+        mutex_unlock(&a->lock); /* a system call */
+        left = gone(gone_ctx);
+        mutex_lock(&a->lock);
+    }
+    t->rests = false;
+    a->running++;
+    a->resting--;
+    cond_broadcast(&a->changed);
+}
+
+ErrCode promql_ticket_take_turn(PromqlTicket *t, bool (*gone)(void *ctx), void *gone_ctx, int64_t deadline_mono_ns) {
+    PromqlActive *a = t->owner;
+    if (t->home != this_thread() || t->is_long || !a->short_places) return OK;
+    if (clock_mono_ns() - t->run_mono_ns < SHORT_NS) return OK;
+    mutex_lock(&a->lock);
+    if (!may_be_long(a) || (a->resting && !is_first_resting(a, t))) rest(a, t, gone, gone_ctx, deadline_mono_ns);
+    t->is_long = true; /* also when it is about to end: it is not asked again */
+    a->running_long++;
+    mutex_unlock(&a->lock);
+    return t->killed ? ERR_CANCELLED : OK;
+}
+
 ErrCode promql_active_begin(
     PromqlActive *a, const PromqlActiveQuery *query, int64_t deadline_mono_ns, PromqlTicket **ret, Err *reterr) {
     *ret = NULL;
     if (!a) return OK;
     PromqlTicket *t = ticket_create(a, query);
     mutex_lock(&a->lock);
+    t->home = this_thread();
     t->info.id = a->next_id++;
     vec_push(&a->tickets, t);
     ErrCode rc = wait_for_place(a, t, deadline_mono_ns, reterr);
@@ -118,6 +190,7 @@ ErrCode promql_active_begin(
     } else {
         drop_ticket(a, t);
     }
+    cond_broadcast(&a->changed); /* another one is the first now */
     mutex_unlock(&a->lock);
     if (rc == OK)
         *ret = t;
@@ -149,6 +222,7 @@ void promql_active_end(PromqlTicket *t, ErrCode code, const Err *err) {
     atomic_store(&t->memory_bytes, atomic_load(&t->memory_peak));
     drop_ticket(a, t);
     a->running--;
+    a->running_long -= t->is_long;
     if (slow) keep_slow(a, t);
     cond_broadcast(&a->changed);
     mutex_unlock(&a->lock);

@@ -2,7 +2,11 @@
  * slow.
  *
  * One registry per server. Whoever runs a query takes a ticket (and with it a place: there are concurrency_max), puts
- * it into PromqlQuery.ticket, evaluates, and gives it back. All functions are thread-safe. */
+ * it into PromqlQuery.ticket, evaluates, and gives it back. All functions are thread-safe.
+ *
+ * So that cheap queries need not wait for expensive ones, a fifth of the places (none of fewer than four) is for
+ * queries that have run for less than a tenth of a second. One that runs longer needs one of the other places; when
+ * there is none it stops where it is, gives its own back and goes on when its turn comes, the oldest first. */
 #ifndef MEERKAT_METRICS_PROMQL_ACTIVE_H
 #define MEERKAT_METRICS_PROMQL_ACTIVE_H
 
@@ -57,6 +61,11 @@ int64_t promql_ticket_queue_ns(const PromqlTicket *t); /* time it waited for its
 /* What the engine says from time to time, from any of its threads. ERR_CANCELLED when the query was killed, ERR_TOO_LARGE when all queries
  * together hold more than memory_max_bytes and this one holds most of it. */
 ErrCode promql_ticket_update(PromqlTicket *t, uint64_t samples, uint64_t memory_bytes);
+
+/* Called by the engine where a query may rest: it does when it has had its time at a place for short ones and no other
+ * is free, unless this is not the thread that took the ticket. gone may be NULL. Returns early when the client has gone
+ * or the deadline (0: none) has passed, which the caller finds out itself. ERR_CANCELLED: it was killed. */
+ErrCode promql_ticket_take_turn(PromqlTicket *t, bool (*gone)(void *ctx), void *gone_ctx, int64_t deadline_mono_ns);
 
 /* The kill switch: the query ends with ERR_CANCELLED soon. false: there is no such query (any more). */
 bool promql_active_kill(PromqlActive *a, uint64_t id);

@@ -119,12 +119,66 @@ static void test_places(void **state) {
     promql_active_free(a);
 }
 
+/* Long queries: each looks at its turn until it is told to stop, or killed. */
+typedef struct Crowd {
+    PromqlActive *a;
+    _Atomic bool stop;
+    _Atomic int at_work, most, killed;
+} Crowd;
+
+static void long_main(void *ctx) {
+    Crowd *c = ctx;
+    PromqlTicket *t;
+    assert_int_equal(promql_active_begin(c->a, &(PromqlActiveQuery){.text = STR("long")}, 0, &t, NULL), OK);
+    ErrCode code = OK;
+    while (code == OK && !c->stop) {
+        int n = atomic_fetch_add(&c->at_work, 1) + 1, most = c->most;
+        while (n > most && !atomic_compare_exchange_weak(&c->most, &most, n)) continue;
+        clock_sleep_ms(5);
+        atomic_fetch_sub(&c->at_work, 1);
+        code = promql_ticket_take_turn(t, NULL, NULL, 0);
+    }
+    c->killed += code == ERR_CANCELLED;
+    promql_active_end(t, code, NULL);
+}
+
+/* Four places, one of them for short ones: ten long queries take turns, a short one gets in at once, and one that rests
+ * can be killed. */
+static void test_turns(void **state) {
+    (void)state;
+    Crowd c = {.a = promql_active_create(&(PromqlActiveOptions){.concurrency_max = 4})};
+    Thread *threads[10];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) threads[i] = thread_start("long", long_main, &c);
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    PromqlActiveInfo *v;
+    size_t n = 0, begun = 0;
+    while (begun < ARRAY_LEN(threads)) { /* all of them had their short time, although three of them stay */
+        clock_sleep_ms(5);
+        assert_true(promql_active_list(c.a, arena, &v, &n));
+        begun = 0;
+        for (size_t i = 0; i < n; i++) begun += v[i].state == PROMQL_RUNNING;
+    }
+    PromqlTicket *cheap;
+    int64_t deadline = clock_mono_ns() + 5 * INT64_C(1000000000);
+    assert_int_equal(promql_active_begin(c.a, &(PromqlActiveQuery){.text = STR("cheap")}, deadline, &cheap, NULL), OK);
+    promql_active_end(cheap, OK, NULL);
+    assert_true(promql_active_kill(c.a, v[n - 1].id));
+    while (c.killed == 0) clock_sleep_ms(5);
+    c.stop = true;
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) thread_join(threads[i]);
+    assert_int_equal(c.killed, 1);
+    assert_in_range(c.most, 3, 4);
+    arena_free(arena);
+    promql_active_free(c.a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list_and_kill),
         cmocka_unit_test(test_memory_of_all),
         cmocka_unit_test(test_slow_ring),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

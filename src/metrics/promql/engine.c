@@ -38,6 +38,10 @@ static void check_limits(Ev *ev) {
     int64_t now = clock_mono_ns();
     size_t bytes = ev->parts_bytes ? ev->beside_bytes + *ev->parts_bytes : arena_used_bytes(ev->arena);
     ErrCode told = q->ticket ? promql_ticket_update(q->ticket, ev->samples_read, bytes) : OK;
+    if (told == OK && q->ticket) {
+        told = promql_ticket_take_turn(q->ticket, q->gone, q->gone_ctx, q->deadline_mono_ns);
+        now = clock_mono_ns();
+    }
     if (told == ERR_CANCELLED || client_is_gone(ev, now))
         ev->rc = err_set(ev->err, ERR_CANCELLED, "query was canceled in expression evaluation");
     else if (told == ERR_TOO_LARGE)
