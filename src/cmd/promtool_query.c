@@ -123,6 +123,7 @@ static int begin(Asked *a, const PtLine *l, bool headers) {
     if (pt_client_open(&a->client, a->server, pt_text(l, "http.config.file")) != 0) return 1;
     a->headers = headers ? pt_header_lines(&a->client, l, 1) : ARENA_ARRAY(a->client.arena, const char *, 2);
     ASSERT(a->headers);
+    if (!headers) a->headers[0] = NULL;
     size_t n = 0;
     while (a->headers[n]) n++;
     a->headers[n] = "Content-Type: application/x-www-form-urlencoded";
