@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+/* clang-format off */
 /* The order of keys. After a key: ? left out when empty, * when not said, + unknown to 0.25: only when the file says it. */
 static const char global_order[] = "http_config jira_api_url?+ smtp_from? smtp_hello? smtp_smarthost? smtp_auth_username? "
     "smtp_auth_password? smtp_auth_password_file? smtp_auth_secret? smtp_auth_secret_file?+ smtp_auth_identity? smtp_require_tls "
@@ -66,6 +67,7 @@ static const struct {
         "footer_icon? image_url?"},
     {"props", "card?"}, {"priority", "priority? requested_ack? persistent_notifications?"},
 };
+/* clang-format on */
 
 static void put_settings(AmShow *s, const Settings *set, const char *order);
 
@@ -95,11 +97,16 @@ static bool is_zero(const Setting *v, SettingKind kind) {
 
 static void put_number(AmShow *s, const Setting *v, SettingKind kind) {
     Buf b = {0};
-    if (kind == SET_GO_DURATION) duration_put_go(&b, v->i);
-    else if (kind == SET_PROM_DURATION) duration_put_prom(&b, v->i / NS_PER_MS);
-    else buf_printf(&b, "%lld", (long long)v->i);
-    if (kind == SET_INT) yaml_emit_plain(s->e, buf_str(&b));
-    else yaml_emit_text(s->e, buf_str(&b));
+    if (kind == SET_GO_DURATION)
+        duration_put_go(&b, v->i);
+    else if (kind == SET_PROM_DURATION)
+        duration_put_prom(&b, v->i / NS_PER_MS);
+    else
+        buf_printf(&b, "%lld", (long long)v->i);
+    if (kind == SET_INT)
+        yaml_emit_plain(s->e, buf_str(&b));
+    else
+        yaml_emit_text(s->e, buf_str(&b));
     buf_done(&b);
 }
 
@@ -135,7 +142,8 @@ static void put_headers(AmShow *s, const Settings *set, const YamlNode *map) {
     const struct {
         const char *name;
         Str text;
-    } defaults[] = {{"From", settings_text(set, "from")}, {"Subject", STR("{{ template \"email.default.subject\" . }}")}, {"To", settings_text(set, "to")}};
+    } defaults[] = {{"From", settings_text(set, "from")},
+        {"Subject", STR("{{ template \"email.default.subject\" . }}")}, {"To", settings_text(set, "to")}};
     size_t own = yaml_is_null(map) ? 0 : map->n, n = 0;
     YamlNode *v = arena_alloc_zero(s->arena, (own + ARRAY_LEN(defaults)) * sizeof *v);
     YamlNode *keys = arena_alloc_zero(s->arena, (own + ARRAY_LEN(defaults)) * sizeof *keys);
@@ -164,8 +172,9 @@ static void put_headers(AmShow *s, const Settings *set, const YamlNode *map) {
 static void put_details(AmShow *s, const YamlNode *map) {
     static const struct {
         const char *key, *text;
-    } defaults[] = {{"firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}"}, {"num_firing", "{{ .Alerts.Firing | len }}"},
-        {"num_resolved", "{{ .Alerts.Resolved | len }}"}, {"resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}"}};
+    } defaults[] = {{"firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}"},
+        {"num_firing", "{{ .Alerts.Firing | len }}"}, {"num_resolved", "{{ .Alerts.Resolved | len }}"},
+        {"resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}"}};
     size_t own = yaml_is_null(map) ? 0 : map->n, n = 0;
     YamlNode *v = arena_alloc_zero(s->arena, (own + ARRAY_LEN(defaults)) * sizeof *v);
     YamlNode *keys = arena_alloc_zero(s->arena, ARRAY_LEN(defaults) * sizeof *keys);
@@ -182,12 +191,16 @@ static void put_details(AmShow *s, const YamlNode *map) {
 }
 
 static void put_value(AmShow *s, const Settings *set, const Setting *v, const SettingSpec *spec) {
-    bool webhook = strcmp(set->table->what, "webhook_configs") == 0, path = str_ends_with(str_cstr(spec->key), STR("api_url"));
+    bool webhook = strcmp(set->table->what, "webhook_configs") == 0,
+         path = str_ends_with(str_cstr(spec->key), STR("api_url"));
     switch (spec->kind) {
     case SET_SECRET: yaml_emit_text(s->e, STR("<secret>")); break;
     case SET_SECRET_URL:
-        if (!webhook) yaml_emit_text(s->e, STR("<secret>"));
-        else yaml_emit_text(s->e, str_starts_with(v->text, STR("https:")) ? STR("https://<secret>/") : STR("http://<secret>/"));
+        if (!webhook)
+            yaml_emit_text(s->e, STR("<secret>"));
+        else
+            yaml_emit_text(
+                s->e, str_starts_with(v->text, STR("https:")) ? STR("https://<secret>/") : STR("http://<secret>/"));
         break;
     case SET_BOOL: yaml_emit_plain(s->e, v->i ? STR("true") : STR("false")); break;
     case SET_INT:
@@ -195,19 +208,23 @@ static void put_value(AmShow *s, const Settings *set, const Setting *v, const Se
     case SET_PROM_DURATION: put_number(s, v, spec->kind); break;
     case SET_STRINGS: amshow_tree(s, v->node, true); break;
     case SET_MAP:
-        if (strcmp(spec->key, "headers") == 0) put_headers(s, set, v->node);
-        else amshow_tree(s, v->node, true);
+        if (strcmp(spec->key, "headers") == 0)
+            put_headers(s, set, v->node);
+        else
+            amshow_tree(s, v->node, true);
         break;
     case SET_TREE:
-        if (strcmp(spec->key, "details") == 0) put_details(s, v->node);
-        else amshow_tree(s, v->node, false);
+        if (strcmp(spec->key, "details") == 0)
+            put_details(s, v->node);
+        else
+            amshow_tree(s, v->node, false);
         break;
     case SET_OBJECT:
     case SET_OBJECTS: put_objects(s, v, spec); break;
     case SET_URL: /* some paths get a slash at their end when they are used */
-        if (path && set->table != &receiver_global_table && !str_ends_with(v->text, STR("/"))
-            && (strcmp(set->table->what, "opsgenie_configs") == 0 || strcmp(set->table->what, "victorops_configs") == 0
-                || strcmp(set->table->what, "wechat_configs") == 0)) {
+        if (path && set->table != &receiver_global_table && !str_ends_with(v->text, STR("/")) &&
+            (strcmp(set->table->what, "opsgenie_configs") == 0 || strcmp(set->table->what, "victorops_configs") == 0 ||
+                strcmp(set->table->what, "wechat_configs") == 0)) {
             yaml_emit_text(s->e, arena_printf(s->arena, "%" STR_FMT "/", STR_ARG(v->text)));
             break;
         }
@@ -223,7 +240,8 @@ static void put_setting(AmShow *s, const Settings *set, Str key, bool omit, bool
         const SettingSpec *spec = &set->table->v[i];
         const Setting *v = &set->v[i];
         if (!str_eq(key, str_cstr(spec->key))) continue;
-        bool zero = is_zero(v, spec->kind), details = strcmp(spec->key, "details") == 0 && strcmp(set->table->what, "pagerduty_configs") == 0;
+        bool zero = is_zero(v, spec->kind),
+             details = strcmp(spec->key, "details") == 0 && strcmp(set->table->what, "pagerduty_configs") == 0;
         if (newer && (!v->own || (zero && !pointer))) return;
         bool headers = strcmp(spec->key, "headers") == 0;
         if (omit && zero && !details && !headers) return;
@@ -242,8 +260,10 @@ static void put_settings(AmShow *s, const Settings *set, const char *order) {
         if (newer) word.n--;
         bool omit = str_ends_with(word, STR("?")), pointer = str_ends_with(word, STR("*"));
         if (omit || pointer) word.n--;
-        if (str_eq_lit(word, "http_config")) amshow_http(s, s->http);
-        else put_setting(s, set, word, omit, pointer, newer);
+        if (str_eq_lit(word, "http_config"))
+            amshow_http(s, s->http);
+        else
+            put_setting(s, set, word, omit, pointer, newer);
     }
 }
 

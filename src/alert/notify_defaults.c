@@ -1,6 +1,8 @@
-/* notify_defaults.c - the default templates. Names and output are Alertmanager's, which users' own templates build on. */
+/* notify_defaults.c - the default templates. Names and output are Alertmanager's, which users' own templates build on.
+ */
 #include "alert/notify_int.h"
 
+/* clang-format off */
 #define DEF(name, body) "{{ define \"" name "\" }}" body "{{ end }}"
 #define ALIAS(name, other) DEF(name, "{{ template \"" other "\" . }}")
 #define EMPTY(name) DEF(name, "")
@@ -148,6 +150,8 @@ static const char mail[] =
         "<a href=\"{{ .ExternalURL }}\" style=\"color:#71717a;\">Sent by {{ template \"__alertmanager\" . }}</a>"
         "</td></tr>\n</table>\n</td></tr></table>\n</body>\n</html>\n");
 
-const Str notify_default_templates[] = {{shared, sizeof shared - 1}, {chats, sizeof chats - 1},
-    {pagers, sizeof pagers - 1}, {mail, sizeof mail - 1}};
+/* clang-format on */
+
+const Str notify_default_templates[] = {
+    {shared, sizeof shared - 1}, {chats, sizeof chats - 1}, {pagers, sizeof pagers - 1}, {mail, sizeof mail - 1}};
 const size_t notify_n_default_templates = ARRAY_LEN(notify_default_templates);

@@ -2,6 +2,7 @@
  * reference. */
 #include "alert/receiver_int.h"
 
+/* clang-format off */
 #define HTTP {"http_config", SET_HTTP, NULL, NULL, NULL}
 #define TEXT(key, def) {key, SET_TEXT, def, NULL, NULL}
 #define PLAIN(key) {key, SET_PLAIN, NULL, NULL, NULL}
@@ -224,3 +225,4 @@ static const SettingSpec global_keys[] = {HTTP, PLAIN("smtp_from"), {"smtp_hello
     GLOBAL_URL("rocketchat_api_url", "https://open.rocket.chat/"), GLOBAL_SECRET("rocketchat_token"),
     GLOBAL_SECRET("rocketchat_token_id"), HOOK("mattermost_webhook_url")};
 const SettingTable receiver_global_table = {"global", global_keys, ARRAY_LEN(global_keys)};
+/* clang-format on */

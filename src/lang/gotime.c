@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+/* clang-format off */
 typedef enum Piece {
     P_NONE,
     P_LONG_MONTH, P_MONTH, P_NUM_MONTH, P_ZERO_MONTH,
@@ -35,6 +36,7 @@ static const struct {
     {"-0700", P_NUM_TZ}, {"-07:00", P_NUM_COLON_TZ}, {"-07", P_NUM_SHORT_TZ}, {"Z070000", P_ISO_SECONDS_TZ},
     {"Z07:00:00", P_ISO_COLON_SECONDS_TZ}, {"Z0700", P_ISO_TZ}, {"Z07:00", P_ISO_COLON_TZ}, {"Z07", P_ISO_SHORT_TZ},
 };
+/* clang-format on */
 
 static bool is_digit_at(Str s, size_t i) { return i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; }
 
@@ -86,8 +88,10 @@ static void put_offset(Buf *out, const GoTime *t, Piece p) {
     }
     int zone = t->offset_s / 60, abs_s = t->offset_s < 0 ? -t->offset_s : t->offset_s;
     buf_put_char(out, zone < 0 ? '-' : '+');
-    bool colon = p == P_ISO_COLON_TZ || p == P_NUM_COLON_TZ || p == P_ISO_COLON_SECONDS_TZ || p == P_NUM_COLON_SECONDS_TZ;
-    bool seconds = p == P_ISO_SECONDS_TZ || p == P_NUM_SECONDS_TZ || p == P_NUM_COLON_SECONDS_TZ || p == P_ISO_COLON_SECONDS_TZ;
+    bool colon =
+        p == P_ISO_COLON_TZ || p == P_NUM_COLON_TZ || p == P_ISO_COLON_SECONDS_TZ || p == P_NUM_COLON_SECONDS_TZ;
+    bool seconds =
+        p == P_ISO_SECONDS_TZ || p == P_NUM_SECONDS_TZ || p == P_NUM_COLON_SECONDS_TZ || p == P_ISO_COLON_SECONDS_TZ;
     buf_printf(out, "%02d", abs_s / 3600);
     if (p == P_NUM_SHORT_TZ || p == P_ISO_SHORT_TZ) return;
     buf_printf(out, "%s%02d", colon ? ":" : "", abs_s / 60 % 60);
@@ -154,7 +158,9 @@ void go_time_format(Buf *out, const GoTime *t, Str layout) {
     }
 }
 
-void go_time_put_rfc3339(Buf *out, const GoTime *t) { go_time_format(out, t, STR("2006-01-02T15:04:05.999999999Z07:00")); }
+void go_time_put_rfc3339(Buf *out, const GoTime *t) {
+    go_time_format(out, t, STR("2006-01-02T15:04:05.999999999Z07:00"));
+}
 
 /* --- reading --- */
 
@@ -285,8 +291,7 @@ static bool take_piece(Reading *r, Piece p, Str text, Str layout_rest) {
     case P_ZERO_YEAR_DAY: return take_digits(r, 3, 3, &r->year_day);
     case P_HOUR: return take_digits(r, 2, 2, &r->hour) && check(r, r->hour, 0, 23, "hour");
     case P_HOUR12:
-    case P_ZERO_HOUR12:
-        return take_digits(r, p == P_HOUR12 ? 1 : 2, 2, &r->hour) && check(r, r->hour, 0, 12, "hour");
+    case P_ZERO_HOUR12: return take_digits(r, p == P_HOUR12 ? 1 : 2, 2, &r->hour) && check(r, r->hour, 0, 12, "hour");
     case P_MINUTE:
     case P_ZERO_MINUTE:
         return take_digits(r, p == P_MINUTE ? 1 : 2, 2, &r->minute) && check(r, r->minute, 0, 59, "minute");
@@ -299,7 +304,8 @@ static bool take_piece(Reading *r, Piece p, Str text, Str layout_rest) {
     case P_TZ: return take_zone(r);
     case P_FRACTION_0:
     case P_FRACTION_9:
-        if (!r->rest.n || (r->rest.p[0] != '.' && r->rest.p[0] != ',') || !is_digit_at(r->rest, 1)) return p == P_FRACTION_9;
+        if (!r->rest.n || (r->rest.p[0] != '.' && r->rest.p[0] != ',') || !is_digit_at(r->rest, 1))
+            return p == P_FRACTION_9;
         return take_fraction(r);
     default: return take_offset(r, p);
     }
@@ -355,7 +361,8 @@ ErrCode go_time_parse(Str layout, Str text, GoTime *ret, Err *reterr) {
     if (r.day < 1 || r.day > time_days_from_civil(next_year, next_month, 1) - first)
         return note_error(text, "day", STR_NULL, reterr);
     *ret = (GoTime){.unix_s = (first + r.day - 1) * 86400 + r.hour * 3600 + r.minute * 60 + r.second - r.offset_s,
-        .ns = r.ns, .offset_s = r.offset_s};
+        .ns = r.ns,
+        .offset_s = r.offset_s};
     ret->zone = r.offset_s == 0 && (r.utc || !r.offset_set) && !r.zone.n ? STR("UTC") : r.zone;
     return OK;
 }
