@@ -222,13 +222,13 @@ const Command command_table[] = {
         "Of the newest block unless one is named as `meerkat tsdb list` shows it.\n\n"
         "Examples:\n  meerkat tsdb analyze --limit 10 ./meerkat-data\n",
         cmd_tsdb_analyze},
-    {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR] [--format prom|seriesjson] [DIR]",
+    {"tsdb dump", "[--min-time MS] [--max-time MS] [--match SELECTOR]... [--format prom|seriesjson] [DIR]",
         "print samples, one a line",
         "Prints `{labels} value timestamp`, sorted by labels and time; with --format seriesjson only the series.\n"
         "--start and --end take RFC 3339, Unix seconds or a duration back from now instead of milliseconds.\n\n"
         "Examples:\n  meerkat tsdb dump --match 'up{job=\"node\"}' --start 1h ./meerkat-data\n",
         cmd_tsdb_dump},
-    {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR] [DIR]",
+    {"tsdb dump-openmetrics", "[--min-time MS] [--max-time MS] [--match SELECTOR]... [DIR]",
         "print samples as OpenMetrics text",
         "What `promtool tsdb create-blocks-from openmetrics` reads. Native histograms have no such form and are left "
         "out.\n\n"

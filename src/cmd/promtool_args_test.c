@@ -150,8 +150,9 @@ static void test_values(void **state) {
 static const struct {
     const char *line, *words; /* what help is of */
     bool all;
-} helps[] = {{"", "", false}, {"help", "", false}, {"--help", "", false}, {"--help-long", "", true}, {"query -h", "query", false},
-    {"help query run", "query run", false}, {"query run --limit x --help", "query run", false}};
+} helps[] = {{"", "", false}, {"help", "", false}, {"--help", "", false}, {"--help-long", "", true},
+    {"query -h", "query", false}, {"help query run", "query run", false},
+    {"query run --limit x --help", "query run", false}};
 
 static void test_help(void **state) {
     (void)state;

@@ -1,4 +1,5 @@
-/* promtool_complete.c - completion of promtool's command lines: the words that may come next, and the shells' scripts. */
+/* promtool_complete.c - completion of promtool's command lines: the words that may come next, and the shells' scripts.
+ */
 #include "cmd/promtool_args.h"
 
 #include <stdio.h>
@@ -8,7 +9,8 @@ static void put_words(const PtLine *l, Buf *out) {
     Str so_far = buf_str(&l->words), last = STR_NULL;
     for (size_t i = 0; i < l->table->n_commands; i++) {
         Str words = str_cstr(l->table->commands[i].words);
-        bool below = so_far.n == 0 || (str_starts_with(words, so_far) && words.n > so_far.n && words.p[so_far.n] == ' ');
+        bool below =
+            so_far.n == 0 || (str_starts_with(words, so_far) && words.n > so_far.n && words.p[so_far.n] == ' ');
         if (!below) continue;
         Str rest = str_skip(words, so_far.n ? so_far.n + 1 : 0), word;
         if (!str_split_next(&rest, ' ', &word) || str_eq(word, last)) continue;
@@ -67,9 +69,10 @@ void pt_complete(const PtTable *t, int argc, char **argv) {
 
 void pt_put_completion_script(bool zsh) {
     if (zsh) fputs("#compdef promtool\nautoload -U +X bashcompinit && bashcompinit\n", stdout);
-    fputs("_promtool() {\n"
-          "  COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" --completion-bash \"${COMP_WORDS[@]:1:$COMP_CWORD}\")\" -- "
-          "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
-          "}\ncomplete -o default -F _promtool promtool\n",
+    fputs(
+        "_promtool() {\n"
+        "  COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" --completion-bash \"${COMP_WORDS[@]:1:$COMP_CWORD}\")\" -- "
+        "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+        "}\ncomplete -o default -F _promtool promtool\n",
         stdout);
 }
