@@ -35,6 +35,14 @@ typedef struct HttpClientRequest {
     bool (*on_data)(void *ctx, Str data);
 } HttpClientRequest;
 
+/* The first certificate a server sent, and how it is spoken to. Texts are cut where they are longer. */
+typedef struct HttpClientCertificate {
+    char fingerprint_sha256[65], serial[65]; /* hex, lower case */
+    char subject[512], issuer[512];          /* "CN=example.com,O=Example" */
+    char dns_names[1024];                    /* separated by commas */
+    char cipher[64];                         /* "TLS_AES_256_GCM_SHA384" */
+} HttpClientCertificate;
+
 /* What a request has shown of the way to the server, for probes. Times count from its start, each at the end of the step;
  * with redirects, of the last request but counted on. 0: there was no such step. */
 typedef struct HttpClientFacts {
@@ -47,6 +55,7 @@ typedef struct HttpClientFacts {
     char tls_version[16];        /* "TLS 1.3" */
     int64_t certificate_expiry_s; /* of the certificates that were sent, the first to expire; 0: none */
     int64_t content_length;      /* -1: not said */
+    const HttpClientCertificate *certificate; /* while the answer is looked at; NULL: none came */
 } HttpClientFacts;
 
 #define HTTP_CLIENT_HEAD_MAX ((size_t)256 << 10)

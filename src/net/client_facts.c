@@ -18,6 +18,56 @@ static int64_t expiry_of(const gnutls_datum_t *der) {
     return t == (time_t)-1 ? 0 : (int64_t)t;
 }
 
+static void put_hex(char *out, size_t max, const unsigned char *p, size_t n) {
+    out[0] = 0;
+    for (size_t i = 0; i < n && 2 * i + 2 < max; i++) snprintf(out + 2 * i, 3, "%02x", p[i]);
+}
+
+static void put_name(char *out, size_t max, gnutls_x509_crt_t cert,
+    int (*get)(gnutls_x509_crt_t cert, gnutls_datum_t *dn, unsigned flags)) {
+    gnutls_datum_t dn = {0};
+    if (get(cert, &dn, 0) != GNUTLS_E_SUCCESS) return;
+    snprintf(out, max, "%.*s", (int)dn.size, (const char *)dn.data);
+    gnutls_free(dn.data);
+}
+
+static void put_dns_names(char *out, size_t max, gnutls_x509_crt_t cert) {
+    size_t at = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[256];
+        size_t n = sizeof name;
+        int type = gnutls_x509_crt_get_subject_alt_name(cert, i, name, &n, NULL);
+        if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) return;
+        if (type != GNUTLS_SAN_DNSNAME || at + n + 2 > max) continue;
+        at += (size_t)snprintf(out + at, max - at, "%s%.*s", at ? "," : "", (int)n, name);
+    }
+}
+
+/* Source: blackbox_exporter's probe_ssl_last_chain_info. */
+static void note_certificate(Transfer *t, gnutls_session_t session, const gnutls_datum_t *der) {
+    gnutls_x509_crt_t cert;
+    unsigned char bytes[64];
+    size_t n = sizeof bytes;
+    if (gnutls_x509_crt_init(&cert) != GNUTLS_E_SUCCESS) return;
+    if (gnutls_x509_crt_import(cert, der, GNUTLS_X509_FMT_DER) == GNUTLS_E_SUCCESS) {
+        if (!t->certificate) t->certificate = NEW(HttpClientCertificate);
+        HttpClientCertificate *c = t->certificate;
+        if (gnutls_fingerprint(GNUTLS_DIG_SHA256, der, bytes, &n) == GNUTLS_E_SUCCESS)
+            put_hex(c->fingerprint_sha256, sizeof c->fingerprint_sha256, bytes, n);
+        n = sizeof bytes;
+        if (gnutls_x509_crt_get_serial(cert, bytes, &n) == GNUTLS_E_SUCCESS) {
+            size_t zero = n > 1 && bytes[0] == 0; /* there to keep the number positive */
+            put_hex(c->serial, sizeof c->serial, bytes + zero, n - zero);
+        }
+        put_name(c->subject, sizeof c->subject, cert, gnutls_x509_crt_get_dn3);
+        put_name(c->issuer, sizeof c->issuer, cert, gnutls_x509_crt_get_issuer_dn3);
+        put_dns_names(c->dns_names, sizeof c->dns_names, cert);
+        const char *cipher = gnutls_ciphersuite_get(session);
+        snprintf(c->cipher, sizeof c->cipher, "%s", cipher ? cipher : "");
+    }
+    gnutls_x509_crt_deinit(cert);
+}
+
 /* Certificates and version of the session; with another TLS library than ours in curl they stay unknown. */
 void transfer_note_tls(Transfer *t) {
     struct curl_tlssessioninfo *info = NULL;
@@ -41,10 +91,11 @@ void transfer_note_tls(Transfer *t) {
         if (at && (!first || at < first)) first = at;
     }
     t->facts.certificate_expiry_s = first;
+    if (chain && n) note_certificate(t, session, &chain[0]);
 }
 
 /* Source: blackbox_exporter's ipHash. */
-static uint32_t hash_ip(const char *text) {
+uint32_t ip_text_hash(const char *text) {
     unsigned char bytes[16];
     size_t n = strchr(text, ':') ? 16 : 4;
     uint32_t h = UINT32_C(2166136261);
@@ -64,6 +115,7 @@ void transfer_facts(Transfer *t, HttpClientFacts *ret) {
     char *ip = NULL, *scheme = NULL;
     curl_off_t length = -1;
     *ret = t->facts;
+    ret->certificate = t->certificate;
     ret->resolve_ns = time_of(e, CURLINFO_NAMELOOKUP_TIME_T);
     ret->connect_ns = time_of(e, CURLINFO_CONNECT_TIME_T);
     ret->tls_ns = time_of(e, CURLINFO_APPCONNECT_TIME_T);
@@ -81,7 +133,7 @@ void transfer_facts(Transfer *t, HttpClientFacts *ret) {
                         : version == CURL_HTTP_VERSION_2_0 ? 2
                                                            : 0;
     ret->ip_version = !ip || !*ip ? 0 : strchr(ip, ':') ? 6 : 4;
-    ret->ip_hash = ret->ip_version ? hash_ip(ip) : 0;
+    ret->ip_hash = ret->ip_version ? ip_text_hash(ip) : 0;
     ret->tls = scheme && str_eq_nocase(str_cstr(scheme), STR("https"));
     ret->content_length = (int64_t)length;
 }

@@ -33,6 +33,7 @@ typedef struct Transfer {
     char curl_error[CURL_ERROR_SIZE];
     int64_t start_ns;
     HttpClientFacts facts;
+    HttpClientCertificate *certificate; /* NULL: none, or nobody asked */
     HttpClientDone done;
     void *ctx;
 } Transfer;
@@ -72,5 +73,6 @@ void lanes_keep(HttpClient *c, size_t per_lane);
 /* --- client_facts.c --- */
 void transfer_note_tls(Transfer *t); /* while the connection is there */
 void transfer_facts(Transfer *t, HttpClientFacts *ret);
+uint32_t ip_text_hash(const char *text); /* HttpClientFacts.ip_hash; 0: no address */
 
 #endif

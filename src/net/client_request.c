@@ -58,6 +58,7 @@ void transfer_free(Transfer *t) {
     buf_done(&t->body);
     buf_done(&t->head);
     arena_free(t->arena);
+    mem_free(t->certificate);
     mem_free(t);
 }
 

@@ -81,11 +81,23 @@ it("probes TCP", async () => {
   assert.equal((await probe({ target: "127.0.0.1:1", module: "tcp_connect" })).value("probe_success"), 0);
 });
 
+// Whether sockets for it are allowed depends on where the test runs.
+it("probes by ICMP, or says why it may not", async () => {
+  const p = await probe({ target: "127.0.0.1", module: "icmp" });
+  assert.equal(p.status, 200);
+  const want: Record<string, number> = { probe_ip_protocol: 4, probe_ip_addr_hash: 3668918509, probe_timeout_seconds: 10 };
+  for (const [name, value] of Object.entries(want)) assert.equal(p.value(name), value, `${name}\n${p.text}`);
+  for (const phase of ["resolve", "setup", "rtt"]) assert.ok(p.value(`probe_icmp_duration_seconds{phase="${phase}"}`)! >= 0, phase);
+  if (p.value("probe_success")) assert.ok(p.value("probe_icmp_reply_hop_limit")! > 0);
+  assert.equal((await probe({ target: "nobody.invalid", module: "icmp" })).value("probe_success"), 0);
+});
+
 it("refuses what is no probe", async () => {
   const cases: [Record<string, string>, number, RegExp][] = [
     [{ module: "http_2xx" }, 400, /Target parameter is missing/],
     [{ target: "a", module: "nonsense" }, 400, /Unknown module "nonsense"/],
-    [{ target: "a", module: "icmp" }, 400, /icmp" is not supported/],
+    [{ target: "a", module: "dns" }, 400, /dns" is not supported/],
+    [{ target: "a/b", module: "icmp" }, 400, /host's name or its address/],
     [{ target: "file:///etc/passwd" }, 400, /only http and https/],
     [{ target: "a:1/../x", module: "tcp_connect" }, 400, /host:port/],
   ];
@@ -108,6 +120,8 @@ it("keeps what scheduled probes find", async () => {
   assert.equal(await value('probe_success{job="door"}'), 1);
   assert.equal(await value('probe_ssl_earliest_cert_expiry{job="door"}'), expiry());
   assert.equal(await value('probe_tls_version_info{job="door",version="TLS 1.3"}'), 1);
+  assert.equal(await value('probe_tls_cipher_info{job="door",cipher=~"TLS_.*"}'), 1);
+  assert.equal(await value('count(probe_ssl_last_chain_info{job="door",fingerprint_sha256=~"[0-9a-f]{64}",serialnumber=~"[0-9a-f]+",subject=~"CN=.*",issuer=~"CN=.*"})'), 1);
   assert.equal(await value('probe_success{job="strict"}'), 0);
   assert.equal(await value(`probe_success{job="nobody",instance="127.0.0.1:1"}`), 0);
 });

@@ -1,5 +1,7 @@
 #include "metrics/probe/probe.h"
 
+#include "net/ping.h"
+#include "sys/clock.h"
 #include "sys/thread.h"
 
 #include <stdio.h>
@@ -15,16 +17,17 @@ ErrCode probe_module_parse(Str name, ProbeModule *ret, Err *reterr) {
         ProbeModule module;
     } modules[] = {{STR_INIT("http_2xx"), PROBE_HTTP_2XX}, {STR_INIT("http_post_2xx"), PROBE_HTTP_POST_2XX},
         {STR_INIT("tcp_connect"), PROBE_TCP_CONNECT}, {STR_INIT("tls_connect"), PROBE_TLS_CONNECT},
-        {STR_INIT("tls"), PROBE_TLS_CONNECT}};
+        {STR_INIT("tls"), PROBE_TLS_CONNECT}, {STR_INIT("icmp"), PROBE_ICMP}};
     for (size_t i = 0; i < ARRAY_LEN(modules); i++) {
         if (!str_eq(name, modules[i].name)) continue;
         *ret = modules[i].module;
         return OK;
     }
-    if (str_eq_lit(name, "icmp"))
-        return err_set(reterr, ERR_UNSUPPORTED, "module \"icmp\" is not supported: it would need raw sockets");
+    if (str_eq_lit(name, "dns"))
+        return err_set(
+            reterr, ERR_UNSUPPORTED, "module \"dns\" is not supported: there is no place for the name to ask for");
     err_set(reterr, ERR_INVALID, "Unknown module \"%" STR_FMT "\"", STR_ARG(name));
-    err_hint(reterr, "http_2xx, http_post_2xx, tcp_connect and tls_connect are known");
+    err_hint(reterr, "http_2xx, http_post_2xx, tcp_connect, tls_connect and icmp are known");
     return ERR_INVALID;
 }
 
@@ -60,6 +63,10 @@ ErrCode probe_check_target(ProbeModule module, Str target, Err *reterr) {
             return err_set(reterr, ERR_INVALID, "only http and https targets are probed by this module");
         return OK;
     }
+    if (module == PROBE_ICMP) {
+        if (plain_chars(target, "-._:%")) return OK;
+        return err_set(reterr, ERR_INVALID, "the target must be a host's name or its address");
+    }
     if (!plain_chars(target, "-._:[]%") || !has_port(target))
         return err_set(reterr, ERR_INVALID, "the target must be host:port");
     return OK;
@@ -75,21 +82,34 @@ typedef struct Sink {
 
 static int by_name(const void *a, const void *b) { return str_cmp(((const Label *)a)->name, ((const Label *)b)->name); }
 
-static void put_with(const Sink *s, const char *metric, const char *name, Str value, double v) {
-    Label *l = ARENA_ARRAY(s->b->arena, Label, s->with.n + 2);
+#define OWN_LABELS_MAX 5
+
+/* Labels of its own; those without a value are none. */
+static void put_labelled(const Sink *s, const char *metric, const Label *own, size_t n_own, double v) {
+    Label *l = ARENA_ARRAY(s->b->arena, Label, s->with.n + OWN_LABELS_MAX + 1);
     size_t n = 0;
+    ASSERT(n_own <= OWN_LABELS_MAX);
     if (!l) return;
     l[n++] = (Label){LABEL_NAME_METRIC, str_cstr(metric)};
-    if (name) l[n++] = (Label){str_cstr(name), value};
+    for (size_t i = 0; i < n_own; i++)
+        if (own[i].value.n) l[n++] = own[i];
     for (size_t i = 0; i < s->with.n; i++) l[n++] = s->with.v[i];
     qsort(l, n, sizeof *l, by_name);
     (void)metrics_batch_add(s->b, (Labels){l, n}, s->t_ms, v);
 }
 
-static void put(const Sink *s, const char *metric, Str help, double v) {
-    put_with(s, metric, NULL, STR_NULL, v);
+static void put_with(const Sink *s, const char *metric, const char *name, Str value, double v) {
+    put_labelled(s, metric, &(Label){str_cstr(name), value}, 1, v);
+}
+
+static void put_help(const Sink *s, const char *metric, Str help) {
     (void)avec_push(
         s->b->arena, &s->b->metadata, (MetricMetadata){.metric = str_cstr(metric), .type = METRIC_GAUGE, .help = help});
+}
+
+static void put(const Sink *s, const char *metric, Str help, double v) {
+    put_labelled(s, metric, NULL, 0, v);
+    put_help(s, metric, help);
 }
 
 /* --- one request --- */
@@ -103,6 +123,7 @@ typedef struct Answer {
     size_t body_bytes;
     int64_t duration_ns;
     HttpClientFacts facts;
+    HttpClientCertificate certificate; /* facts.certificate */
     char error[256];
 } Answer;
 
@@ -114,6 +135,10 @@ static void answered(void *ctx, const HttpClientResponse *res) {
     a->body_bytes = res->body.n;
     a->duration_ns = res->duration_ns;
     a->facts = res->facts;
+    if (res->facts.certificate) {
+        a->certificate = *res->facts.certificate;
+        a->facts.certificate = &a->certificate;
+    }
     snprintf(a->error, sizeof a->error, "%s", res->error);
     a->ready = true;
     cond_signal(&a->cond);
@@ -170,6 +195,21 @@ static void put_http(const Sink *s, const Answer *a) {
     put(s, "probe_http_version", STR("HTTP version of the answer"), f->http_version);
 }
 
+static void put_certificate(const Sink *s, const HttpClientCertificate *c) {
+    Arena *arena = s->b->arena;
+    if (!c) return;
+    const Label own[] = {{STR("fingerprint_sha256"), arena_copy(arena, str_cstr(c->fingerprint_sha256))},
+        {STR("subject"), arena_copy(arena, str_cstr(c->subject))},
+        {STR("issuer"), arena_copy(arena, str_cstr(c->issuer))},
+        {STR("subjectalternative"), arena_copy(arena, str_cstr(c->dns_names))},
+        {STR("serialnumber"), arena_copy(arena, str_cstr(c->serial))}};
+    put_labelled(s, "probe_ssl_last_chain_info", own, ARRAY_LEN(own), 1);
+    put_help(s, "probe_ssl_last_chain_info", STR("The certificate of the server"));
+    if (!c->cipher[0]) return;
+    put_with(s, "probe_tls_cipher_info", "cipher", arena_copy(arena, str_cstr(c->cipher)), 1);
+    put_help(s, "probe_tls_cipher_info", STR("Cipher suite that was agreed on"));
+}
+
 static void put_tls(const Sink *s, const HttpClientFacts *f) {
     if (f->certificate_expiry_s) {
         put(s, "probe_ssl_earliest_cert_expiry", STR("When the first certificate expires, in Unix time"),
@@ -177,18 +217,52 @@ static void put_tls(const Sink *s, const HttpClientFacts *f) {
         put(s, "probe_ssl_last_chain_expiry_timestamp_seconds", STR("When the chain expires, in Unix time"),
             (double)f->certificate_expiry_s);
     }
+    put_certificate(s, f->certificate);
     if (!f->tls_version[0]) return;
     put_with(s, "probe_tls_version_info", "version", arena_copy(s->b->arena, str_cstr(f->tls_version)), 1);
-    (void)avec_push(s->b->arena, &s->b->metadata,
-        (MetricMetadata){.metric = STR("probe_tls_version_info"),
-            .type = METRIC_GAUGE,
-            .help = STR("TLS version that was agreed on")});
+    put_help(s, "probe_tls_version_info", STR("TLS version that was agreed on"));
 }
 
+/* --- ICMP --- */
+static void put_address(const Sink *s, int ip_version, uint32_t ip_hash) {
+    put(s, "probe_ip_addr_hash", STR("Hash of the address: another value is another address"), ip_hash);
+    put(s, "probe_ip_protocol", STR("Whether the address was of IPv4 or IPv6"), ip_version);
+}
+
+static void put_outcome(const Sink *s, const ProbeRequest *req, int64_t duration_ns, bool success) {
+    put(s, "probe_timeout_seconds", STR("How long the probe was allowed to take"), (double)req->timeout_ms / 1000);
+    put(s, "probe_duration_seconds", STR("How long the probe took"), (double)duration_ns / 1e9);
+    put(s, "probe_success", STR("Whether the probe was a success"), success);
+}
+
+static bool run_icmp(const Sink *s, const ProbeRequest *req, char ret_error[256]) {
+    PingFacts f;
+    Err err = {0};
+    int64_t begin = clock_mono_ns();
+    ErrCode code = ping_host(req->target, req->timeout_ms, &f, &err);
+    int64_t duration = clock_mono_ns() - begin;
+    snprintf(ret_error, 256, "%.255s", code == OK ? "" : err.msg);
+    put(s, "probe_dns_lookup_time_seconds", STR("How long it took to find the address"), (double)f.resolve_ns / 1e9);
+    put_with(s, "probe_icmp_duration_seconds", "phase", STR("resolve"), (double)f.resolve_ns / 1e9);
+    put_with(s, "probe_icmp_duration_seconds", "phase", STR("setup"), (double)f.setup_ns / 1e9);
+    put_with(s, "probe_icmp_duration_seconds", "phase", STR("rtt"), (double)f.rtt_ns / 1e9);
+    put_help(s, "probe_icmp_duration_seconds", STR("Duration of the echo by phase"));
+    if (f.hop_limit >= 0)
+        put(s, "probe_icmp_reply_hop_limit", STR("Hop limit (TTL) that the answer came with"), f.hop_limit);
+    put_address(s, f.ip_version, f.ip_hash);
+    put_outcome(s, req, duration, code == OK);
+    return code == OK;
+}
+
+/* --- all --- */
 void probe_run(HttpClient *client, const ProbeRequest *req, Labels with, int64_t t_ms, MetricsBatch *b,
     bool *ret_success, char ret_error[256]) {
     Answer a = {0};
     Sink s = {b, with, t_ms};
+    if (req->module == PROBE_ICMP) {
+        *ret_success = run_icmp(&s, req, ret_error);
+        return;
+    }
     ask(client, req, &a);
     bool http = is_http(req->module);
     *ret_success = a.code == OK && (!http || a.status / 100 == 2);
@@ -204,9 +278,6 @@ void probe_run(HttpClient *client, const ProbeRequest *req, Labels with, int64_t
     /* Modules here have no expressions and no limits of bytes that could be what made them fail. */
     put(&s, "probe_failed_due_to_regex", STR("Whether an expression made the probe fail"), 0);
     if (!http) put(&s, "probe_failed_due_to_bytes", STR("Whether too many bytes made the probe fail"), 0);
-    put(&s, "probe_ip_addr_hash", STR("Hash of the address: another value is another address"), a.facts.ip_hash);
-    put(&s, "probe_timeout_seconds", STR("How long the probe was allowed to take"), (double)req->timeout_ms / 1000);
-    put(&s, "probe_ip_protocol", STR("Whether the address was of IPv4 or IPv6"), a.facts.ip_version);
-    put(&s, "probe_duration_seconds", STR("How long the probe took"), (double)a.duration_ns / 1e9);
-    put(&s, "probe_success", STR("Whether the probe was a success"), *ret_success);
+    put_address(&s, a.facts.ip_version, a.facts.ip_hash);
+    put_outcome(&s, req, a.duration_ns, *ret_success);
 }

@@ -18,7 +18,8 @@ static void test_modules(void **state) {
         {"tcp_connect", OK, PROBE_TCP_CONNECT},
         {"tls_connect", OK, PROBE_TLS_CONNECT},
         {"tls", OK, PROBE_TLS_CONNECT},
-        {"icmp", ERR_UNSUPPORTED, 0},
+        {"icmp", OK, PROBE_ICMP},
+        {"dns", ERR_UNSUPPORTED, 0},
         {"http", ERR_INVALID, 0},
         {"", ERR_INVALID, 0},
     };
@@ -55,6 +56,10 @@ static void test_targets(void **state) {
         {PROBE_TCP_CONNECT, "http://db:80", false},
         {PROBE_TLS_CONNECT, "db:443/x", false},
         {PROBE_TLS_CONNECT, "db:443", true},
+        {PROBE_ICMP, "db", true},
+        {PROBE_ICMP, "fe80::1%eth0", true},
+        {PROBE_ICMP, "db/x", false},
+        {PROBE_ICMP, "", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_int_equal(probe_check_target(cases[i].module, str_cstr(cases[i].target), NULL) == OK, cases[i].ok);
