@@ -65,14 +65,17 @@ static _Thread_local const CommitQueue *writer_of;
 
 static int64_t mono_ms(void) { return clock_mono_ns() / 1000000; }
 
-/* Gives more submitters the chance to share the sync. Called and returns with the lock held. */
-static void gather(CommitQueue *q) {
+/* Gives more submitters the chance to share the sync, for so many times as long as one takes. At the beginning of a
+ * round those that were just answered may be on their way back: the writer is woken when all are there, not by the
+ * first. Called and returns with the lock held. */
+static void gather(CommitQueue *q, int64_t lengths) {
     int64_t window_ns = MIN(q->window_us * 1000, q->sync_ns_avg);
     if (!q->durable || window_ns < GATHER_MIN_NS || q->queued >= q->expected || q->stopping) return;
-    int64_t until_ns = clock_mono_ns() + window_ns;
+    int64_t until_ns = clock_mono_ns() + lengths * window_ns;
     q->wait_for = q->expected;
     bool came = true;
-    while (came && q->queued < q->wait_for && !q->stopping) came = cond_wait_until(&q->work, &q->mutex, until_ns);
+    while (came && q->queued < q->wait_for && !q->tasks && !q->stopping)
+        came = cond_wait_until(&q->work, &q->mutex, until_ns);
     q->wait_for = 0;
     if (!came) q->expected = 0; /* they do other things: do not wait again until a round shows them active */
 }
@@ -187,9 +190,10 @@ static void writer_main(void *ctx) {
     writer_of = q;
     for (bool stop = false; !stop;) {
         mutex_lock(&q->mutex);
+        if (!q->first && !q->tasks && q->expected > 1) gather(q, 2);
         if (!q->first && !q->tasks && !q->stopping) cond_wait_ms(&q->work, &q->mutex, wait_ms(q));
         if (q->first && q->queued == q->patient && q->durable) be_patient(q);
-        if (q->first && !q->tasks) gather(q);
+        if (q->first && !q->tasks) gather(q, 1);
         size_t urgent;
         CommitRecord *batch = take_batch(q, &urgent);
         Task *tasks = q->tasks;
@@ -241,7 +245,7 @@ static ErrCode enqueue(CommitQueue *q, CommitRecord *s, bool *ret_wake, Err *ret
     q->queued++;
     q->pending_bytes += s->payload.n;
     q->patient += s->patient;
-    *ret_wake = q->queued == 1 || q->queued >= q->wait_for || (q->being_patient && !s->patient);
+    *ret_wake = q->queued >= MAX(q->wait_for, 1) || (q->being_patient && !s->patient);
     return OK;
 }
 
