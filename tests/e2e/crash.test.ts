@@ -5,14 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { gaugeRequest, logsRequest, post, tracesRequest } from "./lib/otlp";
+import { writeBody } from "./lib/promdata";
 import { eventually, Server, sleep } from "./lib/server";
 
 const ROUNDS = Number(process.env.MEERKAT_CRASH_ROUNDS ?? 20);
 const dataDir = mkdtempSync(join(tmpdir(), "meerkat-crash-"));
 after(() => rmSync(dataDir, { recursive: true, force: true }));
 
-interface Acked { spans: Map<string, string>; lines: Set<string>; samples: Map<number, number> }
-const acked: Acked = { spans: new Map(), lines: new Set(), samples: new Map() };
+interface Acked { spans: Map<string, string>; lines: Set<string>; samples: Map<number, number>; written: Map<number, number> }
+const acked: Acked = { spans: new Map(), lines: new Set(), samples: new Map(), written: new Map() };
+const writeHeaders = { "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf" };
 const startMs = Date.now() - 3_600_000;
 let sequence = 0;
 
@@ -28,6 +30,9 @@ async function write(server: Server, until: { stop: boolean }): Promise<void> {
         } else if (signal === "logs") {
           const body = `line-${n}-end`;
           if ((await post(server.url("http", "/v1/logs"), logsRequest("crash", [{ body }]))).ok) acked.lines.add(body);
+        } else if (signal === "write") { // small, of a series that is known: without a worker
+          const tMs = startMs + n * 10, body = writeBody([{ labels: { __name__: "written_value", job: "crash" }, samples: [{ t: tMs, v: n }] }]);
+          if ((await fetch(server.url("prometheus", "/api/v1/write"), { method: "POST", headers: writeHeaders, body: body as any })).ok) acked.written.set(tMs, n);
         } else {
           const tMs = startMs + n * 10;
           if ((await post(server.url("http", "/v1/metrics"), gaugeRequest("crash", "crash_value", [{ value: n, tMs }]))).ok) acked.samples.set(tMs, n);
@@ -35,7 +40,7 @@ async function write(server: Server, until: { stop: boolean }): Promise<void> {
       } catch { return; }
     }
   };
-  await Promise.all(["traces", "logs", "metrics"].flatMap((s) => [worker(s), worker(s), worker(s), worker(s)]));
+  await Promise.all(["traces", "logs", "metrics", "write"].flatMap((s) => [worker(s), worker(s), worker(s), worker(s)]));
 }
 
 async function check(server: Server): Promise<void> {
@@ -52,10 +57,12 @@ async function check(server: Server): Promise<void> {
   for (const [line, n] of lines) assert.equal(n, 1, `${line} is there ${n} times`);
 
   const seconds = Math.ceil((Date.now() - startMs) / 1000) + 10;
-  const matrix = await server.json("prometheus", `/api/v1/query?query=${encodeURIComponent(`crash_value{job="crash"}[${seconds}s]`)}&time=${(startMs + sequence * 10) / 1000 + 1}`);
-  const samples = new Map<number, number>((matrix.data.result[0]?.values ?? []).map(([t, v]: [number, string]) => [Math.round(t * 1000), Number(v)]));
-  for (const [t, v] of acked.samples) assert.equal(samples.get(t), v, `acknowledged sample ${v} at ${t} is lost`);
-  assert.equal(samples.size, matrix.data.result[0]?.values.length ?? 0, "a sample is there twice");
+  for (const [name, sent] of [["crash_value", acked.samples], ["written_value", acked.written]] as const) {
+    const matrix = await server.json("prometheus", `/api/v1/query?query=${encodeURIComponent(`${name}{job="crash"}[${seconds}s]`)}&time=${(startMs + sequence * 10) / 1000 + 1}`);
+    const samples = new Map<number, number>((matrix.data.result[0]?.values ?? []).map(([t, v]: [number, string]) => [Math.round(t * 1000), Number(v)]));
+    for (const [t, v] of sent) assert.equal(samples.get(t), v, `acknowledged sample ${v} of ${name} at ${t} is lost`);
+    assert.equal(samples.size, matrix.data.result[0]?.values.length ?? 0, "a sample is there twice");
+  }
 
   for (const [traceId, spanId] of acked.spans) {
     const trace = await server.json("jaeger", `/api/traces/${traceId}`);
@@ -78,7 +85,7 @@ it(`keeps what it acknowledged through ${ROUNDS} kills`, async () => {
       await again.kill9();
     }
   }
-  assert.ok(acked.lines.size > ROUNDS && acked.spans.size > ROUNDS && acked.samples.size > ROUNDS, "too little was written to mean anything");
+  assert.ok(acked.lines.size > ROUNDS && acked.spans.size > ROUNDS && acked.samples.size > ROUNDS && acked.written.size > ROUNDS, "too little was written to mean anything");
   const server = await Server.start({ dataDir });
   await check(server);
   await server.stop();
