@@ -14,10 +14,32 @@ static inline Cursor cursor_of(Str s) {
     return (Cursor){(const uint8_t *)s.p, s.n ? (const uint8_t *)s.p + s.n : (const uint8_t *)s.p, false};
 }
 static inline size_t cursor_left(const Cursor *c) { return (size_t)(c->end - c->p); }
-uint8_t cursor_u8(Cursor *c);
-uint16_t cursor_u16le(Cursor *c);
-uint32_t cursor_u32le(Cursor *c);
-uint64_t cursor_u64le(Cursor *c);
+/* A fixed width, little-endian: false (and bad) when there is not so much. */
+static inline bool cursor_take_le(Cursor *c, void *ret, size_t bytes) {
+    if (UNLIKELY(c->bad || cursor_left(c) < bytes)) {
+        c->bad = true;
+        return false;
+    }
+    memcpy(ret, c->p, bytes);
+    c->p += bytes;
+    return true;
+}
+static inline uint8_t cursor_u8(Cursor *c) {
+    uint8_t v;
+    return cursor_take_le(c, &v, sizeof v) ? v : 0;
+}
+static inline uint16_t cursor_u16le(Cursor *c) {
+    uint16_t v;
+    return cursor_take_le(c, &v, sizeof v) ? v : 0;
+}
+static inline uint32_t cursor_u32le(Cursor *c) {
+    uint32_t v;
+    return cursor_take_le(c, &v, sizeof v) ? v : 0;
+}
+static inline uint64_t cursor_u64le(Cursor *c) {
+    uint64_t v;
+    return cursor_take_le(c, &v, sizeof v) ? v : 0;
+}
 uint64_t cursor_long_uvarint(Cursor *c);
 /* Most are short. */
 static inline uint64_t cursor_uvarint(Cursor *c) {
@@ -30,7 +52,10 @@ static inline uint64_t cursor_uvarint(Cursor *c) {
     }
     return cursor_long_uvarint(c);
 }
-int64_t cursor_svarint(Cursor *c);
+static inline int64_t cursor_svarint(Cursor *c) {
+    uint64_t v = cursor_uvarint(c);
+    return (int64_t)((v >> 1) ^ (0 - (v & 1)));
+}
 Str cursor_bytes(Cursor *c, size_t n);
 Str cursor_lenstr(Cursor *c);
 

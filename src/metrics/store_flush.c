@@ -8,7 +8,7 @@
 
 #define WAKE_MS 1000
 #define SERIES_BYTES 100     /* of samples in memory per series before they are written out */
-#define SAMPLES_MAX 20000000 /* in a head: what a start reads of a million series in under two seconds */
+#define SAMPLES_MAX 12000000 /* in a head: what a start reads of a million series in under two seconds */
 #define DEAD_SERIES_MIN 200000
 #define RETRY_MS_MIN 2000
 #define RETRY_MS_MAX 60000
