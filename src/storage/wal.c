@@ -17,6 +17,8 @@
  * were and has only data to write: a third less work for us and the disk. Batches over a sixteenth of a step are
  * written without: they share the cost among themselves, and the zeros would be as much again. */
 #define ROOM_BYTES ((uint64_t)1 << 20)
+#define ROOM_BYTES_MIN                                                                                                 \
+    ((uint64_t)32 << 10) /* never more than the records before, so that a log of little stays small */
 #define ZEROS_BYTES ((size_t)64 << 10)
 #define COMPRESS_MIN_BYTES 1024 /* less fits into the page a sync writes anyway */
 #define COMPRESS_LEVEL (-1)
@@ -167,7 +169,7 @@ static void abandon_segment(Wal *wal) {
 /* Zeros behind the end, for batches to come. A disk that has no room for them may have some for records. */
 static void make_room(Wal *wal) {
     static const char zeros[ZEROS_BYTES];
-    uint64_t to = MIN(wal->end + ROOM_BYTES, wal->segment_bytes);
+    uint64_t step = MIN(MAX(wal->end, ROOM_BYTES_MIN), ROOM_BYTES), to = MIN(wal->end + step, wal->segment_bytes);
     ErrCode rc = OK;
     while (rc == OK && wal->room < to) {
         size_t n = (size_t)MIN(to - wal->room, ZEROS_BYTES);
