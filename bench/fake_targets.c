@@ -67,7 +67,8 @@ static int print_targets(const char *port, const char *from, const char *count, 
 }
 
 static int print_config(const char *port, const char *count, const char *interval) {
-    printf("global: {scrape_interval: %s}\nscrape_configs:\n- job_name: fake\n  static_configs:\n  - targets:\n", interval);
+    printf("global: {scrape_interval: %s}\nscrape_configs:\n- job_name: fake\n  static_configs:\n  - targets:\n",
+        interval);
     return print_targets(port, "0", count, "    - ");
 }
 

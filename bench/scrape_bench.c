@@ -1,6 +1,6 @@
-/* scrape_bench.c - reading expositions: bytes per CPU second of the parser alone, of a scrape whose series are known (labels
- * from the cache, into a store that takes everything), and of one whose series are new. One JSON object on stdout.
- * usage: scrape_bench [SERIES [ROUNDS]] */
+/* scrape_bench.c - reading expositions: bytes per CPU second of the parser alone, of a scrape whose series are known
+ * (labels from the cache, into a store that takes everything), and of one whose series are new. One JSON object on
+ * stdout. usage: scrape_bench [SERIES [ROUNDS]] */
 #include "base/json.h"
 #include "metrics/scrape/scrape_int.h"
 #include "sys/process.h"
@@ -11,8 +11,11 @@
 /* node_exporter's kind of lines: five labels, counters and gauges, some floats. */
 static void make_body(Buf *b, size_t n, unsigned round) {
     for (size_t i = 0; i < n; i++) {
-        if (i % 40 == 0) buf_printf(b, "# HELP bench_metric_%zu_total What it counts.\n# TYPE bench_metric_%zu_total counter\n", i / 40, i / 40);
-        buf_printf(b, "bench_metric_%zu_total{cpu=\"%zu\",device=\"disk-%zu\",mode=\"some_mode\",path=\"/var/lib/data\"} ",
+        if (i % 40 == 0)
+            buf_printf(b, "# HELP bench_metric_%zu_total What it counts.\n# TYPE bench_metric_%zu_total counter\n",
+                i / 40, i / 40);
+        buf_printf(b,
+            "bench_metric_%zu_total{cpu=\"%zu\",device=\"disk-%zu\",mode=\"some_mode\",path=\"/var/lib/data\"} ",
             i / 40, i % 40, i % 7);
         if (i % 5 == 0)
             buf_printf(b, "%.17g\n", (double)(i * 7919 + round) / 977);
@@ -74,7 +77,8 @@ int main(int argc, char **argv) {
     t->job = &config->scrapes[0];
     Buf bodies[2] = {{0}};
     for (unsigned i = 0; i < 2; i++) make_body(&bodies[i], n, i);
-    ScrapeAnswer a = {.status = 200, .content_type = STR("text/plain; version=0.0.4"), .body = buf_str(&bodies[0]), .t_ms = 1};
+    ScrapeAnswer a = {
+        .status = 200, .content_type = STR("text/plain; version=0.0.4"), .body = buf_str(&bodies[0]), .t_ms = 1};
     ScrapeOutcome out;
     double start = cpu_now();
     scrape_take(t, t->job, &store, false, &a, &out);

@@ -297,7 +297,8 @@ ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Er
         }
         if (a.by_name && !is_asked_for(am, &a)) continue;
         ErrCode one = am_alert_prepare(am, &a, now, &err);
-        if (one == OK && u64map_count(am->alerts) >= am->alerts_max && !am_alert_find(am, alert_fingerprint(a.labels))) {
+        if (one == OK && u64map_count(am->alerts) >= am->alerts_max &&
+            !am_alert_find(am, alert_fingerprint(a.labels))) {
             am->counters.limited++;
             one = err_set(&err, ERR_OVERLOADED, "too many alerts: %zu are held (alerting.max_alerts)", am->alerts_max);
         }
@@ -316,8 +317,10 @@ ErrCode alertmanager_receive(Alertmanager *am, const Alert *alerts, size_t n, Er
     mutex_unlock(&am->mutex);
     Err io = {0};
     ErrCode disk = am_commit(am, &io);
-    if (disk) rc = err_set(reterr, disk, "%s", io.msg);
-    else if (rc) err_set(reterr, rc, "%s", buf_cstr(&problems));
+    if (disk)
+        rc = err_set(reterr, disk, "%s", io.msg);
+    else if (rc)
+        err_set(reterr, rc, "%s", buf_cstr(&problems));
     buf_done(&problems);
     return rc;
 }

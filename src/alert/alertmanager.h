@@ -27,14 +27,15 @@ typedef struct AlertmanagerGuards {
 typedef struct AlertmanagerPeers {
     const Str *urls; /* "http://other:9093" of all others */
     size_t n_urls;
-    Str name;        /* of this one; unique among the peers */
-    Str secret;      /* shared by all; required with peers */
-    int64_t peer_timeout_ms;    /* 0: 15 s */
-    int64_t exchange_ms;        /* full exchange of state; 0: 60 s */
+    Str name;                /* of this one; unique among the peers */
+    Str secret;              /* shared by all; required with peers */
+    int64_t peer_timeout_ms; /* 0: 15 s */
+    int64_t exchange_ms;     /* full exchange of state; 0: 60 s */
 } AlertmanagerPeers;
 
-/* One heartbeat. Outgoing (url): GET at every interval while all is well. Incoming (no url): an alert of this name fires
- * when nothing came to /api/meerkat/v1/alerting/heartbeats/NAME, and no alert with alertname NAME, for timeout_ms. */
+/* One heartbeat. Outgoing (url): GET at every interval while all is well. Incoming (no url): an alert of this name
+ * fires when nothing came to /api/meerkat/v1/alerting/heartbeats/NAME, and no alert with alertname NAME, for
+ * timeout_ms. */
 typedef struct AlertmanagerHeartbeat {
     Str name, url;
     int64_t interval_ms, timeout_ms;
@@ -42,14 +43,14 @@ typedef struct AlertmanagerHeartbeat {
 } AlertmanagerHeartbeat;
 
 typedef struct AlertmanagerOptions {
-    const char *dir;          /* of its state; made when it is missing */
-    HttpClient *client;       /* borrowed */
-    Str external_url;         /* "http://host:9093": copied */
+    const char *dir;    /* of its state; made when it is missing */
+    HttpClient *client; /* borrowed */
+    Str external_url;   /* "http://host:9093": copied */
     Str version;
-    int64_t retention_ms;     /* of expired silences, log entries and history; 0: 120 h */
+    int64_t retention_ms; /* of expired silences, log entries and history; 0: 120 h */
     AmMatchMode match_mode;
-    size_t silences_max;      /* 0: no limit */
-    size_t alerts_max;        /* 0: 1,000,000; new ones beyond it are refused */
+    size_t silences_max; /* 0: no limit */
+    size_t alerts_max;   /* 0: 1,000,000; new ones beyond it are refused */
     AlertmanagerGuards guards;
     AlertmanagerPeers peers;
     const AlertmanagerHeartbeat *heartbeats;

@@ -1,5 +1,5 @@
-/* The whole of it with its threads and files: writers, readers and reloads at once; what was acknowledged is there when it is
- * opened again. Receivers are stand-ins that always succeed. */
+/* The whole of it with its threads and files: writers, readers and reloads at once; what was acknowledged is there when
+ * it is opened again. Receivers are stand-ins that always succeed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +14,10 @@
 
 #include <stdlib.h>
 
-static const char config[] = "route: {receiver: wh, group_by: [alertname], group_wait: 1ms, group_interval: 500ms, repeat_interval: 1h}\n"
-                             "inhibit_rules: [{source_matchers: [sev=crit], target_matchers: [sev=warn], equal: [n]}]\n"
-                             "receivers: [{name: wh, webhook_configs: [{url: x}, {url: y, send_resolved: false}]}]\n";
+static const char config[] =
+    "route: {receiver: wh, group_by: [alertname], group_wait: 1ms, group_interval: 500ms, repeat_interval: 1h}\n"
+    "inhibit_rules: [{source_matchers: [sev=crit], target_matchers: [sev=warn], equal: [n]}]\n"
+    "receivers: [{name: wh, webhook_configs: [{url: x}, {url: y, send_resolved: false}]}]\n";
 
 static Alertmanager *open_am(const char *dir) {
     Alertmanager *am;
@@ -54,7 +55,8 @@ static void write_alerts(void *ctx) {
         char name[16], n[16];
         snprintf(name, sizeof name, "a%d", i % 7);
         snprintf(n, sizeof n, "%d-%d", w->number, i);
-        const Label l[] = {{STR("alertname"), str_cstr(name)}, {STR("n"), str_cstr(n)}, {STR("sev"), i % 2 ? STR("crit") : STR("warn")}};
+        const Label l[] = {{STR("alertname"), str_cstr(name)}, {STR("n"), str_cstr(n)},
+            {STR("sev"), i % 2 ? STR("crit") : STR("warn")}};
         Alert a = {.labels = {l, 3}, .ends_ns = clock_now_ns() + 3600 * NS_PER_S};
         ASSERT(alertmanager_receive(w->am, &a, 1, NULL) == OK);
         if (i % 3 == 0) { /* and its end */
@@ -90,7 +92,12 @@ static void reload(void *ctx) {
         char id[37];
         const AmMatcherText m[] = {{MATCH_EQ, STR("alertname"), STR("a3")}};
         int64_t now = clock_now_ns();
-        AmSilenceInput in = {.matchers = m, .n_matchers = 1, .starts_ns = now, .ends_ns = now + 3600 * NS_PER_S, .created_by = STR("me"), .comment = STR("c")};
+        AmSilenceInput in = {.matchers = m,
+            .n_matchers = 1,
+            .starts_ns = now,
+            .ends_ns = now + 3600 * NS_PER_S,
+            .created_by = STR("me"),
+            .comment = STR("c")};
         mutex_lock(&w->am->mutex);
         ASSERT(am_silence_set(w->am, &in, now, id, NULL) == OK);
         mutex_unlock(&w->am->mutex);
@@ -106,8 +113,8 @@ static void everything_at_once(void **state) {
     Router *r = router_create();
     alertmanager_routes(am, r);
     Worker w[4] = {{am, r, 0}, {am, r, 1}, {am, r, 2}, {am, r, 3}};
-    Thread *t[4] = {thread_start("w0", write_alerts, &w[0]), thread_start("w1", write_alerts, &w[1]), thread_start("read", read_all, &w[2]),
-        thread_start("reload", reload, &w[3])};
+    Thread *t[4] = {thread_start("w0", write_alerts, &w[0]), thread_start("w1", write_alerts, &w[1]),
+        thread_start("read", read_all, &w[2]), thread_start("reload", reload, &w[3])};
     for (size_t i = 0; i < 4; i++) thread_join(t[i]);
     router_free(r);
     alertmanager_free(am);

@@ -89,8 +89,10 @@ ErrCode am_alert_prepare(Alertmanager *am, Alert *a, int64_t now_ns, Err *reterr
         a->timeout = true;
         a->ends_ns = now_ns + am->config->resolve_timeout_ms * NS_PER_MS;
     }
-    if (a->ends_ns > now_ns) am->counters.received_firing++;
-    else am->counters.received_resolved++;
+    if (a->ends_ns > now_ns)
+        am->counters.received_firing++;
+    else
+        am->counters.received_resolved++;
     if (a->ends_ns < a->starts_ns) return err_set(reterr, ERR_INVALID, "start time must be before end time");
     if (!a->labels.n) return err_set(reterr, ERR_INVALID, "at least one label pair required");
     if (labels_bytes(a->labels) + labels_bytes(a->annotations) > AM_TEXT_MAX) {
@@ -122,8 +124,8 @@ static void merge(const AmAlert *old, Alert *b, int64_t now_ns) {
 }
 
 static bool overlaps(const AmAlert *old, const Alert *b) {
-    return (b->ends_ns > old->starts_ns && b->ends_ns < old->ends_ns)
-        || (b->starts_ns > old->starts_ns && b->starts_ns < old->ends_ns);
+    return (b->ends_ns > old->starts_ns && b->ends_ns < old->ends_ns) ||
+           (b->starts_ns > old->starts_ns && b->starts_ns < old->ends_ns);
 }
 
 static bool text_equal(const AmText *t, const Alert *a) {
@@ -169,8 +171,10 @@ void am_put_alert(Alertmanager *am, const Alert *given, int64_t now_ns) {
     }
     if (!resolved && am->heart) am_heart_seen(am, labels_get(a->text->labels, STR("alertname")), now_ns);
     if (fresh) am_inhibit_add(am->inhibit, a);
-    if (new_text) am_log_alert(am, a);
-    else am_log_touch(am, a);
+    if (new_text)
+        am_log_alert(am, a);
+    else
+        am_log_touch(am, a);
     if (!resolved || !a->settled) am_route_alert(am, a, now_ns);
 }
 
@@ -189,7 +193,7 @@ void am_gc(Alertmanager *am, int64_t now_ns) {
         }
         if (!a->n_members && a->ends_ns + AM_ALERT_KEEP_NS <= now_ns) vec_push(&old, a);
     }
-    vec_foreach(AmAlert *, a, &old) (*a)->doomed = true;
+    vec_foreach(AmAlert *, a, &old)(*a)->doomed = true;
     if (old.n) am_inhibit_sweep(am->inhibit);
     vec_foreach(AmAlert *, a, &old) {
         am_log_fp(am, AM_REC_ALERT_GONE, (*a)->fp);

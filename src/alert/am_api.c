@@ -26,7 +26,8 @@ static void escape_html(Buf *b) {
         char c = b->p[i];
         if (c == '<' || c == '>' || c == '&') {
             buf_printf(&out, "\\u%04x", (unsigned)c);
-        } else if ((uint8_t)c == 0xE2 && i + 2 < b->n && (uint8_t)b->p[i + 1] == 0x80 && ((uint8_t)b->p[i + 2] | 1) == 0xA9) {
+        } else if ((uint8_t)c == 0xE2 && i + 2 < b->n && (uint8_t)b->p[i + 1] == 0x80 &&
+                   ((uint8_t)b->p[i + 2] | 1) == 0xA9) {
             buf_printf(&out, "\\u202%c", (uint8_t)b->p[i + 2] == 0xA8 ? '8' : '9');
             i += 2;
         } else {
@@ -82,8 +83,10 @@ static Str repair_utf8(Str s, Arena *arena) {
     Buf b = {0};
     while (s.n) {
         size_t step = str_utf8_step(s);
-        if (step) buf_put(&b, s.p, step);
-        else buf_put_lit(&b, "\xEF\xBF\xBD");
+        if (step)
+            buf_put(&b, s.p, step);
+        else
+            buf_put_lit(&b, "\xEF\xBF\xBD");
         s = str_skip(s, step ? step : 1);
     }
     Str copy = arena_copy(arena, buf_str(&b));
@@ -110,14 +113,15 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
         return false;
     }
     if (!type.n) type = STR("application/octet-stream");
-    am_api_error(res, 415, 415, "unsupported media type \"%" STR_FMT "\", only [application/json] are allowed", STR_ARG(type));
+    am_api_error(
+        res, 415, 415, "unsupported media type \"%" STR_FMT "\", only [application/json] are allowed", STR_ARG(type));
     return false;
 }
 
 /* Go finds fields by names of any case. */
 static void fold_keys(JsonValue *v, int depth) {
-    static const char *const names[] = {"annotations", "comment", "createdBy", "endsAt", "generatorURL", "id", "isEqual", "isRegex",
-        "labels", "matchers", "name", "startsAt", "value"};
+    static const char *const names[] = {"annotations", "comment", "createdBy", "endsAt", "generatorURL", "id",
+        "isEqual", "isRegex", "labels", "matchers", "name", "startsAt", "value"};
     for (JsonValue *i = v->kind == JSON_K_OBJECT || v->kind == JSON_K_ARRAY ? v->first : NULL; i; i = i->next) {
         bool is_map = false; /* of labels: names of one's own */
         for (size_t k = 0; v->kind == JSON_K_OBJECT && k < ARRAY_LEN(names); k++) {
@@ -155,7 +159,8 @@ bool am_api_bool(HttpRequest *req, const char *name, bool fallback) {
     return false;
 }
 
-bool am_api_filter(Alertmanager *am, HttpRequest *req, HttpResponse *res, const char *name, const char *prefix, Matchers *ret) {
+bool am_api_filter(
+    Alertmanager *am, HttpRequest *req, HttpResponse *res, const char *name, const char *prefix, Matchers *ret) {
     Str texts[128];
     size_t n = http_params(req, str_cstr(name), texts, ARRAY_LEN(texts));
     const Matcher **v = ARENA_ARRAY(req->arena, const Matcher *, n);
@@ -195,8 +200,10 @@ bool am_api_regex(HttpRequest *req, HttpResponse *res, const char *name, const R
 
 void am_put_time(JsonWriter *w, int64_t ns) {
     Buf b = {0};
-    if (ns) time_put_rfc3339_ms(&b, ns);
-    else buf_put_lit(&b, "0001-01-01T00:00:00.000Z");
+    if (ns)
+        time_put_rfc3339_ms(&b, ns);
+    else
+        buf_put_lit(&b, "0001-01-01T00:00:00.000Z");
     json_str(w, buf_str(&b));
     buf_done(&b);
 }
@@ -372,15 +379,18 @@ static void handle_wrong_method(void *ctx, HttpRequest *req, HttpResponse *res) 
 
 /* A page's question whether it may ask, which comes without credentials; anything else is a wrong method. */
 static void handle_options(void *ctx, HttpRequest *req, HttpResponse *res) {
-    if (http_header(req, STR("access-control-request-method")).p) res->status = 204;
-    else handle_wrong_method(ctx, req, res);
+    if (http_header(req, STR("access-control-request-method")).p)
+        res->status = 204;
+    else
+        handle_wrong_method(ctx, req, res);
 }
 
 static void handle_v1(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx;
     (void)req;
-    buf_put_lit(&res->body, "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is "
-                            "removed as of version 0.27.0 - please use the equivalent route in the v2 API\"}");
+    buf_put_lit(&res->body,
+        "{\"status\":\"deprecated\",\"error\":\"The Alertmanager v1 API was deprecated in version 0.16.0 and is "
+        "removed as of version 0.27.0 - please use the equivalent route in the v2 API\"}");
     am_api_json(res, 410);
 }
 
@@ -402,7 +412,9 @@ static bool takes_json(const HttpRequest *req) {
     while (rest.n && str_split_next(&rest, ',', &part)) {
         size_t semicolon = str_find_char(part, ';');
         Str range = str_trim(semicolon == SIZE_MAX ? part : str_slice(part, 0, semicolon));
-        if (str_eq_lit(range, "*/*") || str_eq_nocase(range, STR("application/*")) || str_eq_nocase(range, STR("application/json"))) return true;
+        if (str_eq_lit(range, "*/*") || str_eq_nocase(range, STR("application/*")) ||
+            str_eq_nocase(range, STR("application/json")))
+            return true;
     }
     return false;
 }
@@ -411,8 +423,10 @@ static void measured(void *ctx, HttpRequest *req, HttpResponse *res) {
     AmEndpoint *e = ctx;
     int64_t began = clock_mono_ns();
     atomic_fetch_add(&e->in_flight, 1);
-    if (req->method != HTTP_GET || takes_json(req)) e->fn(e->am, req, res);
-    else am_api_error(res, 406, 406, "unsupported media type requested, only [application/json] are available");
+    if (req->method != HTTP_GET || takes_json(req))
+        e->fn(e->am, req, res);
+    else
+        am_api_error(res, 406, 406, "unsupported media type requested, only [application/json] are available");
     atomic_fetch_sub(&e->in_flight, 1);
     int64_t took = clock_mono_ns() - began;
     atomic_fetch_add(&e->count, 1);
@@ -438,16 +452,23 @@ static AmEndpoint *endpoint(Alertmanager *am, const char *pattern, const char *m
 }
 
 /* The endpoint's count goes by path, the route by pattern. */
-static void add(Router *r, unsigned methods, const char *path, const char *pattern, HttpHandler fn, Alertmanager *am, Role role) {
+static void add(
+    Router *r, unsigned methods, const char *path, const char *pattern, HttpHandler fn, Alertmanager *am, Role role) {
     bool write = methods & (HTTP_POST | HTTP_DELETE);
     AmEndpoint *ctx = endpoint(am, path, methods & HTTP_GET ? "get" : methods & HTTP_POST ? "post" : "delete", fn);
-    router_add(r, &(Route){.methods = methods, .pattern = pattern, .handler = measured, .ctx = ctx,
-                      .cls = write ? ROUTE_INGEST : ROUTE_QUERY, .max_body_bytes = write ? AM_BODY_MAX : 0, .role = role,
+    router_add(r, &(Route){.methods = methods,
+                      .pattern = pattern,
+                      .handler = measured,
+                      .ctx = ctx,
+                      .cls = write ? ROUTE_INGEST : ROUTE_QUERY,
+                      .max_body_bytes = write ? AM_BODY_MAX : 0,
+                      .role = role,
                       .arena_bytes = (size_t)512 << 20});
 }
 
 /* A path and the answer to all other methods. */
-static void add_pattern(Router *r, Alertmanager *am, const char *path, const char *pattern, HttpHandler get, HttpHandler post, HttpHandler del) {
+static void add_pattern(Router *r, Alertmanager *am, const char *path, const char *pattern, HttpHandler get,
+    HttpHandler post, HttpHandler del) {
     unsigned have = 0;
     if (get) add(r, HTTP_GET, path, pattern, get, am, ROLE_VIEWER), have |= HTTP_GET;
     if (post) add(r, HTTP_POST, path, pattern, post, am, ROLE_EDITOR), have |= HTTP_POST;
@@ -458,16 +479,24 @@ static void add_pattern(Router *r, Alertmanager *am, const char *path, const cha
         const char *in;
         void *out;
     } text = {allowed};
-    router_add(r, &(Route){.methods = HTTP_OPTIONS, .pattern = pattern, .handler = handle_options, .ctx = text.out, .cls = ROUTE_INSTANT});
-    router_add(r, &(Route){.methods = ALL_METHODS & ~have, .pattern = pattern, .handler = handle_wrong_method, .ctx = text.out,
-                      .cls = ROUTE_INSTANT, .role = ROLE_VIEWER});
+    router_add(r, &(Route){.methods = HTTP_OPTIONS,
+                      .pattern = pattern,
+                      .handler = handle_options,
+                      .ctx = text.out,
+                      .cls = ROUTE_INSTANT});
+    router_add(r, &(Route){.methods = ALL_METHODS & ~have,
+                      .pattern = pattern,
+                      .handler = handle_wrong_method,
+                      .ctx = text.out,
+                      .cls = ROUTE_INSTANT,
+                      .role = ROLE_VIEWER});
 }
 
 /* The original takes a slash at the end as well. */
-#define ADD_PATH(path, get, post, del) \
-    do { \
-        add_pattern(r, am, path, path, get, post, del); \
-        add_pattern(r, am, path, path "/", get, post, del); \
+#define ADD_PATH(path, get, post, del)                                                                                 \
+    do {                                                                                                               \
+        add_pattern(r, am, path, path, get, post, del);                                                                \
+        add_pattern(r, am, path, path "/", get, post, del);                                                            \
     } while (0)
 
 void alertmanager_routes(Alertmanager *am, Router *r) {
@@ -477,15 +506,21 @@ void alertmanager_routes(Alertmanager *am, Router *r) {
     ADD_PATH("/api/v2/alerts/groups", am_api_groups, NULL, NULL);
     ADD_PATH("/api/v2/silences", am_api_silences, am_api_post_silence, NULL);
     ADD_PATH("/api/v2/silence/{id}", am_api_silence, NULL, am_api_delete_silence);
-    router_add(r, &(Route){.methods = ALL_METHODS, .pattern = "/api/v2/{rest...}", .handler = handle_unknown, .cls = ROUTE_INSTANT});
+    router_add(r,
+        &(Route){
+            .methods = ALL_METHODS, .pattern = "/api/v2/{rest...}", .handler = handle_unknown, .cls = ROUTE_INSTANT});
     am_own_routes(am, r);
     am_heart_routes(am, r);
     am_cluster_routes(am, r);
 }
 
 void alertmanager_v1_routes(Router *r) {
-    static const char *const paths[] = {"/api/v1/receivers", "/api/v1/alerts", "/api/v1/silences", "/api/v1/silence/{id}", "/api/v1/status"};
+    static const char *const paths[] = {
+        "/api/v1/receivers", "/api/v1/alerts", "/api/v1/silences", "/api/v1/silence/{id}", "/api/v1/status"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        router_add(r, &(Route){.methods = HTTP_GET | HTTP_POST | HTTP_DELETE, .pattern = paths[i], .handler = handle_v1, .cls = ROUTE_INSTANT});
+        router_add(r, &(Route){.methods = HTTP_GET | HTTP_POST | HTTP_DELETE,
+                          .pattern = paths[i],
+                          .handler = handle_v1,
+                          .cls = ROUTE_INSTANT});
     }
 }

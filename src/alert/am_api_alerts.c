@@ -16,7 +16,8 @@ static const char *go_kind(JsonKind k) {
 }
 
 static bool wrong_type(HttpResponse *res, JsonKind got, const char *field, const char *type) {
-    am_api_error(res, 400, 400, "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go struct field %s of type %s",
+    am_api_error(res, 400, 400,
+        "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go struct field %s of type %s",
         go_kind(got), field, type);
     return false;
 }
@@ -25,7 +26,8 @@ static bool wrong_type(HttpResponse *res, JsonKind got, const char *field, const
 static bool is_request_uri(Str s) {
     for (size_t i = 0; i < s.n; i++) {
         if ((uint8_t)s.p[i] < 0x20 || s.p[i] == 0x7F) return false;
-        if (s.p[i] == '%' && (i + 2 >= s.n || !strchr("0123456789abcdefABCDEF", s.p[i + 1]) || !strchr("0123456789abcdefABCDEF", s.p[i + 2]))) {
+        if (s.p[i] == '%' && (i + 2 >= s.n || !strchr("0123456789abcdefABCDEF", s.p[i + 1]) ||
+                                 !strchr("0123456789abcdefABCDEF", s.p[i + 2]))) {
             return false;
         }
     }
@@ -47,29 +49,38 @@ static bool read_time(HttpResponse *res, const JsonValue *o, const char *key, in
     if (v->kind == JSON_K_STRING && am_parse_datetime(v->text, ret)) return true;
     Str s = v->text;
     if (s.n > 100) s.n = 100;
-    am_api_error(res, 400, 400, "parsing alerts body from \"\" failed, because parsing time \"%" STR_FMT "\" as \"2006-01-02 15:04:05\": cannot parse \"%" STR_FMT "\" as \"2006\"",
+    am_api_error(res, 400, 400,
+        "parsing alerts body from \"\" failed, because parsing time \"%" STR_FMT
+        "\" as \"2006-01-02 15:04:05\": cannot parse \"%" STR_FMT "\" as \"2006\"",
         STR_ARG(s), STR_ARG(s));
     return false;
 }
 
-static bool read_alert(HttpRequest *req, HttpResponse *res, const JsonValue *o, Alert *a, size_t index, char first[160]) {
+static bool read_alert(
+    HttpRequest *req, HttpResponse *res, const JsonValue *o, Alert *a, size_t index, char first[160]) {
     JsonKind wrong;
     if (o->kind == JSON_K_NULL) return true;
     if (o->kind != JSON_K_OBJECT) {
-        am_api_error(res, 400, 400, "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go value of type struct { Annotations models.LabelSet \"json:\\\"annotations,omitempty\\\"\"; EndsAt strfmt.DateTime \"json:\\\"endsAt,omitempty\\\"\"; StartsAt strfmt.DateTime \"json:\\\"startsAt,omitempty\\\"\" }",
+        am_api_error(res, 400, 400,
+            "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go value of type struct { "
+            "Annotations models.LabelSet \"json:\\\"annotations,omitempty\\\"\"; EndsAt strfmt.DateTime "
+            "\"json:\\\"endsAt,omitempty\\\"\"; StartsAt strfmt.DateTime \"json:\\\"startsAt,omitempty\\\"\" }",
             go_kind(o->kind));
         return false;
     }
     const JsonValue *labels = json_get(o, STR("labels")), *url = json_get(o, STR("generatorURL"));
-    if (!am_json_labels(labels, req->arena, true, &a->labels, &wrong)) return wrong_type(res, wrong, "Alert.labels", labels->kind == JSON_K_OBJECT ? "string" : "models.LabelSet");
+    if (!am_json_labels(labels, req->arena, true, &a->labels, &wrong))
+        return wrong_type(res, wrong, "Alert.labels", labels->kind == JSON_K_OBJECT ? "string" : "models.LabelSet");
     if (!am_json_labels(json_get(o, STR("annotations")), req->arena, false, &a->annotations, &wrong)) {
         return wrong_type(res, wrong, ".annotations", "string");
     }
     if (!read_time(res, o, "startsAt", &a->starts_ns) || !read_time(res, o, "endsAt", &a->ends_ns)) return false;
-    if (url && url->kind != JSON_K_STRING && url->kind != JSON_K_NULL) return wrong_type(res, url->kind, "Alert.generatorURL", "string");
+    if (url && url->kind != JSON_K_STRING && url->kind != JSON_K_NULL)
+        return wrong_type(res, url->kind, "Alert.generatorURL", "string");
     if (url && url->kind == JSON_K_STRING) a->generator_url = url->text;
     if (first[0]) return true;
-    if (!labels || labels->kind == JSON_K_NULL) snprintf(first, 160, "602 %zu.labels in body is required", index);
+    if (!labels || labels->kind == JSON_K_NULL)
+        snprintf(first, 160, "602 %zu.labels in body is required", index);
     else if (a->generator_url.n && !is_request_uri(a->generator_url)) {
         Str s = a->generator_url;
         if (s.n > 80) s.n = 80;
@@ -84,7 +95,9 @@ void am_api_post_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
     JsonValue *root;
     if (!am_api_body(req, res, "alerts", &body) || !am_api_parse(req, res, "alerts", body, &root)) return;
     if (root->kind != JSON_K_ARRAY && root->kind != JSON_K_NULL) {
-        am_api_error(res, 400, 400, "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go value of type models.PostableAlerts",
+        am_api_error(res, 400, 400,
+            "parsing alerts body from \"\" failed, because json: cannot unmarshal %s into Go value of type "
+            "models.PostableAlerts",
             go_kind(root->kind));
         return;
     }
@@ -104,8 +117,10 @@ void am_api_post_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     Err err = {0};
     ErrCode rc = alertmanager_receive(am, v, n, &err);
-    if (rc) am_api_text_error(res, rc == ERR_INVALID ? 400 : rc == ERR_OVERLOADED ? 429 : 500, "%s", err.msg);
-    else http_set_header(res, STR("Cache-Control"), STR("no-store"));
+    if (rc)
+        am_api_text_error(res, rc == ERR_INVALID ? 400 : rc == ERR_OVERLOADED ? 429 : 500, "%s", err.msg);
+    else
+        http_set_header(res, STR("Cache-Control"), STR("no-store"));
 }
 
 /* --- writing --- */
@@ -132,8 +147,9 @@ static bool read_wanted(Alertmanager *am, HttpRequest *req, HttpResponse *res, W
     w->silenced = am_api_bool(req, "silenced", true);
     w->inhibited = am_api_bool(req, "inhibited", true);
     w->muted = am_api_bool(req, "muted", true);
-    return am_api_filter(am, req, res, "filter", "", &w->filter) && am_api_regex(req, res, "receiver", &w->receiver)
-        && am_api_filter(am, req, res, "receiver_matchers", "failed to parse receiver_matchers param: ", &w->receiver_matchers);
+    return am_api_filter(am, req, res, "filter", "", &w->filter) && am_api_regex(req, res, "receiver", &w->receiver) &&
+           am_api_filter(
+               am, req, res, "receiver_matchers", "failed to parse receiver_matchers param: ", &w->receiver_matchers);
 }
 
 static int by_id(const void *a, const void *b) { return strcmp(a, b); }
@@ -145,12 +161,18 @@ static bool show(Alertmanager *am, AmAlert *a, const Wanted *w, int64_t now_ns, 
     bool silenced = am_silenced(am, a, now_ns);
     const AmAlert *by = am_inhibited(am->inhibit, a->text->labels, now_ns, NULL);
     if ((!w->active && !silenced && !by) || (!w->silenced && silenced) || (!w->inhibited && by)) return false;
-    *s = (Shown){.alert = a, .text = am_text_ref(a->text), .fp = a->fp, .inhibited_by = by ? by->fp : 0,
-        .starts_ns = a->starts_ns, .ends_ns = a->ends_ns, .updated_ns = a->updated_ns};
+    *s = (Shown){.alert = a,
+        .text = am_text_ref(a->text),
+        .fp = a->fp,
+        .inhibited_by = by ? by->fp : 0,
+        .starts_ns = a->starts_ns,
+        .ends_ns = a->ends_ns,
+        .updated_ns = a->updated_ns};
     if (!silenced) return true;
     s->silenced_by = arena_alloc(arena, a->n_sil * sizeof *s->silenced_by);
     for (uint32_t i = 0; s->silenced_by && i < a->n_sil; i++) {
-        if (am_silence_state(a->sil[i], now_ns) == AM_SILENCE_ACTIVE) memcpy(s->silenced_by[s->n_silenced++], a->sil[i]->id, 37);
+        if (am_silence_state(a->sil[i], now_ns) == AM_SILENCE_ACTIVE)
+            memcpy(s->silenced_by[s->n_silenced++], a->sil[i]->id, 37);
     }
     if (s->n_silenced > 1) qsort(s->silenced_by, s->n_silenced, 37, by_id);
     return true;
@@ -243,8 +265,10 @@ void am_api_alerts(void *ctx, HttpRequest *req, HttpResponse *res) {
         AmAlert *a = (AmAlert *)(uintptr_t)*v;
         Shown s;
         if (!show(am, a, &w, now, req->arena, &s)) continue;
-        if (find_receivers(am, a, &w, req->arena, &s)) vec_push(&all, s);
-        else am_text_unref(s.text);
+        if (find_receivers(am, a, &w, req->arena, &s))
+            vec_push(&all, s);
+        else
+            am_text_unref(s.text);
     }
     mutex_unlock(&am->mutex);
     if (all.n) qsort(all.v, all.n, sizeof *all.v, by_fp);
@@ -268,7 +292,8 @@ typedef struct ShownGroup {
     size_t n;
     Str *muted;
     size_t n_muted;
-    Alert *all; /* those that were not asked for, too: what the route's labels are made of; NULL: they are no templates */
+    Alert
+        *all; /* those that were not asked for, too: what the route's labels are made of; NULL: they are no templates */
     AmText **texts;
     size_t n_all;
 } ShownGroup;
@@ -283,7 +308,9 @@ static int by_alert_order(const void *a, const void *b) {
     return am_alert_order(((const Shown *)a)->text->labels, ((const Shown *)b)->text->labels);
 }
 
-static int by_notified_order(const void *a, const void *b) { return am_alert_order(((const Alert *)a)->labels, ((const Alert *)b)->labels); }
+static int by_notified_order(const void *a, const void *b) {
+    return am_alert_order(((const Alert *)a)->labels, ((const Alert *)b)->labels);
+}
 
 /* Receivers of all groups the alert is in that were asked for. */
 static void group_receivers(const AmAlert *a, const Wanted *w, Arena *arena, Shown *s) {
@@ -309,16 +336,21 @@ static void keep_all(const AmGroup *g, Arena *arena, ShownGroup *out) {
     for (size_t i = 0; out->all && out->texts && i < g->alerts.n; i++) {
         const AmAlert *a = g->alerts.v[i];
         AmText *t = out->texts[out->n_all] = am_text_ref(a->text);
-        out->all[out->n_all++] = (Alert){.labels = t->labels, .annotations = t->annotations, .generator_url = t->generator_url,
-            .starts_ns = a->starts_ns, .ends_ns = a->ends_ns};
+        out->all[out->n_all++] = (Alert){.labels = t->labels,
+            .annotations = t->annotations,
+            .generator_url = t->generator_url,
+            .starts_ns = a->starts_ns,
+            .ends_ns = a->ends_ns};
     }
 }
 
 /* Whether the group is wanted; then *out is filled. The mutex is held. */
-static bool show_group(Alertmanager *am, const AmGroup *g, const Wanted *w, int64_t now, Arena *arena, ShownGroup *out) {
+static bool show_group(
+    Alertmanager *am, const AmGroup *g, const Wanted *w, int64_t now, Arena *arena, ShownGroup *out) {
     Str muted[64];
     bool by_active;
-    *out = (ShownGroup){.route = g->route, .n_muted = am_route_muted(g->route, now, muted, ARRAY_LEN(muted), &by_active)};
+    *out =
+        (ShownGroup){.route = g->route, .n_muted = am_route_muted(g->route, now, muted, ARRAY_LEN(muted), &by_active)};
     if (out->n_muted && !w->muted) return false;
     out->alerts = mem_alloc_array(g->alerts.n + 1, sizeof *out->alerts);
     for (size_t i = 0; i < g->alerts.n; i++) {
@@ -338,13 +370,20 @@ static bool show_group(Alertmanager *am, const AmGroup *g, const Wanted *w, int6
 }
 
 /* As a notification would have them now. */
-static Labels group_route_labels(Alertmanager *am, const AmConfig *config, const ShownGroup *g, int64_t now, Arena *arena) {
+static Labels group_route_labels(
+    Alertmanager *am, const AmConfig *config, const ShownGroup *g, int64_t now, Arena *arena) {
     if (!g->n_all) return g->route->labels;
     for (size_t i = 0; i < g->n_all; i++)
         if (g->all[i].ends_ns > now) g->all[i].ends_ns = 0; /* it fires */
     qsort(g->all, g->n_all, sizeof *g->all, by_notified_order);
-    NotifyRequest req = {.receiver = g->route->receiver->name, .group_labels = g->labels->labels, .route_labels = g->route->labels,
-        .alerts = g->all, .n_alerts = g->n_all, .now_ns = now, .external_url = am->external_url, .templates = config->templates};
+    NotifyRequest req = {.receiver = g->route->receiver->name,
+        .group_labels = g->labels->labels,
+        .route_labels = g->route->labels,
+        .alerts = g->all,
+        .n_alerts = g->n_all,
+        .now_ns = now,
+        .external_url = am->external_url,
+        .templates = config->templates};
     Labels l = am_route_labels(&req, arena);
     for (size_t i = 0; i < g->n_all; i++) am_text_unref(g->texts[i]);
     return l;
@@ -387,7 +426,8 @@ void am_api_groups(void *ctx, HttpRequest *req, HttpResponse *res) {
     while (u64map_next(am->groups, &it, &id, &v)) {
         const AmGroup *g = (const AmGroup *)(uintptr_t)*v;
         ShownGroup s;
-        if (receiver_wanted(g->route->receiver, &w, req->arena) && show_group(am, g, &w, now, req->arena, &s)) vec_push(&groups, s);
+        if (receiver_wanted(g->route->receiver, &w, req->arena) && show_group(am, g, &w, now, req->arena, &s))
+            vec_push(&groups, s);
     }
     mutex_unlock(&am->mutex);
     if (groups.n) qsort(groups.v, groups.n, sizeof *groups.v, by_labels);

@@ -22,10 +22,11 @@ bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret
 bool am_api_parse(HttpRequest *req, HttpResponse *res, const char *what, Str body, JsonValue **ret);
 bool am_api_bool(HttpRequest *req, const char *name, bool fallback);
 /* The repeated parameter of matchers; false: answered with the text. */
-bool am_api_filter(Alertmanager *am, HttpRequest *req, HttpResponse *res, const char *name, const char *prefix, Matchers *ret);
+bool am_api_filter(
+    Alertmanager *am, HttpRequest *req, HttpResponse *res, const char *name, const char *prefix, Matchers *ret);
 /* The anchored regular expression of a parameter; NULL: none. It is freed with the request. */
 bool am_api_regex(HttpRequest *req, HttpResponse *res, const char *name, const struct Regex **ret);
-void am_put_time(JsonWriter *w, int64_t ns); /* 2026-11-20T11:43:29.366Z; 0: Go's zero time */
+void am_put_time(JsonWriter *w, int64_t ns);                      /* 2026-11-20T11:43:29.366Z; 0: Go's zero time */
 void am_put_key_time(JsonWriter *w, const char *key, int64_t ns); /* nothing for 0 */
 void am_put_label_object(JsonWriter *w, Labels l);
 void am_put_ack_members(JsonWriter *w, const AmAck *ack);
@@ -37,7 +38,8 @@ bool am_parse_datetime(Str s, int64_t *ret_ns);
 bool am_json_labels(const JsonValue *v, Arena *arena, bool drop_empty, Labels *ret, JsonKind *ret_wrong);
 void am_put_silence(JsonWriter *w, const AmSilence *s, int64_t now_ns);
 /* Parses and checks a silence as the framework does; fields beyond API v2 are the caller's. false: answered. */
-bool am_api_silence_input(HttpRequest *req, HttpResponse *res, const JsonValue *v, bool lenient_times, AmSilenceInput *ret);
+bool am_api_silence_input(
+    HttpRequest *req, HttpResponse *res, const JsonValue *v, bool lenient_times, AmSilenceInput *ret);
 
 Labels am_receiver_labels(const Receiver *r, Arena *arena);
 

@@ -51,7 +51,8 @@ static const char *go_kind(JsonKind k) {
 static bool missing(const JsonValue *v) { return !v || v->kind == JSON_K_NULL; }
 
 static bool wrong(HttpResponse *res, const JsonValue *v, const char *field, const char *type) {
-    am_api_error(res, 400, 400, "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go struct field %s of type %s",
+    am_api_error(res, 400, 400,
+        "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go struct field %s of type %s",
         go_kind(v->kind), field, type);
     return false;
 }
@@ -76,7 +77,9 @@ static bool read_time(HttpResponse *res, const JsonValue *o, const char *key, in
     if (!*ret_there || (v->kind == JSON_K_STRING && am_parse_datetime(v->text, ret))) return true;
     Str s = v->text;
     if (s.n > 100) s.n = 100;
-    am_api_error(res, 400, 400, "parsing silence body from \"\" failed, because parsing time \"%" STR_FMT "\" as \"2006-01-02 15:04:05\": cannot parse \"%" STR_FMT "\" as \"2006\"",
+    am_api_error(res, 400, 400,
+        "parsing silence body from \"\" failed, because parsing time \"%" STR_FMT
+        "\" as \"2006-01-02 15:04:05\": cannot parse \"%" STR_FMT "\" as \"2006\"",
         STR_ARG(s), STR_ARG(s));
     return false;
 }
@@ -127,19 +130,25 @@ static bool check_matchers(HttpResponse *res, const JsonValue *list) {
 bool am_api_silence_input(HttpRequest *req, HttpResponse *res, const JsonValue *v, bool lenient, AmSilenceInput *in) {
     *in = (AmSilenceInput){0};
     if (v->kind != JSON_K_OBJECT && v->kind != JSON_K_NULL) {
-        am_api_error(res, 400, 400, "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go value of type struct { ID string \"json:\\\"id,omitempty\\\"\" }",
+        am_api_error(res, 400, 400,
+            "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go value of type struct { "
+            "ID string \"json:\\\"id,omitempty\\\"\" }",
             go_kind(v->kind));
         return false;
     }
     bool starts, ends;
     JsonKind kind;
     const JsonValue *list = json_get(v, STR("matchers"));
-    if (!read_text(res, v, "id", &in->id) || !read_text(res, v, "comment", &in->comment) || !read_text(res, v, "createdBy", &in->created_by)
-        || !read_time(res, v, "startsAt", &in->starts_ns, &starts) || !read_time(res, v, "endsAt", &in->ends_ns, &ends)) {
+    if (!read_text(res, v, "id", &in->id) || !read_text(res, v, "comment", &in->comment) ||
+        !read_text(res, v, "createdBy", &in->created_by) || !read_time(res, v, "startsAt", &in->starts_ns, &starts) ||
+        !read_time(res, v, "endsAt", &in->ends_ns, &ends)) {
         return false;
     }
     if (!am_json_labels(json_get(v, STR("annotations")), req->arena, false, &in->annotations, &kind)) {
-        am_api_error(res, 400, 400, "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go struct field .annotations of type string", go_kind(kind));
+        am_api_error(res, 400, 400,
+            "parsing silence body from \"\" failed, because json: cannot unmarshal %s into Go struct field "
+            ".annotations of type string",
+            go_kind(kind));
         return false;
     }
     if (!missing(list) && list->kind != JSON_K_ARRAY) return wrong(res, list, ".matchers", "models.Matchers");
@@ -162,8 +171,8 @@ void am_api_post_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     Str body;
     JsonValue *root;
     AmSilenceInput in;
-    if (!am_api_body(req, res, "silence", &body) || !am_api_parse(req, res, "silence", body, &root)
-        || !am_api_silence_input(req, res, root, false, &in)) {
+    if (!am_api_body(req, res, "silence", &body) || !am_api_parse(req, res, "silence", body, &root) ||
+        !am_api_silence_input(req, res, root, false, &in)) {
         return;
     }
     int64_t now = clock_now_ns();
@@ -179,7 +188,8 @@ void am_api_post_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     Err err = {0};
     mutex_lock(&am->mutex);
     const AmSilence *old = in.id.n ? am_silence_find(am, in.id) : NULL;
-    if (old && old->recurrence.n) in.recurrence = arena_copy(req->arena, old->recurrence); /* clients of API v2 do not know it */
+    if (old && old->recurrence.n)
+        in.recurrence = arena_copy(req->arena, old->recurrence); /* clients of API v2 do not know it */
     ErrCode rc = am_silence_set(am, &in, now, id, &err);
     mutex_unlock(&am->mutex);
     if (rc) {
@@ -232,7 +242,8 @@ void am_api_silences(void *ctx, HttpRequest *req, HttpResponse *res) {
     Alertmanager *am = ctx;
     Matchers filter;
     if (!am_api_filter(am, req, res, "filter", "", &filter)) return;
-    bool want[] = {am_api_bool(req, "active", true), am_api_bool(req, "pending", true), am_api_bool(req, "expired", true)};
+    bool want[] = {
+        am_api_bool(req, "active", true), am_api_bool(req, "pending", true), am_api_bool(req, "expired", true)};
     VEC(Row) rows = {0};
     int64_t now = clock_now_ns();
     JsonWriter w = json_writer(&res->body);
@@ -281,8 +292,10 @@ void am_api_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     const AmSilence *s = am_silence_find(am, id);
     if (s) am_put_silence(&w, s, clock_now_ns());
     mutex_unlock(&am->mutex);
-    if (s) am_api_json(res, 200);
-    else res->status = 404;
+    if (s)
+        am_api_json(res, 200);
+    else
+        res->status = 404;
 }
 
 void am_api_delete_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
@@ -293,6 +306,8 @@ void am_api_delete_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_lock(&am->mutex);
     ErrCode rc = am_silence_expire(am, id, clock_now_ns(), &err);
     mutex_unlock(&am->mutex);
-    if (rc) res->status = 404;
-    else if (am_commit(am, &err)) handle_io(res, &err);
+    if (rc)
+        res->status = 404;
+    else if (am_commit(am, &err))
+        handle_io(res, &err);
 }

@@ -39,7 +39,8 @@ static size_t position(const AmCluster *c, int64_t now_ns) {
     return before;
 }
 
-/* What the others have sent while we were away is known. One that is not there, or does not manage, is not waited for. */
+/* What the others have sent while we were away is known. One that is not there, or does not manage, is not waited for.
+ */
 static bool is_settled(const AmCluster *c, int64_t now_ns) {
     if (now_ns > c->started_ns + SETTLE_NS) return true;
     for (size_t i = 0; i < c->n; i++) {
@@ -98,8 +99,12 @@ static bool post(Alertmanager *am, AmPeer *p, Str records, int flags) {
     buf_printf(&url, "%s" PATH, p->url);
     buf_printf(&secret, "X-Meerkat-Cluster: %" STR_FMT, STR_ARG(c->secret));
     const char *const headers[] = {"Content-Type: application/octet-stream", buf_cstr(&secret), NULL};
-    HttpClientRequest req = {.method = "POST", .url = buf_cstr(&url), .headers = headers, .body = buf_str(&body),
-        .timeout_ms = CALL_TIMEOUT_MS, .max_body_bytes = 4096};
+    HttpClientRequest req = {.method = "POST",
+        .url = buf_cstr(&url),
+        .headers = headers,
+        .body = buf_str(&body),
+        .timeout_ms = CALL_TIMEOUT_MS,
+        .max_body_bytes = 4096};
     int status = 0;
     Err err = {0};
     ErrCode rc = http_client_fetch(am->client, &req, &status, &answer, &err);
@@ -236,8 +241,13 @@ static void handle_message(void *ctx, HttpRequest *req, HttpResponse *res) {
 }
 
 void am_cluster_routes(Alertmanager *am, Router *r) {
-    router_add(r, &(Route){.methods = HTTP_POST, .pattern = PATH, .handler = handle_message, .ctx = am, .cls = ROUTE_INGEST,
-                      .max_body_bytes = 4 * CHUNK_BYTES, .role = ROLE_NONE});
+    router_add(r, &(Route){.methods = HTTP_POST,
+                      .pattern = PATH,
+                      .handler = handle_message,
+                      .ctx = am,
+                      .cls = ROUTE_INGEST,
+                      .max_body_bytes = 4 * CHUNK_BYTES,
+                      .role = ROLE_NONE});
 }
 
 /* --- life --- */
@@ -272,7 +282,8 @@ ErrCode am_cluster_create(Alertmanager *am, const AlertmanagerPeers *o, Err *ret
         Str url = o->urls[i];
         while (url.n && url.p[url.n - 1] == '/') url.n--;
         c->peers[i].am = am;
-        c->peers[i].url = arena_printf(am->arena, "%s%" STR_FMT, str_contains(url, STR("://")) ? "" : "http://", STR_ARG(url)).p;
+        c->peers[i].url =
+            arena_printf(am->arena, "%s%" STR_FMT, str_contains(url, STR("://")) ? "" : "http://", STR_ARG(url)).p;
     }
     for (size_t i = 0; i < c->n; i++) {
         c->peers[i].thread = thread_start("alert-peer", peer_thread, &c->peers[i]);
@@ -300,7 +311,9 @@ void am_cluster_free(Alertmanager *am) {
 
 /* --- what is shown --- */
 
-static int by_name(const void *a, const void *b) { return str_cmp(((const AmPeerShown *)a)->name, ((const AmPeerShown *)b)->name); }
+static int by_name(const void *a, const void *b) {
+    return str_cmp(((const AmPeerShown *)a)->name, ((const AmPeerShown *)b)->name);
+}
 
 void am_cluster_put_status(Alertmanager *am, JsonWriter *w) {
     AmCluster *c = am->cluster;

@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-#define NOTIFY_MIN_NS (10 * NS_PER_S) /* a receiver may take this long, however short the group's interval is; as in the original */
+#define NOTIFY_MIN_NS                                                                                                  \
+    (10 * NS_PER_S) /* a receiver may take this long, however short the group's interval is; as in the original */
 
 typedef struct Entry {
     AmAlert *alert;
@@ -40,8 +41,10 @@ size_t am_route_muted(const AmRoute *r, int64_t now_ns, Str *out, size_t max, bo
 static size_t mute(Alertmanager *am, const AmRoute *r, Entry *v, size_t n, int64_t now_ns, const char **ret_outcome) {
     size_t left = 0;
     for (size_t i = 0; i < n; i++) {
-        if (am_inhibited(am->inhibit, v[i].alert->text->labels, now_ns, NULL)) am->counters.suppressed[1]++;
-        else v[left++] = v[i];
+        if (am_inhibited(am->inhibit, v[i].alert->text->labels, now_ns, NULL))
+            am->counters.suppressed[1]++;
+        else
+            v[left++] = v[i];
     }
     if (!left) {
         *ret_outcome = "inhibited";
@@ -59,8 +62,10 @@ static size_t mute(Alertmanager *am, const AmRoute *r, Entry *v, size_t n, int64
     int64_t began = clock_mono_ns();
     am->counters.silence_queries += n;
     for (size_t i = 0; i < n; i++) {
-        if (am_silenced(am, v[i].alert, now_ns)) am->counters.suppressed[0]++;
-        else v[left++] = v[i];
+        if (am_silenced(am, v[i].alert, now_ns))
+            am->counters.suppressed[0]++;
+        else
+            v[left++] = v[i];
     }
     am->counters.silence_query_sum += (double)(clock_mono_ns() - began) / 1e9;
     if (!left) *ret_outcome = "silenced";
@@ -88,8 +93,11 @@ static void take_alerts(AmFlush *f, const Entry *v, size_t n) {
         const AmAlert *a = v[i].alert;
         f->texts[i] = am_text_ref(a->text);
         f->fps[i] = a->fp;
-        f->alerts[i] = (Alert){.labels = a->text->labels, .annotations = a->text->annotations, .starts_ns = a->starts_ns,
-            .ends_ns = v[i].resolved ? a->ends_ns : 0, .updated_ns = a->updated_ns,
+        f->alerts[i] = (Alert){.labels = a->text->labels,
+            .annotations = a->text->annotations,
+            .starts_ns = a->starts_ns,
+            .ends_ns = v[i].resolved ? a->ends_ns : 0,
+            .updated_ns = a->updated_ns,
             .generator_url = a->text->generator_url};
         firing += !v[i].resolved;
         acked += !v[i].resolved && am_acked(a, f->now_ns);
@@ -135,9 +143,12 @@ void am_flush(Alertmanager *am, AmGroup *g, int64_t now_ns) {
     }
     mem_free(v);
     if (outcome) g->outcome = outcome;
-    if (!n) am_flush_end(am, f, now_ns);
-    else if (f->dedup_ns > now_ns) am_timer_add(am, &(AmTimer){.due_ns = f->dedup_ns, .kind = AM_TIMER_DEDUP, .what = f});
-    else am_flush_dedup(am, f, now_ns);
+    if (!n)
+        am_flush_end(am, f, now_ns);
+    else if (f->dedup_ns > now_ns)
+        am_timer_add(am, &(AmTimer){.due_ns = f->dedup_ns, .kind = AM_TIMER_DEDUP, .what = f});
+    else
+        am_flush_dedup(am, f, now_ns);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -156,8 +167,10 @@ static AmJob *job_create(Alertmanager *am, AmFlush *f, AmLane *lane, AmNote *not
     job->firing = mem_alloc_array(f->n_alerts + 1, sizeof(uint64_t));
     job->resolved = mem_alloc_array(f->n_alerts + 1, sizeof(uint64_t));
     for (size_t i = 0; i < f->n_alerts; i++) {
-        if (f->alerts[i].ends_ns) job->resolved[job->n_resolved++] = f->fps[i];
-        else job->firing[job->n_firing++] = f->fps[i];
+        if (f->alerts[i].ends_ns)
+            job->resolved[job->n_resolved++] = f->fps[i];
+        else
+            job->firing[job->n_firing++] = f->fps[i];
     }
     qsort(job->firing, job->n_firing, sizeof(uint64_t), by_value);
     qsort(job->resolved, job->n_resolved, sizeof(uint64_t), by_value);
@@ -191,8 +204,8 @@ static bool wait_for_earlier(Alertmanager *am, AmFlush *f, int64_t now_ns) {
     return false;
 }
 
-/* While this server waited its turn another one has told something else than what the group was then: it may know it better
- * (the end of an alert, say). What the group is now decides, after another wait. */
+/* While this server waited its turn another one has told something else than what the group was then: it may know it
+ * better (the end of an alert, say). What the group is now decides, after another wait. */
 static void look_again(AmFlush *f, AmNote *note, int64_t now_ns) {
     note->decided_ns = now_ns;
     note->decision = "another server has just notified";
@@ -248,7 +261,8 @@ void am_flush_dedup(Alertmanager *am, AmFlush *f, int64_t now_ns) {
         lane->tail = &job->next;
         am_jobs_start(am, lane);
     }
-    if (f->group) f->group->outcome = sent ? "notified" : f->all_acked ? "acknowledged: not repeated" : "nothing new to say";
+    if (f->group)
+        f->group->outcome = sent ? "notified" : f->all_acked ? "acknowledged: not repeated" : "nothing new to say";
     if (--f->pending == 0) am_flush_end(am, f, now_ns);
 }
 
@@ -265,9 +279,12 @@ void am_flush_end(Alertmanager *am, AmFlush *f, int64_t now_ns) {
     if (g) {
         g->flush = NULL;
         if (f->failed) g->outcome = "a notification failed";
-        if (!g->alerts.n) am_group_done(am, g);
-        else if (g->flush_again) am_group_schedule(am, g, now_ns);
-        else if (!f->failed) am_group_expire(am, g, now_ns); /* the last ones may have resolved meanwhile */
+        if (!g->alerts.n)
+            am_group_done(am, g);
+        else if (g->flush_again)
+            am_group_schedule(am, g, now_ns);
+        else if (!f->failed)
+            am_group_expire(am, g, now_ns); /* the last ones may have resolved meanwhile */
     }
     flush_free(f);
 }

@@ -128,8 +128,10 @@ static void arm_expiry(Alertmanager *am, AmGroup *g, int64_t now_ns) {
 
 void am_group_expire(Alertmanager *am, AmGroup *g, int64_t now_ns) {
     if (!g->route->resolve_immediately || g->flush) return;
-    if (all_resolved(g, now_ns)) am_group_schedule(am, g, now_ns);
-    else arm_expiry(am, g, now_ns);
+    if (all_resolved(g, now_ns))
+        am_group_schedule(am, g, now_ns);
+    else
+        arm_expiry(am, g, now_ns);
 }
 
 size_t am_alert_routes(Alertmanager *am, Labels l, bool by_name, const AmRoute **out, size_t max) {

@@ -1,4 +1,5 @@
-/* am_heart.c - dead man's switches: calling an outside watcher while all is well, and missing senders that fell silent. */
+/* am_heart.c - dead man's switches: calling an outside watcher while all is well, and missing senders that fell silent.
+ */
 #include "alert/am_api_int.h"
 
 #include "base/log.h"
@@ -12,8 +13,8 @@
 
 typedef struct Beat {
     AlertmanagerHeartbeat conf; /* texts in the Alertmanager's arena */
-    int64_t last_ns;   /* in: last seen; out: last call that was answered well */
-    int64_t next_ns;   /* out: next call; in: when the alert is told again */
+    int64_t last_ns;            /* in: last seen; out: last call that was answered well */
+    int64_t next_ns;            /* out: next call; in: when the alert is told again */
     bool failing;
 } Beat;
 
@@ -37,8 +38,10 @@ void am_heart_seen(Alertmanager *am, Str name, int64_t now_ns) {
 
 void alertmanager_expect_watchdog(Alertmanager *am, bool expected) {
     mutex_lock(&am->mutex);
-    if (!expected) am->watchdog_until_ns = 0;
-    else if (!am->watchdog_until_ns) am->watchdog_until_ns = clock_now_ns() + WATCHDOG_GRACE_NS;
+    if (!expected)
+        am->watchdog_until_ns = 0;
+    else if (!am->watchdog_until_ns)
+        am->watchdog_until_ns = clock_now_ns() + WATCHDOG_GRACE_NS;
     mutex_unlock(&am->mutex);
 }
 
@@ -48,7 +51,8 @@ void alertmanager_watchdog_seen(Alertmanager *am, int64_t until_ns) {
     mutex_unlock(&am->mutex);
 }
 
-/* Healthy: the configuration is in effect, the state can be written, and rules are evaluated: their Watchdog arrives. */
+/* Healthy: the configuration is in effect, the state can be written, and rules are evaluated: their Watchdog arrives.
+ */
 bool am_heart_is_healthy(Alertmanager *am, int64_t now_ns) {
     AmJournalStats s = {0};
     if (am->journal) amjournal_stats(am->journal, &s);
@@ -65,7 +69,8 @@ static void ping(Alertmanager *am, Beat *b) {
     bool good = http_client_fetch(am->client, &req, &status, &body, &err) == OK && status / 100 == 2;
     char answer[16];
     snprintf(answer, sizeof answer, "%d", status);
-    if (!good && !b->failing) log_warn("the heartbeat's watcher does not answer", "status", answer, "error", err.msg, NULL);
+    if (!good && !b->failing)
+        log_warn("the heartbeat's watcher does not answer", "status", answer, "error", err.msg, NULL);
     if (good && b->failing) log_info("the heartbeat's watcher answers again", NULL);
     mutex_lock(&am->mutex);
     b->failing = !good;
@@ -78,10 +83,15 @@ static void ping(Alertmanager *am, Beat *b) {
 static void send_alert(Alertmanager *am, const Beat *b, bool firing, int64_t now_ns) {
     Buf text = {0}, within = {0};
     duration_put_prom(&within, b->conf.timeout_ms);
-    buf_printf(&text, "Nothing was heard of %" STR_FMT " for more than %s: what watches may be down.", STR_ARG(b->conf.name), buf_cstr(&within));
-    const Label labels[] = {{STR("alertname"), ALERT_NAME}, {STR("heartbeat"), b->conf.name}, {STR("severity"), STR("critical")}};
-    const Label annotations[] = {{STR("description"), buf_str(&text)}, {STR("summary"), STR("An expected heartbeat is missing")}};
-    Alert a = {.labels = {labels, 3}, .annotations = {annotations, 2}, .starts_ns = b->last_ns + b->conf.timeout_ms * NS_PER_MS,
+    buf_printf(&text, "Nothing was heard of %" STR_FMT " for more than %s: what watches may be down.",
+        STR_ARG(b->conf.name), buf_cstr(&within));
+    const Label labels[] = {
+        {STR("alertname"), ALERT_NAME}, {STR("heartbeat"), b->conf.name}, {STR("severity"), STR("critical")}};
+    const Label annotations[] = {
+        {STR("description"), buf_str(&text)}, {STR("summary"), STR("An expected heartbeat is missing")}};
+    Alert a = {.labels = {labels, 3},
+        .annotations = {annotations, 2},
+        .starts_ns = b->last_ns + b->conf.timeout_ms * NS_PER_MS,
         .ends_ns = firing ? now_ns + 4 * MAX(b->conf.timeout_ms, 60000) * NS_PER_MS : now_ns};
     if (!firing) a.starts_ns = MIN(a.starts_ns, now_ns - 1);
     alertmanager_receive(am, &a, 1, NULL);
@@ -190,13 +200,25 @@ static void post_beat(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     if (known) am_heart_seen(am, name, clock_now_ns());
     mutex_unlock(&am->mutex);
-    if (known) res->status = 204;
-    else http_reply_text(res, 404, "no heartbeat of this name is expected (alerting.heartbeats: \"expect NAME within 5m\")\n");
+    if (known)
+        res->status = 204;
+    else
+        http_reply_text(
+            res, 404, "no heartbeat of this name is expected (alerting.heartbeats: \"expect NAME within 5m\")\n");
 }
 
 void am_heart_routes(Alertmanager *am, Router *r) {
     static const char path[] = "/api/meerkat/v1/alerting/heartbeats";
-    router_add(r, &(Route){.methods = HTTP_GET, .pattern = path, .handler = get_beats, .ctx = am, .cls = ROUTE_QUERY, .role = ROLE_VIEWER});
-    router_add(r, &(Route){.methods = HTTP_POST | HTTP_GET, .pattern = "/api/meerkat/v1/alerting/heartbeats/{name}", .handler = post_beat,
-                      .ctx = am, .cls = ROUTE_QUERY, .role = ROLE_EDITOR});
+    router_add(r, &(Route){.methods = HTTP_GET,
+                      .pattern = path,
+                      .handler = get_beats,
+                      .ctx = am,
+                      .cls = ROUTE_QUERY,
+                      .role = ROLE_VIEWER});
+    router_add(r, &(Route){.methods = HTTP_POST | HTTP_GET,
+                      .pattern = "/api/meerkat/v1/alerting/heartbeats/{name}",
+                      .handler = post_beat,
+                      .ctx = am,
+                      .cls = ROUTE_QUERY,
+                      .role = ROLE_EDITOR});
 }

@@ -145,20 +145,25 @@ static bool parse_time(Str s, int64_t *ret) {
 static ErrCode parse_query(Alertmanager *am, HttpRequest *req, Query *q, Err *reterr) {
     *q = (Query){.from_ns = INT64_MIN, .to_ns = INT64_MAX, .limit = LIMIT_DEFAULT, .kind = -1};
     Str s = http_param(req, STR("from"));
-    if (s.n && !parse_time(s, &q->from_ns)) return err_set(reterr, ERR_INVALID, "from is not a time: RFC 3339 or seconds");
+    if (s.n && !parse_time(s, &q->from_ns))
+        return err_set(reterr, ERR_INVALID, "from is not a time: RFC 3339 or seconds");
     s = http_param(req, STR("to"));
     if (s.n && !parse_time(s, &q->to_ns)) return err_set(reterr, ERR_INVALID, "to is not a time: RFC 3339 or seconds");
     s = http_param(req, STR("limit"));
-    if (s.n && (!num_parse_i64(s, &q->limit) || q->limit < 1)) return err_set(reterr, ERR_INVALID, "limit is not a number from 1 up");
+    if (s.n && (!num_parse_i64(s, &q->limit) || q->limit < 1))
+        return err_set(reterr, ERR_INVALID, "limit is not a number from 1 up");
     q->limit = MIN(q->limit, LIMIT_MAX);
     s = http_param(req, STR("kind"));
     for (int i = 0; s.n && i < AM_EVENT_KINDS; i++) {
         if (str_eq(s, str_cstr(kind_names[i]))) q->kind = i;
     }
-    if (s.n && q->kind < 0) return err_set(reterr, ERR_INVALID, "kind is firing, resolved, notified, notification_failed, acknowledged, unacknowledged or silence");
+    if (s.n && q->kind < 0)
+        return err_set(reterr, ERR_INVALID,
+            "kind is firing, resolved, notified, notification_failed, acknowledged, unacknowledged or silence");
     s = http_param(req, STR("fingerprint"));
     uint8_t fp[8];
-    if (s.n && !(s.n == 16 && num_parse_hex(s, fp, 8))) return err_set(reterr, ERR_INVALID, "fingerprint is 16 hexadecimal digits");
+    if (s.n && !(s.n == 16 && num_parse_hex(s, fp, 8)))
+        return err_set(reterr, ERR_INVALID, "fingerprint is 16 hexadecimal digits");
     q->has_fp = s.n > 0;
     for (int i = 0; q->has_fp && i < 8; i++) q->fp = q->fp << 8 | fp[i];
     Str filters[32];
@@ -220,7 +225,9 @@ void am_history_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
     mutex_lock(&h->mutex);
     for (size_t i = h->v.n; i-- > h->first && !more;) {
         const Event *e = &h->v.v[i];
-        if (e->at_ns < q.from_ns || e->at_ns > q.to_ns || (q.kind >= 0 && e->kind != q.kind) || (q.has_fp && e->fp != q.fp)) continue;
+        if (e->at_ns < q.from_ns || e->at_ns > q.to_ns || (q.kind >= 0 && e->kind != q.kind) ||
+            (q.has_fp && e->fp != q.fp))
+            continue;
         arena_reset(arena);
         Cursor c = cursor_of(str_of(e->payload, e->size));
         Labels labels, fields;

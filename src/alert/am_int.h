@@ -22,17 +22,17 @@
 
 #include <stdio.h>
 
-#define AM_LABELS_MAX 256             /* per alert */
-#define AM_TEXT_MAX (1 << 20)         /* bytes of labels and annotations */
+#define AM_LABELS_MAX 256     /* per alert */
+#define AM_TEXT_MAX (1 << 20) /* bytes of labels and annotations */
 #define AM_SILENCE_MATCHERS_MAX 256
 #define AM_GC_INTERVAL_NS (60 * NS_PER_S)
 #define AM_ALERT_KEEP_NS (30 * 60 * NS_PER_S) /* resolved ones, as the original's gc-interval */
 #define AM_NOTIFY_THREADS 128
-#define AM_NOTIFY_SHARE 4             /* threads every integration can count on */
+#define AM_NOTIFY_SHARE 4 /* threads every integration can count on */
 /* What fired when the process ended is given so long to be reported again. */
 #define AM_RESTART_GRACE_NS (120 * NS_PER_S)
 #define AM_BUSY_RETRY_NS (100 * NS_PER_MS) /* an earlier notification of the group is still under way */
-#define AM_REPEAT_FACTOR 2            /* a log entry lives so many repeat intervals */
+#define AM_REPEAT_FACTOR 2                 /* a log entry lives so many repeat intervals */
 
 typedef struct AmGroup AmGroup;
 typedef struct AmSilence AmSilence;
@@ -109,21 +109,21 @@ typedef struct AmNote {
     size_t key_n;
     uint32_t receiver_at, integration_at; /* where in key the receiver and the integration begin */
     uint32_t index;
-    bool logged;          /* the notification log has an entry: the next four fields */
+    bool logged; /* the notification log has an entry: the next four fields */
     int64_t at_ns, expires_ns;
     uint64_t *firing, *resolved; /* fingerprints, sorted */
     uint32_t n_firing, n_resolved;
     char *state; /* encoded labels the integration keeps: message ids */
     size_t state_n;
     /* Not on disk. */
-    int64_t heard_ns;        /* when another server has told of it last */
-    int64_t decided_ns;      /* last look at it */
-    const char *decision;    /* "first notification", ..., "none", "acknowledged" */
+    int64_t heard_ns;     /* when another server has told of it last */
+    int64_t decided_ns;   /* last look at it */
+    const char *decision; /* "first notification", ..., "none", "acknowledged" */
     int64_t attempt_ns, success_ns, next_attempt_ns;
     unsigned in_flight;
-    unsigned attempts;       /* of the present notification */
+    unsigned attempts; /* of the present notification */
     int status;
-    char error[256];         /* of the last failed attempt, empty after a success */
+    char error[256]; /* of the last failed attempt, empty after a success */
 } AmNote;
 
 struct AmGroup {
@@ -133,10 +133,10 @@ struct AmGroup {
     char *key;
     VEC(AmAlert *) alerts;
     int64_t created_ns, next_ns, flushed_ns;
-    uint64_t timer; /* generation: older timers are void */
-    AmFlush *flush; /* under way */
+    uint64_t timer;                 /* generation: older timers are void */
+    AmFlush *flush;                 /* under way */
     bool flush_again, expiry_armed; /* expiry_armed: its AM_TIMER_EXPIRE is in the heap */
-    const char *outcome;  /* of the last flush */
+    const char *outcome;            /* of the last flush */
 };
 
 typedef struct AmSent {
@@ -160,7 +160,7 @@ struct AmFlush {
     size_t n_alerts, n_texts;
     AmSent *resolved; /* all resolved ones of the group, muted or not */
     size_t n_resolved;
-    unsigned pending; /* jobs */
+    unsigned pending;              /* jobs */
     bool failed, all_acked, stale; /* stale: to be looked at anew at once */
 };
 
@@ -179,8 +179,8 @@ struct AmJob {
     double backoff_ms;
     AmJob *next; /* in the lane's queue */
     char error[256];
-    Labels state;       /* given to the integration */
-    Arena *arena;       /* of one attempt */
+    Labels state; /* given to the integration */
+    Arena *arena; /* of one attempt */
     NotifyResult result;
 };
 
@@ -237,19 +237,19 @@ typedef void (*AmSendFn)(void *ctx, AmJob *job); /* takes the job; am_job_done c
 
 struct Alertmanager {
     Mutex mutex;
-    Cond wake;               /* of the timer thread */
+    Cond wake; /* of the timer thread */
     AmConfig *config;
     bool running, stopping, paused;
     AmJournal *journal;
     HttpClient *client;
-    Arena *arena;            /* of options */
+    Arena *arena; /* of options */
     Str external_url, version, dir;
     int64_t retention_ns, started_ns;
     AmMatchMode mode;
-    U64Map *alerts;          /* fp -> AmAlert */
-    U64Map *groups;          /* id -> AmGroup */
-    U64Map *saved;           /* group id -> AmSavedGroup, until the first configuration is loaded */
-    Map *silences;           /* id -> AmSilence */
+    U64Map *alerts;                 /* fp -> AmAlert */
+    U64Map *groups;                 /* id -> AmGroup */
+    U64Map *saved;                  /* group id -> AmSavedGroup, until the first configuration is loaded */
+    Map *silences;                  /* id -> AmSilence */
     VEC(AmSilence *) silence_order; /* by version */
     uint64_t silence_version, silence_epoch;
     size_t silences_max, alerts_max;
@@ -258,11 +258,11 @@ struct Alertmanager {
     AmInhibitIndex *inhibit; /* one per rule of the configuration */
     AmLane **lanes;
     size_t n_lanes;
-    unsigned busy;           /* notification threads */
+    unsigned busy; /* notification threads */
     Pool *pool;
     Heap timers;
     uint64_t timer_generation;
-    Rng rng;                 /* jitter of retries */
+    Rng rng; /* jitter of retries */
     AmSendFn send;
     void *send_ctx;
     AmHistory *history;

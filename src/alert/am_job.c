@@ -67,8 +67,8 @@ static void fail(Alertmanager *am, AmJob *job, const char *reason, int64_t now_n
     snprintf(text, sizeof text, "%u", job->attempts);
     Str receiver = am_note_receiver(n);
     char *name = str_dup_cstr(receiver);
-    log_warn("notification failed", "receiver", name, "integration", integration_name(job->integration->kind),
-        "group", job->flush->group->key, "attempts", text, "error", job->error, NULL);
+    log_warn("notification failed", "receiver", name, "integration", integration_name(job->integration->kind), "group",
+        job->flush->group->key, "attempts", text, "error", job->error, NULL);
     mem_free(name);
     const Label fields[] = {{STR("attempts"), str_cstr(text)}, {STR("error"), str_cstr(job->error)},
         {STR("groupKey"), job->flush->key}, {STR("integration"), str_cstr(integration_name(job->integration->kind))},
@@ -141,7 +141,8 @@ static void succeed(Alertmanager *am, AmJob *job, int64_t now_ns) {
         const Label fields[] = {{STR("alerts"), str_cstr(count)}, {STR("groupKey"), job->flush->key},
             {STR("integration"), str_cstr(integration_name(job->integration->kind))},
             {STR("reason"), str_cstr(job->reason)}, {STR("receiver"), am_note_receiver(n)}};
-        am_history_add(am, AM_EVENT_NOTIFIED, now_ns, 0, job->flush->labels->labels, (Labels){fields, ARRAY_LEN(fields)});
+        am_history_add(
+            am, AM_EVENT_NOTIFIED, now_ns, 0, job->flush->labels->labels, (Labels){fields, ARRAY_LEN(fields)});
     }
     am_note_log(am, n);
     finish(am, job, now_ns);
@@ -217,7 +218,8 @@ Labels am_route_labels(const NotifyRequest *req, Arena *arena) {
     Label *v = l.n ? ARENA_ARRAY(arena, Label, l.n) : NULL;
     for (size_t i = 0; v && i < l.n; i++) {
         v[i] = l.v[i];
-        if (str_contains(l.v[i].value, STR("{{"))) (void)!notify_expand(req, l.v[i].value, false, arena, &v[i].value, NULL);
+        if (str_contains(l.v[i].value, STR("{{")))
+            (void)!notify_expand(req, l.v[i].value, false, arena, &v[i].value, NULL);
     }
     return v ? (Labels){v, l.n} : l;
 }
@@ -243,10 +245,19 @@ static void run(void *ctx) {
     const Alert *alerts = wanted_alerts(job, job->arena, &n);
     job->result = (NotifyResult){.reason = "contextDeadlineExceeded", .error = "context deadline exceeded"};
     if (alerts && left_ms > 0) {
-        NotifyRequest req = {.integration = job->integration, .receiver = f->route->receiver->name, .group_key = f->key,
-            .group_labels = f->labels->labels, .route_labels = f->route->labels, .reason = str_cstr(job->reason),
-            .alerts = alerts, .n_alerts = n, .now_ns = f->now_ns, .timeout_ms = left_ms, .external_url = am->external_url,
-            .templates = f->config->templates, .state = state};
+        NotifyRequest req = {.integration = job->integration,
+            .receiver = f->route->receiver->name,
+            .group_key = f->key,
+            .group_labels = f->labels->labels,
+            .route_labels = f->route->labels,
+            .reason = str_cstr(job->reason),
+            .alerts = alerts,
+            .n_alerts = n,
+            .now_ns = f->now_ns,
+            .timeout_ms = left_ms,
+            .external_url = am->external_url,
+            .templates = f->config->templates,
+            .state = state};
         req.route_labels = am_route_labels(&req, job->arena);
         notify_send(am->client, &req, job->arena, &job->result);
     }

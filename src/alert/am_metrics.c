@@ -8,10 +8,11 @@
     metrics_batch_emit(b, t, type, name, (double)(value), label, text, NULL)
 
 /* Of the original's integrations and ours; the same list whatever is configured. */
-static const IntegrationKind kinds[] = {INTEGRATION_EMAIL, INTEGRATION_PAGERDUTY, INTEGRATION_WECHAT, INTEGRATION_PUSHOVER,
-    INTEGRATION_SLACK, INTEGRATION_OPSGENIE, INTEGRATION_WEBHOOK, INTEGRATION_VICTOROPS, INTEGRATION_SNS, INTEGRATION_TELEGRAM,
-    INTEGRATION_DISCORD, INTEGRATION_WEBEX, INTEGRATION_MSTEAMS, INTEGRATION_MSTEAMSV2, INTEGRATION_INCIDENTIO,
-    INTEGRATION_JIRA, INTEGRATION_ROCKETCHAT, INTEGRATION_MATTERMOST, INTEGRATION_NTFY};
+static const IntegrationKind kinds[] = {INTEGRATION_EMAIL, INTEGRATION_PAGERDUTY, INTEGRATION_WECHAT,
+    INTEGRATION_PUSHOVER, INTEGRATION_SLACK, INTEGRATION_OPSGENIE, INTEGRATION_WEBHOOK, INTEGRATION_VICTOROPS,
+    INTEGRATION_SNS, INTEGRATION_TELEGRAM, INTEGRATION_DISCORD, INTEGRATION_WEBEX, INTEGRATION_MSTEAMS,
+    INTEGRATION_MSTEAMSV2, INTEGRATION_INCIDENTIO, INTEGRATION_JIRA, INTEGRATION_ROCKETCHAT, INTEGRATION_MATTERMOST,
+    INTEGRATION_NTFY};
 
 static void put_latency(const AmCounters *c, IntegrationKind k, const char *name, MetricsBatch *b, int64_t t) {
     static const char *const bounds[] = {"1", "5", "10", "15", "20", "+Inf"};
@@ -22,7 +23,8 @@ static void put_latency(const AmCounters *c, IntegrationKind k, const char *name
             "integration", name, "le", bounds[i], NULL);
     }
     LABELLED(METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_sum", c->latency_sum[k], "integration", name);
-    LABELLED(METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_count", c->latency_count[k], "integration", name);
+    LABELLED(
+        METRIC_HISTOGRAM, "alertmanager_notification_latency_seconds_count", c->latency_count[k], "integration", name);
 }
 
 static void put_notifications(const AmCounters *c, MetricsBatch *b, int64_t t) {
@@ -31,7 +33,8 @@ static void put_notifications(const AmCounters *c, MetricsBatch *b, int64_t t) {
         const char *name = integration_name(k);
         LABELLED(METRIC_COUNTER, "alertmanager_notifications_total", c->notifications[k], "integration", name);
         LABELLED(METRIC_COUNTER, "alertmanager_notification_requests_total", c->requests[k], "integration", name);
-        LABELLED(METRIC_COUNTER, "alertmanager_notification_requests_failed_total", c->requests_failed[k], "integration", name);
+        LABELLED(METRIC_COUNTER, "alertmanager_notification_requests_failed_total", c->requests_failed[k],
+            "integration", name);
         for (size_t r = 0; r < ARRAY_LEN(am_failure_reasons); r++) {
             metrics_batch_emit(b, t, METRIC_COUNTER, "alertmanager_notifications_failed_total", (double)c->failed[k][r],
                 "integration", name, "reason", am_failure_reasons[r], NULL);
@@ -46,8 +49,10 @@ static void put_alerts(Alertmanager *am, MetricsBatch *b, int64_t t, int64_t now
     while (u64map_next(am->alerts, &it, &fp, &v)) {
         AmAlert *a = (AmAlert *)(uintptr_t)*v;
         if (am_resolved(a, now)) continue;
-        if (am_suppressed(am, a, now)) suppressed++;
-        else active++;
+        if (am_suppressed(am, a, now))
+            suppressed++;
+        else
+            active++;
     }
     vec_foreach(AmSilence *, s, &am->silence_order) silences[am_silence_state(*s, now)]++;
     for (int marked = 0; marked < 2; marked++) {
@@ -95,7 +100,8 @@ static void put_queries(const AmCounters *c, MetricsBatch *b, int64_t t) {
     VALUE(METRIC_COUNTER, "alertmanager_nflog_query_errors_total", 0);
     VALUE(METRIC_HISTOGRAM, "alertmanager_nflog_query_duration_seconds_sum", c->nflog_query_sum);
     VALUE(METRIC_HISTOGRAM, "alertmanager_nflog_query_duration_seconds_count", c->nflog_queries);
-    VALUE(METRIC_COUNTER, "alertmanager_nflog_gossip_messages_propagated_total", 0); /* every server tells every other one itself */
+    VALUE(METRIC_COUNTER, "alertmanager_nflog_gossip_messages_propagated_total",
+        0); /* every server tells every other one itself */
     VALUE(METRIC_COUNTER, "alertmanager_silences_gossip_messages_propagated_total", 0);
     VALUE(METRIC_COUNTER, "alertmanager_silences_queries_total", c->silence_queries);
     VALUE(METRIC_COUNTER, "alertmanager_silences_query_errors_total", 0);
@@ -152,7 +158,8 @@ void alertmanager_gather(Alertmanager *am, MetricsBatch *b, int64_t t) {
         b, t, METRIC_COUNTER, "alertmanager_alerts_invalid_total", (double)c->invalid, "version", "v2", NULL);
     VALUE(METRIC_COUNTER, "alertmanager_alerts_limited_total", c->limited);
     for (size_t i = 0; i < ARRAY_LEN(suppressed); i++) {
-        LABELLED(METRIC_COUNTER, "alertmanager_notifications_suppressed_total", c->suppressed[i], "reason", suppressed[i]);
+        LABELLED(
+            METRIC_COUNTER, "alertmanager_notifications_suppressed_total", c->suppressed[i], "reason", suppressed[i]);
     }
     VALUE(METRIC_SUMMARY, "alertmanager_dispatcher_alert_processing_duration_seconds_sum", c->processing_sum);
     VALUE(METRIC_SUMMARY, "alertmanager_dispatcher_alert_processing_duration_seconds_count", c->processed);

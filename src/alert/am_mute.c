@@ -1,7 +1,7 @@
 /* am_mute.c - which alerts are inhibited or silenced.
  *
- * Inhibition: per rule a table from the values of its `equal` labels to the source alerts that have them. Silences: every
- * alert remembers those that match it and looks only at what is newer than its last look. */
+ * Inhibition: per rule a table from the values of its `equal` labels to the source alerts that have them. Silences:
+ * every alert remembers those that match it and looks only at what is newer than its last look. */
 #include "alert/am_int.h"
 
 #include "base/hash.h"
@@ -68,8 +68,10 @@ void am_inhibit_add(AmInhibitIndex *x, AmAlert *a) {
         uint64_t *slot = u64map_put(x->rules[i].buckets, equal_hash(r, a->text->labels), NULL);
         if (!*slot) *slot = (uint64_t)(uintptr_t)NEW(Bucket);
         Bucket *b = (Bucket *)(uintptr_t)*slot;
-        if (matchers_match(r->target, a->text->labels)) vec_push(&b->both, a);
-        else vec_push(&b->pure, a);
+        if (matchers_match(r->target, a->text->labels))
+            vec_push(&b->both, a);
+        else
+            vec_push(&b->pure, a);
     }
 }
 
@@ -149,7 +151,8 @@ bool am_silenced(Alertmanager *am, AmAlert *a, int64_t now_ns) {
     for (size_t i = am->silence_order.n; i-- > 0 && am->silence_order.v[i]->version > a->sil_version;) {
         AmSilence *s = am->silence_order.v[i];
         forget(a, s);
-        if (am_silence_state(s, now_ns) == AM_SILENCE_EXPIRED || !matchers_match(s->matchers, a->text->labels)) continue;
+        if (am_silence_state(s, now_ns) == AM_SILENCE_EXPIRED || !matchers_match(s->matchers, a->text->labels))
+            continue;
         a->sil = mem_realloc_array(a->sil, a->n_sil + 1, sizeof(AmSilence *));
         a->sil[a->n_sil++] = s;
     }
@@ -158,8 +161,10 @@ bool am_silenced(Alertmanager *am, AmAlert *a, int64_t now_ns) {
     for (uint32_t i = 0; i < a->n_sil;) {
         AmSilenceState st = am_silence_state(a->sil[i], now_ns);
         silenced = silenced || st == AM_SILENCE_ACTIVE;
-        if (st == AM_SILENCE_EXPIRED) a->sil[i] = a->sil[--a->n_sil];
-        else i++;
+        if (st == AM_SILENCE_EXPIRED)
+            a->sil[i] = a->sil[--a->n_sil];
+        else
+            i++;
     }
     return silenced;
 }

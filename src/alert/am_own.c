@@ -60,10 +60,12 @@ bool am_own_read_matchers(Alertmanager *am, HttpRequest *req, HttpResponse *res,
             const JsonValue *re = json_get(i, STR("isRegex")), *eq = json_get(i, STR("isEqual"));
             bool regex = re && re->boolean, equal = !eq || eq->kind != JSON_K_BOOL || eq->boolean;
             MatchType t = equal ? regex ? MATCH_RE : MATCH_EQ : regex ? MATCH_NRE : MATCH_NEQ;
-            rc = matcher_create(req->arena, t, json_get_str(i, STR("name")), json_get_str(i, STR("value")), &v[n++], &err);
+            rc = matcher_create(
+                req->arena, t, json_get_str(i, STR("name")), json_get_str(i, STR("value")), &v[n++], &err);
         }
         if (!rc) continue;
-        am_own_refuse(res, 400, "matchers: %s", err.msg[0] ? err.msg : "a matcher is a text or an object of name, value, isRegex, isEqual");
+        am_own_refuse(res, 400, "matchers: %s",
+            err.msg[0] ? err.msg : "a matcher is a text or an object of name, value, isRegex, isEqual");
         return false;
     }
     *ret = (Matchers){v, n};
@@ -174,8 +176,8 @@ static void post_acks(void *ctx, HttpRequest *req, HttpResponse *res) {
     JsonValue *root;
     AckOrder o;
     Matchers ms;
-    if (!am_own_read_object(req, res, false, &root) || !read_order(req, res, root, &o)
-        || !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) {
+    if (!am_own_read_object(req, res, false, &root) || !read_order(req, res, root, &o) ||
+        !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) {
         return;
     }
     const JsonValue *list = json_get(root, STR("fingerprints"));
@@ -228,9 +230,12 @@ static void delete_ack(void *ctx, HttpRequest *req, HttpResponse *res) {
     }
     mutex_unlock(&am->mutex);
     Err err = {0};
-    if (!had) am_own_refuse(res, 404, "the alert is not acknowledged");
-    else if (am_commit(am, &err)) http_reply_error(res, &err);
-    else res->status = 204;
+    if (!had)
+        am_own_refuse(res, 404, "the alert is not acknowledged");
+    else if (am_commit(am, &err))
+        http_reply_error(res, &err);
+    else
+        res->status = 204;
 }
 
 /* --- silences --- */
@@ -247,21 +252,24 @@ static void guard(const Alertmanager *am, const AmSilenceInput *in, size_t match
         snprintf(out, 200, "a silence may last %s at most (force overrides)", buf_cstr(&b));
         buf_done(&b);
     } else if (g->silence_matches_max && matches > g->silence_matches_max) {
-        snprintf(out, 200, "it would silence %zu alerts now, more than %zu (force overrides)", matches, g->silence_matches_max);
+        snprintf(out, 200, "it would silence %zu alerts now, more than %zu (force overrides)", matches,
+            g->silence_matches_max);
     }
 }
 
 static Matchers compile(HttpRequest *req, const AmSilenceInput *in) {
     const Matcher **v = ARENA_ARRAY(req->arena, const Matcher *, in->n_matchers);
     for (size_t i = 0; v && i < in->n_matchers; i++) {
-        if (matcher_create(req->arena, in->matchers[i].type, in->matchers[i].name, in->matchers[i].value, &v[i], NULL)) return (Matchers){0};
+        if (matcher_create(req->arena, in->matchers[i].type, in->matchers[i].name, in->matchers[i].value, &v[i], NULL))
+            return (Matchers){0};
     }
     return (Matchers){v, v ? in->n_matchers : 0};
 }
 
 static bool read_own_silence(HttpRequest *req, HttpResponse *res, JsonValue *root, AmSilenceInput *in, int64_t now) {
     int64_t ms;
-    if (!am_api_silence_input(req, res, root, true, in) || !am_own_read_duration(res, root, "duration", &ms)) return false;
+    if (!am_api_silence_input(req, res, root, true, in) || !am_own_read_duration(res, root, "duration", &ms))
+        return false;
     if (!in->starts_ns) in->starts_ns = now;
     if (ms) in->ends_ns = MAX(in->starts_ns, now) + ms * NS_PER_MS;
     if (!in->created_by.n) in->created_by = req->user;
@@ -296,7 +304,8 @@ static void post_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     size_t matches = am_silence_matches(am, ms, now);
     guard(am, &in, matches, refused);
     bool forced = force && force->kind == JSON_K_BOOL && force->boolean;
-    ErrCode rc = refused[0] && !forced ? err_set(&err, ERR_CONFLICT, "%s", refused) : am_silence_set(am, &in, now, id, &err);
+    ErrCode rc =
+        refused[0] && !forced ? err_set(&err, ERR_CONFLICT, "%s", refused) : am_silence_set(am, &in, now, id, &err);
     mutex_unlock(&am->mutex);
     if (!rc) rc = am_commit(am, &err);
     if (rc) {
@@ -317,7 +326,9 @@ static void preview_silence(void *ctx, HttpRequest *req, HttpResponse *res) {
     Alertmanager *am = ctx;
     JsonValue *root;
     Matchers ms;
-    if (!am_own_read_object(req, res, false, &root) || !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms)) return;
+    if (!am_own_read_object(req, res, false, &root) ||
+        !am_own_read_matchers(am, req, res, json_get(root, STR("matchers")), &ms))
+        return;
     int64_t now = clock_now_ns();
     AmSilenceInput in = {.starts_ns = now, .ends_ns = now, .comment = STR("-")};
     char refused[200];
@@ -403,7 +414,12 @@ void am_own_routes(Alertmanager *am, Router *r) {
     };
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         bool write = routes[i].method != HTTP_GET;
-        router_add(r, &(Route){.methods = routes[i].method, .pattern = routes[i].pattern, .handler = routes[i].fn, .ctx = am,
-                          .cls = ROUTE_QUERY, .max_body_bytes = write ? 4u << 20 : 0, .role = write ? ROLE_EDITOR : ROLE_VIEWER});
+        router_add(r, &(Route){.methods = routes[i].method,
+                          .pattern = routes[i].pattern,
+                          .handler = routes[i].fn,
+                          .ctx = am,
+                          .cls = ROUTE_QUERY,
+                          .max_body_bytes = write ? 4u << 20 : 0,
+                          .role = write ? ROLE_EDITOR : ROLE_VIEWER});
     }
 }

@@ -68,8 +68,8 @@ static bool set_recurrence(AmSilence *s, Str text, DiagList *diags) {
     if (!text.n) return true;
     s->recurrence = arena_copy(s->arena, text);
     YamlNode *root = NULL;
-    return s->recurrence.p && yaml_parse(s->recurrence, s->arena, &root, diags) == OK
-        && timeintervals_parse(root, s->arena, &s->when, diags) == OK && s->when.n > 0;
+    return s->recurrence.p && yaml_parse(s->recurrence, s->arena, &root, diags) == OK &&
+           timeintervals_parse(root, s->arena, &s->when, diags) == OK && s->when.n > 0;
 }
 
 AmSilence *am_silence_decode(Str payload) {
@@ -153,7 +153,8 @@ static ErrCode check_input(Alertmanager *am, const AmSilenceInput *in, Err *rete
         if (ammatch_label_name_ok(name, am->mode)) continue;
         Buf b = {0};
         lang_put_quoted(&b, name);
-        err_set(reterr, ERR_INVALID, "invalid silence: invalid label matcher %zu in set 0: invalid label name %s", i, buf_cstr(&b));
+        err_set(reterr, ERR_INVALID, "invalid silence: invalid label matcher %zu in set 0: invalid label name %s", i,
+            buf_cstr(&b));
         buf_done(&b);
         return ERR_INVALID;
     }
@@ -167,11 +168,13 @@ static ErrCode compile(AmSilence *s, const AmSilenceInput *in, Err *reterr) {
         Err err = {0};
         const AmMatcherText *m = &in->matchers[i];
         Regex *re = NULL; /* as it stands, for a message about what was written */
-        ErrCode rc = m->type == MATCH_RE || m->type == MATCH_NRE ? regex_compile(m->value, REGEX_DOT_NL, &re, &err) : OK;
+        ErrCode rc =
+            m->type == MATCH_RE || m->type == MATCH_NRE ? regex_compile(m->value, REGEX_DOT_NL, &re, &err) : OK;
         regex_free(re);
         if (!rc) rc = matcher_create(s->arena, m->type, m->name, m->value, &v[i], &err);
         if (rc) {
-            return err_set(reterr, rc, "invalid silence: invalid label matcher %zu in set 0: invalid regular expression \"%" STR_FMT "\": %s",
+            return err_set(reterr, rc,
+                "invalid silence: invalid label matcher %zu in set 0: invalid regular expression \"%" STR_FMT "\": %s",
                 i, STR_ARG(m->value), err.msg);
         }
         bool negative = m->type == MATCH_NEQ || m->type == MATCH_NRE;
@@ -180,7 +183,8 @@ static ErrCode compile(AmSilence *s, const AmSilenceInput *in, Err *reterr) {
     if (!v) return err_set(reterr, ERR_TOO_LARGE, "invalid silence: too many matchers");
     s->matchers = (Matchers){v, in->n_matchers};
     if (!all_empty) return OK;
-    return err_set(reterr, ERR_INVALID, "invalid silence: matcher set 0: at least one matcher must not match the empty string");
+    return err_set(
+        reterr, ERR_INVALID, "invalid silence: matcher set 0: at least one matcher must not match the empty string");
 }
 
 static ErrCode make(const AmSilenceInput *in, AmSilence *s, Err *reterr) {
@@ -197,7 +201,8 @@ static ErrCode make(const AmSilenceInput *in, AmSilence *s, Err *reterr) {
     DiagList diags;
     diag_init(&diags, STR("recurrence"), in->recurrence);
     if (!set_recurrence(s, in->recurrence, &diags)) {
-        rc = err_set(reterr, ERR_INVALID, "invalid recurrence: %s", diags.items.n ? diags.items.v[0].msg : "no time intervals");
+        rc = err_set(
+            reterr, ERR_INVALID, "invalid recurrence: %s", diags.items.n ? diags.items.v[0].msg : "no time intervals");
     }
     diag_done(&diags);
     return rc ? rc : arena_exhausted(s->arena) ? err_set(reterr, ERR_TOO_LARGE, "the silence is too large") : OK;
@@ -232,8 +237,8 @@ static void expire(Alertmanager *am, AmSilence *s, int64_t now_ns) {
 static void remember(Alertmanager *am, const AmSilence *s, const char *what, int64_t now_ns) {
     Buf b = {0};
     amlabel_put_matchers(&b, s->matchers);
-    const Label fields[] = {{STR("action"), str_cstr(what)}, {STR("comment"), s->comment}, {STR("createdBy"), s->created_by},
-        {STR("id"), str_cstr(s->id)}, {STR("matchers"), buf_str(&b)}};
+    const Label fields[] = {{STR("action"), str_cstr(what)}, {STR("comment"), s->comment},
+        {STR("createdBy"), s->created_by}, {STR("id"), str_cstr(s->id)}, {STR("matchers"), buf_str(&b)}};
     am_history_add(am, AM_EVENT_SILENCE, now_ns, 0, (Labels){0}, (Labels){fields, ARRAY_LEN(fields)});
     buf_done(&b);
 }
@@ -251,14 +256,17 @@ ErrCode am_silence_set(Alertmanager *am, const AmSilenceInput *in, int64_t now_n
     bool update = !rc && old && can_update(old, s, now_ns);
     size_t count = map_count(am->silences);
     if (!rc && !update && am->silences_max && count + 1 > am->silences_max) {
-        rc = err_set(reterr, ERR_INVALID, "exceeded maximum number of silences: %zu (limit: %zu)", count, am->silences_max);
+        rc = err_set(
+            reterr, ERR_INVALID, "exceeded maximum number of silences: %zu (limit: %zu)", count, am->silences_max);
     }
     if (rc) {
         am_silence_free(s);
         return rc;
     }
-    if (update) memcpy(s->id, old->id, sizeof s->id);
-    else am_uuid(s->id);
+    if (update)
+        memcpy(s->id, old->id, sizeof s->id);
+    else
+        am_uuid(s->id);
     if (!update && s->starts_ns < now_ns) s->starts_ns = now_ns;
     s->updated_ns = update ? MAX(now_ns, old->updated_ns + 1) : now_ns;
     if (old && !update) expire(am, old, now_ns);

@@ -29,7 +29,8 @@ static void put_times(Buf *b, const AmAlert *a) {
     buf_put_svarint(b, a->starts_ns);
     buf_put_svarint(b, a->ends_ns);
     buf_put_svarint(b, a->updated_ns);
-    buf_put_char(b, (char)((a->timeout ? 1 : 0) | (a->settled ? 2 : 0) | (a->seen_resolved ? 4 : 0) | (a->by_name ? 8 : 0)));
+    buf_put_char(
+        b, (char)((a->timeout ? 1 : 0) | (a->settled ? 2 : 0) | (a->seen_resolved ? 4 : 0) | (a->by_name ? 8 : 0)));
 }
 
 static void take_times(Cursor *c, AmAlert *a) {

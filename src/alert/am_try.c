@@ -1,4 +1,5 @@
-/* am_try.c - trying things out: receivers with their last results, tests of receivers, previews of messages and texts. */
+/* am_try.c - trying things out: receivers with their last results, tests of receivers, previews of messages and texts.
+ */
 #include "alert/am_own_int.h"
 
 #include "sys/clock.h"
@@ -39,8 +40,8 @@ void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, cons
     uint64_t *v;
     while (map_next(am->notes, &it, &key, &v)) {
         const AmNote *n = (const AmNote *)(uintptr_t)*v;
-        if (n->index != in->index || !str_eq(am_note_receiver(n), r->name)
-            || !str_eq(am_note_integration(n), str_cstr(integration_name(in->kind)))) {
+        if (n->index != in->index || !str_eq(am_note_receiver(n), r->name) ||
+            !str_eq(am_note_integration(n), str_cstr(integration_name(in->kind)))) {
             continue;
         }
         groups++;
@@ -63,9 +64,13 @@ void am_put_integration(Alertmanager *am, JsonWriter *w, const Receiver *r, cons
 }
 
 static bool read_test_alert(HttpRequest *req, HttpResponse *res, const JsonValue *root, Alert *a, int64_t now) {
-    static const Label labels[] = {{STR_INIT("alertname"), STR_INIT("MeerkatTest")}, {STR_INIT("severity"), STR_INIT("info")}};
-    static const Label annotations[] = {{STR_INIT("summary"), STR_INIT("[TEST] A test of this receiver: nothing is wrong")}};
-    if (!am_own_read_labels(req, res, root, "labels", &a->labels) || !am_own_read_labels(req, res, root, "annotations", &a->annotations)) return false;
+    static const Label labels[] = {
+        {STR_INIT("alertname"), STR_INIT("MeerkatTest")}, {STR_INIT("severity"), STR_INIT("info")}};
+    static const Label annotations[] = {
+        {STR_INIT("summary"), STR_INIT("[TEST] A test of this receiver: nothing is wrong")}};
+    if (!am_own_read_labels(req, res, root, "labels", &a->labels) ||
+        !am_own_read_labels(req, res, root, "annotations", &a->annotations))
+        return false;
     if (!a->labels.n) a->labels = (Labels){labels, ARRAY_LEN(labels)};
     if (!a->annotations.n) a->annotations = (Labels){annotations, ARRAY_LEN(annotations)};
     const JsonValue *resolved = json_get(root, STR("resolved"));
@@ -77,10 +82,18 @@ static bool read_test_alert(HttpRequest *req, HttpResponse *res, const JsonValue
     return true;
 }
 
-static NotifyRequest test_request(Alertmanager *am, AmConfig *c, const Receiver *r, const Alert *a, size_t n, int64_t now) {
-    return (NotifyRequest){.receiver = r ? r->name : STR(""), .group_key = STR("{}:{alertname=\"MeerkatTest\"}"),
-        .group_labels = n ? a->labels : (Labels){0}, .reason = STR("first notification"), .alerts = a, .n_alerts = n, .now_ns = now,
-        .timeout_ms = TEST_TIMEOUT_MS, .external_url = am->external_url, .templates = c->templates};
+static NotifyRequest test_request(
+    Alertmanager *am, AmConfig *c, const Receiver *r, const Alert *a, size_t n, int64_t now) {
+    return (NotifyRequest){.receiver = r ? r->name : STR(""),
+        .group_key = STR("{}:{alertname=\"MeerkatTest\"}"),
+        .group_labels = n ? a->labels : (Labels){0},
+        .reason = STR("first notification"),
+        .alerts = a,
+        .n_alerts = n,
+        .now_ns = now,
+        .timeout_ms = TEST_TIMEOUT_MS,
+        .external_url = am->external_url,
+        .templates = c->templates};
 }
 
 static void try_receiver(Alertmanager *am, HttpRequest *req, HttpResponse *res, bool dry) {
@@ -140,10 +153,12 @@ void am_own_preview_receiver(void *ctx, HttpRequest *req, HttpResponse *res) { t
 void am_own_test_routes(void *ctx, HttpRequest *req, HttpResponse *res) {
     JsonValue *root;
     Labels l;
-    if (am_own_read_object(req, res, false, &root) && am_own_read_labels(req, res, root, "labels", &l)) am_routes_test(ctx, l, res);
+    if (am_own_read_object(req, res, false, &root) && am_own_read_labels(req, res, root, "labels", &l))
+        am_routes_test(ctx, l, res);
 }
 
-static bool read_alerts(HttpRequest *req, HttpResponse *res, const JsonValue *root, Alert **ret, size_t *ret_n, int64_t now) {
+static bool read_alerts(
+    HttpRequest *req, HttpResponse *res, const JsonValue *root, Alert **ret, size_t *ret_n, int64_t now) {
     const JsonValue *list = json_get(root, STR("alerts"));
     size_t n = list && list->kind == JSON_K_ARRAY ? list->n : 0, k = 0;
     Alert *v = arena_alloc_zero(req->arena, (n + 1) * sizeof *v);
@@ -155,9 +170,12 @@ static bool read_alerts(HttpRequest *req, HttpResponse *res, const JsonValue *ro
         return read_test_alert(req, res, root, &v[0], now);
     }
     for (const JsonValue *i = list->first; i; i = i->next, k++) {
-        if (!am_own_read_labels(req, res, i, "labels", &v[k].labels) || !am_own_read_labels(req, res, i, "annotations", &v[k].annotations)) return false;
+        if (!am_own_read_labels(req, res, i, "labels", &v[k].labels) ||
+            !am_own_read_labels(req, res, i, "annotations", &v[k].annotations))
+            return false;
         v[k].generator_url = json_get_str(i, STR("generatorURL"));
-        if (!am_parse_datetime(json_get_str(i, STR("startsAt")), &v[k].starts_ns) || !am_parse_datetime(json_get_str(i, STR("endsAt")), &v[k].ends_ns)) {
+        if (!am_parse_datetime(json_get_str(i, STR("startsAt")), &v[k].starts_ns) ||
+            !am_parse_datetime(json_get_str(i, STR("endsAt")), &v[k].ends_ns)) {
             am_own_refuse(res, 400, "startsAt and endsAt are times");
             return false;
         }
@@ -181,10 +199,12 @@ void am_own_preview_template(void *ctx, HttpRequest *req, HttpResponse *res) {
     NotifyRequest request = test_request(am, c, NULL, v, n, now);
     request.receiver = json_get_str(root, STR("receiver"));
     Labels group;
-    if (json_get(root, STR("groupLabels")) && am_own_read_labels(req, res, root, "groupLabels", &group)) request.group_labels = group;
+    if (json_get(root, STR("groupLabels")) && am_own_read_labels(req, res, root, "groupLabels", &group))
+        request.group_labels = group;
     Str text;
     Err err = {0};
-    ErrCode rc = notify_expand(&request, json_get_str(root, STR("text")), html && html->boolean, req->arena, &text, &err);
+    ErrCode rc =
+        notify_expand(&request, json_get_str(root, STR("text")), html && html->boolean, req->arena, &text, &err);
     amconfig_unref(c);
     if (rc) {
         am_own_refuse(res, 400, "%s", err.msg);

@@ -95,7 +95,8 @@ void am_put_integrations(Alertmanager *am, JsonWriter *w, const AmGroup *g) {
             }
             am_put_key_time(w, "decidedAt", n->decided_ns);
             am_put_key_time(w, "lastNotified", n->logged ? n->at_ns : 0);
-            am_put_key_time(w, "repeatsAt", n->logged && n->n_firing ? n->at_ns + g->route->repeat_interval_ms * NS_PER_MS : 0);
+            am_put_key_time(
+                w, "repeatsAt", n->logged && n->n_firing ? n->at_ns + g->route->repeat_interval_ms * NS_PER_MS : 0);
             am_put_key_time(w, "lastAttempt", n->attempt_ns);
             am_put_key_time(w, "nextAttempt", n->next_attempt_ns);
             json_key_lit(w, "attempts");
@@ -193,7 +194,8 @@ static void put_ack(JsonWriter *w, const AmAlert *a, int64_t now) {
 }
 
 /* One sentence for the person at the terminal. */
-static void put_summary(Alertmanager *am, JsonWriter *w, const AmAlert *a, bool silenced, const AmAlert *by, const char *state) {
+static void put_summary(
+    Alertmanager *am, JsonWriter *w, const AmAlert *a, bool silenced, const AmAlert *by, const char *state) {
     char text[400];
     const AmGroup *g = a->n_members ? a->members[0].group : NULL;
     const AmNote *worst = NULL, *note = NULL;
@@ -208,14 +210,25 @@ static void put_summary(Alertmanager *am, JsonWriter *w, const AmAlert *a, bool 
     Buf t = {0};
     if (g) time_put_rfc3339_ms(&t, g->next_ns);
     const char *next = g ? buf_cstr(&t) : "";
-    if (strcmp(state, "resolved") == 0) snprintf(text, sizeof text, "resolved%s", g ? "; its end is told at the group's next flush" : ", and there is nothing left to tell");
-    else if (by) snprintf(text, sizeof text, "inhibited by a firing alert; looked at again at %s", next);
-    else if (silenced) snprintf(text, sizeof text, "silenced; looked at again at %s", next);
-    else if (!g) snprintf(text, sizeof text, "in no group: no configuration is loaded");
-    else if (!g->route->receiver->n_integrations) snprintf(text, sizeof text, "its receiver \"%" STR_FMT "\" has no integrations: nobody is told", STR_ARG(g->route->receiver->name));
-    else if (worst) snprintf(text, sizeof text, "the last notification by %" STR_FMT " failed: %s", STR_ARG(am_note_integration(worst)), worst->error);
-    else if (!g->flushed_ns) snprintf(text, sizeof text, "waiting for its group's first flush at %s (group_wait)", next);
-    else snprintf(text, sizeof text, "%s at the last flush; next flush at %s", g->outcome, next);
+    if (strcmp(state, "resolved") == 0)
+        snprintf(text, sizeof text, "resolved%s",
+            g ? "; its end is told at the group's next flush" : ", and there is nothing left to tell");
+    else if (by)
+        snprintf(text, sizeof text, "inhibited by a firing alert; looked at again at %s", next);
+    else if (silenced)
+        snprintf(text, sizeof text, "silenced; looked at again at %s", next);
+    else if (!g)
+        snprintf(text, sizeof text, "in no group: no configuration is loaded");
+    else if (!g->route->receiver->n_integrations)
+        snprintf(text, sizeof text, "its receiver \"%" STR_FMT "\" has no integrations: nobody is told",
+            STR_ARG(g->route->receiver->name));
+    else if (worst)
+        snprintf(text, sizeof text, "the last notification by %" STR_FMT " failed: %s",
+            STR_ARG(am_note_integration(worst)), worst->error);
+    else if (!g->flushed_ns)
+        snprintf(text, sizeof text, "waiting for its group's first flush at %s (group_wait)", next);
+    else
+        snprintf(text, sizeof text, "%s at the last flush; next flush at %s", g->outcome, next);
     buf_done(&t);
     json_key_lit(w, "summary");
     json_str(w, str_cstr(text));
@@ -276,8 +289,10 @@ void am_why_handler(void *ctx, HttpRequest *req, HttpResponse *res) {
     AmAlert *a = am_alert_find(am, fp);
     if (a) put_why(am, &w, a, clock_now_ns());
     mutex_unlock(&am->mutex);
-    if (a) am_api_json(res, 200);
-    else http_reply_text(res, 404, "no alert has this fingerprint; the history may know it\n");
+    if (a)
+        am_api_json(res, 200);
+    else
+        http_reply_text(res, 404, "no alert has this fingerprint; the history may know it\n");
 }
 
 /* --- routes --- */

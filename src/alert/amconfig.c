@@ -103,7 +103,8 @@ static void read_inhibit(AmReader *r, const YamlNode *list) {
         rule->n_equal = amread_strings(r, equal, &rule->equal);
         for (size_t k = 0; k < rule->n_equal; k++) {
             if (!ammatch_label_name_ok(rule->equal[k], r->mode)) {
-                amread_error(r, equal, NULL, "invalid label name \"%" STR_FMT "\" in equal list", STR_ARG(rule->equal[k]));
+                amread_error(
+                    r, equal, NULL, "invalid label name \"%" STR_FMT "\" in equal list", STR_ARG(rule->equal[k]));
             }
         }
     }
@@ -140,21 +141,27 @@ static void read_names(AmReader *r, const YamlNode *list) {
 
 static void warn_unused(AmReader *r, const YamlNode *root, const char *key) {
     const YamlNode *n = yaml_get(root, str_cstr(key));
-    if (n) diag_add(r->diags, DIAG_WARNING, n->key->line, n->key->col, n->key->len, NULL, "%s is not supported and has no effect", key);
+    if (n)
+        diag_add(r->diags, DIAG_WARNING, n->key->line, n->key->col, n->key->len, NULL,
+            "%s is not supported and has no effect", key);
 }
 
 static void read_document(AmReader *r, const YamlNode *root) {
     if (yaml_is_null(root) || (root->kind == YAML_MAPPING && yaml_is_null(yaml_get(root, STR("route"))))) {
-        amread_error(r, root->kind == YAML_MAPPING ? root : NULL, "a configuration needs route: and receivers:", "no route provided in config");
+        amread_error(r, root->kind == YAML_MAPPING ? root : NULL,
+            "a configuration needs route: and receivers:", "no route provided in config");
         if (root->kind != YAML_MAPPING) return;
     }
     if (!amread_keys(r, root, "the configuration", top_keys, ARRAY_LEN(top_keys))) return;
     Str base_dir = base_dir_of(r->c->file);
     const YamlNode *global = yaml_get(root, STR("global"));
     if (yaml_is_null(global)) global = NULL;
-    r->c->resolve_timeout_ms = global && global->kind == YAML_MAPPING ? amread_duration(r, global, "resolve_timeout", 300000) : 300000;
-    if (r->names_only) read_names(r, yaml_get(root, STR("receivers")));
-    else receivers_parse(global, yaml_get(root, STR("receivers")), base_dir, r->arena, &r->c->receivers, r->diags);
+    r->c->resolve_timeout_ms =
+        global && global->kind == YAML_MAPPING ? amread_duration(r, global, "resolve_timeout", 300000) : 300000;
+    if (r->names_only)
+        read_names(r, yaml_get(root, STR("receivers")));
+    else
+        receivers_parse(global, yaml_get(root, STR("receivers")), base_dir, r->arena, &r->c->receivers, r->diags);
     read_intervals(r, root);
     read_inhibit(r, yaml_get(root, STR("inhibit_rules")));
     if (!r->names_only) read_templates(r, yaml_get(root, STR("templates")), base_dir);

@@ -30,8 +30,8 @@ struct AmRoute {
     const TimeIntervalSet *const *active;
     size_t n_active;
     Labels labels; /* the parents' too; values are templates */
-    Str key; /* {}/{severity="critical"}: not unique */
-    Str id;  /* {}/{severity="critical"}/0: unique */
+    Str key;       /* {}/{severity="critical"}: not unique */
+    Str id;        /* {}/{severity="critical"}/0: unique */
     int line;
 };
 

@@ -31,7 +31,8 @@ bool amread_keys(AmReader *r, const YamlNode *n, const char *what, const Str *ke
         Str near = diag_suggest(k->key->text, keys, n_keys);
         char hint[128];
         snprintf(hint, sizeof hint, "did you mean \"%" STR_FMT "\"?", STR_ARG(near));
-        amread_error(r, k->key, near.n ? hint : NULL, "unknown key \"%" STR_FMT "\" in %s", STR_ARG(k->key->text), what);
+        amread_error(
+            r, k->key, near.n ? hint : NULL, "unknown key \"%" STR_FMT "\" in %s", STR_ARG(k->key->text), what);
     }
     return true;
 }
@@ -70,8 +71,10 @@ size_t amread_strings(AmReader *r, const YamlNode *list, const Str **ret) {
     Str *v = ARENA_ARRAY(r->arena, Str, list->n);
     size_t n = 0;
     for (const YamlNode *i = list->first; v && i; i = i->next) {
-        if (i->kind != YAML_SCALAR) amread_error(r, i, NULL, "expected a text");
-        else v[n++] = i->text;
+        if (i->kind != YAML_SCALAR)
+            amread_error(r, i, NULL, "expected a text");
+        else
+            v[n++] = i->text;
     }
     *ret = v;
     return n;

@@ -142,15 +142,18 @@ static void read_timers(AmReader *r, const YamlNode *node, AmRoute *t) {
     t->resolve_immediately = amread_bool(r, node, "resolve_immediately", t->resolve_immediately);
 }
 
-static AmRoute *read_route(AmReader *r, const YamlNode *node, const AmRoute *parent, size_t place, int depth, Counter *counter) {
+static AmRoute *read_route(
+    AmReader *r, const YamlNode *node, const AmRoute *parent, size_t place, int depth, Counter *counter) {
     if (depth > ROUTE_DEPTH_MAX) {
         amread_error(r, node, NULL, "routes are nested more than %d deep", ROUTE_DEPTH_MAX);
         return NULL;
     }
     AmRoute *t = ARENA_NEW(r->arena, AmRoute);
     if (!t || !amread_keys(r, node, "a route", route_keys, ARRAY_LEN(route_keys))) return NULL;
-    if (parent) *t = *parent;
-    else *t = (AmRoute){.group_wait_ms = 30000, .group_interval_ms = 300000, .repeat_interval_ms = 14400000};
+    if (parent)
+        *t = *parent;
+    else
+        *t = (AmRoute){.group_wait_ms = 30000, .group_interval_ms = 300000, .repeat_interval_ms = 14400000};
     t->parent = parent;
     t->routes = NULL;
     t->n_routes = 0;
@@ -165,7 +168,8 @@ static AmRoute *read_route(AmReader *r, const YamlNode *node, const AmRoute *par
     t->active = read_intervals(r, yaml_get(node, STR("active_time_intervals")), &t->n_active);
     make_keys(r, t, place);
     const YamlNode *children = yaml_get(node, STR("routes"));
-    if (!yaml_is_null(children) && children->kind != YAML_SEQUENCE) amread_error(r, children, NULL, "routes is a list");
+    if (!yaml_is_null(children) && children->kind != YAML_SEQUENCE)
+        amread_error(r, children, NULL, "routes is a list");
     else if (!yaml_is_null(children)) {
         t->routes = ARENA_ARRAY(r->arena, AmRoute *, children->n);
         for (const YamlNode *i = children->first; t->routes && i; i = i->next) {

@@ -1,8 +1,8 @@
-/* amconfig_show.c - a configuration for others to see, as the original shows one: defaults filled in, its order of keys,
- * secrets hidden, keys of our own left out.
+/* amconfig_show.c - a configuration for others to see, as the original shows one: defaults filled in, its order of
+ * keys, secrets hidden, keys of our own left out.
  *
- * Keys that 0.25 does not know yet are written only where the file has them, so that the amtool of either version reads the
- * result; for the same reason a webhook's address is http://<secret>/. */
+ * Keys that 0.25 does not know yet are written only where the file has them, so that the amtool of either version reads
+ * the result; for the same reason a webhook's address is http://<secret>/. */
 #include "alert/amconfig_show.h"
 
 #include "alert/amlabel.h"
@@ -109,8 +109,10 @@ static void put_ranges(AmShow *s, const char *key, TimeRanges r, const char *con
         for (int end = 0; end < 2; end++) {
             int v = end ? r.v[i].end : r.v[i].begin;
             if (end && r.v[i].end == r.v[i].begin) break;
-            if (names) buf_printf(&b, "%s%s", end ? ":" : "", names[v]);
-            else buf_printf(&b, "%s%d", end ? ":" : "", v);
+            if (names)
+                buf_printf(&b, "%s%s", end ? ":" : "", names[v]);
+            else
+                buf_printf(&b, "%s%d", end ? ":" : "", v);
         }
         yaml_emit_text(s->e, buf_str(&b));
         buf_done(&b);
@@ -178,7 +180,8 @@ static void put_templates(AmShow *s, const YamlNode *list, Str base_dir) {
     yaml_emit_begin_sequence(s->e, none);
     for (const YamlNode *i = none ? NULL : list->first; i; i = i->next) {
         bool joined = base_dir.n && !str_eq_lit(base_dir, ".") && i->text.n && i->text.p[0] != '/';
-        yaml_emit_text(s->e, joined ? arena_printf(s->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(base_dir), STR_ARG(i->text)) : i->text);
+        yaml_emit_text(s->e,
+            joined ? arena_printf(s->arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(base_dir), STR_ARG(i->text)) : i->text);
     }
     yaml_emit_end_sequence(s->e);
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 static bool tls_is_empty(const PromTlsConfig *t) {
-    return !t->ca.n && !t->cert.n && !t->key.n && !t->ca_file.n && !t->cert_file.n && !t->key_file.n && !t->server_name.n
-        && !t->insecure_skip_verify && !t->min_version && !t->max_version;
+    return !t->ca.n && !t->cert.n && !t->key.n && !t->ca_file.n && !t->cert_file.n && !t->key_file.n &&
+           !t->server_name.n && !t->insecure_skip_verify && !t->min_version && !t->max_version;
 }
 
 static void put_version(AmShow *s, const char *key, uint8_t v) {

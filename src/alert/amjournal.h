@@ -1,8 +1,8 @@
 /* amjournal.h - durable state as a snapshot and a log of records after it. Knows bytes, not alerts.
  *
  * Records are appended in memory (any thread, in order) and made durable by one writer thread, many with one sync.
- * When the log has outgrown the state several times over, the writer asks for all of it and writes a new snapshot. After
- * a failed write the next success is a snapshot, so that nothing that is only in memory stays there. */
+ * When the log has outgrown the state several times over, the writer asks for all of it and writes a new snapshot.
+ * After a failed write the next success is a snapshot, so that nothing that is only in memory stays there. */
 #ifndef MEERKAT_ALERT_AMJOURNAL_H
 #define MEERKAT_ALERT_AMJOURNAL_H
 
@@ -13,7 +13,7 @@
 typedef struct AmJournal AmJournal;
 
 typedef struct AmJournalOptions {
-    Fs *fs;                  /* NULL: the real one */
+    Fs *fs; /* NULL: the real one */
     const char *dir;
     uint64_t snapshot_bytes; /* of log before a snapshot; 0: 64 MiB */
     /* At opening, for every record in order. */
@@ -37,7 +37,7 @@ void amjournal_mark(AmJournal *j);
 typedef struct AmJournalStats {
     uint64_t records, bytes, syncs, snapshots, failures, snapshot_bytes, log_bytes;
     int64_t snapshot_ns, snapshot_sum_ns; /* the last one, all of them */
-    bool failing; /* the disk refused the last write */
+    bool failing;                         /* the disk refused the last write */
 } AmJournalStats;
 void amjournal_stats(AmJournal *j, AmJournalStats *ret);
 

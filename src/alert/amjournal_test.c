@@ -43,7 +43,8 @@ static void toy_open(Toy *t, Fs *fs, uint64_t snapshot_bytes) {
     *t = (Toy){0};
     mutex_init(&t->mutex);
     Err err = {0};
-    AmJournalOptions o = {.fs = fs, .dir = "/state", .snapshot_bytes = snapshot_bytes, .apply = apply, .dump = dump, .ctx = t};
+    AmJournalOptions o = {
+        .fs = fs, .dir = "/state", .snapshot_bytes = snapshot_bytes, .apply = apply, .dump = dump, .ctx = t};
     if (amjournal_open(&o, &t->j, &err)) fail_msg("%s", err.msg);
 }
 
@@ -126,7 +127,7 @@ static void a_damaged_snapshot_is_set_aside(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_power_cuts), cmocka_unit_test(a_full_disk_is_said_and_healed),
-        cmocka_unit_test(a_damaged_snapshot_is_set_aside)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_power_cuts),
+        cmocka_unit_test(a_full_disk_is_said_and_healed), cmocka_unit_test(a_damaged_snapshot_is_set_aside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,10 @@ void amlabel_put_set(Buf *out, Labels l) {
     buf_put_char(out, '{');
     for (size_t i = 0; i < l.n; i++) {
         if (i) buf_put_lit(out, ", ");
-        if (label_name_is_legacy(l.v[i].name)) buf_put_str(out, l.v[i].name);
-        else lang_put_quoted(out, l.v[i].name);
+        if (label_name_is_legacy(l.v[i].name))
+            buf_put_str(out, l.v[i].name);
+        else
+            lang_put_quoted(out, l.v[i].name);
         buf_put_char(out, '=');
         lang_put_quoted(out, l.v[i].value);
     }
@@ -43,8 +45,10 @@ static void put_escaped(Buf *out, Str s) {
 
 void amlabel_put_matcher(Buf *out, const Matcher *m) {
     bool reserved = has_reserved(m->name);
-    if (reserved) lang_put_quoted(out, m->name);
-    else buf_put_str(out, m->name);
+    if (reserved)
+        lang_put_quoted(out, m->name);
+    else
+        buf_put_str(out, m->name);
     buf_put_str(out, str_cstr(amlabel_op(m->type)));
     if (reserved) {
         lang_put_quoted(out, m->value);

@@ -26,8 +26,9 @@ static void matcher_texts(void **state) {
     Buf out = {0};
     for (size_t i = 0; i < ARRAY_LEN(matchers); i++) {
         const Matcher *m;
-        assert_int_equal(matcher_create(arena, matchers[i].type, str_cstr(matchers[i].name), str_cstr(matchers[i].value),
-                             &m, NULL), OK);
+        assert_int_equal(
+            matcher_create(arena, matchers[i].type, str_cstr(matchers[i].name), str_cstr(matchers[i].value), &m, NULL),
+            OK);
         buf_clear(&out);
         amlabel_put_matcher(&out, m);
         assert_string_equal(buf_cstr(&out), matchers[i].text);

@@ -35,8 +35,10 @@ static ErrCode unescape(Str raw, bool quoted, Str whole, Arena *arena, Str *ret,
             if (e != 'n' && e != '"' && e != '\\') out[n++] = '\\';
             out[n++] = e == 'n' ? '\n' : e;
         } else if (c == '"') {
-            if (closed || i + 1 < raw.n) closed = false, quoted = true, i = raw.n;
-            else closed = true;
+            if (closed || i + 1 < raw.n)
+                closed = false, quoted = true, i = raw.n;
+            else
+                closed = true;
         } else {
             out[n++] = c;
         }
@@ -97,7 +99,8 @@ ErrCode ammatch_classic(Str text, Arena *arena, AmMatcherTexts *out, Err *reterr
 static bool same(const AmMatcherTexts *a, const AmMatcherTexts *b) {
     if (a->n != b->n) return false;
     for (size_t i = 0; i < a->n; i++) {
-        if (a->v[i].type != b->v[i].type || !str_eq(a->v[i].name, b->v[i].name) || !str_eq(a->v[i].value, b->v[i].value)) {
+        if (a->v[i].type != b->v[i].type || !str_eq(a->v[i].name, b->v[i].name) ||
+            !str_eq(a->v[i].value, b->v[i].value)) {
             return false;
         }
     }
@@ -133,7 +136,8 @@ static Str suggestion_of(Matchers ms, Arena *arena) {
 
 ErrCode ammatch_parse_list(Str text, AmMatchMode mode, Arena *arena, Matchers *ret, Str *ret_suggestion, Err *reterr) {
     if (ret_suggestion) *ret_suggestion = STR_NULL;
-    if (text.n > AM_MATCHER_TEXT_MAX) return err_set(reterr, ERR_TOO_LARGE, "matchers of more than %d bytes", AM_MATCHER_TEXT_MAX);
+    if (text.n > AM_MATCHER_TEXT_MAX)
+        return err_set(reterr, ERR_TOO_LARGE, "matchers of more than %d bytes", AM_MATCHER_TEXT_MAX);
     AmMatcherTexts utf8 = {0}, classic = {0};
     ErrCode utf8_rc = OK, classic_rc = OK;
     Err utf8_err = {0}, classic_err = {0};
@@ -141,14 +145,16 @@ ErrCode ammatch_parse_list(Str text, AmMatchMode mode, Arena *arena, Matchers *r
     if (mode != AM_MATCH_UTF8) classic_rc = ammatch_classic(text, arena, &classic, &classic_err);
     if (mode == AM_MATCH_UTF8 && utf8_rc) return err_set(reterr, utf8_rc, "%s", utf8_err.msg);
     if (classic_rc && (mode == AM_MATCH_CLASSIC || utf8_rc)) return err_set(reterr, classic_rc, "%s", classic_err.msg);
-    bool use_classic = mode == AM_MATCH_CLASSIC || (mode == AM_MATCH_FALLBACK && !classic_rc && (utf8_rc || !same(&utf8, &classic)));
+    bool use_classic =
+        mode == AM_MATCH_CLASSIC || (mode == AM_MATCH_FALLBACK && !classic_rc && (utf8_rc || !same(&utf8, &classic)));
     ErrCode rc = compile(use_classic ? &classic : &utf8, arena, ret, reterr);
     if (!rc && use_classic && utf8_rc && ret_suggestion) *ret_suggestion = suggestion_of(*ret, arena);
     return rc;
 }
 
 ErrCode ammatch_parse_one(Str text, AmMatchMode mode, Arena *arena, const Matcher **ret, Err *reterr) {
-    if (text.n > AM_MATCHER_TEXT_MAX) return err_set(reterr, ERR_TOO_LARGE, "matchers of more than %d bytes", AM_MATCHER_TEXT_MAX);
+    if (text.n > AM_MATCHER_TEXT_MAX)
+        return err_set(reterr, ERR_TOO_LARGE, "matchers of more than %d bytes", AM_MATCHER_TEXT_MAX);
     if (mode != AM_MATCH_CLASSIC && text.n && (text.p[0] == '{' || text.p[text.n - 1] == '}')) {
         return err_set(reterr, ERR_INVALID, "unexpected open or close brace: %" STR_FMT, STR_ARG(text));
     }
@@ -163,7 +169,8 @@ ErrCode ammatch_parse_one(Str text, AmMatchMode mode, Arena *arena, const Matche
     if (mode != AM_MATCH_UTF8) classic_rc = ammatch_classic_one(text, arena, &classic, &classic_err);
     if (mode == AM_MATCH_UTF8 && utf8_rc) return err_set(reterr, utf8_rc, "%s", utf8_err.msg);
     if (classic_rc && (mode == AM_MATCH_CLASSIC || utf8_rc)) return err_set(reterr, classic_rc, "%s", classic_err.msg);
-    bool use_classic = mode == AM_MATCH_CLASSIC || (mode == AM_MATCH_FALLBACK && !classic_rc && (utf8_rc || !same(&utf8, &classic)));
+    bool use_classic =
+        mode == AM_MATCH_CLASSIC || (mode == AM_MATCH_FALLBACK && !classic_rc && (utf8_rc || !same(&utf8, &classic)));
     Matchers ms = {0};
     ErrCode rc = compile(use_classic ? &classic : &utf8, arena, &ms, reterr);
     if (!rc) *ret = ms.v[0];

@@ -15,8 +15,7 @@ typedef enum AmMatchMode { AM_MATCH_FALLBACK, AM_MATCH_UTF8, AM_MATCH_CLASSIC } 
 
 /* Any number of matchers: {a="b",c!="d"} with or without braces. What they refer to lives in the arena. suggestion (may
  * be NULL): what to write instead when only the classic parser understood it, else empty. */
-ErrCode ammatch_parse_list(
-    Str text, AmMatchMode mode, Arena *arena, Matchers *ret, Str *ret_suggestion, Err *reterr);
+ErrCode ammatch_parse_list(Str text, AmMatchMode mode, Arena *arena, Matchers *ret, Str *ret_suggestion, Err *reterr);
 /* Exactly one, without braces: the API's filter, arguments of the command line. */
 ErrCode ammatch_parse_one(Str text, AmMatchMode mode, Arena *arena, const Matcher **ret, Err *reterr);
 /* Label names of routes, silences, alerts: any UTF-8 that is not empty, or identifiers in classic mode. */

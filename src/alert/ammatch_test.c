@@ -16,25 +16,33 @@ static const struct {
     {"{}", "{}", "{}", "{}"},
     {"foo=bar", "{foo=\"bar\"}", "{foo=\"bar\"}", "{foo=\"bar\"}"},
     {"{foo=\"bar\",}", "{foo=\"bar\"}", "{foo=\"bar\"}", "{foo=\"bar\"}"},
-    {"foo=\"bar\", dings!=\"bums\"", "{foo=\"bar\",dings!=\"bums\"}", "{foo=\"bar\",dings!=\"bums\"}", "{foo=\"bar\",dings!=\"bums\"}"},
+    {"foo=\"bar\", dings!=\"bums\"", "{foo=\"bar\",dings!=\"bums\"}", "{foo=\"bar\",dings!=\"bums\"}",
+        "{foo=\"bar\",dings!=\"bums\"}"},
     {"{foo=~\"a|b\",c!~\"d\"}", "{foo=~\"a|b\",c!~\"d\"}", "{foo=~\"a|b\",c!~\"d\"}", "{foo=~\"a|b\",c!~\"d\"}"},
     {"foo=", "{foo=\"\"}", "!end of input: expected label value", "{foo=\"\"}"},
     {"foo=bar baz", "{foo=\"bar baz\"}", "!8:11: unexpected baz: expected a comma or close brace", "{foo=\"bar baz\"}"},
-    {"\"foo bar\"=\"baz\"", "{\"foo bar\"=\"baz\"}", "{\"foo bar\"=\"baz\"}", "!bad matcher format: \"foo bar\"=\"baz\""},
-    {"f\xC3\xB6\xC3\xB6=b\xC3\xA4r", "{f\xC3\xB6\xC3\xB6=\"b\xC3\xA4r\"}", "{f\xC3\xB6\xC3\xB6=\"b\xC3\xA4r\"}", "!bad matcher format: f\xC3\xB6\xC3\xB6=b\xC3\xA4r"},
+    {"\"foo bar\"=\"baz\"", "{\"foo bar\"=\"baz\"}", "{\"foo bar\"=\"baz\"}",
+        "!bad matcher format: \"foo bar\"=\"baz\""},
+    {"f\xC3\xB6\xC3\xB6=b\xC3\xA4r", "{f\xC3\xB6\xC3\xB6=\"b\xC3\xA4r\"}", "{f\xC3\xB6\xC3\xB6=\"b\xC3\xA4r\"}",
+        "!bad matcher format: f\xC3\xB6\xC3\xB6=b\xC3\xA4r"},
     {"foo=\"b\\\"ar\"", "{foo=\"b\\\"ar\"}", "{foo=\"b\\\"ar\"}", "{foo=\"b\\\"ar\"}"},
     /* The two disagree about \d: classic wins. */
     {"foo=~\\d+", "{foo=~\"\\\\d+\"}", "!5:6: \\: invalid input", "{foo=~\"\\\\d+\"}"},
     {"foo=\"\\\\d\"", "{foo=\"\\\\d\"}", "{foo=\"\\\\d\"}", "{foo=\"\\\\d\"}"},
     {"{foo=bar", "{foo=\"bar\"}", "!0:8: end of input: expected close brace", "{foo=\"bar\"}"},
     {"foo=bar}", "{foo=\"bar\"}", "!0:8: }: expected opening brace", "{foo=\"bar\"}"},
-    {"foo", "!bad matcher format: foo", "!end of input: expected an operator such as '=', '!=', '=~' or '!~'", "!bad matcher format: foo"},
+    {"foo", "!bad matcher format: foo", "!end of input: expected an operator such as '=', '!=', '=~' or '!~'",
+        "!bad matcher format: foo"},
     {"foo!bar", "!bad matcher format: foo!bar", "!3:4: !: expected one of '=~'", "!bad matcher format: foo!bar"},
-    {"foo=\"bar", "!matcher value contains unescaped double quote: \"bar", "!4:8: \"bar: missing end \"", "!matcher value contains unescaped double quote: \"bar"},
-    {"foo=b\"ar", "!matcher value contains unescaped double quote: b\"ar", "!5:8: \"ar: missing end \"", "!matcher value contains unescaped double quote: b\"ar"},
+    {"foo=\"bar", "!matcher value contains unescaped double quote: \"bar", "!4:8: \"bar: missing end \"",
+        "!matcher value contains unescaped double quote: \"bar"},
+    {"foo=b\"ar", "!matcher value contains unescaped double quote: b\"ar", "!5:8: \"ar: missing end \"",
+        "!matcher value contains unescaped double quote: b\"ar"},
     {",", "!bad matcher format: ", "!0:1: unexpected ,: expected label name", "!bad matcher format: "},
-    {"foo=bar,,a=b", "!bad matcher format: ", "!8:9: unexpected ,: expected a matcher or close brace after comma", "!bad matcher format: "},
-    {"foo=~\"(\"", "!error parsing regexp: missing closing ): `^(?:()$`", "!error parsing regexp: missing closing ): `^(?:()$`", "!error parsing regexp: missing closing ): `^(?:()$`"},
+    {"foo=bar,,a=b", "!bad matcher format: ", "!8:9: unexpected ,: expected a matcher or close brace after comma",
+        "!bad matcher format: "},
+    {"foo=~\"(\"", "!error parsing regexp: missing closing ): `^(?:()$`",
+        "!error parsing regexp: missing closing ): `^(?:()$`", "!error parsing regexp: missing closing ): `^(?:()$`"},
 };
 
 static void check_list(const char *text, AmMatchMode mode, const char *want) {
@@ -42,8 +50,10 @@ static void check_list(const char *text, AmMatchMode mode, const char *want) {
     Matchers ms;
     Err err = {0};
     Buf out = {0};
-    if (ammatch_parse_list(str_cstr(text), mode, arena, &ms, NULL, &err)) buf_printf(&out, "!%s", err.msg);
-    else amlabel_put_matchers(&out, ms);
+    if (ammatch_parse_list(str_cstr(text), mode, arena, &ms, NULL, &err))
+        buf_printf(&out, "!%s", err.msg);
+    else
+        amlabel_put_matchers(&out, ms);
     assert_string_equal(buf_cstr(&out), want);
     buf_done(&out);
     arena_free(arena);

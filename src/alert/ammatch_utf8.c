@@ -21,8 +21,8 @@ typedef struct Parser {
 } Parser;
 
 bool ammatch_is_space(uint32_t r) {
-    return (r >= 9 && r <= 13) || r == ' ' || r == 0x85 || r == 0xA0 || r == 0x1680 || (r >= 0x2000 && r <= 0x200A)
-        || r == 0x2028 || r == 0x2029 || r == 0x202F || r == 0x205F || r == 0x3000;
+    return (r >= 9 && r <= 13) || r == ' ' || r == 0x85 || r == 0xA0 || r == 0x1680 || (r >= 0x2000 && r <= 0x200A) ||
+           r == 0x2028 || r == 0x2029 || r == 0x202F || r == 0x205F || r == 0x3000;
 }
 
 bool ammatch_is_reserved(uint32_t r) {
@@ -67,8 +67,8 @@ static ErrCode scan_quoted(Parser *p, size_t start, size_t col) {
         take_rune(p);
     }
     if (p->pos == p->s.n) {
-        return err_set(p->err, ERR_INVALID, "%zu:%zu: %" STR_FMT ": missing end \"", col, p->col,
-            STR_ARG(str_skip(p->s, start)));
+        return err_set(
+            p->err, ERR_INVALID, "%zu:%zu: %" STR_FMT ": missing end \"", col, p->col, STR_ARG(str_skip(p->s, start)));
     }
     take_rune(p);
     return finish(p, start, col, T_QUOTED);
@@ -107,12 +107,12 @@ static ErrCode take_text(Parser *p, const char *expected, Str *ret) {
     bool good = str_is_utf8(p->t.text);
     if (good && p->t.kind == T_QUOTED) {
         size_t end;
-        good = str_find_char(p->t.text, '\n') == SIZE_MAX && lang_scan_string(p->t.text, 0, &end) == LANG_STRING_OK
-            && end == p->t.text.n && lang_unquote(p->t.text, p->arena, ret);
+        good = str_find_char(p->t.text, '\n') == SIZE_MAX && lang_scan_string(p->t.text, 0, &end) == LANG_STRING_OK &&
+               end == p->t.text.n && lang_unquote(p->t.text, p->arena, ret);
     }
     if (!good) {
-        return err_set(p->err, ERR_INVALID, "%zu:%zu: %" STR_FMT ": invalid input", p->t.col, p->t.end_col,
-            STR_ARG(p->t.text));
+        return err_set(
+            p->err, ERR_INVALID, "%zu:%zu: %" STR_FMT ": invalid input", p->t.col, p->t.end_col, STR_ARG(p->t.text));
     }
     return scan(p);
 }

@@ -10,7 +10,7 @@
 #include "sys/clock.h"
 
 #define T0 (INT64_C(1700000000) * NS_PER_S)
-#define SEC(n) (T0 + (int64_t)((n) * 1e9))
+#define SEC(n) (T0 + (int64_t)((n)*1e9))
 
 typedef struct Rig {
     Alertmanager *am;
@@ -24,21 +24,25 @@ typedef struct Rig {
 } Rig;
 
 static void record(Rig *r, const AmJob *job) {
-    buf_printf(&r->log, "%.1f %s f=%zu r=%zu\n", (double)(r->now - T0) / 1e9, job->reason, job->n_firing, job->n_resolved);
+    buf_printf(
+        &r->log, "%.1f %s f=%zu r=%zu\n", (double)(r->now - T0) / 1e9, job->reason, job->n_firing, job->n_resolved);
 }
 
 static void answer(Rig *r, AmJob *job) {
     job->attempts++;
     job->started_ns = r->now;
-    job->result = (NotifyResult){.ok = r->answer == 0, .retry = r->answer == 1, .reason = "serverError", .error = "refused"};
+    job->result =
+        (NotifyResult){.ok = r->answer == 0, .retry = r->answer == 1, .reason = "serverError", .error = "refused"};
     am_job_done(r->am, job, r->now);
 }
 
 static void on_send(void *ctx, AmJob *job) {
     Rig *r = ctx;
     record(r, job);
-    if (r->hold) r->jobs[r->n_jobs++] = job;
-    else answer(r, job);
+    if (r->hold)
+        r->jobs[r->n_jobs++] = job;
+    else
+        answer(r, job);
 }
 
 static Rig *rig_create(const char *config) {
@@ -100,7 +104,9 @@ static void expect(Rig *r, const char *log) {
     buf_clear(&r->log);
 }
 
-#define WEBHOOK "receivers:\n- name: wh\n  webhook_configs: [{url: 'http://x'}]\n- name: quiet\n  webhook_configs: [{url: 'http://x', send_resolved: false}]\n- name: none\n"
+#define WEBHOOK                                                                                                        \
+    "receivers:\n- name: wh\n  webhook_configs: [{url: 'http://x'}]\n- name: quiet\n  webhook_configs: [{url: "        \
+    "'http://x', send_resolved: false}]\n- name: none\n"
 static const char basic[] = "route:\n  receiver: wh\n  group_by: [alertname]\n  group_wait: 1s\n  group_interval: 10s\n"
                             "  repeat_interval: 60s\n" WEBHOOK;
 
@@ -160,7 +166,8 @@ static void resolves(void **state) {
 
 static void times_out(void **state) {
     (void)state;
-    Rig *r = rig_create("global: {resolve_timeout: 5s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 4s, repeat_interval: 1h}\n" WEBHOOK);
+    Rig *r = rig_create("global: {resolve_timeout: 5s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 4s, "
+                        "repeat_interval: 1h}\n" WEBHOOK);
     post(r, "{alertname=\"a\"}", 0, 0);
     go(r, 10);
     expect(r, "1.0 first notification f=1 r=0\n5.0 all alerts resolved f=0 r=1\n");
@@ -269,8 +276,10 @@ static void slow_receivers_do_not_block(void **state) {
 
 static void inhibits(void **state) {
     (void)state;
-    Rig *r = rig_create("inhibit_rules:\n- source_matchers: [severity=critical]\n  target_matchers: [severity=warning]\n  equal: [svc]\n"
-                        "route: {receiver: wh, group_by: [alertname], group_wait: 1s, group_interval: 10s, repeat_interval: 1h}\n" WEBHOOK);
+    Rig *r = rig_create("inhibit_rules:\n- source_matchers: [severity=critical]\n  target_matchers: "
+                        "[severity=warning]\n  equal: [svc]\n"
+                        "route: {receiver: wh, group_by: [alertname], group_wait: 1s, group_interval: 10s, "
+                        "repeat_interval: 1h}\n" WEBHOOK);
     post(r, "{alertname=\"w\",severity=\"warning\",svc=\"x\"}", 0, 3600);
     post(r, "{alertname=\"v\",severity=\"warning\",svc=\"y\"}", 0, 3600);
     post(r, "{alertname=\"c\",severity=\"critical\",svc=\"x\"}", 0, 3600);
@@ -287,7 +296,12 @@ static void silences(void **state) {
     Rig *r = rig_create(basic);
     char id[37];
     const AmMatcherText m[] = {{MATCH_EQ, STR("alertname"), STR("a")}};
-    AmSilenceInput in = {.matchers = m, .n_matchers = 1, .starts_ns = SEC(0), .ends_ns = SEC(15), .created_by = STR("me"), .comment = STR("c")};
+    AmSilenceInput in = {.matchers = m,
+        .n_matchers = 1,
+        .starts_ns = SEC(0),
+        .ends_ns = SEC(15),
+        .created_by = STR("me"),
+        .comment = STR("c")};
     Err err = {0};
     assert_int_equal(am_silence_set(r->am, &in, r->now, id, &err), OK);
     post(r, "{alertname=\"a\"}", 0, 3600);
@@ -306,7 +320,8 @@ static void acknowledged_is_not_repeated(void **state) {
     go(r, 2);
     buf_clear(&r->log);
     AmAck *ack = NEW(AmAck);
-    *ack = (AmAck){.at_ns = r->now, .expires_ns = SEC(200), .owner = str_dup_cstr(STR("me")), .comment = str_dup_cstr(STR(""))};
+    *ack = (AmAck){
+        .at_ns = r->now, .expires_ns = SEC(200), .owner = str_dup_cstr(STR("me")), .comment = str_dup_cstr(STR(""))};
     Labels l;
     labels_parse(STR("{alertname=\"a\"}"), r->arena, &l, NULL);
     am_alert_set_ack(r->am, am_alert_find(r->am, alert_fingerprint(l)), ack, r->now);
@@ -319,7 +334,8 @@ static void acknowledged_is_not_repeated(void **state) {
 
 static void tells_at_once_when_all_is_resolved(void **state) {
     (void)state;
-    Rig *r = rig_create("route: {receiver: wh, group_wait: 1s, group_interval: 60s, repeat_interval: 1h, resolve_immediately: true}\n" WEBHOOK);
+    Rig *r = rig_create("route: {receiver: wh, group_wait: 1s, group_interval: 60s, repeat_interval: 1h, "
+                        "resolve_immediately: true}\n" WEBHOOK);
     post(r, "{alertname=\"a\"}", 0, 3600);
     post(r, "{alertname=\"b\"}", 0, 3600);
     go(r, 2);
@@ -334,7 +350,8 @@ static void tells_at_once_when_all_is_resolved(void **state) {
 
 static void tells_at_once_what_resolved_during_a_flush(void **state) {
     (void)state;
-    Rig *r = rig_create("global: {resolve_timeout: 100s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 60s, repeat_interval: 1h, resolve_immediately: true}\n" WEBHOOK);
+    Rig *r = rig_create("global: {resolve_timeout: 100s}\nroute: {receiver: wh, group_wait: 1s, group_interval: 60s, "
+                        "repeat_interval: 1h, resolve_immediately: true}\n" WEBHOOK);
     r->hold = true;
     post(r, "{alertname=\"a\"}", 0, 3600);
     go(r, 2);
@@ -357,11 +374,12 @@ static void tells_at_once_what_resolved_during_a_flush(void **state) {
 
 static void mute_times(void **state) {
     (void)state; /* T0 is 2023-11-14 22:13:20, a Tuesday */
-    Rig *r = rig_create("time_intervals:\n- name: now\n  time_intervals: [{times: [{start_time: '22:13', end_time: '22:15'}]}]\n"
-                        "- name: later\n  time_intervals: [{times: [{start_time: '22:14', end_time: '22:15'}]}]\n"
-                        "route:\n  receiver: wh\n  group_wait: 1s\n  group_interval: 10s\n  repeat_interval: 1h\n  routes:\n"
-                        "  - matchers: [a=mute]\n    mute_time_intervals: [now]\n"
-                        "  - matchers: [a=active]\n    active_time_intervals: [later]\n" WEBHOOK);
+    Rig *r = rig_create(
+        "time_intervals:\n- name: now\n  time_intervals: [{times: [{start_time: '22:13', end_time: '22:15'}]}]\n"
+        "- name: later\n  time_intervals: [{times: [{start_time: '22:14', end_time: '22:15'}]}]\n"
+        "route:\n  receiver: wh\n  group_wait: 1s\n  group_interval: 10s\n  repeat_interval: 1h\n  routes:\n"
+        "  - matchers: [a=mute]\n    mute_time_intervals: [now]\n"
+        "  - matchers: [a=active]\n    active_time_intervals: [later]\n" WEBHOOK);
     post(r, "{a=\"mute\"}", 0, 3600);
     post(r, "{a=\"active\"}", 0, 3600);
     go(r, 35);

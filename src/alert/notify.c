@@ -58,7 +58,8 @@ ErrCode notify_templates_load(
     *ret = NULL;
     for (size_t i = 0; i < n; i++) {
         bool relative = base_dir.n && globs[i].n && globs[i].p[0] != '/';
-        Str pattern = relative ? arena_printf(arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(base_dir), STR_ARG(globs[i])) : globs[i];
+        Str pattern =
+            relative ? arena_printf(arena, "%" STR_FMT "/%" STR_FMT, STR_ARG(base_dir), STR_ARG(globs[i])) : globs[i];
         Str *names = NULL;
         size_t n_names = 0;
         Err err = {0};
@@ -79,8 +80,11 @@ ErrCode notify_expand_data(
     const NotifyTemplates *t, GoValue data, Str text, bool html, Arena *arena, Str *ret, Err *reterr) {
     *ret = text;
     if (str_find(text, STR("{{")) == SIZE_MAX) return OK;
-    GoTmplExec opts = {.arena = arena, .ctx = (void *)(uintptr_t)data.obj, .max_output_bytes = EXPANDED_MAX,
-        .max_steps = STEPS_MAX, .html = html};
+    GoTmplExec opts = {.arena = arena,
+        .ctx = (void *)(uintptr_t)data.obj,
+        .max_output_bytes = EXPANDED_MAX,
+        .max_steps = STEPS_MAX,
+        .html = html};
     Buf out = {0};
     ErrCode code = gotmpl_expand(t->set, STR(""), text, data, &opts, &out, reterr);
     if (!code) {
@@ -248,13 +252,25 @@ int64_t notify_left_ms(const Notify *n) {
 }
 
 static void (*const senders[INTEGRATION_MAX])(Notify *) = {
-    [INTEGRATION_WEBHOOK] = notify_webhook, [INTEGRATION_EMAIL] = notify_email, [INTEGRATION_PAGERDUTY] = notify_pagerduty,
-    [INTEGRATION_OPSGENIE] = notify_opsgenie, [INTEGRATION_WECHAT] = notify_wechat, [INTEGRATION_SLACK] = notify_slack,
-    [INTEGRATION_VICTOROPS] = notify_victorops, [INTEGRATION_PUSHOVER] = notify_pushover, [INTEGRATION_SNS] = notify_sns,
-    [INTEGRATION_TELEGRAM] = notify_telegram, [INTEGRATION_DISCORD] = notify_discord, [INTEGRATION_WEBEX] = notify_webex,
-    [INTEGRATION_MSTEAMS] = notify_msteams, [INTEGRATION_MSTEAMSV2] = notify_msteamsv2, [INTEGRATION_JIRA] = notify_jira,
-    [INTEGRATION_INCIDENTIO] = notify_incidentio, [INTEGRATION_ROCKETCHAT] = notify_rocketchat,
-    [INTEGRATION_MATTERMOST] = notify_mattermost, [INTEGRATION_NTFY] = notify_ntfy,
+    [INTEGRATION_WEBHOOK] = notify_webhook,
+    [INTEGRATION_EMAIL] = notify_email,
+    [INTEGRATION_PAGERDUTY] = notify_pagerduty,
+    [INTEGRATION_OPSGENIE] = notify_opsgenie,
+    [INTEGRATION_WECHAT] = notify_wechat,
+    [INTEGRATION_SLACK] = notify_slack,
+    [INTEGRATION_VICTOROPS] = notify_victorops,
+    [INTEGRATION_PUSHOVER] = notify_pushover,
+    [INTEGRATION_SNS] = notify_sns,
+    [INTEGRATION_TELEGRAM] = notify_telegram,
+    [INTEGRATION_DISCORD] = notify_discord,
+    [INTEGRATION_WEBEX] = notify_webex,
+    [INTEGRATION_MSTEAMS] = notify_msteams,
+    [INTEGRATION_MSTEAMSV2] = notify_msteamsv2,
+    [INTEGRATION_JIRA] = notify_jira,
+    [INTEGRATION_INCIDENTIO] = notify_incidentio,
+    [INTEGRATION_ROCKETCHAT] = notify_rocketchat,
+    [INTEGRATION_MATTERMOST] = notify_mattermost,
+    [INTEGRATION_NTFY] = notify_ntfy,
 };
 
 static int64_t own_timeout_ms(const Settings *s) {

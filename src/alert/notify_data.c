@@ -70,8 +70,12 @@ FN(pairs_values) {
 }
 static const GoFunc pairs_methods[] = {
     {STR_INIT("Names"), pairs_names, {NULL}, 0, false}, {STR_INIT("Values"), pairs_values, {NULL}, 0, false}};
-static const GoType pairs_type[1] = {{.name = "template.Pairs", .kind = GO_LIST, .elem = pair_type,
-    .methods = pairs_methods, .n_methods = 2, .string = pairs_string}};
+static const GoType pairs_type[1] = {{.name = "template.Pairs",
+    .kind = GO_LIST,
+    .elem = pair_type,
+    .methods = pairs_methods,
+    .n_methods = 2,
+    .string = pairs_string}};
 
 /* --- KV --- */
 
@@ -114,7 +118,8 @@ FN(kv_remove) {
     if (!v) return err_set(c->err, ERR_TOO_LARGE, "result is too large");
     for (size_t i = 0; i < all; i++) {
         bool drop = false;
-        for (size_t k = 0; k < go_len(args[0]) && !drop; k++) drop = str_eq(args[0].list->v[k].s, c->self.map->v[i].key);
+        for (size_t k = 0; k < go_len(args[0]) && !drop; k++)
+            drop = str_eq(args[0].list->v[k].s, c->self.map->v[i].key);
         if (!drop) v[m++] = c->self.map->v[i];
     }
     *ret = go_of_map(c->arena, c->self.type, v, m);
@@ -132,8 +137,12 @@ static void kv_string(GoValue v, Buf *out) {
 static const GoFunc kv_methods[] = {{STR_INIT("SortedPairs"), kv_sorted_pairs, {NULL}, 0, false},
     {STR_INIT("Remove"), kv_remove, {go_strings}, 1, false}, {STR_INIT("Names"), kv_names, {NULL}, 0, false},
     {STR_INIT("Values"), kv_values, {NULL}, 0, false}};
-static const GoType kv_type[1] = {{.name = "template.KV", .kind = GO_MAP, .elem = go_string, .methods = kv_methods,
-    .n_methods = ARRAY_LEN(kv_methods), .string = kv_string}};
+static const GoType kv_type[1] = {{.name = "template.KV",
+    .kind = GO_MAP,
+    .elem = go_string,
+    .methods = kv_methods,
+    .n_methods = ARRAY_LEN(kv_methods),
+    .string = kv_string}};
 
 static GoValue kv_of(Labels l, Arena *arena) {
     GoEntry *v = ARENA_ARRAY(arena, GoEntry, l.n);
@@ -159,8 +168,9 @@ GETTER(alert_ends, go_of_obj(go_time, &ALERT(o)->ends))
 GETTER(alert_generator, go_of_str(ALERT(o)->generator_url))
 GETTER(alert_finger, go_of_str(ALERT(o)->fingerprint))
 static const GoField alert_fields[] = {{STR_INIT("Status"), alert_status}, {STR_INIT("Labels"), alert_labels},
-    {STR_INIT("Annotations"), alert_annotations}, {STR_INIT("StartsAt"), alert_starts}, {STR_INIT("EndsAt"), alert_ends},
-    {STR_INIT("GeneratorURL"), alert_generator}, {STR_INIT("Fingerprint"), alert_finger}};
+    {STR_INIT("Annotations"), alert_annotations}, {STR_INIT("StartsAt"), alert_starts},
+    {STR_INIT("EndsAt"), alert_ends}, {STR_INIT("GeneratorURL"), alert_generator},
+    {STR_INIT("Fingerprint"), alert_finger}};
 static const GoType alert_type[1] = {
     {.name = "template.Alert", .kind = GO_STRUCT, .fields = alert_fields, .n_fields = ARRAY_LEN(alert_fields)}};
 static const GoType alert_list_type[1] = {{.name = "[]template.Alert", .kind = GO_LIST, .elem = alert_type}};
@@ -202,11 +212,15 @@ GETTER(data_common_annotations, kv_of(DATA(o)->common_annotations, arena))
 GETTER(data_route, kv_of(DATA(o)->route, arena))
 GETTER(data_external_url, go_of_str(DATA(o)->external_url))
 static const GoField data_fields[] = {{STR_INIT("Receiver"), data_receiver}, {STR_INIT("Status"), data_status},
-    {STR_INIT("Alerts"), data_alerts}, {STR_INIT("NotificationReason"), data_reason}, {STR_INIT("GroupLabels"), data_group},
-    {STR_INIT("CommonLabels"), data_common}, {STR_INIT("CommonAnnotations"), data_common_annotations},
-    {STR_INIT("RouteLabels"), data_route}, {STR_INIT("ExternalURL"), data_external_url}};
-const GoType notify_data_type[1] = {{.name = "*template.Data", .kind = GO_STRUCT, .fields = data_fields,
-    .n_fields = ARRAY_LEN(data_fields), .pointer = true}};
+    {STR_INIT("Alerts"), data_alerts}, {STR_INIT("NotificationReason"), data_reason},
+    {STR_INIT("GroupLabels"), data_group}, {STR_INIT("CommonLabels"), data_common},
+    {STR_INIT("CommonAnnotations"), data_common_annotations}, {STR_INIT("RouteLabels"), data_route},
+    {STR_INIT("ExternalURL"), data_external_url}};
+const GoType notify_data_type[1] = {{.name = "*template.Data",
+    .kind = GO_STRUCT,
+    .fields = data_fields,
+    .n_fields = ARRAY_LEN(data_fields),
+    .pointer = true}};
 const GoType notify_data_value[1] = {
     {.name = "template.Data", .kind = GO_STRUCT, .fields = data_fields, .n_fields = ARRAY_LEN(data_fields)}};
 
@@ -252,8 +266,10 @@ static GoTime utc(int64_t ns) {
 
 static void fill_alert(NotifyAlert *out, const Alert *a, int64_t now_ns, Arena *arena) {
     bool resolved = alert_is_resolved(a, now_ns);
-    *out = (NotifyAlert){.status = resolved ? STR("resolved") : STR("firing"), .labels = a->labels,
-        .annotations = a->annotations, .starts = utc(a->starts_ns),
+    *out = (NotifyAlert){.status = resolved ? STR("resolved") : STR("firing"),
+        .labels = a->labels,
+        .annotations = a->annotations,
+        .starts = utc(a->starts_ns),
         .ends = resolved ? utc(a->ends_ns) : (GoTime){.unix_s = GO_TIME_ZERO_S, .zone = STR("UTC")},
         .generator_url = a->generator_url};
     out->fingerprint = arena_printf(arena, "%016" PRIx64, alert_fingerprint(a->labels));

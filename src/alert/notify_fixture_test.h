@@ -55,7 +55,9 @@ static inline void catch_request(void *ctx, HttpRequest *req, HttpResponse *res)
 static inline void catcher_start(Catcher *c) {
     *c = (Catcher){.f.router = router_create()};
     mutex_init(&c->lock);
-    router_add(c->f.router, &(Route){.methods = HTTP_GET | HTTP_POST | HTTP_PUT, .pattern = "/{rest...}", .handler = catch_request, .ctx = c});
+    router_add(c->f.router,
+        &(Route){
+            .methods = HTTP_GET | HTTP_POST | HTTP_PUT, .pattern = "/{rest...}", .handler = catch_request, .ctx = c});
     fixture_start(&c->f, NULL, NULL);
 }
 
@@ -94,7 +96,8 @@ static inline ErrCode parse_receivers(Arena *arena, Str global, Str lists, Recei
     diag_init(&diags, STR("alertmanager.yml"), source);
     ErrCode code = yaml_parse(source, arena, &root, &diags);
     if (!code)
-        code = receivers_parse(yaml_get(root, STR("global")), yaml_get(root, STR("receivers")), STR(""), arena, ret, &diags);
+        code = receivers_parse(
+            yaml_get(root, STR("global")), yaml_get(root, STR("receivers")), STR(""), arena, ret, &diags);
     diag_render(&diags, problems, false);
     diag_done(&diags);
     return code;
@@ -114,12 +117,21 @@ static const Label fx_notes[2][2] = {
 static inline NotifyRequest fx_request(const Integration *integration, bool resolved, Alert alerts[2]) {
     static const Label group[] = {{STR_INIT("alertname"), STR_INIT("HighLatency")}};
     for (size_t i = 0; i < 2; i++)
-        alerts[i] = (Alert){.labels = {fx_labels[i], 4}, .annotations = {fx_notes[i], 2}, .starts_ns = INT64_C(1795866209366566850),
-            .ends_ns = resolved ? INT64_C(1795906800000000000) : 0, .generator_url = STR("http://p/graph?g0.expr=up&g0.tab=1")};
-    return (NotifyRequest){.integration = integration, .receiver = STR("team-x"),
-        .group_key = STR("{}:{alertname=\"HighLatency\"}"), .group_labels = {group, 1},
-        .reason = resolved ? STR("all alerts resolved") : STR("first notification"), .alerts = alerts, .n_alerts = 2,
-        .now_ns = INT64_C(1795910000000000000), .timeout_ms = 10000, .external_url = STR("http://am.example:9093")};
+        alerts[i] = (Alert){.labels = {fx_labels[i], 4},
+            .annotations = {fx_notes[i], 2},
+            .starts_ns = INT64_C(1795866209366566850),
+            .ends_ns = resolved ? INT64_C(1795906800000000000) : 0,
+            .generator_url = STR("http://p/graph?g0.expr=up&g0.tab=1")};
+    return (NotifyRequest){.integration = integration,
+        .receiver = STR("team-x"),
+        .group_key = STR("{}:{alertname=\"HighLatency\"}"),
+        .group_labels = {group, 1},
+        .reason = resolved ? STR("all alerts resolved") : STR("first notification"),
+        .alerts = alerts,
+        .n_alerts = 2,
+        .now_ns = INT64_C(1795910000000000000),
+        .timeout_ms = 10000,
+        .external_url = STR("http://am.example:9093")};
 }
 
 #endif

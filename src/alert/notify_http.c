@@ -35,7 +35,6 @@ static void add_header(Outgoing *o, const char *line) {
     if (o->n_headers < HEADERS_MAX) o->headers[o->n_headers++] = line;
 }
 
-
 /* --- waiting --- */
 
 typedef struct Wait {
@@ -135,8 +134,13 @@ static Str oauth2_form(Notify *n, const PromOauth2 *o) {
 /* The client-credentials grant (RFC 6749, 4.4). */
 static bool oauth2_ask(Notify *n, const PromOauth2 *o, Str secret, Str form, Str *ret, int64_t *ret_good_s) {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", USER_AGENT, NULL};
-    HttpClientRequest req = {.method = "POST", .url = notify_opt(n, o->token_url), .headers = headers, .body = form,
-        .timeout_ms = MAX(notify_left_ms(n), 1), .max_body_bytes = ANSWER_MAX, .username = notify_opt(n, o->client_id),
+    HttpClientRequest req = {.method = "POST",
+        .url = notify_opt(n, o->token_url),
+        .headers = headers,
+        .body = form,
+        .timeout_ms = MAX(notify_left_ms(n), 1),
+        .max_body_bytes = ANSWER_MAX,
+        .username = notify_opt(n, o->client_id),
         .password = notify_cstr(n, "", secret)};
     set_proxy(n, &o->proxy, &req);
     set_tls(n, &o->tls, &req);
@@ -144,7 +148,8 @@ static bool oauth2_ask(Notify *n, const PromOauth2 *o, Str secret, Str form, Str
     fetch(n, &req, &w);
     JsonValue *json = NULL;
     if (w.code || w.answer.status / 100 != 2)
-        return notify_fail(n, "authError", true, "oauth2: cannot fetch token: %s (status %d)", w.error, w.answer.status);
+        return notify_fail(
+            n, "authError", true, "oauth2: cannot fetch token: %s (status %d)", w.error, w.answer.status);
     bool parsed = json_parse(w.answer.body, n->arena, &json, NULL) == OK;
     *ret = parsed ? json_get_str(json, STR("access_token")) : STR_NULL;
     if (!ret->n) return notify_fail(n, "authError", false, "oauth2: server response missing access_token");
@@ -158,8 +163,8 @@ static bool oauth2_token(Notify *n, const PromOauth2 *o, Str *ret, OauthUse *use
     if (!text_or_file(n, o->client_secret, o->client_secret_file, &secret)) return false;
     notify_hide(n, secret);
     Str form = oauth2_form(n, o);
-    use->key = arena_printf(n->arena, "oauth2\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT, STR_ARG(o->token_url),
-        STR_ARG(o->client_id), STR_ARG(secret), STR_ARG(form));
+    use->key = arena_printf(n->arena, "oauth2\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT "\n%" STR_FMT,
+        STR_ARG(o->token_url), STR_ARG(o->client_id), STR_ARG(secret), STR_ARG(form));
     use->kept = use->key.p && notify_token_get(n, use->key, ret);
     int64_t good_s = 0;
     if (!use->kept && !oauth2_ask(n, o, secret, form, ret, &good_s)) return false;
@@ -182,7 +187,8 @@ static bool set_credentials(Notify *n, const PromHttpConfig *h, Outgoing *o) {
         o->req.bearer_token = notify_cstr(n, "", secret);
     } else if (h->auth_type.n) {
         if (!text_or_file(n, h->credentials, h->credentials_file, &secret)) return false;
-        Str line = arena_printf(n->arena, "Authorization: %" STR_FMT " %" STR_FMT, STR_ARG(h->auth_type), STR_ARG(secret));
+        Str line =
+            arena_printf(n->arena, "Authorization: %" STR_FMT " %" STR_FMT, STR_ARG(h->auth_type), STR_ARG(secret));
         if (str_eq_lit(h->auth_type, "Bearer"))
             o->req.bearer_token = notify_cstr(n, "", secret);
         else
@@ -258,8 +264,11 @@ static bool judge(Notify *n, const NotifyHttp *h, const Wait *w) {
 
 static bool attempt(Notify *n, const NotifyHttp *h, Outgoing *o, Wait *w) {
     const PromHttpConfig *config = &n->config->http;
-    *o = (Outgoing){.req = {.method = h->method ? h->method : "POST", .url = notify_cstr(n, "", h->url), .body = h->body,
-                        .timeout_ms = notify_left_ms(n), .max_body_bytes = ANSWER_MAX,
+    *o = (Outgoing){.req = {.method = h->method ? h->method : "POST",
+                        .url = notify_cstr(n, "", h->url),
+                        .body = h->body,
+                        .timeout_ms = notify_left_ms(n),
+                        .max_body_bytes = ANSWER_MAX,
                         .no_follow_redirects = config->no_follow_redirects}};
     add_header(o, USER_AGENT);
     add_header(o, notify_cstr(n, "Content-Type: ", str_cstr(h->content_type ? h->content_type : "application/json")));

@@ -62,7 +62,7 @@ typedef struct Notify {
     NotifyResult *res;
     const NotifyTemplates *templates;
     int64_t deadline_mono_ns;
-    bool failed; /* the verdict stands */
+    bool failed;     /* the verdict stands */
     Str secrets[16]; /* never to be seen in errors */
     size_t n_secrets;
     Buf preview;
@@ -89,15 +89,15 @@ static inline bool notify_firing(const Notify *n) { return n->data->n_firing > 0
 bool notify_fail(Notify *n, const char *reason, bool retry, const char *fmt, ...) ATTR_PRINTF(4, 5);
 
 typedef struct NotifyHttp {
-    const char *method;       /* NULL: POST */
-    Str url;                  /* secret unless url_is_public */
+    const char *method; /* NULL: POST */
+    Str url;            /* secret unless url_is_public */
     bool url_is_public;
     const char *content_type; /* NULL: application/json */
     const char *headers[6];   /* more; NULL-terminated */
     Str body;
-    const int *retry_codes;   /* beside 5xx; 0-terminated, NULL: none */
-    const char *context;      /* before the error: channel "x"; may be NULL */
-    bool reads_answer;        /* the body of a 2xx is needed; otherwise its status decides, whatever becomes of the body */
+    const int *retry_codes; /* beside 5xx; 0-terminated, NULL: none */
+    const char *context;    /* before the error: channel "x"; may be NULL */
+    bool reads_answer; /* the body of a 2xx is needed; otherwise its status decides, whatever becomes of the body */
     /* Details of a refusal out of the answer's body; NULL: the body itself. */
     void (*details)(int status, Str body, Buf *out);
 } NotifyHttp;
@@ -131,7 +131,8 @@ typedef struct AwsKeys {
     Str region, key_id, secret, session;
 } AwsKeys;
 #define AWS_FORM "application/x-www-form-urlencoded"
-/* Of a receiver's sigv4 block (NULL: none), its profile, or the environment; of the role, if it names one. false: failed. */
+/* Of a receiver's sigv4 block (NULL: none), its profile, or the environment; of the role, if it names one. false:
+ * failed. */
 bool aws_keys(Notify *n, const Settings *sigv4, AwsKeys *ret);
 /* Fills url, content_type, body and headers of a POST with this form. */
 void aws_sign(Notify *n, const AwsKeys *k, const char *service, Str url, Str form, NotifyHttp *ret);
@@ -141,9 +142,10 @@ void aws_form(Buf *b, const char *key, Str value);
 /* Any YAML as JSON; its texts are templates, and a text that is JSON or YAML of anything but a text becomes that. */
 bool notify_put_tree(Notify *n, JsonWriter *w, const YamlNode *node);
 void notify_put_rendered(Notify *n, JsonWriter *w, Str text); /* one such text, expanded */
-/* "key": a list of objects, one for each of the setting's, with the members that put writes; nothing when there are none. */
-void notify_put_objects(
-    Notify *n, JsonWriter *w, const Settings *s, const char *key, void (*put)(Notify *n, JsonWriter *w, const Settings *one));
+/* "key": a list of objects, one for each of the setting's, with the members that put writes; nothing when there are
+ * none. */
+void notify_put_objects(Notify *n, JsonWriter *w, const Settings *s, const char *key,
+    void (*put)(Notify *n, JsonWriter *w, const Settings *one));
 /* "short" of a field: its own, else short_fields. */
 void notify_put_short(Notify *n, JsonWriter *w, const Settings *field);
 bool notify_put_map(Notify *n, JsonWriter *w, const YamlNode *node); /* members only: names to expanded texts */

@@ -262,8 +262,8 @@ bool notify_put_map(Notify *n, JsonWriter *w, const YamlNode *node) {
     return v != NULL;
 }
 
-void notify_put_objects(
-    Notify *n, JsonWriter *w, const Settings *s, const char *key, void (*put)(Notify *n, JsonWriter *w, const Settings *one)) {
+void notify_put_objects(Notify *n, JsonWriter *w, const Settings *s, const char *key,
+    void (*put)(Notify *n, JsonWriter *w, const Settings *one)) {
     const Setting *list = settings_get(s, key);
     if (!list->n_subs) return;
     json_key(w, str_cstr(key));

@@ -79,10 +79,14 @@ static void put_details(Notify *n, JsonWriter *w) {
 }
 
 static bool request(Notify *n, const char *method, Str path, Str query, Str key, Buf *body) {
-    Str url = arena_printf(n->arena, "%" STR_FMT "v2/alerts%" STR_FMT "%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")),
-        STR_ARG(path), STR_ARG(query));
-    NotifyHttp h = {.method = method, .url = url, .url_is_public = true, .body = notify_copy_buf(n, body),
-        .headers = {notify_cstr(n, "Authorization: GenieKey ", key), NULL}, .retry_codes = notify_retry_429};
+    Str url = arena_printf(n->arena, "%" STR_FMT "v2/alerts%" STR_FMT "%" STR_FMT,
+        STR_ARG(settings_text(n->s, "api_url")), STR_ARG(path), STR_ARG(query));
+    NotifyHttp h = {.method = method,
+        .url = url,
+        .url_is_public = true,
+        .body = notify_copy_buf(n, body),
+        .headers = {notify_cstr(n, "Authorization: GenieKey ", key), NULL},
+        .retry_codes = notify_retry_429};
     NotifyAnswer ignored;
     return notify_http(n, &h, &ignored);
 }
@@ -100,7 +104,8 @@ static Str sub_path(Notify *n, Str alias, const char *what) {
 }
 
 static void create(Notify *n, Str alias, Str key) {
-    Str message = notify_truncate_runes(n, notify_t(n, "message"), MESSAGE_MAX), description = notify_t(n, "description");
+    Str message = notify_truncate_runes(n, notify_t(n, "message"), MESSAGE_MAX),
+        description = notify_t(n, "description");
     Buf body = {0};
     JsonWriter w = json_writer(&body);
     json_begin_object(&w);
@@ -143,7 +148,8 @@ void notify_victorops(Notify *n) {
     Str key, routing, type = notify_t(n, "message_type");
     if (!notify_secret(n, "api_key", &key)) return;
     if (!notify_must(n, settings_text(n->s, "routing_key"), "routing_key", &routing)) return;
-    if (!str_eq_lit(type, "INFO") && !str_eq_lit(type, "WARNING") && !str_eq_lit(type, "CRITICAL")) type = STR("CRITICAL");
+    if (!str_eq_lit(type, "INFO") && !str_eq_lit(type, "WARNING") && !str_eq_lit(type, "CRITICAL"))
+        type = STR("CRITICAL");
     if (!notify_firing(n)) type = STR("RECOVERY");
     const YamlNode *custom = settings_get(n->s, "custom_fields")->node;
     size_t count = 0;
@@ -152,7 +158,8 @@ void notify_victorops(Notify *n) {
     v[count++] = (GoEntry){STR("message_type"), go_of_str(type)};
     v[count++] = (GoEntry){STR("entity_id"), go_of_str(notify_key_hash(n))};
     v[count++] = (GoEntry){STR("entity_display_name"), go_of_str(notify_t(n, "entity_display_name"))};
-    v[count++] = (GoEntry){STR("state_message"), go_of_str(notify_truncate_runes(n, notify_t(n, "state_message"), STATE_MAX))};
+    v[count++] =
+        (GoEntry){STR("state_message"), go_of_str(notify_truncate_runes(n, notify_t(n, "state_message"), STATE_MAX))};
     v[count++] = (GoEntry){STR("monitoring_tool"), go_of_str(notify_t(n, "monitoring_tool"))};
     for (const YamlNode *it = custom ? custom->first : NULL; it; it = it->next)
         v[count++] = (GoEntry){it->key->text, go_of_str(notify_expand_text(n, it->text))};

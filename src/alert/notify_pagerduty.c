@@ -29,7 +29,9 @@ typedef struct Detail {
     const YamlNode *node; /* NULL: a default */
 } Detail;
 
-static int compare_details(const void *a, const void *b) { return str_cmp(((const Detail *)a)->key, ((const Detail *)b)->key); }
+static int compare_details(const void *a, const void *b) {
+    return str_cmp(((const Detail *)a)->key, ((const Detail *)b)->key);
+}
 
 static void put_details(Notify *n, JsonWriter *w) {
     static const struct {
@@ -42,7 +44,8 @@ static void put_details(Notify *n, JsonWriter *w) {
     size_t max = ARRAY_LEN(defaults) + (own ? own->n : 0), count = 0;
     Detail *v = ARENA_ARRAY(n->arena, Detail, max);
     if (!v) return;
-    for (const YamlNode *it = own ? own->first : NULL; it; it = it->next) v[count++] = (Detail){it->key->text, it->text, it};
+    for (const YamlNode *it = own ? own->first : NULL; it; it = it->next)
+        v[count++] = (Detail){it->key->text, it->text, it};
     for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
         if (!own || !yaml_get(own, defaults[i].key)) v[count++] = (Detail){defaults[i].key, defaults[i].text, NULL};
     qsort(v, count, sizeof *v, compare_details);
@@ -149,8 +152,11 @@ void notify_pagerduty(Notify *n) {
         if (body.n <= EVENT_MAX) break;
     }
     NotifyAnswer ignored;
-    NotifyHttp h = {.url = v1 ? STR(V1_URL) : settings_text(n->s, "url"), .url_is_public = true,
-        .body = notify_copy_buf(n, &body), .retry_codes = v1 ? retry_v1 : notify_retry_429, .details = error_details};
+    NotifyHttp h = {.url = v1 ? STR(V1_URL) : settings_text(n->s, "url"),
+        .url_is_public = true,
+        .body = notify_copy_buf(n, &body),
+        .retry_codes = v1 ? retry_v1 : notify_retry_429,
+        .details = error_details};
     notify_http(n, &h, &ignored);
     if (n->failed && v1 && n->res->status) n->res->reason = "other"; /* as the original's old half counts */
 }

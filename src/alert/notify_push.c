@@ -8,7 +8,7 @@
 #define TELEGRAM_MAX 4096
 #define TELEGRAM_BYTES_MAX (1u << 15)
 #define TELEGRAM_TOO_LONG                                                                                              \
-    "Alertmanager notification could not be sent: message length exceeds Telegram limits. Please check the template "   \
+    "Alertmanager notification could not be sent: message length exceeds Telegram limits. Please check the template "  \
     "used for producing the message content."
 #define PUSHOVER_URL "https://api.pushover.net/1/messages.json"
 #define PUSHOVER_TITLE_MAX 250
@@ -47,7 +47,8 @@ static bool telegram_chat(Notify *n, Str *ret) {
     *ret = id->text;
     if (id->text.n || !file->text.n) return true;
     if (!notify_read_file(n, file->text, ret)) return false;
-    return num_parse_i64(*ret, &number) || notify_fail(n, "other", true, "could not parse chat_id from %" STR_FMT, STR_ARG(file->text));
+    return num_parse_i64(*ret, &number) ||
+           notify_fail(n, "other", true, "could not parse chat_id from %" STR_FMT, STR_ARG(file->text));
 }
 
 static void telegram_details(int status, Str body, Buf *out) {
@@ -75,8 +76,12 @@ void notify_telegram(Notify *n) {
     json_end_object(&w);
     gojson_finish(&body);
     static const int every[] = {400, 401, 403, 404, 409, 413, 429, 0}; /* the original tries again whatever it was */
-    Str url = arena_printf(n->arena, "%" STR_FMT "/bot%" STR_FMT "/sendMessage", STR_ARG(settings_text(n->s, "api_url")), STR_ARG(token));
-    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, &body), .retry_codes = every, .details = telegram_details,
+    Str url = arena_printf(
+        n->arena, "%" STR_FMT "/bot%" STR_FMT "/sendMessage", STR_ARG(settings_text(n->s, "api_url")), STR_ARG(token));
+    NotifyHttp h = {.url = url,
+        .body = notify_copy_buf(n, &body),
+        .retry_codes = every,
+        .details = telegram_details,
         .reads_answer = true};
     NotifyAnswer answer;
     if (!notify_http(n, &h, &answer) || notify_dry(n)) return;
@@ -144,7 +149,8 @@ static bool wechat_token(Notify *n, Str secret, Str corp, WechatToken *ret) {
     form(&q, "corpid", corp);
     form(&q, "corpsecret", secret);
     *ret = (WechatToken){.text = STR("<secret>"),
-        .url = arena_printf(n->arena, "%" STR_FMT "gettoken?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)))};
+        .url = arena_printf(
+            n->arena, "%" STR_FMT "gettoken?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)))};
     buf_done(&q);
     NotifyHttp h = {.method = "GET", .url = ret->url, .reads_answer = true};
     NotifyAnswer answer;
@@ -154,8 +160,10 @@ static bool wechat_token(Notify *n, Str secret, Str corp, WechatToken *ret) {
     JsonValue *json;
     int64_t good_s = WECHAT_GOOD_S;
     if (!ret->kept) {
-        ret->text = json_parse(answer.body, n->arena, &json, NULL) == OK ? json_get_str(json, STR("access_token")) : STR_NULL;
-        if (!ret->text.n) return notify_fail(n, "other", false, "invalid APISecret for CorpID: %" STR_FMT, STR_ARG(corp));
+        ret->text =
+            json_parse(answer.body, n->arena, &json, NULL) == OK ? json_get_str(json, STR("access_token")) : STR_NULL;
+        if (!ret->text.n)
+            return notify_fail(n, "other", false, "invalid APISecret for CorpID: %" STR_FMT, STR_ARG(corp));
         json_get_i64(json, STR("expires_in"), &good_s);
         notify_token_put(ret->url, ret->text, MIN(good_s, WECHAT_GOOD_S));
     }
@@ -192,7 +200,8 @@ static Str wechat_body(Notify *n) {
 static bool wechat_send(Notify *n, Str token, int64_t *ret, Str *ret_message) {
     Buf q = {0};
     form(&q, "access_token", token);
-    Str url = arena_printf(n->arena, "%" STR_FMT "message/send?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
+    Str url = arena_printf(
+        n->arena, "%" STR_FMT "message/send?%" STR_FMT, STR_ARG(settings_text(n->s, "api_url")), STR_ARG(buf_str(&q)));
     buf_done(&q);
     static const int every[] = {400, 401, 403, 404, 413, 429, 0};
     NotifyHttp h = {.url = url, .body = wechat_body(n), .retry_codes = every, .reads_answer = true};
@@ -213,7 +222,8 @@ void notify_wechat(Notify *n) {
     Str secret, corp, message;
     WechatToken token;
     int64_t code;
-    if (!notify_secret(n, "api_secret", &secret) || !notify_must(n, settings_text(n->s, "corp_id"), "corp_id", &corp)) return;
+    if (!notify_secret(n, "api_secret", &secret) || !notify_must(n, settings_text(n->s, "corp_id"), "corp_id", &corp))
+        return;
     for (;;) {
         if (!wechat_token(n, secret, corp, &token) || !wechat_send(n, token.text, &code, &message)) return;
         bool ended = code == WECHAT_INVALID_TOKEN || code == WECHAT_EXPIRED_TOKEN;
@@ -261,8 +271,11 @@ void notify_ntfy(Notify *n) {
     }
     json_end_object(&w);
     gojson_finish(&body);
-    NotifyHttp h = {.url = settings_text(n->s, "url"), .url_is_public = true, .body = notify_copy_buf(n, &body),
-        .retry_codes = notify_retry_429, .headers = {token.n ? notify_cstr(n, "Authorization: Bearer ", token) : NULL, NULL}};
+    NotifyHttp h = {.url = settings_text(n->s, "url"),
+        .url_is_public = true,
+        .body = notify_copy_buf(n, &body),
+        .retry_codes = notify_retry_429,
+        .headers = {token.n ? notify_cstr(n, "Authorization: Bearer ", token) : NULL, NULL}};
     NotifyAnswer ignored;
     notify_http(n, &h, &ignored);
 }

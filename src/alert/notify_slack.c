@@ -15,7 +15,8 @@ static void put_field(Notify *n, JsonWriter *w, const Settings *f) {
 }
 
 static void put_action(Notify *n, JsonWriter *w, const Settings *a) {
-    static const char *const all[] = {"type", "text", "url", "style"}, *const asking[] = {"text", "title", "ok_text", "dismiss_text"};
+    static const char *const all[] = {"type", "text", "url", "style"}, *const asking[] = {
+                                                                           "text", "title", "ok_text", "dismiss_text"};
     const Setting *confirm = settings_get(a, "confirm");
     for (size_t i = 0; i < ARRAY_LEN(all); i++) gojson_opt(w, str_cstr(all[i]), notify_text(n, a, all[i]));
     if (settings_text(a, "url").n) return; /* a link has neither value nor confirmation */
@@ -115,8 +116,7 @@ static bool check_answer(Notify *n, const NotifyAnswer *a, const char *context, 
 
 static bool post(Notify *n, Str url, bool public_url, Str body, Str channel, bool keep) {
     const char *context = arena_printf(n->arena, "channel \"%" STR_FMT "\"", STR_ARG(channel)).p;
-    NotifyHttp h = {.url = url, .url_is_public = public_url, .body = body, .context = context,
-        .reads_answer = true};
+    NotifyHttp h = {.url = url, .url_is_public = public_url, .body = body, .context = context, .reads_answer = true};
     NotifyAnswer answer;
     return notify_http(n, &h, &answer) && check_answer(n, &answer, context ? context : "", keep);
 }

@@ -14,8 +14,8 @@ static void put_mattermost_field(Notify *n, JsonWriter *w, const Settings *f) {
 }
 
 static void put_attachment(Notify *n, JsonWriter *w, const Settings *s) {
-    static const char *const before[] = {"fallback", "color", "pretext", "text", "author_name", "author_link",
-        "author_icon", "title", "title_link"};
+    static const char *const before[] = {
+        "fallback", "color", "pretext", "text", "author_name", "author_link", "author_icon", "title", "title_link"};
     static const char *const after[] = {"thumb_url", "footer", "footer_icon", "image_url"};
     json_begin_object(w);
     for (size_t i = 0; i < ARRAY_LEN(before); i++) gojson_opt(w, str_cstr(before[i]), notify_text(n, s, before[i]));
@@ -51,7 +51,8 @@ void notify_mattermost(Notify *n) {
     Buf body = {0};
     JsonWriter w = json_writer(&body);
     json_begin_object(&w);
-    if (attachments->n_subs) gojson_opt(&w, STR("text"), notify_truncate_runes(n, notify_t(n, "text"), MATTERMOST_TEXT_MAX));
+    if (attachments->n_subs)
+        gojson_opt(&w, STR("text"), notify_truncate_runes(n, notify_t(n, "text"), MATTERMOST_TEXT_MAX));
     gojson_opt(&w, STR("channel"), channel);
     gojson_opt(&w, STR("username"), notify_t(n, "username"));
     gojson_opt(&w, STR("icon_url"), notify_t(n, "icon_url"));
@@ -72,7 +73,8 @@ void notify_mattermost(Notify *n) {
     json_end_object(&w);
     gojson_finish(&body);
     NotifyAnswer ignored;
-    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, &body),
+    NotifyHttp h = {.url = url,
+        .body = notify_copy_buf(n, &body),
         .context = arena_printf(n->arena, "channel \"%" STR_FMT "\"", STR_ARG(channel)).p};
     notify_http(n, &h, &ignored);
 }
@@ -126,7 +128,10 @@ void notify_rocketchat(Notify *n) {
     Str token, id, channel = notify_t(n, "channel");
     if (!notify_secret(n, "token", &token) || !notify_secret(n, "token_id", &id)) return;
     const char *context = arena_printf(n->arena, "channel \"%" STR_FMT "\"", STR_ARG(channel)).p;
-    NotifyHttp h = {.url_is_public = true, .body = rocket_body(n, channel), .context = context, .reads_answer = true,
+    NotifyHttp h = {.url_is_public = true,
+        .body = rocket_body(n, channel),
+        .context = context,
+        .reads_answer = true,
         .url = arena_printf(n->arena, "%" STR_FMT "api/v1/chat.postMessage", STR_ARG(settings_text(n->s, "api_url"))),
         .headers = {notify_cstr(n, "X-Auth-Token: ", token), notify_cstr(n, "X-User-Id: ", id), NULL}};
     NotifyAnswer answer;

@@ -44,7 +44,8 @@ static void bodies_are_the_originals(void **state) {
         while (got.n && got.p[got.n - 1] == '\n') got.n--;
         if (!str_eq(got, want)) {
             wrong++;
-            print_error("%" STR_FMT "\n--- want\n%" STR_FMT "\n--- got\n%" STR_FMT "\n", STR_ARG(name), STR_ARG(want), STR_ARG(got));
+            print_error("%" STR_FMT "\n--- want\n%" STR_FMT "\n--- got\n%" STR_FMT "\n", STR_ARG(name), STR_ARG(want),
+                STR_ARG(got));
         }
         arena_free(arena);
     }
@@ -74,7 +75,8 @@ static void templates_are_the_originals(void **state) {
         if (code) got = str_cstr(err.msg);
         if (str_eq_lit(kind, "ok") != (code == OK) || !str_eq(got, want)) {
             wrong++;
-            print_error("%" STR_FMT "\n--- want\n%" STR_FMT "\n--- got\n%" STR_FMT "\n", STR_ARG(text), STR_ARG(want), STR_ARG(got));
+            print_error("%" STR_FMT "\n--- want\n%" STR_FMT "\n--- got\n%" STR_FMT "\n", STR_ARG(text), STR_ARG(want),
+                STR_ARG(got));
         }
         arena_free(arena);
     }
@@ -84,7 +86,8 @@ static void templates_are_the_originals(void **state) {
 }
 
 /* One integration of one receiver, sent once. */
-static void send_one(Catcher *c, HttpClient *client, Arena *arena, const char *yaml, NotifyRequest *with, NotifyResult *ret) {
+static void send_one(
+    Catcher *c, HttpClient *client, Arena *arena, const char *yaml, NotifyRequest *with, NotifyResult *ret) {
     ReceiverList list;
     Buf problems = {0};
     Alert alerts[2];
@@ -102,10 +105,12 @@ static void send_one(Catcher *c, HttpClient *client, Arena *arena, const char *y
 
 static void verdicts(void **state) {
     (void)state;
-    static const char hook[] = "webhook_configs: [{url: \"CATCHER/secret-path\"}]", pd[] = "pagerduty_configs: [{routing_key: k3y0, url: \"CATCHER/\"}]",
+    static const char hook[] = "webhook_configs: [{url: \"CATCHER/secret-path\"}]",
+                      pd[] = "pagerduty_configs: [{routing_key: k3y0, url: \"CATCHER/\"}]",
                       slack[] = "slack_configs: [{api_url: \"CATCHER/slack\", channel: c}]",
                       telegram[] = "telegram_configs: [{bot_token: \"t0ken\", chat_id: 1, api_url: \"CATCHER\"}]",
-                      rocket[] = "rocketchat_configs: [{token: t0ken, token_id: id00, channel: c, api_url: \"CATCHER\"}]";
+                      rocket[] =
+                          "rocketchat_configs: [{token: t0ken, token_id: id00, channel: c, api_url: \"CATCHER\"}]";
     static const struct {
         const char *yaml;
         int status;
@@ -113,7 +118,8 @@ static void verdicts(void **state) {
         bool retry;
         const char *error;
     } table[] = {
-        {hook, 500, "secret-path is down", NULL, "serverError", true, "unexpected status code 500: secret-path is down"},
+        {hook, 500, "secret-path is down", NULL, "serverError", true,
+            "unexpected status code 500: secret-path is down"},
         {hook, 503, "", NULL, "serverError", true, "unexpected status code 503"},
         {hook, 400, "no", NULL, "clientError", false, "unexpected status code 400: no"},
         {hook, 401, "", NULL, "authError", false, "unexpected status code 401"},
@@ -144,7 +150,8 @@ static void verdicts(void **state) {
         c.body = table[i].body;
         c.type = table[i].type;
         send_one(&c, client, arena, table[i].yaml, NULL, &res);
-        if (res.ok || strcmp(res.reason, table[i].reason) != 0 || res.retry != table[i].retry || strcmp(res.error, table[i].error) != 0)
+        if (res.ok || strcmp(res.reason, table[i].reason) != 0 || res.retry != table[i].retry ||
+            strcmp(res.error, table[i].error) != 0)
             fail_msg("case %zu: %s %d: %s", i, res.ok ? "ok" : res.reason, res.retry, res.error);
         arena_free(arena);
     }
@@ -186,7 +193,8 @@ static void long_answers(void **state) {
         NotifyResult res;
         c.status = table[i].status;
         send_one(&c, client, arena, table[i].yaml, NULL, &res);
-        if (res.ok != table[i].ok || (!res.ok && res.retry != table[i].retry)) fail_msg("case %zu: %d %d %s", i, res.ok, res.retry, res.error);
+        if (res.ok != table[i].ok || (!res.ok && res.retry != table[i].retry))
+            fail_msg("case %zu: %d %d %s", i, res.ok, res.retry, res.error);
         arena_free(arena);
     }
     http_client_free(client);
@@ -203,13 +211,20 @@ static void slack_keeps_its_message(void **state) {
     Arena *arena = arena_create(32u << 20);
     NotifyResult res;
     c.body = "{\"ok\":true,\"ts\":\"17.5\",\"channel\":\"C1\"}";
-    send_one(&c, client, arena, "slack_configs: [{app_token: xoxb, app_url: \"CATCHER/api/chat.postMessage\", channel: \"#a\", post_updates_to_thread: true}]", NULL, &res);
+    send_one(&c, client, arena,
+        "slack_configs: [{app_token: xoxb, app_url: \"CATCHER/api/chat.postMessage\", channel: \"#a\", "
+        "post_updates_to_thread: true}]",
+        NULL, &res);
     assert_true(res.ok);
-    expect_contains(&c.seen, "POST /api/chat.postMessage\nContent-Type: application/json\nAuthorization: Bearer xoxb\n");
+    expect_contains(
+        &c.seen, "POST /api/chat.postMessage\nContent-Type: application/json\nAuthorization: Bearer xoxb\n");
     assert_true(str_eq_lit(labels_get(res.state, STR("threadTs")), "17.5"));
     assert_true(str_eq_lit(labels_get(res.state, STR("channelId")), "C1"));
     NotifyRequest again = {.state = res.state};
-    send_one(&c, client, arena, "slack_configs: [{app_token: xoxb, app_url: \"CATCHER/api/chat.postMessage\", channel: \"#a\", post_updates_to_thread: true}]", &again, &res);
+    send_one(&c, client, arena,
+        "slack_configs: [{app_token: xoxb, app_url: \"CATCHER/api/chat.postMessage\", channel: \"#a\", "
+        "post_updates_to_thread: true}]",
+        &again, &res);
     assert_true(res.ok);
     expect_contains(&c.seen, "\"channel\":\"C1\"");
     expect_contains(&c.seen, "\"thread_ts\":\"17.5\"}");
@@ -225,7 +240,8 @@ static void previews(void **state) {
     static const struct {
         const char *yaml, *want, *secret;
     } table[] = {
-        {"webhook_configs: [{url: \"CATCHER/s3cret\"}]", "POST <secret>\nContent-Type: application/json\n\n{\"receiver\":\"team-x\"", "s3cret"},
+        {"webhook_configs: [{url: \"CATCHER/s3cret\"}]",
+            "POST <secret>\nContent-Type: application/json\n\n{\"receiver\":\"team-x\"", "s3cret"},
         {"pagerduty_configs: [{routing_key: s3cret}]", "POST https://events.pagerduty.com/v2/enqueue\n", "s3cret"},
         {"slack_configs: [{api_url: \"CATCHER/s3cret\", channel: c}]", "\"channel\":\"c\"", "s3cret"},
         {"opsgenie_configs: [{api_key: s3cret}]", "POST https://api.opsgenie.com/v2/alerts\n", "s3cret"},
@@ -233,18 +249,29 @@ static void previews(void **state) {
         {"telegram_configs: [{bot_token: s3cret, chat_id: 1}]", "\"parse_mode\":\"HTML\"", "s3cret"},
         {"pushover_configs: [{user_key: s3cret, token: s3cret}]", "user=%3Csecret%3E", "s3cret"},
         {"wechat_configs: [{api_secret: s3cret, corp_id: c}]", "\"msgtype\":\"text\"", "s3cret"},
-        {"mattermost_configs: [{webhook_url: \"CATCHER/s3cret\"}]", "\"attachments\":[{\"fallback\":\"[FIRING:2]", "s3cret"},
+        {"mattermost_configs: [{webhook_url: \"CATCHER/s3cret\"}]", "\"attachments\":[{\"fallback\":\"[FIRING:2]",
+            "s3cret"},
         {"msteams_configs: [{webhook_url: \"CATCHER/s3cret\"}]", "\"themeColor\":\"8C1A1A\"", "s3cret"},
-        {"msteamsv2_configs: [{webhook_url: \"CATCHER/s3cret\"}]", "\"type\":\"AdaptiveCard\",\"version\":\"1.2\"", "s3cret"},
+        {"msteamsv2_configs: [{webhook_url: \"CATCHER/s3cret\"}]", "\"type\":\"AdaptiveCard\",\"version\":\"1.2\"",
+            "s3cret"},
         {"incidentio_configs: [{url: \"CATCHER/x\", alert_source_token: s3cret}]", "\"version\":\"1\"", "s3cret"},
-        {"rocketchat_configs: [{token: s3cret, token_id: s3cret, channel: c}]", "POST https://open.rocket.chat/api/v1/chat.postMessage", "s3cret"},
-        {"ntfy_configs: [{topic: t, token: s3cret}]", "POST https://ntfy.sh\nContent-Type: application/json\n\n{\"topic\":\"t\",\"title\":\"[FIRING:2]", "s3cret"},
-        {"jira_configs: [{api_url: \"https://j.example/rest/api/2\", project: P, issue_type: Bug}]", "\"summary\":\"[FIRING:2] HighLatency (api critical)\"", "s3cret"},
-        {"sns_configs: [{topic_arn: arn, sigv4: {region: eu-west-1, access_key: k, secret_key: s3cret}}]", "POST https://sns.eu-west-1.amazonaws.com/", "s3cret"},
-        {"email_configs: [{to: \"Ops <a@b.c>, d@e.f\", from: m@x.y, smarthost: \"h:25\", auth_username: u, auth_password: s3cret}]",
+        {"rocketchat_configs: [{token: s3cret, token_id: s3cret, channel: c}]",
+            "POST https://open.rocket.chat/api/v1/chat.postMessage", "s3cret"},
+        {"ntfy_configs: [{topic: t, token: s3cret}]",
+            "POST https://ntfy.sh\nContent-Type: application/json\n\n{\"topic\":\"t\",\"title\":\"[FIRING:2]",
+            "s3cret"},
+        {"jira_configs: [{api_url: \"https://j.example/rest/api/2\", project: P, issue_type: Bug}]",
+            "\"summary\":\"[FIRING:2] HighLatency (api critical)\"", "s3cret"},
+        {"sns_configs: [{topic_arn: arn, sigv4: {region: eu-west-1, access_key: k, secret_key: s3cret}}]",
+            "POST https://sns.eu-west-1.amazonaws.com/", "s3cret"},
+        {"email_configs: [{to: \"Ops <a@b.c>, d@e.f\", from: m@x.y, smarthost: \"h:25\", auth_username: u, "
+         "auth_password: s3cret}]",
             "Subject: [FIRING:2] HighLatency (api critical)\r\nTo: Ops <a@b.c>, d@e.f\r\nFrom: m@x.y\r\n", "s3cret"},
-        {"webhook_configs: [{url: \"CATCHER/\", payload: {a: \"{{ .Status }}\", n: 5, l: [\"{{ len .Alerts }}\", x], j: \"{{ .CommonLabels | toJson }}\"}}]",
-            "{\"a\":\"firing\",\"j\":{\"alertname\":\"HighLatency\",\"job\":\"api\",\"severity\":\"critical\"},\"l\":[2,\"x\"],\"n\":5}", "s3cret"},
+        {"webhook_configs: [{url: \"CATCHER/\", payload: {a: \"{{ .Status }}\", n: 5, l: [\"{{ len .Alerts }}\", x], "
+         "j: \"{{ .CommonLabels | toJson }}\"}}]",
+            "{\"a\":\"firing\",\"j\":{\"alertname\":\"HighLatency\",\"job\":\"api\",\"severity\":\"critical\"},\"l\":["
+            "2,\"x\"],\"n\":5}",
+            "s3cret"},
     };
     Catcher c;
     catcher_start(&c);
@@ -272,9 +299,11 @@ static void broken_templates_are_sent(void **state) {
     HttpClient *client = http_client_create("test");
     Arena *arena = arena_create(32u << 20);
     NotifyResult res;
-    send_one(&c, client, arena, "discord_configs: [{webhook_url: \"CATCHER/\", title: \"{{ .Nope }}\", message: \"fine\"}]", NULL, &res);
+    send_one(&c, client, arena,
+        "discord_configs: [{webhook_url: \"CATCHER/\", title: \"{{ .Nope }}\", message: \"fine\"}]", NULL, &res);
     assert_true(res.ok);
-    expect_contains(&c.seen, "\\u003cerror expanding template: template: :1:3: executing \\\"\\\" at \\u003c.Nope\\u003e: can't evaluate field Nope in type *template.Data\\u003e");
+    expect_contains(&c.seen, "\\u003cerror expanding template: template: :1:3: executing \\\"\\\" at "
+                             "\\u003c.Nope\\u003e: can't evaluate field Nope in type *template.Data\\u003e");
     expect_contains(&c.seen, "\"description\":\"fine\"");
     arena_free(arena);
     http_client_free(client);
@@ -284,6 +313,7 @@ static void broken_templates_are_sent(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_are_the_originals),
         cmocka_unit_test(templates_are_the_originals), cmocka_unit_test(verdicts), cmocka_unit_test(long_answers),
-        cmocka_unit_test(slack_keeps_its_message), cmocka_unit_test(previews), cmocka_unit_test(broken_templates_are_sent)};
+        cmocka_unit_test(slack_keeps_its_message), cmocka_unit_test(previews),
+        cmocka_unit_test(broken_templates_are_sent)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

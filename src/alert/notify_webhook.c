@@ -119,6 +119,7 @@ void notify_incidentio(Notify *n) {
         put_incidentio(n, n->data, &body);
     }
     NotifyAnswer ignored;
-    NotifyHttp h = {.url = url, .body = notify_copy_buf(n, &body), .retry_codes = notify_retry_429, .details = incidentio_details};
+    NotifyHttp h = {
+        .url = url, .body = notify_copy_buf(n, &body), .retry_codes = notify_retry_429, .details = incidentio_details};
     notify_http(n, &h, &ignored);
 }

@@ -44,7 +44,8 @@ static void read_integration(SettingsReader *r, IntegrationKind kind, const Yaml
     out->send_resolved = spec->send_resolved;
     out->config = c;
     if (!c) return settings_error(r, node, "the configuration is too large");
-    if (yaml_is_null(node) && kind != INTEGRATION_SLACK) return settings_error(r, node, "missing %s config", spec->name);
+    if (yaml_is_null(node) && kind != INTEGRATION_SLACK)
+        return settings_error(r, node, "missing %s config", spec->name);
     const YamlNode *resolved = node->kind == YAML_MAPPING ? yaml_get(node, own[0]) : NULL;
     if (!yaml_is_null(resolved) && !yaml_bool(resolved, &out->send_resolved))
         settings_error(r, resolved, "send_resolved: \"%" STR_FMT "\" is no boolean", STR_ARG(resolved->text));
@@ -132,7 +133,8 @@ static void check_global(SettingsReader *r, const Settings *g) {
     bool by_token = token->own || settings_get(g, "slack_app_token_file")->own;
     if (by_url && by_token && !str_eq(url->text, settings_text(g, "slack_app_url")))
         settings_error(r, g->node,
-            "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file must be configured");
+            "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file must be "
+            "configured");
 }
 
 ErrCode receivers_parse(

@@ -35,10 +35,10 @@ typedef enum IntegrationKind {
 
 typedef struct Integration {
     IntegrationKind kind;
-    unsigned index;       /* among those of its kind in the receiver: a part of the notification log's key */
+    unsigned index; /* among those of its kind in the receiver: a part of the notification log's key */
     bool send_resolved;
-    const void *config;   /* private to the integration's file */
-    int line;             /* in the file */
+    const void *config; /* private to the integration's file */
+    int line;           /* in the file */
 } Integration;
 
 typedef struct Receiver {

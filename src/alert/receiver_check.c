@@ -43,7 +43,8 @@ static void check_webhook(Check *k) {
 }
 
 static void check_pagerduty(Check *k) {
-    need(k, has_pair(k, "routing_key") || has_pair(k, "service_key"), "missing service or routing key in PagerDuty config");
+    need(k, has_pair(k, "routing_key") || has_pair(k, "service_key"),
+        "missing service or routing key in PagerDuty config");
     Setting *source = setting(k, "source");
     if (!source->text.n) *source = *setting(k, "client");
     const Setting *details = settings_get(&k->c->s, "details");
@@ -87,7 +88,8 @@ static void check_slack(Check *k) {
     if (!token->set) token->text = STR_NULL;
     if (!token_file->set) token_file->text = STR_NULL;
     bool by_token = token->text.n || token_file->text.n;
-    need(k, url->text.n || url_file->text.n || by_token, "no Slack API URL nor App token set either inline or in a file");
+    need(k, url->text.n || url_file->text.n || by_token,
+        "no Slack API URL nor App token set either inline or in a file");
     if (by_token) {
         if (k->c->http.auth_type.n && settings_get(&k->c->s, "http_config")->own)
             need(k, false, "http authorization can't be set when using Slack App tokens");
@@ -101,7 +103,8 @@ static void check_slack(Check *k) {
     for (size_t i = 0; i < ARRAY_LEN(bot_only); i++) {
         const Setting *s = settings_get(&k->c->s, bot_only[i]);
         if (!s->i || by_token || str_eq_lit(url->text, SLACK_POST)) continue;
-        settings_error(k->r, s->node, "%s can only be used with bot tokens. api_url must be set to " SLACK_POST, bot_only[i]);
+        settings_error(
+            k->r, s->node, "%s can only be used with bot tokens. api_url must be set to " SLACK_POST, bot_only[i]);
     }
     check_fields(k, &k->c->s, "Slack");
     check_slack_actions(k);
@@ -122,9 +125,11 @@ static void check_email(Check *k) {
     for (const YamlNode *h = headers ? headers->first : NULL; h; h = h->next) {
         for (const YamlNode *other = headers->first; other != h; other = other->next)
             if (str_eq_nocase(other->key->text, h->key->text))
-                settings_error(k->r, h->key, "duplicate header \"%" STR_FMT "\" in email config", STR_ARG(h->key->text));
+                settings_error(
+                    k->r, h->key, "duplicate header \"%" STR_FMT "\" in email config", STR_ARG(h->key->text));
         if (threads && is_reserved_header(h->key->text))
-            settings_error(k->r, h->key, "conflicting configuration: threading.enabled conflicts with custom %" STR_FMT " header",
+            settings_error(k->r, h->key,
+                "conflicting configuration: threading.enabled conflicts with custom %" STR_FMT " header",
                 STR_ARG(h->key->text));
     }
     if (!threads) return;
@@ -137,11 +142,13 @@ static void check_opsgenie(Check *k) {
     need(k, has_pair(k, "api_key"), "no global OpsGenie API Key set either inline or in a file");
     end_in_slash(k, "api_url");
     const Setting *responders = settings_get(&k->c->s, "responders");
-    static const Str types[] = {STR_INIT("team"), STR_INIT("teams"), STR_INIT("user"), STR_INIT("escalation"), STR_INIT("schedule")};
+    static const Str types[] = {
+        STR_INIT("team"), STR_INIT("teams"), STR_INIT("user"), STR_INIT("escalation"), STR_INIT("schedule")};
     for (size_t i = 0; i < responders->n_subs; i++) {
         const Settings *s = &responders->subs[i];
         if (!settings_text(s, "id").n && !settings_text(s, "username").n && !settings_text(s, "name").n)
-            settings_error(k->r, s->node, "opsGenieConfig responder has to have at least one of id, username or name specified");
+            settings_error(
+                k->r, s->node, "opsGenieConfig responder has to have at least one of id, username or name specified");
         Str type = settings_text(s, "type");
         bool known = str_find(type, STR("{{")) != SIZE_MAX;
         for (size_t t = 0; t < ARRAY_LEN(types); t++) known = known || str_eq_nocase(type, types[t]);
@@ -162,7 +169,9 @@ static void check_victorops(Check *k) {
         const YamlNode *f = yaml_get(fields, str_cstr(fixed[i]));
         if (f)
             settings_error(k->r, f->key,
-                "victorOps config contains custom field %s which cannot be used as it conflicts with the fixed/static fields", fixed[i]);
+                "victorOps config contains custom field %s which cannot be used as it conflicts with the fixed/static "
+                "fields",
+                fixed[i]);
     }
 }
 
@@ -189,8 +198,10 @@ static void check_sns(Check *k) {
     int n = has(k, "target_arn") + has(k, "topic_arn") + has(k, "phone_number");
     need(k, n == 1, "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config");
     const Setting *sigv4 = settings_get(&k->c->s, "sigv4");
-    bool half = sigv4->n_subs && (settings_text(sigv4->subs, "access_key").n > 0) != (settings_text(sigv4->subs, "secret_key").n > 0);
-    need(k, !half, "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config");
+    bool half = sigv4->n_subs &&
+                (settings_text(sigv4->subs, "access_key").n > 0) != (settings_text(sigv4->subs, "secret_key").n > 0);
+    need(k, !half,
+        "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config");
 }
 
 static void check_jira(Check *k) {
@@ -235,7 +246,8 @@ static void check_incidentio(Check *k) {
     need(k, has_pair(k, "url"), "one of url or url_file must be configured");
     bool token = has_pair(k, "alert_source_token"), auth = k->c->http.auth_type.n > 0;
     if (token && auth)
-        need(k, false, "cannot specify alert_source_token or alert_source_token_file when using http_config.authorization");
+        need(k, false,
+            "cannot specify alert_source_token or alert_source_token_file when using http_config.authorization");
     need(k, token || auth,
         "at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured");
     if (!token) return;
@@ -246,13 +258,25 @@ static void check_incidentio(Check *k) {
 
 void receiver_check(SettingsReader *r, IntegrationKind kind, IntegrationConfig *c) {
     static void (*const checks[INTEGRATION_MAX])(Check *) = {
-        [INTEGRATION_WEBHOOK] = check_webhook, [INTEGRATION_EMAIL] = check_email, [INTEGRATION_PAGERDUTY] = check_pagerduty,
-        [INTEGRATION_OPSGENIE] = check_opsgenie, [INTEGRATION_WECHAT] = check_wechat, [INTEGRATION_SLACK] = check_slack,
-        [INTEGRATION_VICTOROPS] = check_victorops, [INTEGRATION_PUSHOVER] = check_pushover, [INTEGRATION_SNS] = check_sns,
-        [INTEGRATION_TELEGRAM] = check_telegram, [INTEGRATION_DISCORD] = check_webhook_url, [INTEGRATION_WEBEX] = check_webex,
-        [INTEGRATION_MSTEAMS] = check_webhook_url, [INTEGRATION_MSTEAMSV2] = check_webhook_url,
-        [INTEGRATION_JIRA] = check_jira, [INTEGRATION_INCIDENTIO] = check_incidentio,
-        [INTEGRATION_ROCKETCHAT] = check_rocketchat, [INTEGRATION_MATTERMOST] = check_mattermost, [INTEGRATION_NTFY] = check_ntfy,
+        [INTEGRATION_WEBHOOK] = check_webhook,
+        [INTEGRATION_EMAIL] = check_email,
+        [INTEGRATION_PAGERDUTY] = check_pagerduty,
+        [INTEGRATION_OPSGENIE] = check_opsgenie,
+        [INTEGRATION_WECHAT] = check_wechat,
+        [INTEGRATION_SLACK] = check_slack,
+        [INTEGRATION_VICTOROPS] = check_victorops,
+        [INTEGRATION_PUSHOVER] = check_pushover,
+        [INTEGRATION_SNS] = check_sns,
+        [INTEGRATION_TELEGRAM] = check_telegram,
+        [INTEGRATION_DISCORD] = check_webhook_url,
+        [INTEGRATION_WEBEX] = check_webex,
+        [INTEGRATION_MSTEAMS] = check_webhook_url,
+        [INTEGRATION_MSTEAMSV2] = check_webhook_url,
+        [INTEGRATION_JIRA] = check_jira,
+        [INTEGRATION_INCIDENTIO] = check_incidentio,
+        [INTEGRATION_ROCKETCHAT] = check_rocketchat,
+        [INTEGRATION_MATTERMOST] = check_mattermost,
+        [INTEGRATION_NTFY] = check_ntfy,
     };
     Check k = {r, c};
     checks[kind](&k);

@@ -12,7 +12,8 @@ static void read_one(const YamlNode *n, Arena *arena, Receiver *r) {
     for (const YamlNode *i = list->first; i; i = i->next) {
         bool resolved = true;
         yaml_bool(yaml_get(i, STR("send_resolved")), &resolved);
-        v[r->n_integrations] = (Integration){.kind = INTEGRATION_WEBHOOK, .index = (unsigned)r->n_integrations, .send_resolved = resolved};
+        v[r->n_integrations] =
+            (Integration){.kind = INTEGRATION_WEBHOOK, .index = (unsigned)r->n_integrations, .send_resolved = resolved};
         r->n_integrations++;
     }
     r->integrations = v;

@@ -24,8 +24,8 @@ ErrCode rule_query(RuleEval *e, Rule *r, PromqlResult *ret, Err *reterr) {
         if (!m->opts.query)
             return err_set(reterr, ERR_NOT_IMPLEMENTED, "rules over %" STR_FMT " cannot be evaluated by this server",
                 STR_ARG(r->def.datasource));
-        return m->opts.query(
-            m->opts.ctx, r->def.datasource, r->def.expr, e->query_ms, r->def.range_ms, &e->g->cancel, e->arena, ret, reterr);
+        return m->opts.query(m->opts.ctx, r->def.datasource, r->def.expr, e->query_ms, r->def.range_ms, &e->g->cancel,
+            e->arena, ret, reterr);
     }
     PromqlOptions engine = m->opts.engine;
     if (!engine.subquery_step_ms) engine.subquery_step_ms = m->interval_ns / NS_PER_MS;

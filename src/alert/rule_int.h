@@ -130,8 +130,8 @@ RuleGroup *rule_group_unref(RuleGroup *g);
 int64_t rule_group_next(const RuleGroup *g, int64_t t_ns);
 /* Alerts and series of the old group's rules go to the same rules of the new one; nobody evaluates either now. */
 void rule_group_inherit(RuleGroup *g, RuleGroup *old);
-/* Series of recording rules of a group that is going away go to the same rules of a new one, as when a group is renamed:
- * they end only where the new one does not give them. */
+/* Series of recording rules of a group that is going away go to the same rules of a new one, as when a group is
+ * renamed: they end only where the new one does not give them. */
 void rule_group_adopt(RuleGroup *g, RuleGroup *old);
 /* Stale markers for all that the group has written. */
 void rule_group_retire(RuleManager *m, RuleGroup *g, int64_t t_ns);

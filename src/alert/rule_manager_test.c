@@ -277,7 +277,8 @@ static void test_recording(void **state) {
     world_close(w);
 }
 
-/* A renamed group: what the rule gives under its new name goes on without a marker between, what it does not give ends. */
+/* A renamed group: what the rule gives under its new name goes on without a marker between, what it does not give ends.
+ */
 static void test_renamed_group(void **state) {
     (void)state;
     World *w = world_open();
@@ -298,7 +299,8 @@ static void test_renamed_group(void **state) {
 static void test_empty_labels(void **state) {
     (void)state;
     World *w = world_open();
-    load(w, "groups:\n- name: g\n  rules:\n  - record: a\n    expr: x\n    labels: {j: \"\", k: v}\n  - alert: A\n    expr: x\n"
+    load(w, "groups:\n- name: g\n  rules:\n  - record: a\n    expr: x\n    labels: {j: \"\", k: v}\n  - alert: A\n    "
+            "expr: x\n"
             "    labels: {none: \"{{ $labels.nope }}\", empty: \"\", j: \"{{ $labels.nope }}\", ok: v}\n");
     put(w, "{__name__=\"x\", j=\"1\"}", 1);
     run_until(w, 0);
@@ -307,7 +309,8 @@ static void test_empty_labels(void **state) {
     assert_string_equal(ask(w, "ALERTS_FOR_STATE / ALERTS_FOR_STATE"), "{alertname=\"A\", ok=\"v\"} 1");
     Str told = str_cstr(sent(w));
     assert_true(str_starts_with(told, STR("0 firing {alertname=\"A\",")) && str_contains(told, STR("ok=\"v\"")));
-    assert_false(str_contains(told, STR("none=")) || str_contains(told, STR("empty=")) || str_contains(told, STR("j=")));
+    assert_false(
+        str_contains(told, STR("none=")) || str_contains(told, STR("empty=")) || str_contains(told, STR("j=")));
     world_close(w);
 }
 
@@ -448,7 +451,8 @@ static void test_watchdog(void **state) {
         buf_clear(&w->sent);
         run_until(w, i ? 200 : 60);
         const char *want = i ? "by name: no" : "by name: yes";
-        assert_non_null(strstr(buf_cstr(&w->sent), i ? "firing {alertname=\"Watchdog\"}" : "firing {alertname=\"Watchdog\", severity=\"none\"}"));
+        assert_non_null(strstr(buf_cstr(&w->sent),
+            i ? "firing {alertname=\"Watchdog\"}" : "firing {alertname=\"Watchdog\", severity=\"none\"}"));
         assert_non_null(strstr(buf_cstr(&w->sent), want));
         buf_done(&out);
     }

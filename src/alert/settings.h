@@ -8,22 +8,22 @@
 #include "metrics/config/http_config.h"
 
 typedef enum SettingKind {
-    SET_TEXT,     /* a template */
-    SET_PLAIN,    /* text as it stands */
-    SET_SECRET,   /* never shown; a template as well where the original has it so */
-    SET_FILE,     /* a name, joined with the base directory */
-    SET_URL,      /* http or https; shown */
+    SET_TEXT,   /* a template */
+    SET_PLAIN,  /* text as it stands */
+    SET_SECRET, /* never shown; a template as well where the original has it so */
+    SET_FILE,   /* a name, joined with the base directory */
+    SET_URL,    /* http or https; shown */
     SET_SECRET_URL,
     SET_HOSTPORT, /* host:port */
     SET_BOOL,
     SET_INT,
     SET_GO_DURATION,   /* i: ns */
     SET_PROM_DURATION, /* i: ns */
-    SET_STRINGS,  /* list of templates */
-    SET_MAP,      /* names to templates */
-    SET_TREE,     /* any YAML; its texts are templates */
-    SET_OBJECT,   /* sub table */
-    SET_OBJECTS,  /* list of mappings by the sub table */
+    SET_STRINGS,       /* list of templates */
+    SET_MAP,           /* names to templates */
+    SET_TREE,          /* any YAML; its texts are templates */
+    SET_OBJECT,        /* sub table */
+    SET_OBJECTS,       /* list of mappings by the sub table */
     SET_HTTP,
     SET_TLS,
 } SettingKind;

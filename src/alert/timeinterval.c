@@ -47,7 +47,8 @@ static const char *range_problem(Field f, TimeRange r, char text[96]) {
     if (f == F_WEEKDAY && r.begin > r.end) return "start day cannot be before end day";
     if (f == F_MONTH && (r.begin < 1 || r.begin > 12 || r.end < 1 || r.end > 12)) return "a month is a name or 1 to 12";
     if (f == F_MONTH && r.begin > r.end) {
-        snprintf(text, 96, "end month %s is before start month %s", month_names[r.end - 1].p, month_names[r.begin - 1].p);
+        snprintf(
+            text, 96, "end month %s is before start month %s", month_names[r.end - 1].p, month_names[r.begin - 1].p);
         return text;
     }
     if (f == F_YEAR && r.begin > r.end) {
@@ -170,7 +171,8 @@ static bool parse_one(const YamlNode *n, Arena *arena, DiagList *d, TimeInterval
     static const Str keys[] = {STR_INIT("times"), STR_INIT("weekdays"), STR_INIT("days_of_month"), STR_INIT("months"),
         STR_INIT("years"), STR_INIT("location")};
     if (n->kind != YAML_MAPPING) {
-        problem(d, n, NULL, "%s", "a time interval is a mapping of times, weekdays, days_of_month, months, years, location");
+        problem(d, n, NULL, "%s",
+            "a time interval is a mapping of times, weekdays, days_of_month, months, years, location");
         return false;
     }
     TimeRanges *fields[] = {&t->times, &t->weekdays, &t->days_of_month, &t->months, &t->years};
@@ -181,7 +183,8 @@ static bool parse_one(const YamlNode *n, Arena *arena, DiagList *d, TimeInterval
             Str near = diag_suggest(k->key->text, keys, ARRAY_LEN(keys));
             char hint[80];
             snprintf(hint, sizeof hint, "did you mean \"%" STR_FMT "\"?", STR_ARG(near));
-            problem(d, k->key, near.n ? hint : NULL, "unknown key \"%" STR_FMT "\" in a time interval", STR_ARG(k->key->text));
+            problem(d, k->key, near.n ? hint : NULL, "unknown key \"%" STR_FMT "\" in a time interval",
+                STR_ARG(k->key->text));
             return false;
         }
         if (i == 5 ? !parse_location(k, arena, d, t) : !parse_ranges((int)i - 1, k, arena, d, fields[i])) return false;
@@ -230,9 +233,9 @@ static bool in_days(TimeRanges r, const TzCivil *c) {
 
 bool timeinterval_contains(const TimeInterval *t, int64_t unix_s) {
     TzCivil c = tz_civil(t->tz, unix_s);
-    return in_ranges(t->times, c.hour * 60 + c.minute, true) && in_days(t->days_of_month, &c)
-        && in_ranges(t->months, c.month, false) && in_ranges(t->weekdays, c.weekday, false)
-        && in_ranges(t->years, c.year, false);
+    return in_ranges(t->times, c.hour * 60 + c.minute, true) && in_days(t->days_of_month, &c) &&
+           in_ranges(t->months, c.month, false) && in_ranges(t->weekdays, c.weekday, false) &&
+           in_ranges(t->years, c.year, false);
 }
 
 bool timeintervals_contain(const TimeIntervalSet *set, int64_t unix_s) {

@@ -1,7 +1,8 @@
 /* timeinterval.h - named sets of calendar times: mute_time_intervals, active_time_intervals, recurring silences.
  *
  * Semantics and error texts are Alertmanager's: the fields of one interval are ANDed, ranges of a field and the
- * intervals of a set ORed; ends of times are exclusive, all else inclusive; days of the month may count from its end. */
+ * intervals of a set ORed; ends of times are exclusive, all else inclusive; days of the month may count from its end.
+ */
 #ifndef MEERKAT_ALERT_TIMEINTERVAL_H
 #define MEERKAT_ALERT_TIMEINTERVAL_H
 

@@ -83,7 +83,8 @@ static void contains(void **state) {
         DiagList diags;
         diag_init(&diags, STR("t"), STR_NULL);
         assert_int_equal(parse(cases[i].yaml, arena, &set, &diags), OK);
-        if (timeintervals_contain(&set, at(cases[i].time)) != cases[i].want) fail_msg("%s at %s", cases[i].yaml, cases[i].time);
+        if (timeintervals_contain(&set, at(cases[i].time)) != cases[i].want)
+            fail_msg("%s at %s", cases[i].yaml, cases[i].time);
         diag_done(&diags);
         arena_free(arena);
     }
@@ -120,6 +121,7 @@ static void finds_the_next_change(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(contains), cmocka_unit_test(refuses), cmocka_unit_test(finds_the_next_change)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(contains), cmocka_unit_test(refuses), cmocka_unit_test(finds_the_next_change)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

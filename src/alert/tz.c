@@ -1,4 +1,5 @@
-/* tz.c - reads TZif files and evaluates them, with the POSIX rule of the footer for times behind the last transition. */
+/* tz.c - reads TZif files and evaluates them, with the POSIX rule of the footer for times behind the last transition.
+ */
 #include "alert/tz.h"
 
 #include "base/buf.h"
@@ -22,11 +23,11 @@ typedef struct Zone {
 } Zone;
 
 struct Tz {
-    size_t n;          /* transitions */
+    size_t n; /* transitions */
     int64_t *at;
-    Zone *from;        /* from at[i] on */
-    Zone first;        /* before at[0] */
-    bool rule, dst;    /* the footer is there; it has daylight saving */
+    Zone *from;     /* from at[i] on */
+    Zone first;     /* before at[0] */
+    bool rule, dst; /* the footer is there; it has daylight saving */
     Zone std, summer;
     RuleDay start, end;
 };
@@ -114,8 +115,8 @@ static bool take_day(Str *s, RuleDay *r) {
     if (!take_char(s, ',')) return false;
     if (take_char(s, 'M')) {
         r->kind = 'M';
-        if (!take_int(s, 12, &r->month) || !r->month || !take_char(s, '.') || !take_int(s, 5, &r->week) || !r->week
-            || !take_char(s, '.') || !take_int(s, 6, &r->day)) {
+        if (!take_int(s, 12, &r->month) || !r->month || !take_char(s, '.') || !take_int(s, 5, &r->week) || !r->week ||
+            !take_char(s, '.') || !take_int(s, 6, &r->day)) {
             return false;
         }
     } else {
@@ -161,7 +162,8 @@ static const Zone *rule_zone(const Tz *tz, int64_t t) {
     if (!tz->dst) return &tz->std;
     TzCivil c;
     civil_from_days(floor_div(t + tz->std.offset, DAY), &c);
-    int64_t start = rule_second(&tz->start, c.year) - tz->std.offset, end = rule_second(&tz->end, c.year) - tz->summer.offset;
+    int64_t start = rule_second(&tz->start, c.year) - tz->std.offset,
+            end = rule_second(&tz->end, c.year) - tz->summer.offset;
     bool in = start < end ? t >= start && t < end : !(t >= end && t < start);
     return in ? &tz->summer : &tz->std;
 }
@@ -182,8 +184,8 @@ static bool read_header(Str *s, Header *h) {
     if (s->n < 44 || memcmp(s->p, "TZif", 4) != 0) return false;
     *h = (Header){be32(s->p + 20), be32(s->p + 24), be32(s->p + 28), be32(s->p + 32), be32(s->p + 36), be32(s->p + 40)};
     *s = str_skip(*s, 44);
-    return h->time <= 8192 && h->type > 0 && h->type <= 256 && h->chars <= 8192 && h->leap <= 1024 && h->isut <= 256
-        && h->isstd <= 256;
+    return h->time <= 8192 && h->type > 0 && h->type <= 256 && h->chars <= 8192 && h->leap <= 1024 && h->isut <= 256 &&
+           h->isstd <= 256;
 }
 
 static size_t block_size(const Header *h, size_t word) {
@@ -242,7 +244,8 @@ static bool name_is_safe(Str name) {
 }
 
 ErrCode tz_load(Str name, Tz **ret, Err *reterr) {
-    static const char *const dirs[] = {"/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"};
+    static const char *const dirs[] = {
+        "/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"};
     Tz *tz = NEW(Tz);
     *ret = tz;
     set_name(&tz->first, STR("UTC"));
@@ -258,9 +261,12 @@ ErrCode tz_load(Str name, Tz **ret, Err *reterr) {
         for (size_t i = 0; i < ARRAY_LEN(dirs) && !found; i++) {
             buf_clear(&path);
             buf_clear(&bytes);
-            if (local) buf_put_lit(&path, "/etc/localtime");
-            else buf_printf(&path, "%s/%" STR_FMT, dirs[i], STR_ARG(name));
-            found = fs_read_file(fs_real(), buf_cstr(&path), TZ_FILE_MAX, &bytes, NULL) == OK && parse(tz, buf_str(&bytes));
+            if (local)
+                buf_put_lit(&path, "/etc/localtime");
+            else
+                buf_printf(&path, "%s/%" STR_FMT, dirs[i], STR_ARG(name));
+            found =
+                fs_read_file(fs_real(), buf_cstr(&path), TZ_FILE_MAX, &bytes, NULL) == OK && parse(tz, buf_str(&bytes));
             if (!found) {
                 mem_free(tz->at);
                 mem_free(tz->from);
@@ -293,8 +299,10 @@ static const Zone *zone_at(const Tz *tz, int64_t t) {
     size_t lo = 0, hi = tz->n;
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
-        if (tz->at[mid] <= t) lo = mid;
-        else hi = mid;
+        if (tz->at[mid] <= t)
+            lo = mid;
+        else
+            hi = mid;
     }
     return &tz->from[lo];
 }

@@ -13,15 +13,16 @@ typedef struct Tz Tz;
 
 typedef struct TzCivil {
     int64_t year;
-    int month, day;    /* 1-12, 1-31 */
+    int month, day; /* 1-12, 1-31 */
     int hour, minute, second;
-    int weekday;       /* 0 = Sunday */
+    int weekday; /* 0 = Sunday */
     int days_in_month;
-    int offset_s;      /* east of Greenwich */
+    int offset_s;           /* east of Greenwich */
     char zone[TZ_NAME_MAX]; /* "CEST", "+03" */
 } TzCivil;
 
-/* "" and "UTC", "Local" (TZ of the environment, else the machine's), "Europe/Paris". ERR_NOT_FOUND with Go's words: unknown time zone X. */
+/* "" and "UTC", "Local" (TZ of the environment, else the machine's), "Europe/Paris". ERR_NOT_FOUND with Go's words:
+ * unknown time zone X. */
 ErrCode tz_load(Str name, Tz **ret, Err *reterr);
 Tz *tz_free(Tz *tz);
 /* tz NULL: UTC. */

@@ -14,8 +14,8 @@ typedef struct Arena Arena;
 #define ARENA_UNLIMITED SIZE_MAX
 
 ATTR_MUST Arena *arena_create(size_t budget_bytes);
-Arena *arena_free(Arena *arena);                /* NULL is fine; returns NULL */
-void arena_reset(Arena *arena);                 /* frees all contents, keeps one chunk for reuse */
+Arena *arena_free(Arena *arena); /* NULL is fine; returns NULL */
+void arena_reset(Arena *arena);  /* frees all contents, keeps one chunk for reuse */
 /* 16-byte aligned, not zeroed. size 0 gives a valid unique pointer. */
 ATTR_MUST void *arena_alloc(Arena *arena, size_t size_bytes);
 ATTR_MUST void *arena_alloc_zero(Arena *arena, size_t size_bytes);
@@ -26,10 +26,10 @@ ATTR_MUST void *arena_grow(Arena *arena, void *old, size_t old_bytes, size_t new
 ATTR_MUST Str arena_copy(Arena *arena, Str s);
 ATTR_MUST Str arena_printf(Arena *arena, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool arena_exhausted(const Arena *arena);
-size_t arena_used_bytes(const Arena *arena);    /* as counted against the budget */
-size_t arena_left_bytes(const Arena *arena);    /* of the budget */
-/* child lives on as part of parent (freed with it) and counts against its budget; false when that is used up by it, which
- * arena_exhausted tells as well. */
+size_t arena_used_bytes(const Arena *arena); /* as counted against the budget */
+size_t arena_left_bytes(const Arena *arena); /* of the budget */
+/* child lives on as part of parent (freed with it) and counts against its budget; false when that is used up by it,
+ * which arena_exhausted tells as well. */
 bool arena_adopt(Arena *parent, Arena *child);
 /* Runs fn(ctx) at arena_reset/arena_free, last registered first (files, references). */
 void arena_defer(Arena *arena, void (*fn)(void *ctx), void *ctx);

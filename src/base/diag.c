@@ -34,9 +34,7 @@ void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const ch
     vec_push(&d->items, item);
 }
 
-size_t diag_error_count(const DiagList *d) {
-    return d->count[DIAG_ERROR];
-}
+size_t diag_error_count(const DiagList *d) { return d->count[DIAG_ERROR]; }
 
 /* --- rendering --- */
 

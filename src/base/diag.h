@@ -21,20 +21,20 @@ typedef struct Diag {
 } Diag;
 
 /* A text of a stranger may have a mistake per byte, all of them in one line. */
-#define DIAG_KEPT_MAX 200   /* of each level; further ones are counted */
-#define DIAG_TEXT_MAX 4096  /* bytes of a message, which may quote the text */
-#define DIAG_LINE_MAX 4096  /* a longer source line is not shown: a part of it could be one of a secret */
+#define DIAG_KEPT_MAX 200  /* of each level; further ones are counted */
+#define DIAG_TEXT_MAX 4096 /* bytes of a message, which may quote the text */
+#define DIAG_LINE_MAX 4096 /* a longer source line is not shown: a part of it could be one of a secret */
 
 typedef struct DiagList {
-    Str file, source;   /* borrowed; source may be empty */
+    Str file, source; /* borrowed; source may be empty */
     VEC(Diag) items;
-    size_t count[3];    /* of each level, those not kept included */
+    size_t count[3]; /* of each level, those not kept included */
 } DiagList;
 
 void diag_init(DiagList *d, Str file, Str source);
 void diag_done(DiagList *d);
-void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const char *hint,
-    const char *fmt, ...) ATTR_PRINTF(7, 8);
+void diag_add(DiagList *d, DiagLevel level, int line, int col, int len, const char *hint, const char *fmt, ...)
+    ATTR_PRINTF(7, 8);
 size_t diag_error_count(const DiagList *d);
 void diag_render(const DiagList *d, Buf *out, bool colour); /* all that are kept, with source lines */
 /* 1-based line and column (bytes) of an offset. */

@@ -158,7 +158,8 @@ static void test_many(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_secrets), cmocka_unit_test(test_many), cmocka_unit_test(test_locate),
-        cmocka_unit_test(test_suggest), cmocka_unit_test(test_log)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_many), cmocka_unit_test(test_locate), cmocka_unit_test(test_suggest),
+        cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

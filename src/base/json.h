@@ -16,21 +16,26 @@
 typedef enum JsonToken {
     JSON_ERROR, /* r->err says what; stays */
     JSON_END,   /* the whole input was one value and is used up */
-    JSON_OBJECT_BEGIN, JSON_OBJECT_END, JSON_ARRAY_BEGIN, JSON_ARRAY_END,
-    JSON_KEY,   /* r->text: decoded key; the value's token comes next */
+    JSON_OBJECT_BEGIN,
+    JSON_OBJECT_END,
+    JSON_ARRAY_BEGIN,
+    JSON_ARRAY_END,
+    JSON_KEY,    /* r->text: decoded key; the value's token comes next */
     JSON_STRING, /* r->text: decoded */
     JSON_NUMBER, /* r->text: as written; json_token_i64 and friends read it */
-    JSON_TRUE, JSON_FALSE, JSON_NULL,
+    JSON_TRUE,
+    JSON_FALSE,
+    JSON_NULL,
 } JsonToken;
 
 typedef struct JsonReader {
     Str input;
     size_t pos;
-    Arena *arena;      /* for strings with escapes */
+    Arena *arena; /* for strings with escapes */
     unsigned depth, depth_max;
     uint8_t stack[JSON_DEPTH_MAX]; /* '{' or '[' */
-    uint8_t state;     /* private */
-    bool skipping;     /* private: strings are checked, not decoded */
+    uint8_t state;                 /* private */
+    bool skipping;                 /* private: strings are checked, not decoded */
     JsonToken token;
     Str text;
     Err err;
@@ -53,11 +58,11 @@ typedef struct JsonValue JsonValue;
 struct JsonValue {
     JsonKind kind;
     bool boolean;
-    Str text;             /* STRING: decoded; NUMBER: as written */
-    Str key;              /* when it is a member of an object */
-    size_t n;             /* ARRAY, OBJECT */
+    Str text;                /* STRING: decoded; NUMBER: as written */
+    Str key;                 /* when it is a member of an object */
+    size_t n;                /* ARRAY, OBJECT */
     JsonValue *first, *next; /* children in order; sibling */
-    size_t pos;           /* byte offset in the input */
+    size_t pos;              /* byte offset in the input */
 };
 /* Whole document into *ret. Duplicate keys: the last one wins in json_get. */
 ErrCode json_parse(Str input, Arena *arena, JsonValue **ret, Err *reterr);
@@ -81,7 +86,7 @@ void json_begin_array(JsonWriter *w);
 void json_end_array(JsonWriter *w);
 void json_key(JsonWriter *w, Str key);
 #define json_key_lit(w, lit) json_key((w), STR(lit))
-void json_str(JsonWriter *w, Str s);   /* invalid UTF-8 becomes U+FFFD; <, >, & are written as they are */
+void json_str(JsonWriter *w, Str s); /* invalid UTF-8 becomes U+FFFD; <, >, & are written as they are */
 void json_i64(JsonWriter *w, int64_t v);
 void json_u64(JsonWriter *w, uint64_t v);
 void json_f64(JsonWriter *w, double v); /* NaN and infinities become null */

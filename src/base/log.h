@@ -9,7 +9,9 @@
 #include "base/str.h"
 
 typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR } LogLevel;
-typedef struct LogField { Str key, value; } LogField;
+typedef struct LogField {
+    Str key, value;
+} LogField;
 /* Called with the record; must not log itself. */
 typedef void (*LogSink)(void *ctx, LogLevel level, int64_t now_ns, Str msg, const LogField *fields, size_t n);
 

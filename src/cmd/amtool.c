@@ -51,22 +51,24 @@ typedef struct Flag {
     const char **value;
 } Flag;
 
-
 static size_t flags_of(Amtool *a, bool silences, Flag *v) {
-    const Flag all[] = {{"alertmanager.url", 0, NULL, &a->url}, {"output", 'o', NULL, &a->output}, {"timeout", 0, NULL, &a->timeout},
-        {"config.file", 0, NULL, &a->config_file}, {"date.format", 0, NULL, &a->date_format}, {"enable-feature", 0, NULL, &a->features},
-        {"http.config.file", 0, NULL, &a->http_config}, {"token", 0, NULL, &a->token}, {"verbose", 'v', &a->verbose, NULL},
-        {"version-check", 0, &a->version_check, NULL}, {"no-version-check", 0, &a->no_version_check, NULL},
-        {"inhibited", 'i', &a->inhibited, NULL}, {"silenced", 's', &a->silenced, NULL},
-        {"active", silences ? 0 : 'a', &a->active, NULL}, {"unprocessed", 'u', &a->unprocessed, NULL}, {"receiver", 'r', NULL, &a->receiver},
-        {"expired", 0, &a->expired, NULL}, {"quiet", 'q', &a->quiet, NULL}, {"created-by", 0, NULL, &a->created_by}, {"id", 0, NULL, &a->id},
-        {"within", 0, NULL, &a->within}, {"author", silences ? 'a' : 0, NULL, &a->author}, {"duration", 'd', NULL, &a->duration},
-        {"start", 0, NULL, &a->start}, {"end", 0, NULL, &a->end}, {"comment", 'c', NULL, &a->comment},
-        {"require-comment", 0, NULL, &a->require_comment}, {"generator-url", 0, NULL, &a->generator_url}, {"force", 'f', &a->force, NULL},
+    const Flag all[] = {{"alertmanager.url", 0, NULL, &a->url}, {"output", 'o', NULL, &a->output},
+        {"timeout", 0, NULL, &a->timeout}, {"config.file", 0, NULL, &a->config_file},
+        {"date.format", 0, NULL, &a->date_format}, {"enable-feature", 0, NULL, &a->features},
+        {"http.config.file", 0, NULL, &a->http_config}, {"token", 0, NULL, &a->token},
+        {"verbose", 'v', &a->verbose, NULL}, {"version-check", 0, &a->version_check, NULL},
+        {"no-version-check", 0, &a->no_version_check, NULL}, {"inhibited", 'i', &a->inhibited, NULL},
+        {"silenced", 's', &a->silenced, NULL}, {"active", silences ? 0 : 'a', &a->active, NULL},
+        {"unprocessed", 'u', &a->unprocessed, NULL}, {"receiver", 'r', NULL, &a->receiver},
+        {"expired", 0, &a->expired, NULL}, {"quiet", 'q', &a->quiet, NULL}, {"created-by", 0, NULL, &a->created_by},
+        {"id", 0, NULL, &a->id}, {"within", 0, NULL, &a->within}, {"author", silences ? 'a' : 0, NULL, &a->author},
+        {"duration", 'd', NULL, &a->duration}, {"start", 0, NULL, &a->start}, {"end", 0, NULL, &a->end},
+        {"comment", 'c', NULL, &a->comment}, {"require-comment", 0, NULL, &a->require_comment},
+        {"generator-url", 0, NULL, &a->generator_url}, {"force", 'f', &a->force, NULL},
         {"worker", 'w', NULL, &a->workers}, {"verify.receivers", 0, NULL, &a->verify}, {"tree", 0, &a->tree, NULL},
-        {"owner", 0, NULL, &a->owner}, {"limit", 0, NULL, &a->limit}, {"kind", 0, NULL, &a->kind}, {"json", 0, &a->json, NULL},
-        {"resolved", 0, &a->resolved, NULL}, {"template.text", 0, NULL, &a->template_text}, {"template.type", 0, NULL, &a->template_type},
-        {"template.data", 0, NULL, &a->template_data}};
+        {"owner", 0, NULL, &a->owner}, {"limit", 0, NULL, &a->limit}, {"kind", 0, NULL, &a->kind},
+        {"json", 0, &a->json, NULL}, {"resolved", 0, &a->resolved, NULL}, {"template.text", 0, NULL, &a->template_text},
+        {"template.type", 0, NULL, &a->template_type}, {"template.data", 0, NULL, &a->template_data}};
     memcpy(v, all, sizeof all);
     return ARRAY_LEN(all);
 }
@@ -91,15 +93,19 @@ static int set_long(Amtool *a, const Flag *flags, size_t n, int argc, char **arg
     if (glob || str_eq_lit(name, "annotation")) {
         const char *value = eq ? eq + 1 : *i + 1 < argc ? argv[++*i] : NULL;
         size_t *count = glob ? &a->n_globs : &a->n_annotations;
-        if (!value || *count == AMTOOL_REPEATS_MAX) return command_usage("--%.*s wants a value, at most %d times", (int)name.n, name.p, AMTOOL_REPEATS_MAX);
+        if (!value || *count == AMTOOL_REPEATS_MAX)
+            return command_usage("--%.*s wants a value, at most %d times", (int)name.n, name.p, AMTOOL_REPEATS_MAX);
         (glob ? a->globs : a->annotations)[(*count)++] = value;
         return 0;
     }
     for (size_t k = 0; k < n; k++) {
         if (!str_eq(name, str_cstr(flags[k].name))) continue;
-        if (flags[k].flag) *flags[k].flag = !eq || strcmp(eq + 1, "false") != 0;
-        else if (eq || *i + 1 < argc) *flags[k].value = eq ? eq + 1 : argv[++*i];
-        else return command_usage("%s wants a value", argv[*i]);
+        if (flags[k].flag)
+            *flags[k].flag = !eq || strcmp(eq + 1, "false") != 0;
+        else if (eq || *i + 1 < argc)
+            *flags[k].value = eq ? eq + 1 : argv[++*i];
+        else
+            return command_usage("%s wants a value", argv[*i]);
         return 0;
     }
     Str names[64];
@@ -124,16 +130,19 @@ static int set_short(const Flag *flags, size_t n, int argc, char **argv, int *i)
             continue;
         }
         if (*p == '=') p++;
-        if (*p) *flags[k].value = p;
-        else if (*i + 1 < argc) *flags[k].value = argv[++*i];
-        else return command_usage("%s wants a value", argv[*i]);
+        if (*p)
+            *flags[k].value = p;
+        else if (*i + 1 < argc)
+            *flags[k].value = argv[++*i];
+        else
+            return command_usage("%s wants a value", argv[*i]);
         break;
     }
     return 0;
 }
 
-/* A flag that was not given takes what the file says. Keys that are no flags of the verb are no mistake: there is one file
- * for all verbs. */
+/* A flag that was not given takes what the file says. Keys that are no flags of the verb are no mistake: there is one
+ * file for all verbs. */
 static void set_default(Amtool *a, const Flag *flags, size_t n, const YamlNode *i, const YamlNode *root) {
     Str key = i->key->text;
     if (str_eq_lit(key, "comment_required")) { /* the name it once had */
@@ -142,8 +151,10 @@ static void set_default(Amtool *a, const Flag *flags, size_t n, const YamlNode *
     }
     for (size_t k = 0; k < n; k++) {
         if (!str_eq(key, str_cstr(flags[k].name))) continue;
-        if (flags[k].flag) *flags[k].flag |= str_eq_lit(i->text, "true");
-        else if (!*flags[k].value) *flags[k].value = arena_copy(a->arena, i->text).p;
+        if (flags[k].flag)
+            *flags[k].flag |= str_eq_lit(i->text, "true");
+        else if (!*flags[k].value)
+            *flags[k].value = arena_copy(a->arena, i->text).p;
     }
 }
 
@@ -161,10 +172,13 @@ static int read_defaults(Amtool *a, const Flag *flags, size_t n) {
         if (fs_read_file(fs_real(), files[i], 1 << 20, &text, NULL)) continue;
         Str copy = arena_copy(a->arena, buf_str(&text));
         diag_init(&diags, arena_copy(a->arena, str_cstr(files[i])), copy);
-        bool good = yaml_parse(copy, a->arena, &root, &diags) == OK && (yaml_is_null(root) || root->kind == YAML_MAPPING);
+        bool good =
+            yaml_parse(copy, a->arena, &root, &diags) == OK && (yaml_is_null(root) || root->kind == YAML_MAPPING);
         for (const YamlNode *k = good && root->kind == YAML_MAPPING ? root->first : NULL; k && good; k = k->next) {
-            if (k->kind == YAML_SCALAR) set_default(a, flags, n, k, root);
-            else good = false;
+            if (k->kind == YAML_SCALAR)
+                set_default(a, flags, n, k, root);
+            else
+                good = false;
         }
         if (!good) code = amtool_error("could not load config file: %s is not a mapping of flags to values", files[i]);
         diag_done(&diags);
@@ -187,10 +201,14 @@ int amtool_parse(Amtool *a, int argc, char **argv) {
     bool only_args = false;
     for (int i = 0; i < argc; i++) {
         int code = 0;
-        if (!only_args && strcmp(argv[i], "--") == 0) only_args = true;
-        else if (!only_args && strncmp(argv[i], "--", 2) == 0) code = set_long(a, flags, n, argc, argv, &i);
-        else if (!only_args && argv[i][0] == '-' && argv[i][1]) code = set_short(flags, n, argc, argv, &i);
-        else if (a->n_args < AMTOOL_ARGS_MAX) a->args[a->n_args++] = argv[i];
+        if (!only_args && strcmp(argv[i], "--") == 0)
+            only_args = true;
+        else if (!only_args && strncmp(argv[i], "--", 2) == 0)
+            code = set_long(a, flags, n, argc, argv, &i);
+        else if (!only_args && argv[i][0] == '-' && argv[i][1])
+            code = set_short(flags, n, argc, argv, &i);
+        else if (a->n_args < AMTOOL_ARGS_MAX)
+            a->args[a->n_args++] = argv[i];
         if (code) return code;
     }
     int wrong = read_defaults(a, flags, n);
@@ -268,8 +286,10 @@ bool amtool_prom_duration(const char *text, int64_t *ret_ms) {
         }
         s = str_skip(s, n + unit.n);
     }
-    if (*text) amtool_error("not a valid duration string: \"%s\"", text);
-    else amtool_error("empty duration string");
+    if (*text)
+        amtool_error("not a valid duration string: \"%s\"", text);
+    else
+        amtool_error("empty duration string");
     return false;
 }
 
@@ -297,7 +317,8 @@ static bool open_client(Amtool *a) {
         diag_init(&diags, name, copy);
         config = ARENA_NEW(a->arena, PromHttpConfig);
         if (yaml_parse(copy, a->arena, &root, &diags) == OK)
-            prom_http_config_read(root, slash == SIZE_MAX ? STR(".") : str_slice(name, 0, slash), a->arena, config, &diags);
+            prom_http_config_read(
+                root, slash == SIZE_MAX ? STR(".") : str_slice(name, 0, slash), a->arena, config, &diags);
         bool bad = diag_error_count(&diags) > 0;
         Buf out = {0};
         diag_render(&diags, &out, command_colour());
@@ -324,8 +345,14 @@ int amtool_call(Amtool *a, const char *method, Str path, Str body, Buf *out) {
     buf_put_str(&a->url_buf, path);
     static const char *const headers[] = {"Content-Type: application/json", NULL};
     int64_t left_ms = (a->deadline_ns - clock_mono_ns()) / NS_PER_MS;
-    HttpClientRequest req = {.method = method, .url = buf_cstr(&a->url_buf), .headers = body.n ? headers : NULL, .body = body,
-        .timeout_ms = MAX(left_ms, 1), .max_body_bytes = (size_t)1 << 30, .accept_gzip = true, .bearer_token = a->token};
+    HttpClientRequest req = {.method = method,
+        .url = buf_cstr(&a->url_buf),
+        .headers = body.n ? headers : NULL,
+        .body = body,
+        .timeout_ms = MAX(left_ms, 1),
+        .max_body_bytes = (size_t)1 << 30,
+        .accept_gzip = true,
+        .bearer_token = a->token};
     int status = 0;
     Err err = {0};
     if (prom_http_fetch(a->http, &req, &status, NULL, out, &err)) {
@@ -335,16 +362,21 @@ int amtool_call(Amtool *a, const char *method, Str path, Str body, Buf *out) {
     return status;
 }
 
-/* In the words of the original's client, which knows these statuses of these calls; of others it says less than we do. */
+/* In the words of the original's client, which knows these statuses of these calls; of others it says less than we do.
+ */
 static void tell_refusal(const char *method, Str path, int status, Str text, const JsonValue *parsed) {
     static const struct {
         const char *method, *path, *shown, *name;
         bool not_found;
     } calls[] = {{"GET", "/alerts", "/alerts", "getAlerts", false}, {"POST", "/alerts", "/alerts", "postAlerts", false},
-        {"GET", "/silences", "/silences", "getSilences", false}, {"POST", "/silences", "/silences", "postSilences", true},
+        {"GET", "/silences", "/silences", "getSilences", false},
+        {"POST", "/silences", "/silences", "postSilences", true},
         {"GET", "/silence/", "/silence/{silenceID}", "getSilence", true},
-        {"DELETE", "/silence/", "/silence/{silenceID}", "deleteSilence", true}, {"GET", "/status", "/status", "getStatus", false}};
-    Str message = parsed && parsed->kind == JSON_K_STRING ? parsed->text : parsed ? json_get_str(parsed, STR("message")) : text;
+        {"DELETE", "/silence/", "/silence/{silenceID}", "deleteSilence", true},
+        {"GET", "/status", "/status", "getStatus", false}};
+    Str message = parsed && parsed->kind == JSON_K_STRING ? parsed->text
+                  : parsed                                ? json_get_str(parsed, STR("message"))
+                                                          : text;
     if (!message.n) message = str_cstr(http_status_text(status));
     Str rest = str_starts_with(path, STR("/api/v2")) ? str_skip(path, 7) : STR("");
     for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
@@ -352,9 +384,11 @@ static void tell_refusal(const char *method, Str path, int status, Str text, con
         const char *what = status == 400 ? "BadRequest" : status == 500 ? "InternalServerError" : "NotFound";
         bool with_body = (status == 400 || status == 500 || status == 404) && text.n;
         if (status == 400 || status == 500 || (status == 404 && calls[i].not_found))
-            amtool_error("[%s %s][%d] %s%s %.*s", method, calls[i].shown, status, calls[i].name, what, with_body ? (int)text.n : 0, text.p ? text.p : "");
+            amtool_error("[%s %s][%d] %s%s %.*s", method, calls[i].shown, status, calls[i].name, what,
+                with_body ? (int)text.n : 0, text.p ? text.p : "");
         else
-            amtool_error("[%s %s] %s (status %d): %.*s", method, calls[i].shown, calls[i].name, status, (int)message.n, message.p);
+            amtool_error("[%s %s] %s (status %d): %.*s", method, calls[i].shown, calls[i].name, status, (int)message.n,
+                message.p);
         return;
     }
     amtool_error("[%s %.*s][%d] %.*s", method, (int)path.n, path.p, status, (int)message.n, message.p);
@@ -390,8 +424,10 @@ bool amtool_read_file(Amtool *a, const char *path, size_t max, Str *ret) {
     Buf b = {0};
     Err err = {0};
     ErrCode rc = fs_read_file(fs_real(), path, max, &b, &err);
-    if (rc == ERR_NOT_FOUND) amtool_error("path '%s' does not exist", path);
-    else if (rc) amtool_error("%s", err.msg);
+    if (rc == ERR_NOT_FOUND)
+        amtool_error("path '%s' does not exist", path);
+    else if (rc)
+        amtool_error("%s", err.msg);
     *ret = arena_copy(a->arena, b.n ? buf_str(&b) : STR(""));
     buf_done(&b);
     return rc == OK;

@@ -14,8 +14,10 @@
 /* As Go prints it: <, > and & stand in strings only, and are escaped there. */
 void amtool_print_json(Str text) {
     for (size_t i = 0; i < text.n; i++) {
-        if (strchr("<>&", text.p[i]) && text.p[i]) printf("\\u%04x", (unsigned)text.p[i]);
-        else putchar(text.p[i]);
+        if (strchr("<>&", text.p[i]) && text.p[i])
+            printf("\\u%04x", (unsigned)text.p[i]);
+        else
+            putchar(text.p[i]);
     }
     putchar('\n');
 }
@@ -45,7 +47,8 @@ static Str pairs_text(Amtool *a, const JsonValue *o) {
     Str *v = ARENA_ARRAY(a->arena, Str, o->n);
     size_t n = 0;
     for (const JsonValue *i = o->first; i; i = i->next) {
-        v[n++] = arena_printf(a->arena, "%.*s=\"%.*s\"", (int)i->key.n, i->key.p, (int)i->text.n, i->text.p ? i->text.p : "");
+        v[n++] = arena_printf(
+            a->arena, "%.*s=\"%.*s\"", (int)i->key.n, i->key.p, (int)i->text.n, i->text.p ? i->text.p : "");
     }
     qsort(v, n, sizeof *v, by_key);
     Buf b = {0};
@@ -61,7 +64,8 @@ static Str pairs_text(Amtool *a, const JsonValue *o) {
 static void print_alerts(Amtool *a, const JsonValue *root) {
     bool extended = strcmp(a->output, "extended") == 0;
     static const char *const simple_heads[] = {"Alertname", "Starts At", "Summary", "State"};
-    static const char *const extended_heads[] = {"Labels", "Annotations", "Starts At", "Ends At", "Generator URL", "State"};
+    static const char *const extended_heads[] = {
+        "Labels", "Annotations", "Starts At", "Ends At", "Generator URL", "State"};
     const JsonValue **v = mem_alloc_array(root->n + 1, sizeof *v);
     size_t n = 0;
     for (const JsonValue *i = root->first; i; i = i->next) v[n++] = i;
@@ -100,8 +104,10 @@ static int query(Amtool *a) {
     const JsonValue *root = amtool_fetch(a, "GET", buf_str(&path), STR_NULL);
     buf_done(&path);
     if (!root) return 1;
-    if (strcmp(a->output, "json") == 0) print_json(root);
-    else print_alerts(a, root);
+    if (strcmp(a->output, "json") == 0)
+        print_json(root);
+    else
+        print_alerts(a, root);
     return 0;
 }
 
@@ -148,27 +154,32 @@ static int add(Amtool *a) {
 /* --- our own API --- */
 
 static int why(Amtool *a) {
-    if (a->n_args != 1) return command_usage("alert why wants one fingerprint (`meerkat alert query -o json` shows them)");
+    if (a->n_args != 1)
+        return command_usage("alert why wants one fingerprint (`meerkat alert query -o json` shows them)");
     const JsonValue *root = amtool_fetch(a, "GET", arena_printf(a->arena, OWN "alerts/%s/why", a->args[0]), STR_NULL);
     if (!root) return 1;
     if (strcmp(a->output, "json") == 0) {
         print_json(root);
         return 0;
     }
-    Str labels = pairs_text(a, json_get(root, STR("labels"))), state = json_get_str(root, STR("state")), summary = json_get_str(root, STR("summary"));
+    Str labels = pairs_text(a, json_get(root, STR("labels"))), state = json_get_str(root, STR("state")),
+        summary = json_get_str(root, STR("summary"));
     printf("%.*s\n%.*s: %.*s\n", (int)labels.n, labels.p, (int)state.n, state.p, (int)summary.n, summary.p);
     const JsonValue *routes = json_get(root, STR("routes"));
     for (const JsonValue *r = routes ? routes->first : NULL; r; r = r->next) {
-        const JsonValue *group = json_get(r, STR("group")), *list = json_get(r, STR("integrations")), *line = json_get(r, STR("line"));
-        Str receiver = json_get_str(r, STR("receiver")), matchers = json_get_str(r, STR("matchers")), next = json_get_str(group, STR("nextFlush")),
-            outcome = json_get_str(group, STR("outcome"));
-        printf("  route %.*s (line %.*s) -> receiver %.*s\n", (int)matchers.n, matchers.p, line ? (int)line->text.n : 0, line ? line->text.p : "",
-            (int)receiver.n, receiver.p);
+        const JsonValue *group = json_get(r, STR("group")), *list = json_get(r, STR("integrations")),
+                        *line = json_get(r, STR("line"));
+        Str receiver = json_get_str(r, STR("receiver")), matchers = json_get_str(r, STR("matchers")),
+            next = json_get_str(group, STR("nextFlush")), outcome = json_get_str(group, STR("outcome"));
+        printf("  route %.*s (line %.*s) -> receiver %.*s\n", (int)matchers.n, matchers.p, line ? (int)line->text.n : 0,
+            line ? line->text.p : "", (int)receiver.n, receiver.p);
         if (group) printf("    group: %.*s; next flush %.*s\n", (int)outcome.n, outcome.p, (int)next.n, next.p);
         for (const JsonValue *i = list ? list->first : NULL; i; i = i->next) {
-            Str name = json_get_str(i, STR("integration")), decision = json_get_str(i, STR("decision")), last = json_get_str(i, STR("lastNotified")),
-                repeats = json_get_str(i, STR("repeatsAt")), error = json_get_str(i, STR("error"));
-            printf("    %.*s: %.*s", (int)name.n, name.p, decision.n ? (int)decision.n : 14, decision.n ? decision.p : "not looked at");
+            Str name = json_get_str(i, STR("integration")), decision = json_get_str(i, STR("decision")),
+                last = json_get_str(i, STR("lastNotified")), repeats = json_get_str(i, STR("repeatsAt")),
+                error = json_get_str(i, STR("error"));
+            printf("    %.*s: %.*s", (int)name.n, name.p, decision.n ? (int)decision.n : 14,
+                decision.n ? decision.p : "not looked at");
             if (last.n) printf(", last notified %.*s", (int)last.n, last.p);
             if (repeats.n) printf(", repeats at %.*s", (int)repeats.n, repeats.p);
             if (error.n) printf(", last error: %.*s", (int)error.n, error.p);
@@ -234,7 +245,8 @@ static int history(Amtool *a) {
     }
     amtool_first_matcher(a);
     for (size_t i = 0; i < a->n_args; i++) amtool_put_param(&path, "filter", str_cstr(a->args[i]));
-    const JsonValue *root = amtool_fetch(a, "GET", buf_str(&path), STR_NULL), *events = root ? json_get(root, STR("events")) : NULL;
+    const JsonValue *root = amtool_fetch(a, "GET", buf_str(&path), STR_NULL),
+                    *events = root ? json_get(root, STR("events")) : NULL;
     buf_done(&path);
     if (!root) return 1;
     if (strcmp(a->output, "json") == 0) {
@@ -247,8 +259,11 @@ static int history(Amtool *a) {
     for (const JsonValue *e = events ? events->first : NULL; e; e = e->next) {
         Buf details = {0};
         for (const JsonValue *i = e->first; i; i = i->next) {
-            if (i->kind != JSON_K_STRING || str_eq_lit(i->key, "time") || str_eq_lit(i->key, "kind") || str_eq_lit(i->key, "groupKey")) continue;
-            buf_printf(&details, "%s%.*s=%.*s", details.n ? " " : "", (int)i->key.n, i->key.p, (int)i->text.n, i->text.p ? i->text.p : "");
+            if (i->kind != JSON_K_STRING || str_eq_lit(i->key, "time") || str_eq_lit(i->key, "kind") ||
+                str_eq_lit(i->key, "groupKey"))
+                continue;
+            buf_printf(&details, "%s%.*s=%.*s", details.n ? " " : "", (int)i->key.n, i->key.p, (int)i->text.n,
+                i->text.p ? i->text.p : "");
         }
         amtable_add(&t, amtool_date(a, json_get_str(e, STR("time"))));
         amtable_add(&t, json_get_str(e, STR("kind")));
@@ -288,8 +303,8 @@ static int test_receiver(Amtool *a) {
         const JsonValue *ok = json_get(i, STR("ok")), *index = json_get(i, STR("index"));
         Str name = json_get_str(i, STR("integration")), error = json_get_str(i, STR("error"));
         bool sent = ok && ok->boolean;
-        printf("%.*s[%.*s]: %s%.*s\n", (int)name.n, name.p, index ? (int)index->text.n : 0, index ? index->text.p : "", sent ? "sent" : "FAILED: ",
-            (int)error.n, error.p ? error.p : "");
+        printf("%.*s[%.*s]: %s%.*s\n", (int)name.n, name.p, index ? (int)index->text.n : 0, index ? index->text.p : "",
+            sent ? "sent" : "FAILED: ", (int)error.n, error.p ? error.p : "");
         if (!sent) code = 1;
     }
     if (root && list && !list->n) printf("the receiver has no integrations: nobody is told\n");
@@ -330,9 +345,12 @@ static int config_show(Amtool *a) {
     const JsonValue *root = amtool_fetch(a, "GET", STR("/api/v2/status"), STR_NULL);
     if (!root) return 1;
     Str text = json_get_str(json_get(root, STR("config")), STR("original"));
-    if (strcmp(a->output, "json") == 0) print_json(root);
-    else if (strcmp(a->output, "extended") == 0) print_extended(root, text);
-    else printf("%.*s\n", (int)text.n, text.p);
+    if (strcmp(a->output, "json") == 0)
+        print_json(root);
+    else if (strcmp(a->output, "extended") == 0)
+        print_extended(root, text);
+    else
+        printf("%.*s\n", (int)text.n, text.p);
     return 0;
 }
 
@@ -347,7 +365,8 @@ static int cluster_show(Amtool *a) {
         return 0;
     }
     Buf b = {0};
-    buf_printf(&b, "Cluster Status:\t%.*s\nNode Name:\t%.*s\n", (int)status.n, status.p, (int)name.n, name.p ? name.p : "");
+    buf_printf(
+        &b, "Cluster Status:\t%.*s\nNode Name:\t%.*s\n", (int)status.n, status.p, (int)name.n, name.p ? name.p : "");
     if (strcmp(a->output, "extended") == 0) {
         buf_put_lit(&b, "\nAddress\tName\n");
         for (const JsonValue *p = peers ? peers->first : NULL; p; p = p->next) {

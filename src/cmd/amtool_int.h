@@ -14,10 +14,11 @@
 
 typedef struct Amtool {
     const char *url, *output, *timeout, *config_file;
-    bool inhibited, silenced, active, unprocessed, expired, quiet, force, tree, json, resolved, verbose, no_version_check, version_check;
-    const char *receiver, *created_by, *id, *within, *author, *duration, *start, *end, *comment, *generator_url, *workers, *verify,
-        *owner, *limit, *kind, *require_comment, *date_format, *features, *http_config, *token, *template_text, *template_type,
-        *template_data;
+    bool inhibited, silenced, active, unprocessed, expired, quiet, force, tree, json, resolved, verbose,
+        no_version_check, version_check;
+    const char *receiver, *created_by, *id, *within, *author, *duration, *start, *end, *comment, *generator_url,
+        *workers, *verify, *owner, *limit, *kind, *require_comment, *date_format, *features, *http_config, *token,
+        *template_text, *template_type, *template_data;
     const char *annotations[AMTOOL_REPEATS_MAX], *globs[AMTOOL_REPEATS_MAX];
     size_t n_annotations, n_globs;
     const char *args[AMTOOL_ARGS_MAX];
@@ -68,13 +69,14 @@ bool amtool_read_file(Amtool *a, const char *path, size_t max, Str *ret);
 extern const char *amtool_program; /* whose errors these are: "meerkat", "amtool" */
 void amtool_put_param(Buf *url, const char *name, Str value);
 
-/* A table of cells with two blanks between columns; a tab or the end of a line inside a cell ends it, as in the original. */
+/* A table of cells with two blanks between columns; a tab or the end of a line inside a cell ends it, as in the
+ * original. */
 typedef struct AmTable {
     VEC(Str) cells; /* row by row, from the arena */
     size_t columns;
 } AmTable;
 void amtable_add(AmTable *t, Str cell);
-void amtable_print(Amtool *a, AmTable *t); /* frees it */
+void amtable_print(Amtool *a, AmTable *t);   /* frees it */
 void amtool_print_tabs(Amtool *a, Str text); /* lines with tabs after their cells */
 
 #endif

@@ -37,8 +37,10 @@ static AmConfig *load(Amtool *a) {
     if (amconfig_parse_routes(name, text, &c, &diags)) {
         const Diag *first = NULL;
         vec_foreach(Diag, d, &diags.items) first = !first && d->level == DIAG_ERROR ? d : first;
-        if (amtool_is_amtool() && first) amtool_error("%s", first->msg);
-        else print_diags(&diags);
+        if (amtool_is_amtool() && first)
+            amtool_error("%s", first->msg);
+        else
+            print_diags(&diags);
     }
     diag_done(&diags);
     return c;
@@ -47,8 +49,10 @@ static AmConfig *load(Amtool *a) {
 /* --- trees as amtool draws them --- */
 
 static void put_slug(Buf *b, const AmRoute *r, bool with_continue, bool with_receiver) {
-    if (r->matchers.n) amlabel_put_matchers(b, r->matchers);
-    else buf_put_lit(b, "default-route");
+    if (r->matchers.n)
+        amlabel_put_matchers(b, r->matchers);
+    else
+        buf_put_lit(b, "default-route");
     if (r->go_on && with_continue) buf_put_lit(b, "  continue: true");
     if (with_receiver) buf_printf(b, "  receiver: %.*s", (int)r->receiver->name.n, r->receiver->name.p);
 }
@@ -99,7 +103,8 @@ static int test_routes(Amtool *a, const AmConfig *c) {
     for (size_t i = 1; i < a->n_args && n < ARRAY_LEN(v); i++) {
         const Matcher *m;
         Err err = {0};
-        if (ammatch_parse_one(str_cstr(a->args[i]), AM_MATCH_FALLBACK, a->arena, &m, &err)) return amtool_error("Failed to parse labels: %s", err.msg);
+        if (ammatch_parse_one(str_cstr(a->args[i]), AM_MATCH_FALLBACK, a->arena, &m, &err))
+            return amtool_error("Failed to parse labels: %s", err.msg);
         if (m->type != MATCH_EQ) return amtool_error("Labels must be specified as key=value pairs");
         v[n++] = (Label){m->name, m->value};
     }
@@ -110,7 +115,8 @@ static int test_routes(Amtool *a, const AmConfig *c) {
     const AmRoute *routes[AM_ROUTES_MAX];
     size_t found = amroute_match(c->root, l, routes, ARRAY_LEN(routes));
     Buf names = {0};
-    for (size_t i = 0; i < found; i++) buf_printf(&names, "%s%.*s", i ? "," : "", (int)routes[i]->receiver->name.n, routes[i]->receiver->name.p);
+    for (size_t i = 0; i < found; i++)
+        buf_printf(&names, "%s%.*s", i ? "," : "", (int)routes[i]->receiver->name.n, routes[i]->receiver->name.p);
     printf("%s\n", buf_cstr(&names));
     bool wrong = a->verify && *a->verify && strcmp(a->verify, buf_cstr(&names)) != 0;
     if (wrong) printf("WARNING: Expected receivers did not match resolved receivers.\n");
@@ -120,12 +126,15 @@ static int test_routes(Amtool *a, const AmConfig *c) {
 
 int amtool_routes(Amtool *a) {
     bool test = a->n_args > 0 && strcmp(a->args[0], "test") == 0;
-    if (!test && a->n_args > 0 && strcmp(a->args[0], "show") != 0) return command_usage("alert routes wants show or test, not \"%s\"", a->args[0]);
+    if (!test && a->n_args > 0 && strcmp(a->args[0], "show") != 0)
+        return command_usage("alert routes wants show or test, not \"%s\"", a->args[0]);
     AmConfig *c = load(a);
     if (!c) return 1;
     int code = 0;
-    if (test) code = test_routes(a, c);
-    else print_tree("Routing tree:", c->root, NULL);
+    if (test)
+        code = test_routes(a, c);
+    else
+        print_tree("Routing tree:", c->root, NULL);
     amconfig_unref(c);
     return code;
 }
@@ -147,12 +156,15 @@ static bool check_one(const char *file) {
     ErrCode rc = alertmanager_check(str_cstr(file), buf_str(&text), &s, &diags);
     const Diag *first = NULL;
     vec_foreach(Diag, d, &diags.items) first = !first && d->level == DIAG_ERROR ? d : first;
-    if (rc) printf("  FAILED: %s\n", first ? first->msg : "the file cannot be used");
-    else printf("  SUCCESS\n");
+    if (rc)
+        printf("  FAILED: %s\n", first ? first->msg : "the file cannot be used");
+    else
+        printf("  SUCCESS\n");
     fflush(stdout);
     print_diags(&diags);
     if (!rc) {
-        printf("Found:\n - global config\n - route\n - %zu inhibit rules\n - %zu receivers\n - %zu templates\n", s.inhibit_rules, s.receivers, s.templates);
+        printf("Found:\n - global config\n - route\n - %zu inhibit rules\n - %zu receivers\n - %zu templates\n",
+            s.inhibit_rules, s.receivers, s.templates);
         if (s.templates) printf("  SUCCESS\n");
     }
     printf("\n");
@@ -163,7 +175,8 @@ static bool check_one(const char *file) {
 
 int cmd_check_alertmanager(int argc, char **argv) {
     size_t failed = 0;
-    if (argc == 0 && isatty(STDIN_FILENO)) return command_usage("check alertmanager takes files, or one on standard input");
+    if (argc == 0 && isatty(STDIN_FILENO))
+        return command_usage("check alertmanager takes files, or one on standard input");
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-') return command_usage("check alertmanager takes files, not \"%s\"", argv[i]);
     }

@@ -55,7 +55,8 @@ static void print_silences(Amtool *a, const JsonValue **v, size_t n) {
     }
     bool extended = strcmp(a->output, "extended") == 0;
     static const char *const simple_heads[] = {"ID", "Matchers", "Ends At", "Created By", "Comment"};
-    static const char *const extended_heads[] = {"ID", "Matchers", "Starts At", "Ends At", "Updated At", "Created By", "Comment"};
+    static const char *const extended_heads[] = {
+        "ID", "Matchers", "Starts At", "Ends At", "Updated At", "Created By", "Comment"};
     AmTable t = {.columns = extended ? 7 : 5};
     for (size_t i = 0; i < t.columns; i++) amtable_add(&t, str_cstr(extended ? extended_heads[i] : simple_heads[i]));
     if (n) qsort(v, n, sizeof *v, by_end);
@@ -215,8 +216,9 @@ static bool put_updated(Amtool *a, JsonWriter *w, const JsonValue *s) {
     }
     json_begin_object(w);
     for (const JsonValue *i = s->first; i; i = i->next) {
-        if (str_eq_lit(i->key, "startsAt") || str_eq_lit(i->key, "endsAt") || str_eq_lit(i->key, "status") || str_eq_lit(i->key, "updatedAt")
-            || str_eq_lit(i->key, "recurrence") || (a->comment && str_eq_lit(i->key, "comment"))) {
+        if (str_eq_lit(i->key, "startsAt") || str_eq_lit(i->key, "endsAt") || str_eq_lit(i->key, "status") ||
+            str_eq_lit(i->key, "updatedAt") || str_eq_lit(i->key, "recurrence") ||
+            (a->comment && str_eq_lit(i->key, "comment"))) {
             continue;
         }
         json_key(w, i->key);
@@ -246,7 +248,8 @@ static int update(Amtool *a) {
         buf_done(&body);
         code = answer ? 0 : 1;
         if (!answer) break;
-        path = arena_printf(a->arena, "/api/v2/silence/%.*s", (int)json_get_str(answer, STR("silenceID")).n, json_get_str(answer, STR("silenceID")).p);
+        path = arena_printf(a->arena, "/api/v2/silence/%.*s", (int)json_get_str(answer, STR("silenceID")).n,
+            json_get_str(answer, STR("silenceID")).p);
         s = amtool_fetch(a, "GET", path, STR_NULL);
         if (s) v[n++] = s;
     }
@@ -314,7 +317,8 @@ static int import_file(Amtool *a) {
     }
     JsonValue *root = NULL;
     size_t end;
-    if (gojson_scan(copy, GOJSON_DECODER, &end, &err) || json_parse(str_slice(copy, 0, end), a->arena, &root, &err) || root->kind != JSON_K_ARRAY) {
+    if (gojson_scan(copy, GOJSON_DECODER, &end, &err) || json_parse(str_slice(copy, 0, end), a->arena, &root, &err) ||
+        root->kind != JSON_K_ARRAY) {
         return amtool_error("couldn't unmarshal input data, is it JSON?: %s", err.msg[0] ? err.msg : "not a list");
     }
     size_t failed = 0;

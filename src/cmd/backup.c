@@ -77,7 +77,8 @@ static ErrCode backup_offline(const char *data_dir, const char *dest, BackupResu
         return missing;
     }
     ErrCode code = datadir_open(fs_real(), data_dir, &dir, reterr);
-    if (code == ERR_CONFLICT) err_hint(reterr, "a server is using it: give its address by --server http://127.0.0.1:9090");
+    if (code == ERR_CONFLICT)
+        err_hint(reterr, "a server is using it: give its address by --server http://127.0.0.1:9090");
     if (code != OK) return code;
     fs_path_join(path, data_dir, BACKUP_STAGE_DIR);
     if (fs_real()->ops->exists(fs_real(), path)) code = fs_remove_tree(fs_real(), path, reterr);
@@ -104,7 +105,8 @@ static ErrCode call(HttpClient *client, const char *method, const char *url, Buf
         return code;
     }
     if (status / 100 == 2) return OK;
-    return err_set(reterr, ERR_UNAVAILABLE, "%s answers %d: %.*s", url, status, (int)MIN(body->n, 300), body->p ? body->p : "");
+    return err_set(
+        reterr, ERR_UNAVAILABLE, "%s answers %d: %.*s", url, status, (int)MIN(body->n, 300), body->p ? body->p : "");
 }
 
 static ErrCode read_answer(const Buf *body, char name[32], char dir[FS_PATH_MAX], Err *reterr) {

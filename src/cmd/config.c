@@ -84,8 +84,8 @@ static void assign_record(Config *c, const ConfigKey *key, const YamlNode *item,
         }
         given |= UINT64_C(1) << (f - key->fields);
         if (m->kind != YAML_SCALAR)
-            diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s must be a %s", key->path, f->path,
-                config_type_name(f->type));
+            diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s must be a %s", key->path,
+                f->path, config_type_name(f->type));
         else if (!config_assign_at(base, c->arena, f, m->text, msg))
             diag_add(diags, DIAG_ERROR, m->line, m->col, MAX(m->len, 1), NULL, "%s: %s %s", key->path, f->path, msg);
     }
@@ -96,8 +96,8 @@ static void assign_record(Config *c, const ConfigKey *key, const YamlNode *item,
             continue;
         }
         if (!(given >> i & 1))
-            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry without %s", key->path,
-                f->path);
+            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry without %s",
+                key->path, f->path);
     }
 }
 
@@ -111,8 +111,8 @@ static void assign_records(Config *c, const ConfigKey *key, const YamlNode *node
     }
     for (const YamlNode *item = node->first; item; item = item->next) {
         if (item->kind != YAML_MAPPING) {
-            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s: an entry must be a mapping",
-                key->path);
+            diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL,
+                "%s: an entry must be a mapping", key->path);
         } else if (records->n == CONFIG_LIST_MAX) {
             diag_add(diags, DIAG_ERROR, item->line, item->col, MAX(item->len, 1), NULL, "%s has more than %d entries",
                 key->path, CONFIG_LIST_MAX);

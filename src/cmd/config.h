@@ -120,10 +120,11 @@ typedef struct ConfigFlag {
 Config *config_load(const char *file, const ConfigFlag *flags, size_t n_flags, Arena *arena, DiagList *diags);
 
 #define CONFIG_URL_MAX 320
-/* The prefix of a listener's paths, "/monitoring" or "": route_prefix, where that is empty the path of the external URL. */
+/* The prefix of a listener's paths, "/monitoring" or "": route_prefix, where that is empty the path of the external
+ * URL. */
 Str config_route_prefix(Str external_url, Str route_prefix);
-/* The external URL without a slash at the end; where it is empty this machine's port, with the prefix, in buf: under the
- * machine's name when it listens beyond loopback. */
+/* The external URL without a slash at the end; where it is empty this machine's port, with the prefix, in buf: under
+ * the machine's name when it listens beyond loopback. */
 Str config_external_url(Str external_url, Str route_prefix, Str listen, int64_t port, char buf[CONFIG_URL_MAX]);
 
 /* Whether name (without value) is a flag of the table; boolean flags take no value. */

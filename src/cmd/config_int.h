@@ -28,8 +28,8 @@ typedef struct ConfigKey {
     const char *env;      /* NULL: MEERKAT_ + upper-case path */
     bool needs_restart;   /* a reload reports a change but keeps the old value */
     bool (*check)(Str text, char msg[200]); /* STR: more that must hold; NULL: nothing */
-    const struct ConfigKey *fields;         /* RECORDS: the keys of an item; those that are not optional must be given */
-    bool optional;        /* of a field of RECORDS: it may be left out, fallback counts then */
+    const struct ConfigKey *fields; /* RECORDS: the keys of an item; those that are not optional must be given */
+    bool optional;                  /* of a field of RECORDS: it may be left out, fallback counts then */
     size_t n_fields, item_bytes;
     const char *doc;
 } ConfigKey;

@@ -10,8 +10,8 @@
 static void *field(void *base, const ConfigKey *key) { return (char *)base + key->offset; }
 
 const char *config_type_name(ConfigType t) {
-    static const char *const names[] = {
-        "string", "integer", "true or false", "duration", "size", "port", "one of", "list", "secret", "list of mappings"};
+    static const char *const names[] = {"string", "integer", "true or false", "duration", "size", "port", "one of",
+        "list", "secret", "list of mappings"};
     ASSERT((size_t)t < ARRAY_LEN(names));
     return names[t];
 }

@@ -42,8 +42,9 @@ static void put_command(Buf *out, const Command *c) {
 static void put_options(Buf *out) {
     Buf options = {0};
     config_put_help(&options);
-    buf_put_lit(out, ".SH \"OPTIONS OF THE SERVER\"\nAll of them stand as well in the file given by \\-\\-config, and in "
-                     "the environment.\n.PP\n.nf\n");
+    buf_put_lit(out,
+        ".SH \"OPTIONS OF THE SERVER\"\nAll of them stand as well in the file given by \\-\\-config, and in "
+        "the environment.\n.PP\n.nf\n");
     put_text(out, buf_cstr(&options));
     buf_put_lit(out, ".fi\n");
     buf_done(&options);
@@ -53,7 +54,8 @@ int cmd_man(int argc, char **argv) {
     if (argc) return command_unknown_option("man", argv[0]);
     Buf out = {0};
     buf_put_lit(&out,
-        ".TH MEERKAT 1 \"\" \"meerkat " MEERKAT_VERSION "\" \"Meerkat\"\n.SH NAME\nmeerkat \\- metrics, logs and traces in one "
+        ".TH MEERKAT 1 \"\" \"meerkat " MEERKAT_VERSION
+        "\" \"Meerkat\"\n.SH NAME\nmeerkat \\- metrics, logs and traces in one "
         "process\n.SH SYNOPSIS\n.B meerkat\nCOMMAND [OPTIONS]\n.SH DESCRIPTION\n"
         "One server that receives, keeps, queries and shows metrics, logs and traces, and speaks the wire protocols of "
         "Prometheus, the OpenTelemetry Collector, Loki, Jaeger and Alertmanager. Data goes to standard output, talk to "

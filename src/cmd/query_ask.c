@@ -14,9 +14,12 @@
 /* --- arguments --- */
 
 static int set_format(Query *q, const char *value) {
-    if (value && strcmp(value, "promql") == 0) q->format = QUERY_PROMQL;
-    else if (value && strcmp(value, "json") == 0) q->format = QUERY_JSON;
-    else return command_usage("%s: --format is promql or json, not \"%s\"", q->command, value ? value : "");
+    if (value && strcmp(value, "promql") == 0)
+        q->format = QUERY_PROMQL;
+    else if (value && strcmp(value, "json") == 0)
+        q->format = QUERY_JSON;
+    else
+        return command_usage("%s: --format is promql or json, not \"%s\"", q->command, value ? value : "");
     return 0;
 }
 
@@ -171,7 +174,9 @@ static ErrCode fetch(const Query *q, const char *url, Arena *arena, int *ret_sta
         .timeout_ms = QUERY_TIMEOUT_MS,
         .max_body_bytes = ANSWER_BYTES_MAX,
         .username = user,
-        .password = password ? password : user ? "" : NULL,
+        .password = password ? password
+                    : user   ? ""
+                             : NULL,
         .bearer_token = q->token,
         .accept_gzip = true};
     ErrCode r = http_client_fetch(client, &req, ret_status, body, err);
@@ -238,7 +243,8 @@ int query_ask(const Query *q, int port, const Buf *path_and_query, QueryPrintFn 
         (void)command_fail(&err);
         code = 1;
     } else {
-        code = status >= 400 ? print_error(status, buf_str(&body), arena) : print_answer(q, buf_str(&body), arena, print);
+        code =
+            status >= 400 ? print_error(status, buf_str(&body), arena) : print_answer(q, buf_str(&body), arena, print);
     }
     buf_done(&url);
     buf_done(&body);

@@ -194,7 +194,9 @@ static int run(Server *s) {
     }
     char instance[128];
     const Config *c = s->config; /* a port that says the same when that of the collector's metrics is closed */
-    int64_t port = c->server.own_metrics ? c->server.own_metrics : c->server.prometheus ? c->server.prometheus : c->server.alertmanager;
+    int64_t port = c->server.own_metrics  ? c->server.own_metrics
+                   : c->server.prometheus ? c->server.prometheus
+                                          : c->server.alertmanager;
     snprintf(instance, sizeof instance, "%.*s:%lld", (int)MIN(c->server.listen.n, 100), c->server.listen.p,
         (long long)(port + c->server.port_offset));
     s->own_metrics = own_metrics_start(s->config->self.interval_ms, instance, server_gather, keep_own, s);

@@ -18,7 +18,8 @@ static AmMatchMode match_mode(const Config *c) {
 Str server_alert_url(const Server *s, char buf[CONFIG_URL_MAX]) {
     const Config *c = s->config;
     return config_external_url(c->alerting.external_url, c->alerting.route_prefix,
-        c->alerting.listen_host.n ? c->alerting.listen_host : c->server.listen, c->server.alertmanager + c->server.port_offset, buf);
+        c->alerting.listen_host.n ? c->alerting.listen_host : c->server.listen,
+        c->server.alertmanager + c->server.port_offset, buf);
 }
 
 /* The word before the next blank; *s is what follows. */
@@ -52,7 +53,8 @@ static ErrCode parse_heartbeats(const Config *c, AlertmanagerHeartbeat *v, size_
             (*n)++;
             continue;
         }
-        err_set(reterr, ERR_INVALID, "alerting.heartbeats: \"%" STR_FMT "\" is not understood", STR_ARG(c->alerting.heartbeats.v[i]));
+        err_set(reterr, ERR_INVALID, "alerting.heartbeats: \"%" STR_FMT "\" is not understood",
+            STR_ARG(c->alerting.heartbeats.v[i]));
         err_hint(reterr, "\"ping https://... every 1m\" or \"expect NAME within 5m\"");
         return ERR_INVALID;
     }
@@ -103,7 +105,8 @@ static ErrCode load_text(Server *s, const char *path, Str text, Err *reterr) {
     if (r != OK) {
         const Diag *first = NULL;
         vec_foreach(Diag, d, &diags.items) first = !first && d->level == DIAG_ERROR ? d : first;
-        err_set(reterr, r, "%s:%d:%d: %s", path, first ? first->line : 0, first ? first->col : 0, first ? first->msg : "not usable");
+        err_set(reterr, r, "%s:%d:%d: %s", path, first ? first->line : 0, first ? first->col : 0,
+            first ? first->msg : "not usable");
     }
     buf_done(&out);
     diag_done(&diags);
@@ -126,8 +129,10 @@ ErrCode server_load_alerts(Server *s, Err *reterr) {
 static void handle_ok(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)req;
     Server *s = ctx;
-    if (atomic_load(&s->ready)) http_reply_text(res, 200, "OK");
-    else http_reply_text(res, 503, "starting\n");
+    if (atomic_load(&s->ready))
+        http_reply_text(res, 200, "OK");
+    else
+        http_reply_text(res, 503, "starting\n");
 }
 
 static void handle_reload(void *ctx, HttpRequest *req, HttpResponse *res) {
@@ -138,8 +143,10 @@ static void handle_reload(void *ctx, HttpRequest *req, HttpResponse *res) {
     ErrCode r = server_load_alerts(s, &err);
     if (r == OK) r = server_renew_watchdog(s, &err);
     mutex_unlock(&s->reload_mutex);
-    if (r == OK) log_info("alertmanager.yml reloaded", NULL);
-    else log_error("the new alertmanager.yml is bad; the old one stays", "error", err.msg, NULL);
+    if (r == OK)
+        log_info("alertmanager.yml reloaded", NULL);
+    else
+        log_error("the new alertmanager.yml is bad; the old one stays", "error", err.msg, NULL);
     if (r != OK) http_reply_text(res, 500, "failed to reload config: %s\n", err.msg);
 }
 
@@ -149,9 +156,15 @@ void server_alert_port(Server *s, Router *r) {
     alertmanager_v1_routes(r);
     const char *const probes[] = {"/-/healthy", "/-/ready"};
     for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
-        router_add(r, &(Route){.methods = HTTP_GET, .pattern = probes[i], .handler = handle_ok, .ctx = s, .cls = ROUTE_INSTANT});
+        router_add(r,
+            &(Route){.methods = HTTP_GET, .pattern = probes[i], .handler = handle_ok, .ctx = s, .cls = ROUTE_INSTANT});
     }
-    router_add(r, &(Route){.methods = HTTP_POST, .pattern = "/-/reload", .handler = handle_reload, .ctx = s, .cls = ROUTE_QUERY, .role = ROLE_ADMIN});
+    router_add(r, &(Route){.methods = HTTP_POST,
+                      .pattern = "/-/reload",
+                      .handler = handle_reload,
+                      .ctx = s,
+                      .cls = ROUTE_QUERY,
+                      .role = ROLE_ADMIN});
     dash_redirect_routes(s->dash, r, "/", pages, ARRAY_LEN(pages)); /* /#/alerts keeps its fragment */
 }
 

@@ -83,7 +83,8 @@ static ErrCode make_stage(Server *s, char name[32], char path[FS_PATH_MAX], Err 
     ErrCode r = fs_real()->ops->make_dir(fs_real(), top, reterr);
     if (r == OK) r = fs_real()->ops->list(fs_real(), top, look_at_stage, &x, reterr);
     if (r == OK && x.live >= STAGES_MAX)
-        r = err_set(reterr, ERR_UNAVAILABLE, "%d backups are under way or were interrupted; remove %s", STAGES_MAX, top);
+        r = err_set(
+            reterr, ERR_UNAVAILABLE, "%d backups are under way or were interrupted; remove %s", STAGES_MAX, top);
     if (r == OK) r = flush_all(s, reterr);
     snprintf(name, 32, "%012llx%04x", (unsigned long long)x.now_ms, (unsigned)(random_u64() & 0xffff));
     stage_path(s, name, path);

@@ -2,9 +2,9 @@
 #ifndef MEERKAT_CMD_SERVER_INT_H
 #define MEERKAT_CMD_SERVER_INT_H
 
+#include "alert/alertmanager.h"
 #include "alert/rule_notifier.h"
 #include "alert/rules.h"
-#include "alert/alertmanager.h"
 #include "base/log.h"
 #include "cmd/config.h"
 #include "cmd/ports.h"
@@ -48,7 +48,7 @@ typedef struct Server {
     Auth *auth;
     HttpClient *client;
     Collector *collector;
-    Pool *query_helpers;  /* threads that help with large PromQL queries; NULL: one processor */
+    Pool *query_helpers; /* threads that help with large PromQL queries; NULL: one processor */
     PromApi *prom_api;
     LokiApi *loki_api;
     JaegerApi *jaeger_api;
@@ -59,27 +59,27 @@ typedef struct Server {
     ScrapeManager *scraper;
     Alertmanager *alertmanager;
     RuleManager *rules;
-    RuleNotifier *notifier;  /* to other Alertmanagers */
-    RemoteOut *remote;       /* remote write to others */
+    RuleNotifier *notifier;      /* to other Alertmanagers */
+    RemoteOut *remote;           /* remote write to others */
     struct ServerProbes *probes; /* on a schedule */
     _Atomic unsigned probing;    /* requests of /probe under way */
-    PromConfig *rules_config; /* what the rules borrow from */
-    bool watchdog;            /* the built-in one is asked for */
-    Buf scrape_text;     /* prometheus.yml as it is in effect, for /api/v1/status/config */
-    Mutex scrape_mutex;  /* guards scrape_text */
-    Router *routers[16]; /* by index in service_ports */
-    Router *all;                      /* every API by its path, behind the UI's port */
-    Router *prom_core;                /* Prometheus' API, behind its own port and all */
+    PromConfig *rules_config;    /* what the rules borrow from */
+    bool watchdog;               /* the built-in one is asked for */
+    Buf scrape_text;             /* prometheus.yml as it is in effect, for /api/v1/status/config */
+    Mutex scrape_mutex;          /* guards scrape_text */
+    Router *routers[16];         /* by index in service_ports */
+    Router *all;                 /* every API by its path, behind the UI's port */
+    Router *prom_core;           /* Prometheus' API, behind its own port and all */
     NetServer *net;
     OwnMetrics *own_metrics;
     HostCollector *host; /* NULL: not asked for */
     OwnLogs *own_logs;
-    uint64_t damage[3];               /* what server_report_damage has said already */
+    uint64_t damage[3]; /* what server_report_damage has said already */
     _Atomic bool ready;
-    Mutex reload_mutex;               /* one reload at a time */
+    Mutex reload_mutex; /* one reload at a time */
     _Atomic uint64_t reloads, reload_failures;
-    _Atomic bool config_ok;           /* the last load succeeded */
-    _Atomic int64_t config_ns;        /* when */
+    _Atomic bool config_ok;    /* the last load succeeded */
+    _Atomic int64_t config_ns; /* when */
 } Server;
 
 /* Each opens its share or says why not; server_close undoes whatever was opened. */
@@ -110,7 +110,8 @@ void server_close_alerts(Server *s);
 /* alertmanager.yml; problems are printed, a bad file leaves what is in effect. */
 ErrCode server_load_alerts(Server *s, Err *reterr);
 void server_alert_port(Server *s, Router *r);
-Str server_alert_url(const Server *s, char buf[CONFIG_URL_MAX]); /* where the Alertmanager is reached, without a slash at the end */
+Str server_alert_url(
+    const Server *s, char buf[CONFIG_URL_MAX]); /* where the Alertmanager is reached, without a slash at the end */
 void server_put_alertmanagers(void *ctx, JsonWriter *w); /* /api/v1/alertmanagers */
 void server_probe_routes(Server *s, Router *r);
 ErrCode server_load_probes(Server *s, Err *reterr); /* those of the configuration */

@@ -110,9 +110,7 @@ static void otlp_ports(Server *s) {
 }
 
 /* Ports whose APIs are not there yet answer their probes and 404 to the rest. */
-static void probe_only_ports(Server *s) {
-    add_get(s, own_port(s, "zipkin"), "/health", handle_ready);
-}
+static void probe_only_ports(Server *s) { add_get(s, own_port(s, "zipkin"), "/health", handle_ready); }
 
 static void alertmanager_port(Server *s) {
     Router *r = own_port(s, "alertmanager");
@@ -159,8 +157,7 @@ static bool is_open(const Config *c, const char *service) {
 }
 
 static ErrCode listen_all(Server *s, Err *reterr) {
-    char *cert = str_dup_cstr(s->config->server.tls_cert_file),
-         *key = str_dup_cstr(s->config->server.tls_key_file);
+    char *cert = str_dup_cstr(s->config->server.tls_cert_file), *key = str_dup_cstr(s->config->server.tls_key_file);
     ErrCode r = OK;
     for (size_t i = 0; r == OK && i < service_ports_n; i++) {
         uint16_t port = service_port(s->config, &service_ports[i]);
@@ -192,8 +189,9 @@ static ErrCode listen_all(Server *s, Err *reterr) {
 
 #define FILES_BESIDES_CONNECTIONS 1024 /* parts, logs, scrapes, exporters */
 
-#define FILES_MIN 256 /* ports, stores with a few parts, some requests: below it calls would fail all over the place   \
-                       */
+#define FILES_MIN                                                                                                      \
+    256 /* ports, stores with a few parts, some requests: below it calls would fail all over the place                 \
+         */
 
 /* A connection takes a descriptor, under TLS two more. */
 ErrCode server_raise_files(const Server *s, Err *reterr) {

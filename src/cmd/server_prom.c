@@ -241,14 +241,15 @@ static void put_address_flag(JsonWriter *w, const Config *c) {
 
 /* Flags whose value here is always the same. */
 static void put_constant_flags(JsonWriter *w) {
-    static const char *const flags[][2] = {{"agent", "false"}, {"enable-feature", ""}, {"rules.alert.for-grace-period", "10m"},
-        {"rules.alert.for-outage-tolerance", "1h"}, {"rules.alert.resend-delay", "1m"},
-        {"storage.remote.read-concurrent-limit", "10"}, {"storage.remote.read-max-bytes-in-frame", "1048576"},
-        {"storage.remote.read-sample-limit", "50000000"}, {"storage.tsdb.max-block-duration", "2h"},
-        {"storage.tsdb.min-block-duration", "2h"}, {"web.config.file", ""}, {"web.cors.origin", ".*"},
-        {"web.enable-otlp-receiver", "true"}, {"web.enable-remote-write-receiver", "true"},
+    static const char *const flags[][2] = {{"agent", "false"}, {"enable-feature", ""},
+        {"rules.alert.for-grace-period", "10m"}, {"rules.alert.for-outage-tolerance", "1h"},
+        {"rules.alert.resend-delay", "1m"}, {"storage.remote.read-concurrent-limit", "10"},
+        {"storage.remote.read-max-bytes-in-frame", "1048576"}, {"storage.remote.read-sample-limit", "50000000"},
+        {"storage.tsdb.max-block-duration", "2h"}, {"storage.tsdb.min-block-duration", "2h"}, {"web.config.file", ""},
+        {"web.cors.origin", ".*"}, {"web.enable-otlp-receiver", "true"}, {"web.enable-remote-write-receiver", "true"},
         {"web.max-notifications-subscribers", "16"},
-        {"web.remote-write-receiver.accepted-protobuf-messages", "prometheus.WriteRequest,io.prometheus.write.v2.Request"},
+        {"web.remote-write-receiver.accepted-protobuf-messages",
+            "prometheus.WriteRequest,io.prometheus.write.v2.Request"},
         {"web.search.max-limit", "10000"}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) json_pair_str(w, flags[i][0], str_cstr(flags[i][1]));
 }

@@ -31,8 +31,8 @@ static void send_alerts(void *ctx, const Alert *alerts, size_t n) {
         return;
     }
     for (size_t i = 0; i < n; i++)
-        if (!alert_is_resolved(&alerts[i], alerts[i].updated_ns)
-            && str_eq(labels_get(alerts[i].labels, STR("alertname")), RULE_WATCHDOG))
+        if (!alert_is_resolved(&alerts[i], alerts[i].updated_ns) &&
+            str_eq(labels_get(alerts[i].labels, STR("alertname")), RULE_WATCHDOG))
             alertmanager_watchdog_seen(s->alertmanager, alerts[i].ends_ns);
 }
 
@@ -88,8 +88,8 @@ static bool find_packs(const Config *c, RuleText *out, Err *reterr) {
     return true;
 }
 
-/* A server with neither rules nor routes shows that alerting works. With an alertmanager.yml and without rules a route that
- * names the Watchdog waits for somebody else's: ours must not stand in for it. */
+/* A server with neither rules nor routes shows that alerting works. With an alertmanager.yml and without rules a route
+ * that names the Watchdog waits for somebody else's: ours must not stand in for it. */
 static bool wants_watchdog(Server *s, bool has_rules) {
     const Config *c = s->config;
     if (!str_eq_lit(c->rules.watchdog, "auto")) return str_eq_lit(c->rules.watchdog, "on");

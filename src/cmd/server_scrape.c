@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 #define PROM_CONFIG_MAX (16u << 20)
-#define MAX_FILES (1u << 20) /* a connection per target; the hard limit where it is lower, which it nearly always is */
+#define MAX_FILES (1u << 20) /* a connection per target; the hard limit where it is lower, which it nearly always is   \
+                              */
 
 static Str dir_of(Str path) {
     size_t slash = str_rfind_char(path, '/');
@@ -100,19 +101,17 @@ static void warn_of_files(void *ctx, size_t targets, uint64_t max_files) {
     (void)ctx;
     snprintf(have, sizeof have, "%llu", (unsigned long long)max_files);
     snprintf(want, sizeof want, "%zu", targets);
-    log_warn("fewer files may be open than connections to all targets need: they are made anew for every scrape. Raise the "
-             "limit (ulimit -n, LimitNOFILE=)",
+    log_warn(
+        "fewer files may be open than connections to all targets need: they are made anew for every scrape. Raise the "
+        "limit (ulimit -n, LimitNOFILE=)",
         "limit", have, "targets", want, NULL);
 }
 
 static ErrCode create_scraper(Server *s, Err *reterr) {
     char *dns = s->config->scrape.dns_servers.n ? str_dup_cstr(s->config->scrape.dns_servers) : NULL;
     bool starts = s->config->scrape.start_timestamps || s->config->scrape.zero_starts;
-    ScrapeManagerOptions opts = {.user_agent = "Meerkat",
-        .dns_servers = dns,
-        .created = starts,
-        .warn = warn,
-        .short_of_files = warn_of_files};
+    ScrapeManagerOptions opts = {
+        .user_agent = "Meerkat", .dns_servers = dns, .created = starts, .warn = warn, .short_of_files = warn_of_files};
     process_raise_max_fds(MAX_FILES);
     ErrCode code = scrape_manager_create(s->metrics, &opts, &s->scraper, reterr);
     mem_free(dns);

@@ -134,7 +134,8 @@ ErrCode tsdb_parts_analyze(const TsdbArgs *a, const char *data_dir, Buf *out, Er
     ErrCode code = parts_open(data_dir, &p, reterr);
     if (code != OK) return code;
     const PartRef *ref = choose(&p.snap, a->n_args > 1 ? a->args[1] : NULL);
-    code = ref ? analyze_part(a, ref, out, reterr) : err_set(reterr, ERR_NOT_FOUND, "no such part (meerkat tsdb list shows them)");
+    code = ref ? analyze_part(a, ref, out, reterr)
+               : err_set(reterr, ERR_NOT_FOUND, "no such part (meerkat tsdb list shows them)");
     parts_close(&p);
     return code;
 }

@@ -284,9 +284,16 @@ static void replaces_as_go(void **state) {
     static const struct {
         const char *re, *s, *tmpl, *want;
     } table[] = {
-        {"a", "banana", "x", "bxnxnx"}, {"a*", "baaac", "x", "xbxcx"}, {"", "ab", "-", "-a-b-"}, {"^a", "aaa", "b", "baa"},
-        {"(\\w+)\\.(\\w+)", "a.b c.d", "$2.$1", "b.a d.c"}, {"(.*):.*", "host:9090", "$1", "host"}, {"x", "", "y", ""},
-        {"\\b", "ab cd", "|", "|ab| |cd|"}, {"é*", "aéb", "_", "_a_b_"}, {"z", "abc", "y", "abc"},
+        {"a", "banana", "x", "bxnxnx"},
+        {"a*", "baaac", "x", "xbxcx"},
+        {"", "ab", "-", "-a-b-"},
+        {"^a", "aaa", "b", "baa"},
+        {"(\\w+)\\.(\\w+)", "a.b c.d", "$2.$1", "b.a d.c"},
+        {"(.*):.*", "host:9090", "$1", "host"},
+        {"x", "", "y", ""},
+        {"\\b", "ab cd", "|", "|ab| |cd|"},
+        {"é*", "aéb", "_", "_a_b_"},
+        {"z", "abc", "y", "abc"},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         Regex *re;

@@ -117,7 +117,8 @@ static YamlNode *new_node(Loader *l, YamlKind kind) {
     }
     YamlNode where = {0};
     set_place(l, &where, &l->event.start_mark, &l->event.end_mark);
-    fail(l, ERR_TOO_LARGE, &where, NULL, 1, "the document has more than %zu nodes with its aliases resolved", l->nodes_max);
+    fail(l, ERR_TOO_LARGE, &where, NULL, 1, "the document has more than %zu nodes with its aliases resolved",
+        l->nodes_max);
     return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* yaml.h - YAML documents as a tree whose nodes know their line and column.
  *
- * libyaml's events become nodes in an arena. Anchors, aliases and `<<` merges are resolved, with a budget of 100,000 nodes
- * (of a larger text: as many as it has bytes) and depth 64 against alias bombs. Duplicate keys are errors with their
- * place. */
+ * libyaml's events become nodes in an arena. Anchors, aliases and `<<` merges are resolved, with a budget of 100,000
+ * nodes (of a larger text: as many as it has bytes) and depth 64 against alias bombs. Duplicate keys are errors with
+ * their place. */
 #ifndef MEERKAT_CODEC_YAML_H
 #define MEERKAT_CODEC_YAML_H
 

@@ -60,7 +60,8 @@ void yaml_emit_end_mapping(YamlEmitter *e) {
 
 void yaml_emit_begin_sequence(YamlEmitter *e, bool flow) {
     yaml_event_t event;
-    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE);
+    yaml_sequence_start_event_initialize(
+        &event, NULL, NULL, 1, flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE);
     emit(e, &event);
 }
 
@@ -74,13 +75,18 @@ static void put_scalar(YamlEmitter *e, Str s, yaml_scalar_style_t style) {
     yaml_event_t event;
     static const char empty[] = "";
     const char *p = s.n ? s.p : empty;
-    if (yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)(uintptr_t)p, (int)s.n, 1, 1, style)) emit(e, &event);
-    else if (s.n) put_scalar(e, STR("?"), style); /* broken UTF-8, which no reader lets in */
+    if (yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)(uintptr_t)p, (int)s.n, 1, 1, style))
+        emit(e, &event);
+    else if (s.n)
+        put_scalar(e, STR("?"), style); /* broken UTF-8, which no reader lets in */
 }
 
 void yaml_emit_text(YamlEmitter *e, Str s) {
     bool lines = str_find_char(s, '\n') != SIZE_MAX;
-    put_scalar(e, s, lines ? YAML_LITERAL_SCALAR_STYLE : yaml_reads_as_text(s) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+    put_scalar(e, s,
+        lines                   ? YAML_LITERAL_SCALAR_STYLE
+        : yaml_reads_as_text(s) ? YAML_PLAIN_SCALAR_STYLE
+                                : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
 void yaml_emit_plain(YamlEmitter *e, Str s) { put_scalar(e, s, YAML_PLAIN_SCALAR_STYLE); }
@@ -88,9 +94,9 @@ void yaml_emit_plain(YamlEmitter *e, Str s) { put_scalar(e, s, YAML_PLAIN_SCALAR
 /* --- what is no string --- */
 
 static bool is_word(Str s) {
-    static const char *const words[] = {"", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE",
-        "on", "On", "ON", "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", ".nan", ".NaN", ".NAN",
-        ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", "<<"};
+    static const char *const words[] = {"", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "true", "True",
+        "TRUE", "on", "On", "ON", "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", ".nan",
+        ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", "<<"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_eq(s, str_cstr(words[i]))) return true;
     }
@@ -125,7 +131,9 @@ static bool is_integer(Str s) {
     if (!*p) return false;
     uint64_t v = 0;
     for (; *p; p++) {
-        unsigned d = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0') : (*p | 0x20) >= 'a' && (*p | 0x20) <= 'f' ? (unsigned)((*p | 0x20) - 'a' + 10) : 99;
+        unsigned d = *p >= '0' && *p <= '9'                     ? (unsigned)(*p - '0')
+                     : (*p | 0x20) >= 'a' && (*p | 0x20) <= 'f' ? (unsigned)((*p | 0x20) - 'a' + 10)
+                                                                : 99;
         if (d >= base || v > (UINT64_MAX - d) / base) return false;
         v = v * base + d;
     }
@@ -189,7 +197,8 @@ static bool is_timestamp(Str s) {
     if (i < s.n && s.p[i] == '.') i += 1 + digits(s, i + 1);
     if (!zone) return i == s.n;
     if (i + 1 == s.n && s.p[i] == 'Z') return true;
-    return i + 6 == s.n && (s.p[i] == '+' || s.p[i] == '-') && digits(s, i + 1) == 2 && s.p[i + 3] == ':' && digits(s, i + 4) == 2;
+    return i + 6 == s.n && (s.p[i] == '+' || s.p[i] == '-') && digits(s, i + 1) == 2 && s.p[i + 3] == ':' &&
+           digits(s, i + 4) == 2;
 }
 
 bool yaml_reads_as_text(Str s) {
@@ -212,7 +221,8 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool key_less(Str a, Str b) {
     for (size_t i = 0; i < a.n && i < b.n; i++) {
         if (a.p[i] == b.p[i]) continue;
-        bool al = is_letter((uint8_t)a.p[i]) || (uint8_t)a.p[i] >= 0x80, bl = is_letter((uint8_t)b.p[i]) || (uint8_t)b.p[i] >= 0x80;
+        bool al = is_letter((uint8_t)a.p[i]) || (uint8_t)a.p[i] >= 0x80,
+             bl = is_letter((uint8_t)b.p[i]) || (uint8_t)b.p[i] >= 0x80;
         if (al && bl) return (uint8_t)a.p[i] < (uint8_t)b.p[i];
         if (al || bl) return bl;
         size_t ai = i, bi = i;

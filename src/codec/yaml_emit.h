@@ -1,5 +1,5 @@
-/* yaml_emit.h - writes YAML in the manner of Go's yaml.v2: block style, two blanks of indentation, sequences as far left as
- * their key, quotes only where a text would be read as something else, long texts folded at 80 columns. */
+/* yaml_emit.h - writes YAML in the manner of Go's yaml.v2: block style, two blanks of indentation, sequences as far
+ * left as their key, quotes only where a text would be read as something else, long texts folded at 80 columns. */
 #ifndef MEERKAT_CODEC_YAML_EMIT_H
 #define MEERKAT_CODEC_YAML_EMIT_H
 

@@ -325,13 +325,8 @@ static void test_one_line(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_all_documents),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_scalars),
-        cmocka_unit_test(test_expand_env),
-        cmocka_unit_test(test_expand_alias), cmocka_unit_test(test_one_line)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_all_documents), cmocka_unit_test(test_limits), cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_expand_env), cmocka_unit_test(test_expand_alias), cmocka_unit_test(test_one_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,7 @@ typedef struct OtlpPoint {
     Str extra;      /* name of the extra label seen last, its place, and whether it takes that label's place */
     size_t extra_at;
     bool extra_replaces;
-    size_t wire_first; /* its attributes in d->wire */
+    size_t wire_first;                    /* its attributes in d->wire */
     int64_t t_ms, start_ms;               /* start: when it began to count, 0: not known */
     bool no_value;                        /* flag NO_RECORDED_VALUE */
     uint32_t first_exemplar, n_exemplars; /* in d->batch->exemplars */

@@ -106,13 +106,14 @@ static void send_missing(HttpResponse *res) {
         http_reply_text(res, 404, "The web UI was not built into this binary (it was configured with -Dui=false).\n");
 }
 
-/* The page names its files by absolute addresses: under a prefix those begin with it. The script finds the prefix in its
- * own address. */
+/* The page names its files by absolute addresses: under a prefix those begin with it. The script finds the prefix in
+ * its own address. */
 static void send_page_below(const UiAsset *a, Str prefix, HttpRequest *req, HttpResponse *res) {
     static const Str attr = STR_INIT("=\"/assets/");
     Str page, rest;
     Err err = {0};
-    if (decompress(ENCODING_GZIP, str_of((const char *)a->gz, a->gz_bytes), ASSET_RAW_MAX, req->arena, &page, &err) != OK) {
+    if (decompress(ENCODING_GZIP, str_of((const char *)a->gz, a->gz_bytes), ASSET_RAW_MAX, req->arena, &page, &err) !=
+        OK) {
         http_reply_error(res, &err);
         return;
     }
@@ -200,10 +201,11 @@ static void redirect(void *ctx, HttpRequest *req, HttpResponse *res) {
         send_missing(res);
         return;
     }
-    Str path = str_eq_lit(req->raw_path, "/") ? str_cstr(h->home) : req->raw_path, base = str_cstr(h->dash->external_url);
+    Str path = str_eq_lit(req->raw_path, "/") ? str_cstr(h->home) : req->raw_path,
+        base = str_cstr(h->dash->external_url);
     if (!base.n)
-        base = arena_printf(req->arena, "%s://%" STR_FMT ":%u%s", req->tls ? "https" : "http", STR_ARG(host), port,
-            h->dash->prefix);
+        base = arena_printf(
+            req->arena, "%s://%" STR_FMT ":%u%s", req->tls ? "https" : "http", STR_ARG(host), port, h->dash->prefix);
     Str to = arena_printf(req->arena, "%" STR_FMT "%" STR_FMT "%s%" STR_FMT, STR_ARG(base), STR_ARG(path),
         req->query.n ? "?" : "", STR_ARG(req->query));
     if (to.p)

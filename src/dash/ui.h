@@ -17,8 +17,8 @@ typedef struct DashOptions {
     Auth *auth;          /* borrowed; users_load has filled it */
     MetaDb *meta;        /* borrowed */
     const char *version; /* "0.1.0"; copied */
-    Str external_url;    /* "https://example.com/meerkat": redirects to the UI begin with it; copied. "": the UI's port */
-    Str prefix;          /* "/meerkat": before all paths, as browsers see them; copied. "": none */
+    Str external_url; /* "https://example.com/meerkat": redirects to the UI begin with it; copied. "": the UI's port */
+    Str prefix;       /* "/meerkat": before all paths, as browsers see them; copied. "": none */
     const DashPort *ports;
     size_t n_ports; /* at most 32; copied */
 } DashOptions;

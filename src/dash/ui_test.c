@@ -34,7 +34,8 @@ static int start(void **state) {
     ui_router = router_create();
     classic_router = router_create();
     DashPort ports[] = {{"ui", 3001}, {"prometheus", 9090}, {"zipkin", 0}};
-    dash = dash_create(&(DashOptions){.auth = auth, .meta = meta, .version = "1.2.3", .ports = ports, .n_ports = ARRAY_LEN(ports)});
+    dash = dash_create(
+        &(DashOptions){.auth = auth, .meta = meta, .version = "1.2.3", .ports = ports, .n_ports = ARRAY_LEN(ports)});
     dash_ui_routes(dash, ui_router);
     dash_redirect_routes(dash, classic_router, "/explore/metrics", old, ARRAY_LEN(old));
     assert_int_equal(net_server_create(&(NetServerOptions){.auth = auth}, &server, &err), OK);

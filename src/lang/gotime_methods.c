@@ -39,7 +39,7 @@ METHOD(time_string_method) {
     METHOD(name) {                                                                                                     \
         UNUSED_ARGS;                                                                                                   \
         const GoTime *t = SELF(c);                                                                                     \
-        GoClock k = go_time_clock(t);                                                                                         \
+        GoClock k = go_time_clock(t);                                                                                  \
         (void)k;                                                                                                       \
         *ret = (GoValue){.type = (type_), .i = (expr)};                                                                \
         return OK;                                                                                                     \
@@ -190,8 +190,11 @@ static const GoFunc time_methods[] = {
     {STR_INIT("Truncate"), time_truncate, {go_duration}, 1, false},
     {STR_INIT("Round"), time_round, {go_duration}, 1, false},
 };
-const GoType go_time[1] = {{.name = "time.Time", .kind = GO_STRUCT, .methods = time_methods,
-    .n_methods = ARRAY_LEN(time_methods), .string = time_string}};
+const GoType go_time[1] = {{.name = "time.Time",
+    .kind = GO_STRUCT,
+    .methods = time_methods,
+    .n_methods = ARRAY_LEN(time_methods),
+    .string = time_string}};
 const GoType go_month[1] = {{.name = "time.Month", .kind = GO_INT, .string = month_string}};
 const GoType go_weekday[1] = {{.name = "time.Weekday", .kind = GO_INT, .string = weekday_string}};
 
@@ -245,5 +248,8 @@ static const GoFunc duration_methods[] = {
     {STR_INIT("Truncate"), duration_truncate, {go_duration}, 1, false},
     {STR_INIT("Round"), duration_round, {go_duration}, 1, false},
 };
-const GoType go_duration[1] = {{.name = "time.Duration", .kind = GO_INT, .methods = duration_methods,
-    .n_methods = ARRAY_LEN(duration_methods), .string = duration_string}};
+const GoType go_duration[1] = {{.name = "time.Duration",
+    .kind = GO_INT,
+    .methods = duration_methods,
+    .n_methods = ARRAY_LEN(duration_methods),
+    .string = duration_string}};

@@ -35,8 +35,7 @@ typedef struct GoTmplExec {
  * executing \"x\" at <.A.B>: ...". */
 ErrCode gotmpl_exec(const GoTmpl *t, Str name, GoValue data, const GoTmplExec *opts, Buf *out, Err *reterr);
 /* Parses text as the template name on top of t and executes it. */
-ErrCode gotmpl_expand(
-    const GoTmpl *t, Str name, Str text, GoValue data, const GoTmplExec *opts, Buf *out, Err *reterr);
+ErrCode gotmpl_expand(const GoTmpl *t, Str name, Str text, GoValue data, const GoTmplExec *opts, Buf *out, Err *reterr);
 /* For a host function: executes another template of the set under the limits of the running one; without escaping. */
 ErrCode gotmpl_call_template(GoCall *c, Str name, GoValue data, Buf *out);
 

@@ -188,7 +188,8 @@ static ErrCode fn_index(GoCall *c, const GoValue *args, size_t n, GoValue *ret) 
         case GO_LIST:
         case GO_STRING:
             if ((code = index_arg(c, args[i], go_len(item), &at))) return code;
-            if (at == go_len(item)) return FAIL(c, "reflect: %s index out of range", item.type->kind == GO_LIST ? "slice" : "string");
+            if (at == go_len(item))
+                return FAIL(c, "reflect: %s index out of range", item.type->kind == GO_LIST ? "slice" : "string");
             item = item.type->kind == GO_LIST ? item.list->v[at]
                                               : (GoValue){.type = go_byte, .u = (unsigned char)item.s.p[at]};
             break;

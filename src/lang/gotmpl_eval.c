@@ -3,8 +3,8 @@
 #include "lang/lexer.h"
 
 static bool eval_arg(TmplExec *x, GoValue dot, const GoType *type, const TmplNode *n, GoValue *ret);
-static bool eval_function(
-    TmplExec *x, GoValue dot, const TmplNode *n, const TmplNode *cmd, const TmplNodes *args, const GoValue *final, GoValue *ret);
+static bool eval_function(TmplExec *x, GoValue dot, const TmplNode *n, const TmplNode *cmd, const TmplNodes *args,
+    const GoValue *final, GoValue *ret);
 static bool eval_field_chain(TmplExec *x, GoValue dot, GoValue receiver, const TmplNode *n, size_t from,
     const TmplNodes *args, const GoValue *final, GoValue *ret);
 
@@ -61,9 +61,7 @@ static bool eval_literal(TmplExec *x, const GoType *type, const TmplNode *n, GoV
     x->node = n;
     *ret = (GoValue){.type = type};
     switch (type->kind) {
-    case GO_BOOL:
-        ret->b = n->truth;
-        return n->kind == NODE_BOOL || fail_with_node(x, "expected bool; found ", n, "");
+    case GO_BOOL: ret->b = n->truth; return n->kind == NODE_BOOL || fail_with_node(x, "expected bool; found ", n, "");
     case GO_STRING:
         ret->s = n->text;
         return n->kind == NODE_STRING || fail_with_node(x, "expected string; found ", n, "");
@@ -93,7 +91,8 @@ static bool eval_literal(TmplExec *x, const GoType *type, const TmplNode *n, GoV
     return false;
 }
 
-static bool eval_variable(TmplExec *x, GoValue dot, const TmplNode *n, const TmplNodes *args, const GoValue *final, GoValue *ret);
+static bool eval_variable(
+    TmplExec *x, GoValue dot, const TmplNode *n, const TmplNodes *args, const GoValue *final, GoValue *ret);
 
 static bool eval_chain(
     TmplExec *x, GoValue dot, const TmplNode *n, const TmplNodes *args, const GoValue *final, GoValue *ret) {
@@ -109,14 +108,15 @@ static bool eval_arg(TmplExec *x, GoValue dot, const GoType *type, const TmplNod
     GoValue v;
     bool ok;
     switch (n->kind) {
-    case NODE_DOT: v = dot; ok = true; break;
+    case NODE_DOT:
+        v = dot;
+        ok = true;
+        break;
     case NODE_NIL:
         if (type && !can_be_nil(type)) return tmpl_fail(x, "cannot assign nil to %s", type->name);
         *ret = type ? go_zero(type) : go_nil();
         return true;
-    case NODE_FIELD:
-        ok = eval_field_chain(x, dot, dot, n, 0, NULL, NULL, &v);
-        break;
+    case NODE_FIELD: ok = eval_field_chain(x, dot, dot, n, 0, NULL, NULL, &v); break;
     case NODE_VARIABLE: ok = eval_variable(x, dot, n, NULL, NULL, &v); break;
     case NODE_PIPE: ok = tmpl_eval_pipeline(x, dot, n, &v); break;
     case NODE_IDENTIFIER: ok = eval_function(x, dot, n, n, NULL, NULL, &v); break;
@@ -145,7 +145,8 @@ bool tmpl_call_func(TmplExec *x, const GoFunc *f, GoValue self, const GoValue *a
 }
 
 /* Short-circuit: the first argument that decides, else the last. */
-static bool eval_and_or(TmplExec *x, GoValue dot, const GoFunc *f, const TmplNodes *args, const GoValue *final, GoValue *ret) {
+static bool eval_and_or(
+    TmplExec *x, GoValue dot, const GoFunc *f, const TmplNodes *args, const GoValue *final, GoValue *ret) {
     for (size_t i = 1; args && i < args->n; i++) {
         if (!eval_arg(x, dot, go_any, args->v[i], ret)) return false;
         if (go_truth(*ret) == (f == &gotmpl_or)) return true;
@@ -161,16 +162,15 @@ static const GoType *param_type(const GoFunc *f, size_t i) {
 static bool call_value(TmplExec *x, const TmplNode *node, const TmplNodes *args, GoValue *argv, size_t n, GoValue *ret);
 
 /* args: with the function's own node in front, or NULL for none. node: what an error of the call is about. */
-static bool eval_call(TmplExec *x, GoValue dot, const GoFunc *f, GoValue self, const TmplNode *node, const TmplNodes *args,
-    const GoValue *final, GoValue *ret) {
+static bool eval_call(TmplExec *x, GoValue dot, const GoFunc *f, GoValue self, const TmplNode *node,
+    const TmplNodes *args, const GoValue *final, GoValue *ret) {
     size_t n_args = args ? args->n - 1 : 0, n = n_args + (final != NULL);
     if (f->variadic) {
         if (n < f->n_params - 1u)
             return tmpl_fail(x, "wrong number of args for %" STR_FMT ": want at least %u got %zu", STR_ARG(f->name),
                 f->n_params - 1u, n_args);
     } else if (n != f->n_params) {
-        return tmpl_fail(
-            x, "wrong number of args for %" STR_FMT ": want %u got %zu", STR_ARG(f->name), f->n_params, n);
+        return tmpl_fail(x, "wrong number of args for %" STR_FMT ": want %u got %zu", STR_ARG(f->name), f->n_params, n);
     }
     if (f == &gotmpl_and || f == &gotmpl_or) return eval_and_or(x, dot, f, args, final, ret);
     GoValue *argv = ARENA_ARRAY(x->arena, GoValue, n);
@@ -187,7 +187,8 @@ static bool eval_call(TmplExec *x, GoValue dot, const GoFunc *f, GoValue self, c
 }
 
 /* The builtin call: its first argument is a function. */
-static bool call_value(TmplExec *x, const TmplNode *node, const TmplNodes *args, GoValue *argv, size_t n, GoValue *ret) {
+static bool call_value(
+    TmplExec *x, const TmplNode *node, const TmplNodes *args, GoValue *argv, size_t n, GoValue *ret) {
     x->node = node;
     if (!argv[0].type) return tmpl_fail(x, "error calling call: call of nil");
     Buf name = {0};
@@ -225,8 +226,8 @@ static bool map_field(TmplExec *x, GoValue receiver, Str name, bool has_args, Go
     return true;
 }
 
-static bool eval_field(TmplExec *x, GoValue dot, Str name, const TmplNode *n, const TmplNodes *args, const GoValue *final,
-    GoValue receiver, GoValue *ret) {
+static bool eval_field(TmplExec *x, GoValue dot, Str name, const TmplNode *n, const TmplNodes *args,
+    const GoValue *final, GoValue receiver, GoValue *ret) {
     *ret = go_nil();
     const GoType *t = receiver.type;
     bool was_any = x->is_any;
@@ -234,22 +235,20 @@ static bool eval_field(TmplExec *x, GoValue dot, Str name, const TmplNode *n, co
     if (!t && was_any) return tmpl_fail(x, "nil pointer evaluating interface {}.%" STR_FMT, STR_ARG(name));
     if (!t) return true;
     for (size_t i = 0; i < t->n_methods; i++)
-        if (str_eq(t->methods[i].name, name))
-            return eval_call(x, dot, &t->methods[i], receiver, n, args, final, ret);
+        if (str_eq(t->methods[i].name, name)) return eval_call(x, dot, &t->methods[i], receiver, n, args, final, ret);
     bool has_args = (args && args->n > 1) || final;
     if (t->kind == GO_MAP) return map_field(x, receiver, name, has_args, ret);
     for (size_t i = 0; i < t->n_fields; i++) {
         if (!str_eq(t->fields[i].name, name)) continue;
-        if (!receiver.obj)
-            return tmpl_fail(x, "nil pointer evaluating %s.%" STR_FMT, t->name, STR_ARG(name));
+        if (!receiver.obj) return tmpl_fail(x, "nil pointer evaluating %s.%" STR_FMT, t->name, STR_ARG(name));
         if (has_args)
             return tmpl_fail(x, "%" STR_FMT " has arguments but cannot be invoked as function", STR_ARG(name));
         *ret = t->fields[i].get(receiver.obj, x->arena);
         x->is_any = !ret->type;
         return true;
     }
-    return tmpl_fail(x, "can't evaluate field %" STR_FMT " in type %s", STR_ARG(name),
-        was_any ? "interface {}" : t->name);
+    return tmpl_fail(
+        x, "can't evaluate field %" STR_FMT " in type %s", STR_ARG(name), was_any ? "interface {}" : t->name);
 }
 
 static bool eval_field_chain(TmplExec *x, GoValue dot, GoValue receiver, const TmplNode *n, size_t from,

@@ -227,15 +227,19 @@ TmplFlow tmpl_run(TmplExec *x, const TmplNode *root, Str name, GoValue data) {
     return flow;
 }
 
-ErrCode gotmpl_exec(
-    const GoTmpl *t, Str name, GoValue data, const GoTmplExec *opts, Buf *out, Err *reterr) {
+ErrCode gotmpl_exec(const GoTmpl *t, Str name, GoValue data, const GoTmplExec *opts, Buf *out, Err *reterr) {
     const TmplNode *root = gotmpl_find(t, name);
     if (!root)
         return err_set(reterr, ERR_NOT_FOUND, "template: no template \"%" STR_FMT "\" in the set", STR_ARG(name));
-    TmplExec x = {.set = t, .opts = opts, .arena = opts->arena, .out = out, .out_start = out->n,
+    TmplExec x = {.set = t,
+        .opts = opts,
+        .arena = opts->arena,
+        .out = out,
+        .out_start = out->n,
         .out_max = opts->max_output_bytes ? opts->max_output_bytes : OUTPUT_MAX_DEFAULT,
         .steps_left = opts->max_steps ? opts->max_steps : STEPS_MAX_DEFAULT,
-        .html = opts->html ? tmpl_html_create() : NULL, .err = reterr};
+        .html = opts->html ? tmpl_html_create() : NULL,
+        .err = reterr};
     tmpl_run(&x, root, name, data);
     tmpl_html_free(x.html);
     vec_done(&x.vars);

@@ -87,8 +87,12 @@ static const GoField item_fields[] = {
 static const GoFunc item_methods[] = {{STR_INIT("Twice"), item_twice, {NULL}, 0, false},
     {STR_INIT("Add"), item_add, {go_int, go_int}, 2, false}, {STR_INIT("Join"), item_join, {go_string}, 1, true},
     {STR_INIT("Fail"), item_fail, {NULL}, 0, false}};
-static const GoType item_type[1] = {{.name = "main.Item", .kind = GO_STRUCT, .fields = item_fields,
-    .n_fields = ARRAY_LEN(item_fields), .methods = item_methods, .n_methods = ARRAY_LEN(item_methods)}};
+static const GoType item_type[1] = {{.name = "main.Item",
+    .kind = GO_STRUCT,
+    .fields = item_fields,
+    .n_fields = ARRAY_LEN(item_fields),
+    .methods = item_methods,
+    .n_methods = ARRAY_LEN(item_methods)}};
 static const GoType items_type[1] = {{.name = "[]main.Item", .kind = GO_LIST, .elem = item_type}};
 
 static void duration_string(GoValue v, Buf *out) { duration_put_go(out, v.i); }
@@ -98,8 +102,11 @@ static ErrCode duration_seconds(GoCall *c, const GoValue *args, size_t n, GoValu
     return OK;
 }
 static const GoFunc duration_methods[] = {{STR_INIT("Seconds"), duration_seconds, {NULL}, 0, false}};
-static const GoType duration_type[1] = {{.name = "time.Duration", .kind = GO_INT, .string = duration_string,
-    .methods = duration_methods, .n_methods = ARRAY_LEN(duration_methods)}};
+static const GoType duration_type[1] = {{.name = "time.Duration",
+    .kind = GO_INT,
+    .string = duration_string,
+    .methods = duration_methods,
+    .n_methods = ARRAY_LEN(duration_methods)}};
 
 #define FIELD(name, expr)                                                                                              \
     static GoValue data_##name(const void *o, Arena *a) {                                                              \
@@ -165,7 +172,8 @@ FIELD(Bytes, ((GoValue){.type = go_uint64, .u = 1536}))
 FIELD(Dur, ((GoValue){.type = duration_type, .i = 90 * NS_PER_S}))
 FIELD(HTML, ((GoValue){.type = go_html, .s = STR("<b>bold</b>")}))
 
-#define F(name) {STR_INIT(#name), data_##name}
+#define F(name)                                                                                                        \
+    { STR_INIT(#name), data_##name }
 static const GoField data_fields[] = {F(Title), F(Empty), F(N), F(Zero), F(Neg), F(F), F(Big), F(Yes), F(No), F(Nums),
     F(None), F(Names), F(Labels), F(Items), F(Any), F(Nil), F(Bytes), F(Dur), F(HTML)};
 
@@ -181,8 +189,13 @@ static ErrCode data_self(GoCall *c, const GoValue *args, size_t n, GoValue *ret)
 }
 static const GoFunc data_methods[] = {
     {STR_INIT("Hello"), data_hello, {go_string}, 1, false}, {STR_INIT("Self"), data_self, {NULL}, 0, false}};
-static const GoType data_type[1] = {{.name = "*main.Data", .kind = GO_STRUCT, .fields = data_fields,
-    .n_fields = ARRAY_LEN(data_fields), .methods = data_methods, .n_methods = ARRAY_LEN(data_methods), .pointer = true}};
+static const GoType data_type[1] = {{.name = "*main.Data",
+    .kind = GO_STRUCT,
+    .fields = data_fields,
+    .n_fields = ARRAY_LEN(data_fields),
+    .methods = data_methods,
+    .n_methods = ARRAY_LEN(data_methods),
+    .pointer = true}};
 
 /* --- functions --- */
 static ErrCode fx_upper(GoCall *c, const GoValue *args, size_t n, GoValue *ret) {

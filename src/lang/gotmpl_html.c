@@ -1,7 +1,7 @@
 /* gotmpl_html.c - html/template's contextual escaping, done while the output is written.
  *
- * The template's own text moves a small HTML machine on; what an action prints is escaped for the place where the machine
- * stands: text, attribute, URL, script, style. Go decides the same before execution. */
+ * The template's own text moves a small HTML machine on; what an action prints is escaped for the place where the
+ * machine stands: text, attribute, URL, script, style. Go decides the same before execution. */
 #include "base/json.h"
 #include "base/num.h"
 #include "lang/gotmpl_int.h"
@@ -11,13 +11,13 @@
 
 typedef enum HtmlState {
     HTML_TEXT,
-    HTML_TAG,          /* between attributes */
+    HTML_TAG, /* between attributes */
     HTML_ATTR_NAME,
     HTML_AFTER_NAME,
     HTML_BEFORE_VALUE,
     HTML_VALUE,
     HTML_COMMENT,
-    HTML_RCDATA,       /* inside title and textarea */
+    HTML_RCDATA, /* inside title and textarea */
     HTML_JS,
     HTML_CSS,
 } HtmlState;
@@ -32,8 +32,8 @@ struct TmplHtml {
     UrlPart url;
     char name[32]; /* of the attribute, lower case */
     size_t name_n;
-    Str element;   /* "script", "style", "title", "textarea" or empty */
-    char js_quote; /* in a string of a script, or 0 */
+    Str element;     /* "script", "style", "title", "textarea" or empty */
+    char js_quote;   /* in a string of a script, or 0 */
     char js_comment; /* '/' or '*', or 0 */
 };
 
@@ -86,7 +86,8 @@ static HtmlState content_state(Str element) {
 
 static size_t tag_name_end(Str s, size_t i) {
     if (i >= s.n || !is_letter(s.p[i])) return i;
-    while (i < s.n && (is_alnum(s.p[i]) || ((s.p[i] == ':' || s.p[i] == '-') && i + 1 < s.n && is_alnum(s.p[i + 1])))) i++;
+    while (i < s.n && (is_alnum(s.p[i]) || ((s.p[i] == ':' || s.p[i] == '-') && i + 1 < s.n && is_alnum(s.p[i + 1]))))
+        i++;
     return i;
 }
 
@@ -284,7 +285,8 @@ static void put_html(Buf *out, Str s, bool norm, bool nospace) {
 static void strip_tags(Buf *out, Str s) {
     bool in_tag = false;
     for (size_t i = 0; i < s.n; i++) {
-        if (!in_tag && s.p[i] == '<' && i + 1 < s.n && (is_letter(s.p[i + 1]) || s.p[i + 1] == '/' || s.p[i + 1] == '!'))
+        if (!in_tag && s.p[i] == '<' && i + 1 < s.n &&
+            (is_letter(s.p[i + 1]) || s.p[i + 1] == '/' || s.p[i + 1] == '!'))
             in_tag = true;
         else if (in_tag && s.p[i] == '>')
             in_tag = false;
@@ -333,7 +335,8 @@ static void put_js_string(Buf *out, Str s) {
             buf_put(out, rep, strlen(rep));
         else if ((unsigned char)c < 0x20 || strchr("\"`&'+<>", c))
             buf_printf(out, "\\u%04x", (unsigned char)c);
-        else if (i + 2 < s.n && memcmp(s.p + i, "\xE2\x80\xA8", 2) == 0 && (s.p[i + 2] == '\xA8' || s.p[i + 2] == '\xA9')) {
+        else if (i + 2 < s.n && memcmp(s.p + i, "\xE2\x80\xA8", 2) == 0 &&
+                 (s.p[i + 2] == '\xA8' || s.p[i + 2] == '\xA9')) {
             buf_printf(out, "\\u%04x", s.p[i + 2] == '\xA8' ? 0x2028 : 0x2029);
             i += 2;
         } else
@@ -404,7 +407,8 @@ static void put_js_value(Buf *out, GoValue v, Str text) {
 }
 
 static void put_css(Buf *out, GoValue v, Str s) {
-    bool safe = v.type == go_css || !(str_contains_nocase(s, STR("expression")) || str_contains_nocase(s, STR("mozbinding")));
+    bool safe =
+        v.type == go_css || !(str_contains_nocase(s, STR("expression")) || str_contains_nocase(s, STR("mozbinding")));
     for (size_t i = 0; i < s.n && safe && v.type != go_css; i++)
         safe = is_alnum(s.p[i]) || (unsigned char)s.p[i] >= 0x80 || strchr("_-#.%, +!", s.p[i]);
     buf_put_str(out, safe ? s : STR("ZgotmplZ"));
@@ -472,7 +476,10 @@ static void put_in_context(TmplHtml *h, Buf *out, GoValue v, Str text) {
             put_js_value(out, v, text);
         break;
     case HTML_CSS: put_css(out, v, text); break;
-    case HTML_BEFORE_VALUE: begin_value(h, 0); put_attr_value(h, out, v, text); break;
+    case HTML_BEFORE_VALUE:
+        begin_value(h, 0);
+        put_attr_value(h, out, v, text);
+        break;
     case HTML_VALUE: put_attr_value(h, out, v, text); break;
     case HTML_TAG:
     case HTML_ATTR_NAME:
@@ -487,11 +494,10 @@ static void put_in_context(TmplHtml *h, Buf *out, GoValue v, Str text) {
 
 void tmpl_html_value(TmplHtml *h, Buf *out, Arena *arena, GoValue v, Str last_func) {
     Buf text = {0};
-    if (v.type)
-        go_put_indirect(&text, arena, v);
+    if (v.type) go_put_indirect(&text, arena, v);
     /* "| html" at the end has done what text needs. */
     bool escaped = str_eq_lit(last_func, "html") && (h->state == HTML_TEXT || h->state == HTML_RCDATA ||
-        (h->state == HTML_VALUE && h->delim && h->attr == ATTR_PLAIN));
+                                                        (h->state == HTML_VALUE && h->delim && h->attr == ATTR_PLAIN));
     if (escaped)
         buf_put_str(out, buf_str(&text));
     else

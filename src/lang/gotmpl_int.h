@@ -104,16 +104,16 @@ struct TmplNode {
     uint32_t pos;
     int line;
     const TmplSource *source;
-    Str text;             /* TEXT, IDENTIFIER, TEMPLATE: name; STRING: decoded */
-    Str written;          /* STRING, NUMBER */
-    TmplNodes kids;       /* LIST; PIPE: commands; COMMAND: arguments */
-    TmplNodes decl;       /* PIPE: variables */
-    AVEC(Str) ident;      /* FIELD, VARIABLE ("$x" first), CHAIN: fields */
+    Str text;                          /* TEXT, IDENTIFIER, TEMPLATE: name; STRING: decoded */
+    Str written;                       /* STRING, NUMBER */
+    TmplNodes kids;                    /* LIST; PIPE: commands; COMMAND: arguments */
+    TmplNodes decl;                    /* PIPE: variables */
+    AVEC(Str) ident;                   /* FIELD, VARIABLE ("$x" first), CHAIN: fields */
     TmplNode *pipe, *list, *else_list; /* IF, RANGE, WITH, ACTION, TEMPLATE; CHAIN: pipe is what stands before */
-    const GoFunc *func;   /* IDENTIFIER */
-    bool is_assign;       /* PIPE */
-    bool truth;           /* BOOL */
-    bool is_int, is_uint, is_float; /* NUMBER */
+    const GoFunc *func;                /* IDENTIFIER */
+    bool is_assign;                    /* PIPE */
+    bool truth;                        /* BOOL */
+    bool is_int, is_uint, is_float;    /* NUMBER */
     int64_t i;
     uint64_t u;
     double f;
@@ -159,13 +159,13 @@ typedef struct TmplExec {
     Buf *out;
     size_t out_start, out_max;
     uint64_t steps_left;
-    unsigned depth;         /* of template calls */
-    Str name;               /* of the running template */
-    const TmplNode *node;   /* where errors are */
+    unsigned depth;       /* of template calls */
+    Str name;             /* of the running template */
+    const TmplNode *node; /* where errors are */
     VEC(TmplVar) vars;
-    size_t vars_base;       /* the running template's "$" */
-    bool is_any;            /* the last field's type is interface{}: Go tells a nil in it from no value */
-    TmplHtml *html;         /* NULL: text/template */
+    size_t vars_base; /* the running template's "$" */
+    bool is_any;      /* the last field's type is interface{}: Go tells a nil in it from no value */
+    TmplHtml *html;   /* NULL: text/template */
     Err *err;
     ErrCode code;
 } TmplExec;

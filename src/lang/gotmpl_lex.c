@@ -14,8 +14,7 @@ static bool is_space(uint32_t r) { return r == ' ' || r == '\t' || r == '\r' || 
 
 /* Letters beyond ASCII: all but the blocks of punctuation and symbols that people paste by mistake. */
 static bool is_alnum(uint32_t r) {
-    if (r < 0x80)
-        return r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
+    if (r < 0x80) return r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
     if (r == RUNE_EOF || r == 0xFFFD) return false;
     if (r < 0xC0) return r == 0xAA || r == 0xB5 || r == 0xBA;
     if (r == 0xD7 || r == 0xF7) return false;
@@ -111,8 +110,7 @@ static bool lex_text(TmplLexer *lx, TmplItem *ret) {
     if (x == 0) return false;
     lx->pos += x;
     size_t trim = 0;
-    if (has_left_trim(str_skip(lx->input, lx->pos + 2)))
-        trim = blanks_at_end(str_slice(lx->input, lx->start, lx->pos));
+    if (has_left_trim(str_skip(lx->input, lx->pos + 2))) trim = blanks_at_end(str_slice(lx->input, lx->start, lx->pos));
     lx->pos -= trim;
     lx->line += count_lines(str_slice(lx->input, lx->start, lx->pos));
     *ret = take(lx, TOK_TEXT);
@@ -268,12 +266,15 @@ static bool scan_number(TmplLexer *lx) {
             base = 2;
         }
     }
-    while (accept(lx, digits)) {}
+    while (accept(lx, digits)) {
+    }
     if (accept(lx, "."))
-        while (accept(lx, digits)) {}
+        while (accept(lx, digits)) {
+        }
     if ((base == 10 && accept(lx, "eE")) || (base == 16 && accept(lx, "pP"))) {
         accept(lx, "+-");
-        while (accept(lx, "0123456789_")) {}
+        while (accept(lx, "0123456789_")) {
+        }
     }
     accept(lx, "i");
     size_t len;

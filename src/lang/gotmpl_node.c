@@ -52,7 +52,10 @@ static bool char_constant(TmplNode *n, const char **ret_error) {
 }
 
 static int digit_of(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : 99;
 }
 
 /* strconv.ParseUint(s, 0, 64) without a sign: 0x, 0o, 0b, a leading 0 is octal; underscores between digits. */

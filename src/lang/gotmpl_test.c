@@ -65,8 +65,8 @@ static bool run(const Case *c, Buf *out) {
     }
     bool ok = str_eq(kind, c->kind) && str_eq(buf_str(out), c->expected);
     if (!ok)
-        print_error("case: %" STR_FMT "\n%" STR_FMT "\n  want %" STR_FMT ": %" STR_FMT "\n  got  %" STR_FMT ": %" STR_FMT
-                    "\n",
+        print_error("case: %" STR_FMT "\n%" STR_FMT "\n  want %" STR_FMT ": %" STR_FMT "\n  got  %" STR_FMT
+                    ": %" STR_FMT "\n",
             STR_ARG(c->flags), STR_ARG(c->text), STR_ARG(c->kind), STR_ARG(c->expected), STR_ARG(kind),
             STR_ARG(buf_str(out)));
     gotmpl_free(t);
@@ -140,7 +140,9 @@ static void a_set_on_a_set(void **state) {
     (void)state;
     Arena *arena = arena_create(1u << 20);
     GoTmpl *base = gotmpl_create(NULL, 0, true);
-    assert_int_equal(gotmpl_parse(base, STR("f"), STR("{{define \"a\"}}base{{end}}{{define \"b\"}}[{{template \"a\"}}]{{end}}"), NULL), OK);
+    assert_int_equal(gotmpl_parse(base, STR("f"),
+                         STR("{{define \"a\"}}base{{end}}{{define \"b\"}}[{{template \"a\"}}]{{end}}"), NULL),
+        OK);
     GoTmpl *own = gotmpl_create_on(base);
     assert_int_equal(gotmpl_parse(own, STR("g"), STR("{{define \"a\"}}own{{end}}"), NULL), OK);
     GoTmplExec opts = {.arena = arena};
@@ -149,8 +151,10 @@ static void a_set_on_a_set(void **state) {
     assert_int_equal(gotmpl_expand(base, STR(""), STR("{{template \"b\"}}"), go_nil(), &opts, &out, NULL), OK);
     assert_true(str_eq_lit(buf_str(&out), "[own][base]"));
     Err err = {0};
-    assert_int_equal(gotmpl_expand(base, STR(""), STR("{{.a}}{{template \"zz\"}}"), go_nil(), &opts, &out, &err), ERR_UNPROCESSABLE);
-    assert_string_equal(err.msg, "template: :1:17: executing \"\" at <{{template \"zz\"}}>: template \"zz\" not defined");
+    assert_int_equal(
+        gotmpl_expand(base, STR(""), STR("{{.a}}{{template \"zz\"}}"), go_nil(), &opts, &out, &err), ERR_UNPROCESSABLE);
+    assert_string_equal(
+        err.msg, "template: :1:17: executing \"\" at <{{template \"zz\"}}>: template \"zz\" not defined");
     buf_done(&out);
     gotmpl_free(own);
     gotmpl_free(base);

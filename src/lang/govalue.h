@@ -12,15 +12,15 @@
 
 typedef enum GoKind {
     GO_BOOL,
-    GO_INT,  /* int and all other signed integers */
+    GO_INT, /* int and all other signed integers */
     GO_UINT,
     GO_FLOAT,
     GO_STRING,
     GO_LIST,
-    GO_MAP,  /* keys are strings */
+    GO_MAP, /* keys are strings */
     GO_STRUCT,
     GO_FUNC,
-    GO_ANY,  /* only as the type of elements and parameters */
+    GO_ANY, /* only as the type of elements and parameters */
 } GoKind;
 
 typedef struct GoType GoType;
@@ -75,7 +75,7 @@ struct GoFunc {
     ErrCode (*fn)(GoCall *c, const GoValue *args, size_t n, GoValue *ret);
     const GoType *params[5]; /* checked before the call; go_any takes everything */
     unsigned n_params;
-    bool variadic;           /* the last parameter may come any number of times */
+    bool variadic; /* the last parameter may come any number of times */
 };
 
 struct GoType {
@@ -90,12 +90,12 @@ struct GoType {
     bool pointer;                        /* *T: printed with & */
 };
 
-extern const GoType go_bool[1], go_int[1], go_int64[1], go_rune[1], go_byte[1], go_uint64[1], go_float64[1], go_string[1],
-    go_any[1], go_func[1];
-extern const GoType go_strings[1];    /* []string */
-extern const GoType go_anys[1];       /* []interface {} */
-extern const GoType go_string_map[1]; /* map[string]string */
-extern const GoType go_any_map[1];    /* map[string]interface {} */
+extern const GoType go_bool[1], go_int[1], go_int64[1], go_rune[1], go_byte[1], go_uint64[1], go_float64[1],
+    go_string[1], go_any[1], go_func[1];
+extern const GoType go_strings[1];                                          /* []string */
+extern const GoType go_anys[1];                                             /* []interface {} */
+extern const GoType go_string_map[1];                                       /* map[string]string */
+extern const GoType go_any_map[1];                                          /* map[string]interface {} */
 extern const GoType go_html[1], go_url[1], go_js[1], go_css[1], go_attr[1]; /* html/template's trusted strings */
 
 static inline GoValue go_nil(void) { return (GoValue){0}; }
@@ -113,11 +113,11 @@ void go_sort_entries(GoEntry *v, size_t *n);
 
 static inline bool go_is_nil(GoValue v) { return v.type == NULL; }
 static inline bool go_is(GoValue v, GoKind kind) { return v.type && v.type->kind == kind; }
-size_t go_len(GoValue v); /* of STRING, LIST, MAP; else 0 */
+size_t go_len(GoValue v);                        /* of STRING, LIST, MAP; else 0 */
 const GoValue *go_map_get(GoValue map, Str key); /* NULL when absent */
 GoValue go_zero(const GoType *type);             /* of go_any: no value */
-bool go_truth(GoValue v); /* neither zero nor empty: as `if` sees it */
-const char *go_type_name(GoValue v); /* "<nil>" of no value */
+bool go_truth(GoValue v);                        /* neither zero nor empty: as `if` sees it */
+const char *go_type_name(GoValue v);             /* "<nil>" of no value */
 
 /* fmt.Sprintf and its kin. The arena is for what fields give on the way. */
 void go_sprintf(Buf *out, Arena *arena, Str format, const GoValue *args, size_t n);

@@ -9,7 +9,8 @@
 #include "base/base.h"
 
 #define PRATT_DEPTH_MAX 64
-/* Operators in one expression: a chain of left-binding ones makes a tree as deep as it is long, which evaluators walk. */
+/* Operators in one expression: a chain of left-binding ones makes a tree as deep as it is long, which evaluators walk.
+ */
 #define PRATT_OPERATORS_MAX 2000
 
 typedef struct PrattInfix {

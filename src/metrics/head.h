@@ -30,8 +30,8 @@ ATTR_MUST Head *head_create(uint64_t epoch);
 /* The next generation: over the same index, or (unless keep_index) over an empty one when that has become mostly dead.
  */
 ATTR_MUST Head *head_create_after(const Head *old, bool keep_index);
-/* The head to come after h has an index of its own: no series of h will be looked up by its labels or made any more, and
- * what only that needs is freed. Takes the index lock. */
+/* The head to come after h has an index of its own: no series of h will be looked up by its labels or made any more,
+ * and what only that needs is freed. Takes the index lock. */
 void head_close_index(Head *h);
 bool head_same_index(const Head *a, const Head *b);
 Head *head_ref(Head *h);

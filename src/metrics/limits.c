@@ -103,7 +103,8 @@ static ErrCode check_labels(SeriesLimits *l, Labels labels, Err *err) {
 static ErrCode check_counts(SeriesLimits *l, Head *h, Labels labels, Err *err) {
     const MetricsLimits *m = &l->limits;
     if (m->series_max && head_series_count(h) >= m->series_max)
-        return refuse(l, METRICS_REFUSED_TOTAL, labels, err, "active series of all metrics have reached", m->series_max);
+        return refuse(
+            l, METRICS_REFUSED_TOTAL, labels, err, "active series of all metrics have reached", m->series_max);
     if (!m->series_per_metric_max) return OK;
     if (!l->counted || l->epoch != head_epoch(h)) recount(l, h);
     uint64_t *n = map_put(l->per_metric, labels_get(labels, LABEL_NAME_METRIC), NULL);

@@ -15,22 +15,22 @@ typedef struct SeriesSet SeriesSet;
 
 typedef struct MetricsAppendResult {
     uint64_t samples, histograms, exemplars; /* stored */
-    uint64_t duplicates;     /* same time and same bits: ignored, not an error */
-    uint64_t conflicts;      /* same time, other value (or a histogram and a float): not stored */
+    uint64_t duplicates;                     /* same time and same bits: ignored, not an error */
+    uint64_t conflicts;                      /* same time, other value (or a histogram and a float): not stored */
     uint64_t quiet; /* of them, with MetricsBatch.complaints: with a sample of the same append, or at a time that
                      * is not the newest of the series. Prometheus passes over these without a word; the others
                      * are an error (duplicate sample for timestamp) */
     uint64_t samples_taken, histograms_taken; /* stored, duplicates and quiet conflicts */
-    uint64_t too_old;        /* before the retention */
-    uint64_t too_new;        /* after MetricsBatch.not_after_ms */
-    uint64_t invalid;        /* series left out because their labels (MetricsBatch.read_labels) are none */
-    uint64_t limited;        /* samples of new series that a limit refused */
+    uint64_t too_old;                         /* before the retention */
+    uint64_t too_new;                         /* after MetricsBatch.not_after_ms */
+    uint64_t invalid; /* series left out because their labels (MetricsBatch.read_labels) are none */
+    uint64_t limited; /* samples of new series that a limit refused */
     uint64_t new_series;
-    char first_error[256];   /* of the refused ones, with the series; empty when none */
+    char first_error[256]; /* of the refused ones, with the series; empty when none */
 } MetricsAppendResult;
 
-/* What a series_set reader may give in place of all samples of a block: one of them, at the time of the last, when no cut
- * lies among them. Cuts are first[k] + i * step for i below n: a cut parts samples up to it from later ones. */
+/* What a series_set reader may give in place of all samples of a block: one of them, at the time of the last, when no
+ * cut lies among them. Cuts are first[k] + i * step for i below n: a cut parts samples up to it from later ones. */
 typedef struct MetricsDigest {
     enum { DIGEST_NONE, DIGEST_MIN, DIGEST_MAX, DIGEST_FIRST, DIGEST_LAST } kind;
     int64_t first_ms[2], step_ms;
@@ -39,16 +39,16 @@ typedef struct MetricsDigest {
 
 typedef struct MetricsSelect {
     Matchers matchers;
-    int64_t min_t_ms, max_t_ms;  /* inclusive */
-    Arena *arena;                /* results live here; its budget bounds the query: ERR_TOO_LARGE */
-    uint64_t samples_max;        /* 0: no limit; beyond it ERR_UNPROCESSABLE with Prometheus' text */
-    const _Atomic bool *cancel;  /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
-    MetricsDigest digest;        /* for open only */
-    bool starts;                 /* start times are wanted */
-    bool no_values;              /* for open only: nobody looks at the values of floats that are no stale markers */
-    bool any_order;              /* for open only: series need not be sorted */
-    struct View **view;          /* for select and open: not NULL: the same moment for all that name it, NULL at first,
-                                  * which live as long as the arena of the first of them */
+    int64_t min_t_ms, max_t_ms; /* inclusive */
+    Arena *arena;               /* results live here; its budget bounds the query: ERR_TOO_LARGE */
+    uint64_t samples_max;       /* 0: no limit; beyond it ERR_UNPROCESSABLE with Prometheus' text */
+    const _Atomic bool *cancel; /* may be NULL; set by a deadline or a vanished client: ERR_CANCELLED */
+    MetricsDigest digest;       /* for open only */
+    bool starts;                /* start times are wanted */
+    bool no_values;             /* for open only: nobody looks at the values of floats that are no stale markers */
+    bool any_order;             /* for open only: series need not be sorted */
+    struct View **view;         /* for select and open: not NULL: the same moment for all that name it, NULL at first,
+                                 * which live as long as the arena of the first of them */
 } MetricsSelect;
 
 /* One series' samples in [min_t, max_t], ascending in time, floats and histograms apart. */
@@ -56,26 +56,29 @@ typedef struct SeriesColumn {
     Labels labels;
     size_t n;
     const int64_t *t_ms;
-    const double *value;         /* stale markers included, bit-exact */
+    const double *value; /* stale markers included, bit-exact */
     size_t n_histograms;
     const int64_t *histogram_t_ms;
     const Histogram *histograms;
     /* When each began to count (Prometheus: start timestamp), 0: not known. NULL: none is known, or none was wanted. */
     const int64_t *start_ms, *histogram_start_ms;
-    uint64_t times_id;           /* not 0: columns of one reader with the same id have the same t_ms, value for value */
-    bool fresh;                  /* it is known that value has no stale markers; value is NULL if nobody wants it */
-    bool rising;                 /* it is known that no value is less than the one before */
+    uint64_t times_id; /* not 0: columns of one reader with the same id have the same t_ms, value for value */
+    bool fresh;        /* it is known that value has no stale markers; value is NULL if nobody wants it */
+    bool rising;       /* it is known that no value is less than the one before */
 } SeriesColumn;
 
-typedef struct SeriesColumns { SeriesColumn *v; size_t n; } SeriesColumns;
+typedef struct SeriesColumns {
+    SeriesColumn *v;
+    size_t n;
+} SeriesColumns;
 
 /* What an append has taken, for those who pass samples on. */
 typedef struct MetricsTaken {
     const MetricsBatch *batch;
-    const uint32_t *series;   /* per series of the batch; METRICS_NOT_TAKEN: refused as a whole */
+    const uint32_t *series;     /* per series of the batch; METRICS_NOT_TAKEN: refused as a whole */
     int64_t min_t_ms, max_t_ms; /* samples before, after them are not taken */
-    const U64Map *conflicts;  /* indices of samples, and of histograms with METRICS_CONFLICT_HISTOGRAM set, that are not
-                               * taken; NULL: all are */
+    const U64Map *conflicts; /* indices of samples, and of histograms with METRICS_CONFLICT_HISTOGRAM set, that are not
+                              * taken; NULL: all are */
 } MetricsTaken;
 #define METRICS_NOT_TAKEN UINT32_MAX
 #define METRICS_CONFLICT_HISTOGRAM (UINT64_C(1) << 32)
@@ -104,7 +107,7 @@ typedef struct MetricsRefused {
 /* One immutable piece of the store on disk. */
 typedef struct MetricsPartInfo {
     uint64_t id, samples, size_bytes;
-    uint32_t series, level; /* level 0: from the head; merges add one */
+    uint32_t series, level;     /* level 0: from the head; merges add one */
     int64_t min_t_ms, max_t_ms; /* inclusive */
 } MetricsPartInfo;
 
@@ -139,7 +142,8 @@ typedef struct MetricsRules {
     size_t n_downsample;
 } MetricsRules;
 
-/* So many series have this label; told more than once, the numbers add up. Strings live as long as the request's arena. */
+/* So many series have this label; told more than once, the numbers add up. Strings live as long as the request's arena.
+ */
 typedef void (*MetricsCountFn)(void *ctx, Str name, Str value, uint64_t series);
 
 /* The column lives until the function returns; false stops. */
@@ -151,13 +155,17 @@ typedef struct MetricsStoreOps {
     /* Series that match and have samples in the range, sorted by labels. */
     ErrCode (*select)(MetricsStore *s, const MetricsSelect *req, SeriesColumns *ret, Err *reterr);
     /* Label sets only. limit 0: none. */
-    ErrCode (*series)(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*series)(
+        MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
     /* Sorted, unique; matchers may be empty (all series). */
-    ErrCode (*label_names)(MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
-    ErrCode (*label_values)(MetricsStore *s, const MetricsSelect *req, Str name, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*label_names)(
+        MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*label_values)(
+        MetricsStore *s, const MetricsSelect *req, Str name, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
     /* metric empty: all. */
     ErrCode (*metadata)(MetricsStore *s, Str metric, Arena *arena, MetricMetadata **ret, size_t *ret_n, Err *reterr);
-    ErrCode (*exemplars)(MetricsStore *s, const MetricsSelect *req, Labels **ret_series, Exemplar **ret, size_t *ret_n, Err *reterr);
+    ErrCode (*exemplars)(
+        MetricsStore *s, const MetricsSelect *req, Labels **ret_series, Exemplar **ret, size_t *ret_n, Err *reterr);
     /* As select, but hands out one series after the other, whose samples need not fit into memory together (export,
      * dump). The labels of all of them are in the request's arena. skip_head: only what is in parts. */
     ErrCode (*visit)(
@@ -168,7 +176,7 @@ typedef struct MetricsStoreOps {
     /* Replaces the rules (copied). They are applied in the background, also to parts that have been merged long ago. */
     ErrCode (*set_rules)(MetricsStore *s, const MetricsRules *rules, Err *reterr);
     void (*stats)(MetricsStore *s, MetricsStoreStats *ret);
-    ErrCode (*flush)(MetricsStore *s, Err *reterr);  /* head to parts now (tests, shutdown, backup) */
+    ErrCode (*flush)(MetricsStore *s, Err *reterr); /* head to parts now (tests, shutdown, backup) */
     void (*close)(MetricsStore *s);
     /* append reads labels itself where it needs them (MetricsBatch.read_labels). A wrapper that looks at the labels
      * of batches leaves it false and gets them all. */
@@ -181,10 +189,10 @@ typedef struct MetricsStoreOps {
      * from several threads. Series without samples in the range may be among them. NULL: made out of select. */
     ErrCode (*open)(MetricsStore *s, const MetricsSelect *req, SeriesSet **ret, Err *reterr);
     /* How many series match, in all and with each label. NULL: made out of series. */
-    ErrCode (*count)(MetricsStore *s, const MetricsSelect *req, MetricsCountFn fn, void *ctx, uint64_t *ret_series,
-        Err *reterr);
-    /* Sets who is told of appends; before the first of them, or with fn NULL after the last. wanted (NULL: always): while
-     * it is 0, nobody needs to be told. May be NULL. */
+    ErrCode (*count)(
+        MetricsStore *s, const MetricsSelect *req, MetricsCountFn fn, void *ctx, uint64_t *ret_series, Err *reterr);
+    /* Sets who is told of appends; before the first of them, or with fn NULL after the last. wanted (NULL: always):
+     * while it is 0, nobody needs to be told. May be NULL. */
     void (*set_tap)(MetricsStore *s, MetricsTapFn fn, const _Atomic unsigned *wanted, void *ctx);
     /* As append, but returns at once: true, done(ctx, code) will be called by another thread, perhaps before this
      * returns; batch, its arena, ret and reterr are borrowed until then. false: nothing was done, because something
@@ -193,7 +201,9 @@ typedef struct MetricsStoreOps {
         MetricsDoneFn done, void *ctx);
 } MetricsStoreOps;
 
-struct MetricsStore { const MetricsStoreOps *ops; };
+struct MetricsStore {
+    const MetricsStoreOps *ops;
+};
 
 /* For series that are new; 0: no limit. */
 typedef struct MetricsLimits {
@@ -202,15 +212,15 @@ typedef struct MetricsLimits {
 } MetricsLimits;
 
 typedef struct MetricsStoreOptions {
-    bool durable;                 /* fsync before the acknowledgement */
-    int64_t retention_ms;         /* 0: 15 days */
-    uint64_t retention_bytes;     /* 0: no limit */
-    size_t head_bytes_max;        /* 0: 128 MiB; beyond it the head is flushed early */
-    int64_t partition_ms;         /* 0: 2 h time partitions */
-    MetricsRules rules;           /* copied */
-    bool no_maintenance;          /* for looking into a store: nothing is merged, thinned or expired */
+    bool durable;             /* fsync before the acknowledgement */
+    int64_t retention_ms;     /* 0: 15 days */
+    uint64_t retention_bytes; /* 0: no limit */
+    size_t head_bytes_max;    /* 0: 128 MiB; beyond it the head is flushed early */
+    int64_t partition_ms;     /* 0: 2 h time partitions */
+    MetricsRules rules;       /* copied */
+    bool no_maintenance;      /* for looking into a store: nothing is merged, thinned or expired */
     MetricsLimits limits;
-    bool zero_starts;             /* a sample of 0 is put where a counter or histogram began (store_zero.h) */
+    bool zero_starts; /* a sample of 0 is put where a counter or histogram began (store_zero.h) */
 } MetricsStoreOptions;
 
 /* The embedded engine, in directory dir. */

@@ -1,5 +1,6 @@
 /* prom_http_oauth2.c - the client credentials grant. The client authenticates with HTTP Basic first and, where the
- * server does not take that, in the request's body (RFC 6749, 2.3.1); what worked is not remembered: tokens are rare. */
+ * server does not take that, in the request's body (RFC 6749, 2.3.1); what worked is not remembered: tokens are rare.
+ */
 #include "base/json.h"
 #include "base/timefmt.h"
 #include "metrics/prom_http_int.h"
@@ -121,8 +122,8 @@ static const char *encoded(Arena *arena, Str s) {
 
 /* Owns one reference to h, which token_done gives back. */
 static void begin(PromHttp *h, bool in_body) {
-    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json",
-        NULL};
+    static const char *const headers[] = {
+        "Content-Type: application/x-www-form-urlencoded", "Accept: application/json", NULL};
     const PromOauth2 *o = h->config->oauth2;
     Arena *arena = arena_create(ARENA_UNLIMITED);
     const char *secret = NULL;

@@ -134,13 +134,12 @@ static void lint_units(Linter *l, const PromLintFamily *f) {
         const char *base = base_of_word(word);
         if (!base) continue;
         if (!str_eq(word, str_cstr(base)))
-            problem(l, f, arena_printf(l->out->arena, "use base unit \"%s\" instead of \"%" STR_FMT "\"", base,
-                              STR_ARG(word)));
+            problem(l, f,
+                arena_printf(l->out->arena, "use base unit \"%s\" instead of \"%" STR_FMT "\"", base, STR_ARG(word)));
         break;
     }
     for (size_t i = 0; i < ARRAY_LEN(brief); i++)
-        if (has_word(name, str_cstr(brief[i])))
-            problem(l, f, STR("metric names should not contain abbreviated units"));
+        if (has_word(name, str_cstr(brief[i]))) problem(l, f, STR("metric names should not contain abbreviated units"));
 }
 
 static void lint_name(Linter *l, const PromLintFamily *f) {
@@ -220,8 +219,7 @@ ErrCode promlint_run(Str text, Arena *arena, PromLint *ret, Err *reterr) {
     Err err = {0};
     ErrCode rc = promtext_parse(text, &(PromTextOptions){.format = PROMTEXT_PLAIN}, &visitor, arena, &err);
     map_free(l.by_name);
-    if (rc == ERR_INVALID)
-        return err_set(reterr, rc, "text format parsing error in line %d: %s", err.line, err.msg);
+    if (rc == ERR_INVALID) return err_set(reterr, rc, "text format parsing error in line %d: %s", err.line, err.msg);
     for (size_t i = 0; rc == OK && i < ret->families.n; i++)
         if (ret->families.v[i].metrics.n) lint_family(&l, &ret->families.v[i]);
     if (l.exhausted) rc = err_set(&err, ERR_TOO_LARGE, "the text needs more memory than it may use");

@@ -23,7 +23,7 @@ typedef struct PromLintFamily {
 
 typedef struct PromLint {
     Arena *arena;
-    AVEC(PromLintFamily) families; /* in order of appearance */
+    AVEC(PromLintFamily) families;  /* in order of appearance */
     AVEC(PromLintProblem) problems; /* by metric, then text */
 } PromLint;
 

@@ -29,7 +29,7 @@ typedef bool (*RunTimesFn)(void *ctx, const TimeRun *run, int64_t *out);
 
 typedef struct ReadScratch {
     bool want_starts; /* the owner's; start times are not for here: a series that has them is refused */
-    double *v; /* n values of the runs so far */
+    double *v;        /* n values of the runs so far */
     size_t n, cap;
     TimeRun *runs;
     size_t n_runs, runs_cap;
@@ -44,7 +44,7 @@ typedef struct ReadScratch {
     int64_t *have_raw;
     size_t have_raw_cap;
     int64_t min_t, max_t;
-    size_t from, to; /* of t: those in the range */
+    size_t from, to;            /* of t: those in the range */
     bool fresh, rising, absent; /* of all runs: as TimeRun has them */
     uint64_t times_id;
 } ReadScratch;

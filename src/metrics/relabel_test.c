@@ -56,7 +56,8 @@ static void test_rules(void **state) {
         {"- {source_labels: [a], target_label: up, action: uppercase}",
             "{a=\"foo\", b=\"bar\", c=\"baz\", up=\"FOO\"}"},
         {"- {source_labels: [a], target_label: a, action: lowercase}", "{a=\"foo\", b=\"bar\", c=\"baz\"}"},
-        {"- {target_label: u, replacement: 'gr\u00fc\u00df \u0434\u03c9 x'}\n  - {source_labels: [u], target_label: u, action: uppercase}"
+        {"- {target_label: u, replacement: 'gr\u00fc\u00df \u0434\u03c9 x'}\n  - {source_labels: [u], target_label: u, "
+         "action: uppercase}"
          "\n  - {source_labels: [u], target_label: l, action: lowercase}\n  - {regex: '[abc]', action: labeldrop}",
             "{l=\"gr\u00fc\u00df \u0434\u03c9 x\", u=\"GR\u00dc\u00df \u0414\u03a9 X\"}"},
         {"- {source_labels: [a], regex: 'f(?P<rest>.*)', target_label: 'n_$1', replacement: '$rest'}",

@@ -5,8 +5,8 @@
  * frozen head leaves only after its parts are published, so a view may see samples twice (removed by merging), but
  * never misses any.
  *
- * Locks, in the order they may be taken: merge_lock, flush_lock, gate, view_lock, undo.apply, undo.lock; index and shard
- * locks of a head innermost. */
+ * Locks, in the order they may be taken: merge_lock, flush_lock, gate, view_lock, undo.apply, undo.lock; index and
+ * shard locks of a head innermost. */
 #ifndef MEERKAT_METRICS_STORE_INT_H
 #define MEERKAT_METRICS_STORE_INT_H
 
@@ -85,8 +85,8 @@ typedef struct UndoLog {
     Mutex apply; /* held during an append's effects on the head */
     Mutex lock;  /* of what follows; innermost */
     VEC(UndoNote) notes;
-    uint64_t base;         /* number of the first of them */
-    _Atomic uint64_t end;  /* number of the next */
+    uint64_t base;        /* number of the first of them */
+    _Atomic uint64_t end; /* number of the next */
     _Atomic unsigned readers;
     struct View *views;
 } UndoLog;
@@ -111,7 +111,7 @@ typedef struct EmbeddedStore {
     int64_t active_since_ms;
     uint64_t series_before; /* of the head frozen last: the active one knows few at first */
 
-    Mutex merge_lock; /* one thread at a time rewrites parts */
+    Mutex merge_lock;      /* one thread at a time rewrites parts */
     U64Map *rules_checked; /* part id -> when the rules are to be held against it again; merge_lock */
     Mutex flush_lock;
     SideData side;
@@ -124,15 +124,15 @@ typedef struct EmbeddedStore {
     _Atomic uint64_t samples_total, late_total, corrupt_blocks;
     _Atomic uint64_t rules_rewritten, rules_dropped;
     _Atomic bool rules_changed; /* what is known of parts is about other rules */
-    MetricsTapFn tap; /* NULL: none */
+    MetricsTapFn tap;           /* NULL: none */
     const _Atomic unsigned *tap_wanted;
     void *tap_ctx;
 } EmbeddedStore;
 
 /* --- store_append.c --- */
 ErrCode store_append(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr);
-bool store_append_soon(MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr,
-    MetricsDoneFn done, void *ctx);
+bool store_append_soon(
+    MetricsStore *s, const MetricsBatch *batch, MetricsAppendResult *ret, Err *reterr, MetricsDoneFn done, void *ctx);
 void store_set_tap(MetricsStore *s, MetricsTapFn fn, const _Atomic unsigned *wanted, void *ctx);
 int64_t store_retention_floor(EmbeddedStore *s); /* older than this nothing is kept */
 /* Whether the active head holds more than `times` what it should before it is written out. */
@@ -161,7 +161,8 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr);
 ErrCode store_freeze(EmbeddedStore *s, Err *reterr); /* flush_lock held; no-op on an empty head */
 ErrCode store_flush(MetricsStore *s, Err *reterr);
 /* Writes one head into parts and publishes them; floor 0 leaves the WAL floor. flush_lock held (or opening). */
-/* How long the time is that parts are merged up to: whole days where the retention is long enough to be kept by days. */
+/* How long the time is that parts are merged up to: whole days where the retention is long enough to be kept by days.
+ */
 int64_t store_merged_ms(const EmbeddedStore *s);
 ErrCode store_write_head(EmbeddedStore *s, Head *h, WalPos floor, Err *reterr);
 void store_flusher_main(void *ctx);
@@ -264,12 +265,11 @@ Str symbol_source_text(const SymbolSource *s, uint32_t symbol);
 /* Good until the next call. */
 ErrCode symbol_source_series(SymbolSource *s, uint32_t id, SeriesSymbols *ret, Err *reterr);
 /* The first label sets in order, each once, of at most `limit` (not 0). No tombstones. */
-ErrCode view_series_limited(
-    View *v, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
+ErrCode view_series_limited(View *v, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
 /* Calls fn for each name, or each value of the name, that a matching series has; some of them more than once. Strings
  * live as long as the view. No tombstones. */
-ErrCode view_names(View *v, const MetricsSelect *req, const Str *values_of, void (*fn)(void *ctx, Str s), void *ctx,
-    Err *reterr);
+ErrCode view_names(
+    View *v, const MetricsSelect *req, const Str *values_of, void (*fn)(void *ctx, Str s), void *ctx, Err *reterr);
 ErrCode store_series(MetricsStore *s, const MetricsSelect *req, size_t limit, Labels **ret, size_t *ret_n, Err *reterr);
 ErrCode store_label_names(
     MetricsStore *s, const MetricsSelect *req, size_t limit, Str **ret, size_t *ret_n, Err *reterr);
@@ -286,7 +286,7 @@ ErrCode tombs_load(EmbeddedStore *s, Err *reterr);
 /* Drops those no part can need any more. view_lock not held. */
 ErrCode tombs_prune(EmbeddedStore *s, Err *reterr);
 ErrCode store_delete_series(MetricsStore *s, const MetricsSelect *req, uint64_t *ret_deleted, Err *reterr);
-bool tombstone_concerns(const Tombstone *t, const PartInfo *p); /* by id and time range */
+bool tombstone_concerns(const Tombstone *t, const PartInfo *p);         /* by id and time range */
 bool tombs_touch(const Tombstones *t, uint64_t part_id, Labels labels); /* whether any names this series */
 /* Removes deleted samples of a part's series from the buffers [from_*, n). */
 void tombs_apply(

@@ -23,7 +23,7 @@
 /* What a place in time may hold: `sure` that it is there, else it may be missing; one of two values when a later one
  * contradicted an earlier one that was in another head. */
 typedef struct Cell {
-    uint64_t bits, other; /* of a histogram: which one */
+    uint64_t bits, other;       /* of a histogram: which one */
     int64_t start, other_start; /* as with the values: the same value may come again with another start time */
     bool can, sure;
 } Cell;
@@ -40,8 +40,8 @@ typedef struct World {
 } World;
 
 /* --- what is put --- */
-static const Str odd[] = {STR_INIT("a"), STR_INIT("\xff\xfe"), STR_INIT("\0x\0"), STR_INIT("ü ✓ {}\"\\\n"), STR_INIT("a\0"),
-    STR_INIT("A"), STR_INIT(" ")};
+static const Str odd[] = {STR_INIT("a"), STR_INIT("\xff\xfe"), STR_INIT("\0x\0"), STR_INIT("ü ✓ {}\"\\\n"),
+    STR_INIT("a\0"), STR_INIT("A"), STR_INIT(" ")};
 
 static int by_name(const void *a, const void *b) { return str_cmp(((const Label *)a)->name, ((const Label *)b)->name); }
 
@@ -71,13 +71,26 @@ static Labels odd_labels(World *w, int i) {
 static void make_histograms(World *w) {
     static const HistogramSpan spans[] = {{-3, 2}, {4, 1}}, custom[] = {{0, 3}};
     static const double counts[] = {1, 0, 7}, bounds[] = {-1, 0.5};
-    Histogram exponential = {.schema = 3, .count = 8, .sum = 1.5, .zero_threshold = 1e-9, .pos_spans = spans, .n_pos_spans = 2,
-        .pos = counts, .n_pos = 3};
+    Histogram exponential = {.schema = 3,
+        .count = 8,
+        .sum = 1.5,
+        .zero_threshold = 1e-9,
+        .pos_spans = spans,
+        .n_pos_spans = 2,
+        .pos = counts,
+        .n_pos = 3};
     for (int i = 0; i < N_HISTOGRAMS; i++) w->histograms[i] = exponential;
     Histogram *h = w->histograms;
     h[1].neg_spans = spans, h[1].n_neg_spans = 2, h[1].neg = counts, h[1].n_neg = 3, h[1].count = 16;
-    h[2] = (Histogram){.schema = HISTOGRAM_SCHEMA_CUSTOM, .count = 8, .sum = -0.0, .pos_spans = custom, .n_pos_spans = 1,
-        .pos = counts, .n_pos = 3, .custom_bounds = bounds, .n_custom_bounds = 2};
+    h[2] = (Histogram){.schema = HISTOGRAM_SCHEMA_CUSTOM,
+        .count = 8,
+        .sum = -0.0,
+        .pos_spans = custom,
+        .n_pos_spans = 1,
+        .pos = counts,
+        .n_pos = 3,
+        .custom_bounds = bounds,
+        .n_custom_bounds = 2};
     h[3].reset = HISTOGRAM_RESET_GAUGE, h[3].is_float = true, h[3].zero_count = 0.25;
     h[4] = (Histogram){.sum = stale_nan()};
     h[5].schema = -4, h[5].reset = HISTOGRAM_RESET_NO, h[5].sum = NAN;
@@ -85,7 +98,8 @@ static void make_histograms(World *w) {
 
 static uint64_t random_bits(World *w) {
     static const uint64_t special[] = {STALE_NAN_BITS, NORMAL_NAN_BITS, UINT64_C(0x8000000000000000), 0,
-        UINT64_C(0x7ff0000000000000), UINT64_C(0xfff0000000000000), UINT64_C(0xfff8dead0000beef), 1, UINT64_C(0x7fefffffffffffff)};
+        UINT64_C(0x7ff0000000000000), UINT64_C(0xfff0000000000000), UINT64_C(0xfff8dead0000beef), 1,
+        UINT64_C(0x7fefffffffffffff)};
     uint64_t dice = rng_u64(&w->rng) % 24, bits;
     if (dice < ARRAY_LEN(special)) return special[dice];
     if (dice == 20) return rng_u64(&w->rng);
@@ -168,7 +182,8 @@ static void append_random(World *w, int newest) {
         int s = (first + i) % N_SERIES;
         BatchSeries bs = {.labels = w->labels[s], .first_sample = (uint32_t)b.t_ms.n};
         bs.first_histogram = (uint32_t)b.histograms.n;
-        int from = rng_u64(&w->rng) % 6 ? newest : (int)(rng_u64(&w->rng) % N_TIMES), count = 1 + (int)(rng_u64(&w->rng) % 12);
+        int from = rng_u64(&w->rng) % 6 ? newest : (int)(rng_u64(&w->rng) % N_TIMES),
+            count = 1 + (int)(rng_u64(&w->rng) % 12);
         bool of_histograms = s % 7 == 6 && rng_u64(&w->rng) % 4;
         for (int t = from; t < from + count && t < N_TIMES; t++) {
             Cell *c = of_histograms ? &w->hists[s][t] : &w->floats[s][t];
@@ -203,7 +218,8 @@ static void append_random(World *w, int newest) {
 /* --- deleting --- */
 static void delete_random(World *w) {
     Arena *arena = arena_create(ARENA_UNLIMITED);
-    int s = (int)(rng_u64(&w->rng) % N_SERIES), from = (int)(rng_u64(&w->rng) % N_TIMES), n = (int)(rng_u64(&w->rng) % 200);
+    int s = (int)(rng_u64(&w->rng) % N_SERIES), from = (int)(rng_u64(&w->rng) % N_TIMES),
+        n = (int)(rng_u64(&w->rng) % 200);
     const Matcher *m;
     assert_int_equal(matcher_create(arena, MATCH_EQ, STR("id"), labels_get(w->labels[s], STR("id")), &m, NULL), OK);
     MetricsSelect req = {.matchers = {&m, 1}, .arena = arena, .min_t_ms = BASE + from * STEP};
@@ -249,8 +265,8 @@ static void check_column(const World *w, const SeriesColumn *c, int s, int from,
         uint64_t bits;
         memcpy(&bits, &c->value[i], 8);
         if (!x->can || (bits != x->bits && bits != x->other))
-            fail_msg("series %d time %d: %llx, can %d %llx %llx", s, (int)((c->t_ms[i] - BASE) / STEP), (unsigned long long)bits,
-                x->can, (unsigned long long)x->bits, (unsigned long long)x->other);
+            fail_msg("series %d time %d: %llx, can %d %llx %llx", s, (int)((c->t_ms[i] - BASE) / STEP),
+                (unsigned long long)bits, x->can, (unsigned long long)x->bits, (unsigned long long)x->other);
         assert_true(!i || c->t_ms[i] > c->t_ms[i - 1]);
         check_start(x, c->start_ms, i, s);
         sure += x->sure;
@@ -410,7 +426,8 @@ static void put_answers(World *w, Buf *out) {
 /* --- the tests --- */
 static void merge_all(World *w) {
     bool did = true;
-    while (did && store_merge_once(CONTAINER_OF(w->store, EmbeddedStore, base), &did, NULL) == OK) {}
+    while (did && store_merge_once(CONTAINER_OF(w->store, EmbeddedStore, base), &did, NULL) == OK) {
+    }
 }
 
 /* Nothing is written after the power cut: threads that were at work find a dead disk. */

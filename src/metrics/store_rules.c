@@ -159,7 +159,8 @@ static void thin_histograms(HistogramRefs *h, int64_t cutoff, int64_t len) {
     bool after_reset = false;
     for (size_t i = 0; i < h->n; i++) {
         HistogramRef x = h->v[i];
-        bool stays = x.t >= cutoff || i == 0 || i + 1 == h->n || interval_of(x.t, len) != interval_of(h->v[i + 1].t, len);
+        bool stays =
+            x.t >= cutoff || i == 0 || i + 1 == h->n || interval_of(x.t, len) != interval_of(h->v[i + 1].t, len);
         bool before_reset = i + 1 < h->n && x.t < cutoff &&
                             (x.start != h->v[i + 1].start || is_reset(scratch, x.bytes, h->v[i + 1].bytes));
         if (stays || before_reset || after_reset) h->v[n++] = x;

@@ -222,8 +222,10 @@ static int by_age(const void *a, const void *b, void *ctx) {
     const Gather *g = ctx;
     const SourceSeries *x = a, *y = b;
     size_t n = g->view->parts.n;
-    uint64_t ix = x->source < n ? g->view->parts.v[x->source].info.order : UINT64_MAX - n - g->view->n_heads + x->source;
-    uint64_t iy = y->source < n ? g->view->parts.v[y->source].info.order : UINT64_MAX - n - g->view->n_heads + y->source;
+    uint64_t ix =
+        x->source < n ? g->view->parts.v[x->source].info.order : UINT64_MAX - n - g->view->n_heads + x->source;
+    uint64_t iy =
+        y->source < n ? g->view->parts.v[y->source].info.order : UINT64_MAX - n - g->view->n_heads + y->source;
     return ix < iy ? -1 : ix > iy;
 }
 

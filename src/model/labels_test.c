@@ -1,8 +1,8 @@
 #include <setjmp.h>
-#include <stdio.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -126,7 +126,7 @@ static void test_many_labels(void **state) {
     (void)state;
     size_t n = 300000;
     Label *v = mem_alloc_array(n, sizeof *v);
-    char (*text)[24] = mem_alloc_array(n, sizeof *text);
+    char(*text)[24] = mem_alloc_array(n, sizeof *text);
     for (size_t i = 0; i < n; i++) {
         snprintf(text[i], sizeof text[i], "l%06zu", n - i);
         v[i] = (Label){str_of(text[i], 7), STR("x")};
@@ -141,11 +141,8 @@ static void test_many_labels(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_and_print),
-        cmocka_unit_test(test_order_and_hash),
-        cmocka_unit_test(test_hash_ignores_metric_name_without),
-        cmocka_unit_test(test_matchers),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse_and_print), cmocka_unit_test(test_order_and_hash),
+        cmocka_unit_test(test_hash_ignores_metric_name_without), cmocka_unit_test(test_matchers),
         cmocka_unit_test(test_matcher_refuses_bad_regex), cmocka_unit_test(test_many_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

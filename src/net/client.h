@@ -18,12 +18,12 @@ typedef struct HttpClientRequest {
     size_t max_body_bytes;                          /* of the answer after decoding; 0: 64 MiB */
     const char *username, *password, *bearer_token; /* NULL: none */
     const char *ca_file, *cert_file, *key_file, *server_name, *proxy_url;
-    Str ca_pem, cert_pem, key_pem;           /* instead of the files */
+    Str ca_pem, cert_pem, key_pem;            /* instead of the files */
     uint8_t tls_min_version, tls_max_version; /* 10 to 13; 0: TLS 1.2 and the newest */
-    const char *no_proxy;                    /* hosts, domains, networks: reached without the proxy */
-    bool proxy_from_environment;             /* http_proxy, https_proxy, no_proxy */
-    const char *const *proxy_headers;        /* "Name: value" for CONNECT, NULL-terminated; may be NULL */
-    const char *unix_socket;                 /* path: connect there; the URL's host is only a name */
+    const char *no_proxy;                     /* hosts, domains, networks: reached without the proxy */
+    bool proxy_from_environment;              /* http_proxy, https_proxy, no_proxy */
+    const char *const *proxy_headers;         /* "Name: value" for CONNECT, NULL-terminated; may be NULL */
+    const char *unix_socket;                  /* path: connect there; the URL's host is only a name */
     bool insecure_skip_verify, no_follow_redirects, accept_gzip;
     bool keep_encoding;         /* with accept_gzip: the body is given as it came, max_body_bytes counts that */
     bool http1_only;            /* do not offer HTTP/2 */
@@ -43,18 +43,18 @@ typedef struct HttpClientCertificate {
     char cipher[64];                         /* "TLS_AES_256_GCM_SHA384" */
 } HttpClientCertificate;
 
-/* What a request has shown of the way to the server, for probes. Times count from its start, each at the end of the step;
- * with redirects, of the last request but counted on. 0: there was no such step. */
+/* What a request has shown of the way to the server, for probes. Times count from its start, each at the end of the
+ * step; with redirects, of the last request but counted on. 0: there was no such step. */
 typedef struct HttpClientFacts {
     int64_t resolve_ns, connect_ns, tls_ns, sent_ns, first_byte_ns, total_ns;
     int redirects;
-    double http_version;         /* 1, 1.1, 2; 0: no answer */
-    int ip_version;              /* 4 or 6; 0: no connection */
-    uint32_t ip_hash;            /* FNV-1a of the address' bytes: tells that it changed; 0: no connection */
-    bool tls;                    /* the last connection was under TLS */
-    char tls_version[16];        /* "TLS 1.3" */
+    double http_version;          /* 1, 1.1, 2; 0: no answer */
+    int ip_version;               /* 4 or 6; 0: no connection */
+    uint32_t ip_hash;             /* FNV-1a of the address' bytes: tells that it changed; 0: no connection */
+    bool tls;                     /* the last connection was under TLS */
+    char tls_version[16];         /* "TLS 1.3" */
     int64_t certificate_expiry_s; /* of the certificates that were sent, the first to expire; 0: none */
-    int64_t content_length;      /* -1: not said */
+    int64_t content_length;       /* -1: not said */
     const HttpClientCertificate *certificate; /* while the answer is looked at; NULL: none came */
 } HttpClientFacts;
 
@@ -101,8 +101,8 @@ HttpClient *http_client_free(HttpClient *c); /* pending requests end with ERR_CA
 /* Ends all pending requests with ERR_CANCELLED, and from now on every new one at once. Before _free when other threads
  * may still begin requests. */
 void http_client_stop(HttpClient *c);
-/* How many idle connections are kept (256 at first); for those who talk to many hosts all the time. As hosts do not spread
- * evenly over what they are shared out to, it may become twice as many, but never more than `most`. */
+/* How many idle connections are kept (256 at first); for those who talk to many hosts all the time. As hosts do not
+ * spread evenly over what they are shared out to, it may become twice as many, but never more than `most`. */
 void http_client_keep(HttpClient *c, size_t connections, size_t most);
 void http_client_start(HttpClient *c, const HttpClientRequest *req, HttpClientDone done, void *ctx);
 /* First header or trailer of that name (case-insensitive), trimmed; STR_NULL when absent. */

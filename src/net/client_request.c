@@ -163,8 +163,14 @@ static const char *override_server_name(Transfer *t) {
 
 static void set_tls(Transfer *t) {
     const HttpClientRequest *r = &t->req;
-    ClientTls tls = {.ca_file = r->ca_file, .cert_file = r->cert_file, .key_file = r->key_file, .ca_pem = r->ca_pem,
-        .cert_pem = r->cert_pem, .key_pem = r->key_pem, .min_version = r->tls_min_version, .max_version = r->tls_max_version,
+    ClientTls tls = {.ca_file = r->ca_file,
+        .cert_file = r->cert_file,
+        .key_file = r->key_file,
+        .ca_pem = r->ca_pem,
+        .cert_pem = r->cert_pem,
+        .key_pem = r->key_pem,
+        .min_version = r->tls_min_version,
+        .max_version = r->tls_max_version,
         .insecure_skip_verify = r->insecure_skip_verify};
     if (!curl_tls_set(t->easy, &tls, &t->tls)) t->setup_error = "no memory for a certificate";
 }
@@ -204,8 +210,8 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_error);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, user_agent);
-    /* Names are looked up when a connection is made, as Go's client does. curl's own cache is walked from end to end after
-     * every request: with thousands of hosts that is most of the time spent. */
+    /* Names are looked up when a connection is made, as Go's client does. curl's own cache is walked from end to end
+     * after every request: with thousands of hosts that is most of the time spent. */
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -313,7 +319,10 @@ void transfer_result(Transfer *t, CURLcode result, HttpClientResponse *ret) {
     char *type = NULL;
     curl_off_t retry_s = 0;
     describe_failure(t, result, ret);
-    ret->code = t->too_large ? ERR_TOO_LARGE : t->stopped ? ERR_CANCELLED : t->setup_error ? ERR_INVALID : code_of(result);
+    ret->code = t->too_large     ? ERR_TOO_LARGE
+                : t->stopped     ? ERR_CANCELLED
+                : t->setup_error ? ERR_INVALID
+                                 : code_of(result);
     if (t->head_too_large) {
         snprintf(ret->error, sizeof(ret->error), "the answer's head is larger than %zu bytes", HTTP_CLIENT_HEAD_MAX);
     } else if (t->too_large) {

@@ -119,7 +119,8 @@ static void wait_sockets(ares_channel channel, int wait_ms) {
     nfds_t n = 0;
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
         bool in = ARES_GETSOCK_READABLE(bits, i), out = ARES_GETSOCK_WRITABLE(bits, i);
-        if (in || out) fds[n++] = (struct pollfd){.fd = socks[i], .events = (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0))};
+        if (in || out)
+            fds[n++] = (struct pollfd){.fd = socks[i], .events = (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0))};
     }
     poll(fds, n, wait_ms);
     if (n == 0) ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* its timers */
@@ -154,8 +155,10 @@ ErrCode dns_query(const char *servers, Str name, DnsType type, int64_t timeout_m
     while (!q.done && code == OK) {
         wait_sockets(channel, POLL_MS);
         if (q.done) break;
-        if (cancel && cancel(cancel_ctx)) code = err_set(reterr, ERR_CANCELLED, "cancelled");
-        else if (clock_mono_ns() > until) code = err_set(reterr, ERR_TIMEOUT, "no DNS server answered in time");
+        if (cancel && cancel(cancel_ctx))
+            code = err_set(reterr, ERR_CANCELLED, "cancelled");
+        else if (clock_mono_ns() > until)
+            code = err_set(reterr, ERR_TIMEOUT, "no DNS server answered in time");
     }
     q.reterr = NULL; /* what ares says when it is torn down is no news */
     bool done = q.done;

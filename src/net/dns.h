@@ -9,7 +9,7 @@
 typedef enum DnsType { DNS_A, DNS_AAAA, DNS_SRV, DNS_MX, DNS_NS } DnsType;
 
 typedef struct DnsRecord {
-    Str host; /* A, AAAA: the address as text; else the name, ending in a dot */
+    Str host;                        /* A, AAAA: the address as text; else the name, ending in a dot */
     uint16_t port, priority, weight; /* SRV; MX: priority */
 } DnsRecord;
 

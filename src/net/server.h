@@ -27,12 +27,12 @@ typedef struct NetServerOptions {
 } NetServerOptions;
 
 typedef struct NetListen {
-    const char *name;                         /* "prometheus"; kept by copy */
-    const char *address;                      /* "127.0.0.1", "0.0.0.0", "::1" */
-    uint16_t port;                            /* 0: any free one (tests), see net_server_port */
-    const Router *router;                     /* borrowed */
-    const char *path_prefix; /* "/monitoring", kept by copy: paths begin with it, handlers do not see it; "/" leads there.
-                                NULL or "": none */
+    const char *name;        /* "prometheus"; kept by copy */
+    const char *address;     /* "127.0.0.1", "0.0.0.0", "::1" */
+    uint16_t port;           /* 0: any free one (tests), see net_server_port */
+    const Router *router;    /* borrowed */
+    const char *path_prefix; /* "/monitoring", kept by copy: paths begin with it, handlers do not see it; "/" leads
+                                there. NULL or "": none */
     const char *tls_cert_file, *tls_key_file; /* both or none; reloaded by net_server_reload_tls */
     bool require_role;                        /* enforce Route.role even on loopback (the UI) */
     bool open;                                /* what editors may needs no login, from anywhere: as in the originals */

@@ -57,7 +57,8 @@ static bool read_tail(Fs *fs, const char *path, uint64_t size, char out[TAIL_BYT
 static bool is_there(const BackupJob *job, const BackupFile *f, const BackupFile *old) {
     char from[FS_PATH_MAX], to[FS_PATH_MAX], a[TAIL_BYTES], b[TAIL_BYTES];
     if (!old || old->size != f->size || !str_ends_with(f->path, STR(".mkp"))) return false;
-    if (backup_join(from, job->from, f->path, NULL) != OK || backup_join(to, job->to, old->stored, NULL) != OK) return false;
+    if (backup_join(from, job->from, f->path, NULL) != OK || backup_join(to, job->to, old->stored, NULL) != OK)
+        return false;
     return read_tail(job->fs, from, f->size, a) && read_tail(job->fs, to, f->size, b) && memcmp(a, b, TAIL_BYTES) == 0;
 }
 
@@ -201,7 +202,8 @@ static ErrCode restore_file(
     return job->fs->ops->sync_dir(job->fs, parent, reterr);
 }
 
-static ErrCode restore_files(const BackupJob *job, const char *dir, const BackupManifest *m, BackupResult *ret, Err *reterr) {
+static ErrCode restore_files(
+    const BackupJob *job, const char *dir, const BackupManifest *m, BackupResult *ret, Err *reterr) {
     uint64_t done = 0, total = 0;
     ErrCode code = job->fs->ops->make_dir(job->fs, dir, reterr);
     vec_foreach(const BackupFile, f, &m->files) total += f->size;

@@ -35,7 +35,8 @@ static bool is_safe(Str path) {
 static bool read_file(const JsonValue *v, BackupManifest *m) {
     BackupFile f = {.path = json_get_str(v, STR("path")), .stored = json_get_str(v, STR("stored"))};
     int64_t size, crc;
-    if (!json_get_i64(v, STR("size"), &size) || !json_get_i64(v, STR("crc32c"), &crc) || size < 0 || crc < 0) return false;
+    if (!json_get_i64(v, STR("size"), &size) || !json_get_i64(v, STR("crc32c"), &crc) || size < 0 || crc < 0)
+        return false;
     f.size = (uint64_t)size;
     f.crc = (uint32_t)crc;
     if (crc > UINT32_MAX || !is_safe(f.path) || !is_safe(f.stored)) return false;

@@ -22,11 +22,12 @@ void manifest_done(BackupManifest *m);
 ErrCode backup_manifest_read(Fs *fs, const char *dir, BackupManifest *ret, Err *reterr);
 ErrCode backup_manifest_write(Fs *fs, const char *dir, const BackupManifest *m, Err *reterr);
 
-/* Every regular file below dir with its size, paths relative to dir, sorted. skip: names directly in dir to leave out. */
+/* Every regular file below dir with its size, paths relative to dir, sorted. skip: names directly in dir to leave out.
+ */
 ErrCode backup_walk(Fs *fs, const char *dir, BackupManifest *out, Err *reterr);
 /* Copies and syncs; gives the checksum of what was read. `to` is replaced. reported: bytes are added as they go. */
-ErrCode backup_copy_file(
-    const BackupJob *job, const char *from, const char *to, uint64_t *done, uint64_t total, uint32_t *ret_crc, Err *reterr);
+ErrCode backup_copy_file(const BackupJob *job, const char *from, const char *to, uint64_t *done, uint64_t total,
+    uint32_t *ret_crc, Err *reterr);
 /* The directory of a path, made. */
 ErrCode backup_make_parent(Fs *fs, const char *path, Err *reterr);
 void backup_parent(char out[FS_PATH_MAX], const char *path);

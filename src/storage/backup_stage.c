@@ -39,7 +39,8 @@ static bool is_left_out(Str path) {
         if (str_eq(top, tops[i])) return true;
     }
     return (slash == SIZE_MAX && str_starts_with(path, STR("crash-"))) || str_ends_with(path, STR(".tmp")) ||
-           str_ends_with(path, STR(".bad")) || str_ends_with(path, STR(".db-wal")) || str_ends_with(path, STR(".db-shm"));
+           str_ends_with(path, STR(".bad")) || str_ends_with(path, STR(".db-wal")) ||
+           str_ends_with(path, STR(".db-shm"));
 }
 
 /* Of a log that is being written only what was there at one moment: zeros, and behind them frames that came meanwhile,
@@ -152,7 +153,8 @@ static ErrCode stage_all(Stage *s, const BackupManifest *m, Err *reterr) {
     }
     for (size_t i = 0; i < m->files.n && code == OK; i++) {
         Str path = m->files.v[i].path;
-        if (!is_left_out(path) && !is_segment(path) && !is_part(path) && !is_manifest(path)) code = take(s, path, false, reterr);
+        if (!is_left_out(path) && !is_segment(path) && !is_part(path) && !is_manifest(path))
+            code = take(s, path, false, reterr);
     }
     for (size_t i = 0; i < m->files.n && code == OK; i++) {
         Str path = m->files.v[i].path;

@@ -105,7 +105,8 @@ static void test_round_trip(void **state) {
     expect(&w, w.back, "metrics/wal/wal-0000000000000002.log", "open");
     expect(&w, w.back, "metrics/parts/MANIFEST", "lists 1");
     expect(&w, w.back, "metrics/parts/part-0000000000000001.mkp", "first" TAIL);
-    static const char *const absent[] = {"LOCK", "meta.db-wal", "crash-1.txt", "snapshots/a/meta.json", BACKUP_STAGE_DIR};
+    static const char *const absent[] = {
+        "LOCK", "meta.db-wal", "crash-1.txt", "snapshots/a/meta.json", BACKUP_STAGE_DIR};
     for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
         char path[FS_PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", w.back, absent[i]);
@@ -134,7 +135,9 @@ static void test_second_backup_copies_new_parts_only(void **state) {
     expect(&w, w.back, "metrics/parts/part-0000000000000002.mkp", "second" TAIL);
     /* Another directory's part of the same name and size is not taken for the old one. */
     put(&w, w.data, "metrics/parts/part-0000000000000001.mkp", "FIRST" TAIL "");
-    put(&w, w.data, "metrics/parts/part-0000000000000002.mkp", "second" "X123456789012345678901234567890123456789012345678901234567890123456789");
+    put(&w, w.data, "metrics/parts/part-0000000000000002.mkp",
+        "second"
+        "X123456789012345678901234567890123456789012345678901234567890123456789");
     BackupResult third = backup(&w);
     assert_int_equal(third.files, second.files);
     BackupManifest there;

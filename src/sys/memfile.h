@@ -1,4 +1,5 @@
-/* memfile.h - a file in memory with a name, for libraries that only take names (PEM texts that stand in a configuration). */
+/* memfile.h - a file in memory with a name, for libraries that only take names (PEM texts that stand in a
+ * configuration). */
 #ifndef MEERKAT_SYS_MEMFILE_H
 #define MEERKAT_SYS_MEMFILE_H
 

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 typedef struct ProcessStats {
-    double cpu_seconds;          /* user + system */
+    double cpu_seconds; /* user + system */
     uint64_t rss_bytes, vsize_bytes;
     uint64_t open_fds, max_fds, threads;
-    int64_t start_time_ms;       /* wall clock */
+    int64_t start_time_ms; /* wall clock */
 } ProcessStats;
 void process_stats(ProcessStats *ret);
 int process_pid(void);

@@ -8,9 +8,11 @@
 void random_bytes(void *p, size_t n); /* cryptographic */
 uint64_t random_u64(void);            /* cryptographic */
 
-typedef struct Rng { uint64_t s[2]; } Rng; /* xoroshiro128+; deterministic */
+typedef struct Rng {
+    uint64_t s[2];
+} Rng; /* xoroshiro128+; deterministic */
 void rng_seed(Rng *r, uint64_t seed);
 uint64_t rng_u64(Rng *r);
-double rng_f64(Rng *r);               /* [0, 1) */
+double rng_f64(Rng *r); /* [0, 1) */
 
 #endif

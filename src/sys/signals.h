@@ -4,7 +4,12 @@
 
 #include <stdint.h>
 
-typedef enum SignalEvent { SIGNAL_NONE, SIGNAL_STOP /* SIGINT, SIGTERM */, SIGNAL_RELOAD /* SIGHUP */, SIGNAL_DUMP /* SIGUSR1 */ } SignalEvent;
+typedef enum SignalEvent {
+    SIGNAL_NONE,
+    SIGNAL_STOP /* SIGINT, SIGTERM */,
+    SIGNAL_RELOAD /* SIGHUP */,
+    SIGNAL_DUMP /* SIGUSR1 */
+} SignalEvent;
 
 /* Blocks the signals above for this thread and all started later, and ignores SIGPIPE. Call first in main. */
 void signals_block(void);

@@ -13,7 +13,7 @@ typedef struct Thread Thread;
 /* name: at most 15 bytes (the rest is cut), visible in top. Signals are blocked in the new thread, except those
  * that report its own faults (SIGSEGV and the like). NULL when the system refuses another thread. */
 ATTR_MUST Thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
-void thread_join(Thread *t); /* frees t; NULL is fine */
+void thread_join(Thread *t);     /* frees t; NULL is fine */
 unsigned thread_cpu_count(void); /* usable by this process (affinity, cgroup quota rounded up) */
 
 /* In a loop that waits for another thread for a few microseconds. */
@@ -25,14 +25,20 @@ static inline void thread_relax(void) {
 #endif
 }
 
-typedef struct Mutex { pthread_mutex_t m; } Mutex;
-typedef struct Cond { pthread_cond_t c; } Cond;
-typedef struct RwLock { pthread_rwlock_t l; } RwLock;
+typedef struct Mutex {
+    pthread_mutex_t m;
+} Mutex;
+typedef struct Cond {
+    pthread_cond_t c;
+} Cond;
+typedef struct RwLock {
+    pthread_rwlock_t l;
+} RwLock;
 void mutex_init(Mutex *m);
 void mutex_done(Mutex *m);
 void mutex_lock(Mutex *m);
 void mutex_unlock(Mutex *m);
-void cond_init(Cond *c);  /* on the monotonic clock */
+void cond_init(Cond *c); /* on the monotonic clock */
 void cond_done(Cond *c);
 void cond_wait(Cond *c, Mutex *m);
 bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms); /* false: timed out */

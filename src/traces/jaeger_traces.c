@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-
 ErrCode jaeger_fetch(JaegerApi *api, HttpRequest *req, TraceId id, bool raw, JaegerTrace *t, Err *reterr) {
     TraceStore *s = api->opts.store;
     SpansBatch *batch = ARENA_NEW(req->arena, SpansBatch);

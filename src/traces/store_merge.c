@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define MERGE_PARTS_MAX 6 /* bounds the memory: one decoded block each */
+#define MERGE_PARTS_MAX 6                 /* bounds the memory: one decoded block each */
 #define SCRUB_BYTES ((uint64_t)256 << 20) /* read per round at start, to find damage */
 #define MERGE_BYTES_MAX (UINT64_C(1) << 30)
 #define MERGE_ZSTD_LEVEL 3
@@ -159,7 +159,8 @@ ErrCode trace_engine_merge_once(TraceEngine *e, bool *ret_done, Err *reterr) {
 
 void trace_engine_merger(void *ctx) {
     TraceEngine *e = ctx;
-    while (trace_engine_wait(e, 0) && !partset_scrub(e->parts, SCRUB_BYTES)) {}
+    while (trace_engine_wait(e, 0) && !partset_scrub(e->parts, SCRUB_BYTES)) {
+    }
     while (trace_engine_wait(e, MERGE_EVERY_MS)) {
         Err err = {0};
         bool done = true;

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         if (ammatch_parse_list(text, mode, arena, &ms, &suggestion, &err) == OK && mode == AM_MATCH_UTF8) {
             Buf out = {0};
             amlabel_put_matchers(&out, ms);
-            if (out.n < AM_MATCHER_TEXT_MAX && ammatch_parse_list(buf_str(&out), mode, arena, &again, NULL, &err) == OK) {
+            if (out.n < AM_MATCHER_TEXT_MAX &&
+                ammatch_parse_list(buf_str(&out), mode, arena, &again, NULL, &err) == OK) {
                 ASSERT(again.n == ms.n);
                 for (size_t i = 0; i < ms.n; i++) ASSERT(amlabel_cmp_matcher(ms.v[i], again.v[i]) == 0);
             }

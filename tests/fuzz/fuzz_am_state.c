@@ -1,5 +1,5 @@
-/* Stored records and messages of peers (the first byte says which): any bytes leave a state that can be written, and read
- * again to the same. */
+/* Stored records and messages of peers (the first byte says which): any bytes leave a state that can be written, and
+ * read again to the same. */
 #include "alert/am_cluster_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

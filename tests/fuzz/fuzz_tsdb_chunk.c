@@ -19,8 +19,8 @@ static void again(const ChunkSamples *s, Arena *arena) {
         ChunkSamples back = {0};
         ChunkEncoding encoding;
         buf_clear(&b);
-        size_t n = chunk_encode_histograms(
-            &b, s->histogram_t_ms.v + i, s->histograms.v + i, s->histograms.n - i, &encoding);
+        size_t n =
+            chunk_encode_histograms(&b, s->histogram_t_ms.v + i, s->histograms.v + i, s->histograms.n - i, &encoding);
         ErrCode code = chunk_decode((uint8_t)encoding, buf_str(&b), arena, &back, NULL);
         ASSERT(code == ERR_TOO_LARGE || (code == OK && back.histograms.n == n));
         i += n;

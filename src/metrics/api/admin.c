@@ -10,7 +10,9 @@
 
 #include <stdio.h>
 
-static bool is_enabled(ApiCall *c) { return c->api->opts.admin_api || api_fail(c, API_UNAVAILABLE, "admin APIs disabled"); }
+static bool is_enabled(ApiCall *c) {
+    return c->api->opts.admin_api || api_fail(c, API_UNAVAILABLE, "admin APIs disabled");
+}
 
 bool api_clean_tombstones(ApiCall *c) {
     MetricsStore *store = c->api->opts.store;
@@ -51,11 +53,13 @@ bool api_snapshot(ApiCall *c) {
     Err err = {0};
     if (!is_enabled(c)) return false;
     if (text.n && !num_parse_bool(text, &skip_head))
-        return api_fail_param(c, "skip_head", "unable to parse boolean: strconv.ParseBool: parsing \"%" STR_FMT "\": invalid syntax",
-            STR_ARG(text));
-    if (c->api->opts.snapshot_dir.n == 0) return api_fail(c, API_INTERNAL, "create snapshot directory: none is configured");
+        return api_fail_param(c, "skip_head",
+            "unable to parse boolean: strconv.ParseBool: parsing \"%" STR_FMT "\": invalid syntax", STR_ARG(text));
+    if (c->api->opts.snapshot_dir.n == 0)
+        return api_fail(c, API_INTERNAL, "create snapshot directory: none is configured");
     snapshot_name(name);
-    if (write_snapshot(c, name, skip_head, &err) != OK) return api_fail(c, API_INTERNAL, "create snapshot: %s", err.msg);
+    if (write_snapshot(c, name, skip_head, &err) != OK)
+        return api_fail(c, API_INTERNAL, "create snapshot: %s", err.msg);
     json_begin_object(&c->w);
     json_key_lit(&c->w, "name");
     json_str(&c->w, str_cstr(name));

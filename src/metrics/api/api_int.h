@@ -40,7 +40,7 @@ typedef struct ApiRoute {
 
 struct PromApi {
     PromApiOptions opts;
-    Arena *arena; /* copies of the options' strings */
+    Arena *arena;       /* copies of the options' strings */
     RwLock config_lock; /* guards the part of prometheus.yml that matters here */
     Arena *config_arena;
     Labels external;

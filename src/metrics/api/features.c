@@ -40,9 +40,10 @@ static void put_api(JsonWriter *w, const PromApiOptions *o) {
 static void put_promql(JsonWriter *w, const PromApiOptions *o) {
     static const Feature v[] = {{"anchored", true}, {"at_modifier", true}, {"bool", true}, {"by", true},
         {"delayed_name_removal", false}, {"duration_expr", true}, {"fill", true}, {"fill_left", true},
-        {"fill_right", true}, {"group_left", true}, {"group_right", true}, {"ignoring", true}, {"negative_offset", true},
-        {"offset", true}, {"on", true}, {"per_query_lookback_delta", true}, {"per_step_stats", true}, {"smoothed", true},
-        {"subqueries", true}, {"type_and_unit_labels", false}, {"without", true}};
+        {"fill_right", true}, {"group_left", true}, {"group_right", true}, {"ignoring", true},
+        {"negative_offset", true}, {"offset", true}, {"on", true}, {"per_query_lookback_delta", true},
+        {"per_step_stats", true}, {"smoothed", true}, {"subqueries", true}, {"type_and_unit_labels", false},
+        {"without", true}};
     static const char *const operators[] = {"!=", "!~", "%", "*", "+", "-", "/", "<", "</", "<=", "==", "=~", ">", ">/",
         ">=", "@", "^", "and", "atan2", "avg", "bottomk", "count", "count_values", "group", "limit_ratio", "limitk",
         "max", "min", "or", "quantile", "stddev", "stdvar", "sum", "topk", "unless"};

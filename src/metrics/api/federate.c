@@ -73,8 +73,7 @@ static ErrCode find(PromApi *api, HttpRequest *req, Federation *f, Err *err) {
     for (size_t i = 0; rc == OK && i < n; i++) rc = promql_parse_selector(texts[i], req->arena, &sets[i], err);
     for (size_t i = 0; rc == OK && i < n; i++) {
         if (sets[i].n == 0) continue; /* {} asks for nothing */
-        MetricsSelect sel = {
-            .matchers = sets[i], .min_t_ms = now - lookback + 1, .max_t_ms = now, .arena = req->arena};
+        MetricsSelect sel = {.matchers = sets[i], .min_t_ms = now - lookback + 1, .max_t_ms = now, .arena = req->arena};
         rc = store->ops->visit(store, &sel, false, collect, f, err);
     }
     if (rc == OK && f->exhausted) rc = err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");

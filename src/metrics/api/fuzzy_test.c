@@ -36,9 +36,8 @@ static void test_scores(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Arena *arena = arena_create(1 << 16);
-        FuzzySearch s = {.algorithm = cases[i].algorithm,
-            .threshold = cases[i].threshold,
-            .ignore_case = cases[i].ignore_case};
+        FuzzySearch s = {
+            .algorithm = cases[i].algorithm, .threshold = cases[i].threshold, .ignore_case = cases[i].ignore_case};
         double score;
         assert_true(fuzzy_add_term(&s, str_cstr(cases[i].term), arena));
         bool fits = fuzzy_match(&s, str_cstr(cases[i].value), &score);

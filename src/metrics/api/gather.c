@@ -66,7 +66,8 @@ void prom_api_gather(PromApi *api, MetricsBatch *b, int64_t t_ms) {
     gather_notes(api, b, t_ms);
     gather_config(api, b, t_ms);
     api_metrics_gather(api->metrics, b, t_ms);
-    put(b, t_ms, C, "prometheus_api_remote_write_invalid_labels_samples_total", (double)atomic_load(&api->write_invalid));
+    put(b, t_ms, C, "prometheus_api_remote_write_invalid_labels_samples_total",
+        (double)atomic_load(&api->write_invalid));
     put(b, t_ms, G, "prometheus_remote_read_handler_queries", (double)atomic_load(&api->reads));
 }
 
@@ -75,8 +76,8 @@ void prom_api_gather(PromApi *api, MetricsBatch *b, int64_t t_ms) {
 /* Paths outside the table, and those with parameters. */
 static Str handler_of(Str path) {
     static const char *const others[] = {"/federate", "/metrics", "/version", "/-/healthy", "/-/ready", "/-/reload",
-        "/-/quit", "/api/v1/write", "/api/v1/read", "/api/v1/otlp/v1/metrics", "/graph", "/query", "/targets", "/alerts",
-        "/"};
+        "/-/quit", "/api/v1/write", "/api/v1/read", "/api/v1/otlp/v1/metrics", "/graph", "/query", "/targets",
+        "/alerts", "/"};
     size_t n;
     const ApiEntry *entries = api_entries(&n);
     if (str_starts_with(path, STR("/api/v1/label/"))) return STR("/api/v1/label/:name/values");

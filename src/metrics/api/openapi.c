@@ -49,8 +49,7 @@ static void put_param(Buf *out, Str name, bool required) {
             params[i].text);
         if (required) buf_put_lit(out, "          required: true\n");
         buf_printf(out, "          schema:\n            type: %s\n", params[i].type);
-        if (strcmp(params[i].type, "array") == 0)
-            buf_put_lit(out, "            items:\n              type: string\n");
+        if (strcmp(params[i].type, "array") == 0) buf_put_lit(out, "            items:\n              type: string\n");
         return;
     }
     UNREACHABLE(); /* a parameter without a description */

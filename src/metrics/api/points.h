@@ -4,7 +4,8 @@
 
 #include "metrics/promql/promql.h"
 
-/* What stands before each step's value, as text, since all series have the same times; empty: written anew each time. */
+/* What stands before each step's value, as text, since all series have the same times; empty: written anew each time.
+ */
 typedef struct PointTimes {
     Buf text; /* ,[1700000000," for each step */
     uint32_t *end;

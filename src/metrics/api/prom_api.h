@@ -14,12 +14,12 @@ typedef struct PromApi PromApi;
 typedef struct PromApiOptions {
     MetricsStore *store; /* borrowed */
     PromqlOptions engine;
-    int64_t query_timeout_ms;     /* 0: 2 minutes; the "timeout" parameter can only shorten it */
-    size_t query_arena_bytes;     /* 0: 512 MiB; memory of one query */
-    unsigned query_concurrency;   /* 0: 20; further ones wait */
-    uint64_t query_total_bytes;   /* of all running queries; 0: no limit */
-    int64_t slow_query_ms;        /* 0: 1 second; such queries are logged and kept */
-    size_t slow_query_max;        /* 0: 200 are kept */
+    int64_t query_timeout_ms;   /* 0: 2 minutes; the "timeout" parameter can only shorten it */
+    size_t query_arena_bytes;   /* 0: 512 MiB; memory of one query */
+    unsigned query_concurrency; /* 0: 20; further ones wait */
+    uint64_t query_total_bytes; /* of all running queries; 0: no limit */
+    int64_t slow_query_ms;      /* 0: 1 second; such queries are logged and kept */
+    size_t slow_query_max;      /* 0: 200 are kept */
     Str version, revision, branch, build_user, build_date; /* buildinfo; version empty: "3.16.0" */
     Str storage_retention;                                 /* runtimeinfo; "15d" */
     MetricsLimits limits;                                  /* of the store, as it was opened; to be shown */
@@ -31,13 +31,13 @@ typedef struct PromApiOptions {
     bool (*ready)(void *ctx); /* NULL: always */
     /* Writes the value {"activeTargets":[..],"droppedTargets":[..],"droppedTargetCounts":{..}}. */
     void (*put_targets)(void *ctx, Str state, Str scrape_pool, JsonWriter *w);
-    void (*put_scrape_pools)(void *ctx, JsonWriter *w);            /* an array of names */
+    void (*put_scrape_pools)(void *ctx, JsonWriter *w); /* an array of names */
     /* {"groups":[..]}; ERR_INVALID: a parameter is wrong, and nothing was written */
     ErrCode (*put_rules)(void *ctx, HttpRequest *req, JsonWriter *w, Err *reterr);
-    void (*put_alerts)(void *ctx, JsonWriter *w);                  /* {"alerts":[..]} */
+    void (*put_alerts)(void *ctx, JsonWriter *w);        /* {"alerts":[..]} */
     void (*put_alertmanagers)(void *ctx, JsonWriter *w); /* {"activeAlertmanagers":[..],"droppedAlertmanagers":[..]} */
     void (*put_config)(void *ctx, Buf *yaml);
-    void (*put_flags)(void *ctx, JsonWriter *w); /* an object of strings */
+    void (*put_flags)(void *ctx, JsonWriter *w);     /* an object of strings */
     void (*put_server_config)(void *ctx, Buf *yaml); /* this server's own configuration, without secrets */
     /* Last configuration load: whether it succeeded, and when (ns). */
     void (*config_state)(void *ctx, bool *ret_ok, int64_t *ret_t_ns);

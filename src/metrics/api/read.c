@@ -44,8 +44,7 @@ static bool put_series(void *ctx, const SeriesColumn *c) {
 static ErrCode put_query(PromApi *api, const RemoteReadQuery *q, Answer *a, Err *err) {
     MetricsStore *store = api->opts.store;
     Arena *arena = arena_create(api->opts.query_arena_bytes);
-    MetricsSelect sel = {
-        .matchers = q->matchers, .min_t_ms = q->min_t_ms, .max_t_ms = q->max_t_ms, .arena = arena};
+    MetricsSelect sel = {.matchers = q->matchers, .min_t_ms = q->min_t_ms, .max_t_ms = q->max_t_ms, .arena = arena};
     size_t mark = proto_begin(&a->message, 1);
     a->names_only = q->names_only;
     ErrCode rc = store->ops->visit(store, &sel, false, put_series, a, err);

@@ -56,8 +56,7 @@ bool read_frames(const SeriesColumn *c, Labels external, uint64_t query, size_t 
     for (size_t at = 0, n; at < c->n_histograms && !f.stopped; at += n) {
         ChunkEncoding encoding;
         buf_clear(&data);
-        n = chunk_encode_histograms(
-            &data, c->histogram_t_ms + at, c->histograms + at, c->n_histograms - at, &encoding);
+        n = chunk_encode_histograms(&data, c->histogram_t_ms + at, c->histograms + at, c->n_histograms - at, &encoding);
         put_chunk(&f, encoding, c->histogram_t_ms[at], c->histogram_t_ms[at + n - 1], buf_str(&data));
     }
     finish_frame(&f);

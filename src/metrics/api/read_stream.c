@@ -117,6 +117,6 @@ void read_stream_answer(PromApi *api, HttpRequest *req, HttpResponse *res, const
         http_reply_text(res, 503, "this server can start no thread for the stream, retry later\n");
         return;
     }
-    http_reply_stream(res, 200, STR("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"), pull,
-        release, s);
+    http_reply_stream(
+        res, 200, STR("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"), pull, release, s);
 }

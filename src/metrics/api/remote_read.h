@@ -1,4 +1,5 @@
-/* remote_read.h - remote read requests and answers: protobuf, already decompressed. Source: Prometheus' remote read protocol (remote.proto). */
+/* remote_read.h - remote read requests and answers: protobuf, already decompressed. Source: Prometheus' remote read
+ * protocol (remote.proto). */
 #ifndef MEERKAT_METRICS_API_REMOTE_READ_H
 #define MEERKAT_METRICS_API_REMOTE_READ_H
 
@@ -20,7 +21,8 @@ typedef struct RemoteReadRequest {
 } RemoteReadRequest;
 
 /* Everything lives in the arena and in body. external are the labels that are added to the answer: a matcher that
- * asks for one of them with its value asks the store for series without it. ERR_INVALID: malformed; ERR_TOO_LARGE: the arena is used up. */
+ * asks for one of them with its value asks the store for series without it. ERR_INVALID: malformed; ERR_TOO_LARGE: the
+ * arena is used up. */
 ErrCode remote_read_decode(Str body, Labels external, Arena *arena, RemoteReadRequest *ret, Err *reterr);
 /* Appends one series to the result of a query; external labels are added where it has none of that name. */
 void remote_read_put_series(Buf *out, const SeriesColumn *c, Labels external);

@@ -31,7 +31,8 @@ static void handle_version(void *ctx, HttpRequest *req, HttpResponse *res) {
 #define POST_PUT (HTTP_POST | HTTP_PUT)
 #define RANGE "start end match[] limit"
 #define SEARCH                                                                                                         \
-    "match[] search[] fuzz_threshold fuzz_alg case_sensitive sort_by sort_dir include_score start end limit batch_size"
+    "match[] search[] fuzz_threshold fuzz_alg case_sensitive sort_by sort_dir include_score start end limit "          \
+    "batch_size"
 
 /* clang-format off */
 static const ApiEntry entries[] = {

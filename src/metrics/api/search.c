@@ -113,8 +113,8 @@ static bool read_order(Search *s, const char *endpoint) {
     if (by.n && !score && !str_eq_lit(by, "alpha")) {
         Buf quoted = {0};
         lang_put_quoted(&quoted, by);
-        api_fail(c, API_BAD_DATA, "invalid sort_by %s for %s: must be \"alpha\" or \"score\"", buf_cstr(&quoted),
-            endpoint);
+        api_fail(
+            c, API_BAD_DATA, "invalid sort_by %s for %s: must be \"alpha\" or \"score\"", buf_cstr(&quoted), endpoint);
         buf_done(&quoted);
         return false;
     }
@@ -223,8 +223,7 @@ static void put_lines(Search *s) {
     buf_clear(&res->body);
     res->content_type = STR("application/x-ndjson; charset=utf-8");
     for (size_t at = 0; at == 0 || at < n; at += s->batch) put_batch(s, at, at + MIN(s->batch, n - at));
-    buf_printf(
-        &res->body, "{\"status\":\"success\",\"has_more\":%s}\n", s->hits.n > s->limit ? "true" : "false");
+    buf_printf(&res->body, "{\"status\":\"success\",\"has_more\":%s}\n", s->hits.n > s->limit ? "true" : "false");
     s->c->whole = true;
 }
 

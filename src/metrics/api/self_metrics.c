@@ -134,7 +134,8 @@ static void put_family(JsonWriter *w, const MetricsBatch *b, const MetricMetadat
     json_begin_array(w);
     for (size_t i = 0; i < b->series.n; i++) {
         if (!is_scalar(m->type)) {
-            if (is_member(b, i, m->metric, "_count", NULL, STR_NULL)) put_distribution(w, b, m->metric, m->type == METRIC_SUMMARY, i);
+            if (is_member(b, i, m->metric, "_count", NULL, STR_NULL))
+                put_distribution(w, b, m->metric, m->type == METRIC_SUMMARY, i);
             continue;
         }
         if (!is_member(b, i, m->metric, "", NULL, STR_NULL)) continue;

@@ -69,8 +69,7 @@ static void expand(YamlNode *n, Arena *arena, DiagList *diags) {
 
 void config_expand_env(YamlNode *root, Arena *arena, DiagList *diags) {
     const YamlNode *global = root->kind == YAML_MAPPING ? yaml_get(root, STR("global")) : NULL;
-    const YamlNode *external =
-        global && global->kind == YAML_MAPPING ? yaml_get(global, STR("external_labels")) : NULL;
+    const YamlNode *external = global && global->kind == YAML_MAPPING ? yaml_get(global, STR("external_labels")) : NULL;
     for (YamlNode *it = external && external->kind == YAML_MAPPING ? external->first : NULL; it; it = it->next)
         expand_label(it, arena, diags);
     for (YamlNode *it = root->first; it; it = it->next) {

@@ -37,15 +37,16 @@ const size_t config_tls_keys_n = ARRAY_LEN(config_tls_keys);
 
 static void read_tls(ConfigReader *r, const YamlNode *node, PromTlsConfig *t) {
     if (!config_mapping(r, node, STR("tls_config"), config_tls_keys, config_tls_keys_n, t)) return;
-    if (t->ca.n && t->ca_file.n) config_error_key(r, node, "ca_file", "at most one of ca and ca_file must be configured");
+    if (t->ca.n && t->ca_file.n)
+        config_error_key(r, node, "ca_file", "at most one of ca and ca_file must be configured");
     if (t->cert.n && t->cert_file.n)
         config_error_key(r, node, "cert_file", "at most one of cert and cert_file must be configured");
     if (t->key.n && t->key_file.n)
         config_error_key(r, node, "key_file", "at most one of key and key_file must be configured");
     bool cert = t->cert.n || t->cert_file.n, key = t->key.n || t->key_file.n;
     if (cert && !key)
-        config_error_key(
-            r, node, "cert_file", "exactly one of key or key_file must be configured when a client certificate is configured");
+        config_error_key(r, node, "cert_file",
+            "exactly one of key or key_file must be configured when a client certificate is configured");
     if (key && !cert)
         config_error_key(
             r, node, "key_file", "exactly one of cert or cert_file must be configured when a client key is configured");
@@ -85,11 +86,10 @@ static void read_authorization(ConfigReader *r, const YamlNode *node, void *out)
     h->auth_type = str_trim(h->auth_type);
     if (h->auth_type.n == 0) h->auth_type = STR("Bearer");
     if (str_eq_nocase(h->auth_type, STR("basic")))
-        config_error_key(
-            r, node, "type", "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+        config_error_key(r, node, "type", "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
     if (h->credentials.n && h->credentials_file.n)
-        config_error_key(
-            r, node, "credentials_file", "at most one of authorization credentials & credentials_file must be configured");
+        config_error_key(r, node, "credentials_file",
+            "at most one of authorization credentials & credentials_file must be configured");
 }
 
 static void read_proxy_headers(ConfigReader *r, const YamlNode *node, void *out) {
@@ -138,8 +138,7 @@ static void read_oauth2(ConfigReader *r, const YamlNode *node, void *out) {
         {STR_INIT("endpoint_params"), CONFIG_CUSTOM, 0, read_oauth2_params},
         {STR_INIT("tls_config"), CONFIG_CUSTOM, 0, read_oauth2_tls},
     };
-    const ConfigTable tables[] = {
-        {keys, ARRAY_LEN(keys), 0}, {proxy_keys, ARRAY_LEN(proxy_keys), OAUTH2(proxy)}};
+    const ConfigTable tables[] = {{keys, ARRAY_LEN(keys), 0}, {proxy_keys, ARRAY_LEN(proxy_keys), OAUTH2(proxy)}};
     PromOauth2 *o = ARENA_NEW(r->arena, PromOauth2);
     if (!o) return config_exhausted(r);
     ((PromHttpConfig *)out)->oauth2 = o;
@@ -148,15 +147,15 @@ static void read_oauth2(ConfigReader *r, const YamlNode *node, void *out) {
     if (o->client_id.n == 0) config_error_key(r, node, "client_id", "oauth2 client_id must be configured");
     if (o->token_url.n == 0) config_error_key(r, node, "token_url", "oauth2 token_url must be configured");
     if (o->client_secret.n && o->client_secret_file.n)
-        config_error_key(
-            r, node, "client_secret_file", "at most one of oauth2 client_secret & client_secret_file must be configured");
+        config_error_key(r, node, "client_secret_file",
+            "at most one of oauth2 client_secret & client_secret_file must be configured");
 }
 
 /* --- headers --- */
 static bool is_reserved(Str name, bool remote) {
-    static const char *const reserved[] = {"Authorization", "Host", "Content-Encoding", "Content-Length", "Content-Type",
-        "User-Agent", "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Www-Authenticate",
-        "Accept-Encoding", "X-Prometheus-Remote-Write-Version", "X-Prometheus-Remote-Read-Version",
+    static const char *const reserved[] = {"Authorization", "Host", "Content-Encoding", "Content-Length",
+        "Content-Type", "User-Agent", "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+        "Www-Authenticate", "Accept-Encoding", "X-Prometheus-Remote-Write-Version", "X-Prometheus-Remote-Read-Version",
         "X-Prometheus-Scrape-Timeout-Seconds", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256"};
     /* remote_write's own headers may set the host. */
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
@@ -170,8 +169,8 @@ void config_check_headers(ConfigReader *r, const YamlNode *node, const PromParam
         Str name = headers->v[i].name;
         if (!is_reserved(name, remote)) continue;
         const YamlNode *key = node->kind == YAML_MAPPING && yaml_get(node, name) ? yaml_get(node, name)->key : node;
-        config_error(r, key->line, key->col, key->len, NULL, "%" STR_FMT " is a reserved header. It must not be changed",
-            STR_ARG(name));
+        config_error(r, key->line, key->col, key->len, NULL,
+            "%" STR_FMT " is a reserved header. It must not be changed", STR_ARG(name));
     }
 }
 
@@ -226,7 +225,8 @@ const size_t config_http_keys_n = ARRAY_LEN(config_http_keys);
 static bool has(const YamlNode *mapping, const char *key) { return !yaml_is_null(yaml_get(mapping, str_cstr(key))); }
 
 bool config_http_authenticates(const PromHttpConfig *h) {
-    return h->username.n || h->username_file.n || h->auth_type.n || h->credentials.n || h->credentials_file.n || h->oauth2;
+    return h->username.n || h->username_file.n || h->auth_type.n || h->credentials.n || h->credentials_file.n ||
+           h->oauth2;
 }
 
 void config_check_http(ConfigReader *r, const YamlNode *mapping, PromHttpConfig *h) {
@@ -235,15 +235,17 @@ void config_check_http(ConfigReader *r, const YamlNode *mapping, PromHttpConfig 
     bool basic = has(mapping, "basic_auth"), auth = has(mapping, "authorization"), oauth2 = has(mapping, "oauth2");
     bool token = has(mapping, "bearer_token"), token_file = has(mapping, "bearer_token_file");
     if (token && token_file)
-        config_error_key(r, mapping, "bearer_token_file", "at most one of bearer_token & bearer_token_file must be configured");
+        config_error_key(
+            r, mapping, "bearer_token_file", "at most one of bearer_token & bearer_token_file must be configured");
     if ((basic || oauth2) && (token || token_file))
         config_error_key(r, mapping, token ? "bearer_token" : "bearer_token_file",
             "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
     if (auth && (token || token_file))
-        config_error_key(r, mapping, "authorization", "authorization is not compatible with bearer_token & bearer_token_file");
-    if (basic + auth + oauth2 > 1)
         config_error_key(
-            r, mapping, auth ? "authorization" : "oauth2", "at most one of basic_auth, oauth2 & authorization must be configured");
+            r, mapping, "authorization", "authorization is not compatible with bearer_token & bearer_token_file");
+    if (basic + auth + oauth2 > 1)
+        config_error_key(r, mapping, auth ? "authorization" : "oauth2",
+            "at most one of basic_auth, oauth2 & authorization must be configured");
     check_proxy(r, mapping, &h->proxy);
 }
 

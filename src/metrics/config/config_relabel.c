@@ -50,8 +50,8 @@ static bool check_rule(ConfigReader *r, const YamlNode *node, const RuleText *t)
     if (x->action == RELABEL_HASHMOD && x->modulus == 0)
         config_error_key(r, node, "modulus", "relabel configuration for hashmod requires non-zero modulus");
     if (target && x->target_label.n == 0)
-        config_error_key(r, node, "action", "relabel configuration for %" STR_FMT " action requires 'target_label' value",
-            STR_ARG(t->action));
+        config_error_key(r, node, "action",
+            "relabel configuration for %" STR_FMT " action requires 'target_label' value", STR_ARG(t->action));
     else if (target && !has_variable(x->target_label) && !is_label_name(x->target_label))
         complain(r, node, "target_label", t, "the 'target_label' is invalid for");
     if (equal && (regex || x->modulus || separator || replacement))

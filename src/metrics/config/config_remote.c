@@ -84,10 +84,19 @@ static const ConfigKey write_keys[] = {
 static bool read_write(ConfigReader *r, const YamlNode *node, PromRemoteWrite *w) {
     const ConfigTable tables[] = {
         {write_keys, ARRAY_LEN(write_keys), 0}, {config_http_keys, config_http_keys_n, WRITE(http)}};
-    *w = (PromRemoteWrite){.timeout_ms = 30000, .metadata_interval_ms = 60000, .metadata_max_per_send = 2000,
-        .line = node->line, .http.no_http2 = true};
-    w->queue = (PromQueueConfig){.capacity = 10000, .max_shards = 50, .min_shards = 1, .max_samples_per_send = 2000,
-        .batch_send_deadline_ms = 5000, .min_backoff_ms = 30, .max_backoff_ms = 5000, .retry_on_429 = true};
+    *w = (PromRemoteWrite){.timeout_ms = 30000,
+        .metadata_interval_ms = 60000,
+        .metadata_max_per_send = 2000,
+        .line = node->line,
+        .http.no_http2 = true};
+    w->queue = (PromQueueConfig){.capacity = 10000,
+        .max_shards = 50,
+        .min_shards = 1,
+        .max_samples_per_send = 2000,
+        .batch_send_deadline_ms = 5000,
+        .min_backoff_ms = 30,
+        .max_backoff_ms = 5000,
+        .retry_on_429 = true};
     if (!config_item(r, node, "remote write config section")) return false;
     if (!config_mapping_of(r, node, STR("remote_write"), tables, ARRAY_LEN(tables), w)) return false;
     config_check_http(r, node, &w->http);
@@ -103,7 +112,8 @@ static bool read_write(ConfigReader *r, const YamlNode *node, PromRemoteWrite *w
 }
 
 static void twice(ConfigReader *r, int line, const char *section, Str name) {
-    config_error(r, line, 1, 1, NULL, "found multiple %s configs with job name \"%" STR_FMT "\"", section, STR_ARG(name));
+    config_error(
+        r, line, 1, 1, NULL, "found multiple %s configs with job name \"%" STR_FMT "\"", section, STR_ARG(name));
 }
 
 void config_read_remote_write(ConfigReader *r, const YamlNode *node, void *out) {

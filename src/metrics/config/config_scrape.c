@@ -43,8 +43,8 @@ static void read_fallback(ConfigReader *r, const YamlNode *node, void *out) {
 }
 
 static void default_protocols(PromScrapeShared *s) {
-    static const uint8_t order[] = {PROTOCOL_PROTO, PROTOCOL_OPENMETRICS_100, PROTOCOL_OPENMETRICS_001, PROTOCOL_TEXT_100,
-        PROTOCOL_TEXT_004};
+    static const uint8_t order[] = {
+        PROTOCOL_PROTO, PROTOCOL_OPENMETRICS_100, PROTOCOL_OPENMETRICS_001, PROTOCOL_TEXT_100, PROTOCOL_TEXT_004};
     s->default_protocols = true;
     for (size_t i = s->native_histograms ? 0 : 1; i < ARRAY_LEN(order); i++) s->protocols[s->n_protocols++] = order[i];
 }
@@ -57,8 +57,7 @@ static void read_validation(ConfigReader *r, const YamlNode *node, void *out) {
 }
 
 static void read_escaping(ConfigReader *r, const YamlNode *node, void *out) {
-    static const Str words[] = {
-        STR_INIT("allow-utf-8"), STR_INIT("underscores"), STR_INIT("dots"), STR_INIT("values")};
+    static const Str words[] = {STR_INIT("allow-utf-8"), STR_INIT("underscores"), STR_INIT("dots"), STR_INIT("values")};
     int i = config_word(r, node, words, ARRAY_LEN(words), "name escaping scheme");
     if (i >= 0) ((PromScrapeShared *)out)->escaping = (NameEscaping)(ESCAPE_ALLOW_UTF8 + i);
 }
@@ -128,7 +127,8 @@ static const ConfigKey job_keys[] = {
 };
 
 static bool is_discovery(Str key) {
-    return str_ends_with(key, STR("_sd_configs")) || str_eq_lit(key, "static_configs") || str_eq_lit(key, "relabel_configs");
+    return str_ends_with(key, STR("_sd_configs")) || str_eq_lit(key, "static_configs") ||
+           str_eq_lit(key, "relabel_configs");
 }
 
 static void put_shared(Buf *b, const PromScrapeShared *s) {
@@ -161,8 +161,7 @@ static void check_job(ConfigReader *r, const YamlNode *node, const PromConfig *g
             STR_ARG(c->job_name));
     if (c->timeout_ms == 0) c->timeout_ms = MIN(global->scrape_timeout_ms, c->interval_ms);
     if (!str_eq_lit(c->scheme, "http") && !str_eq_lit(c->scheme, "https"))
-        config_error_key(
-            r, node, "scheme", "scheme \"%" STR_FMT "\" is neither http nor https", STR_ARG(c->scheme));
+        config_error_key(r, node, "scheme", "scheme \"%" STR_FMT "\" is neither http nor https", STR_ARG(c->scheme));
     config_check_http(r, node, &c->http);
     config_check_targets(r, &c->sd, c->relabel);
 }

@@ -2,7 +2,10 @@
 #include "metrics/config/prom_config_int.h"
 
 #define SD(field) offsetof(PromSdConfig, field)
-#define WITH_HTTP(keys) {{(keys), ARRAY_LEN(keys), 0}, {config_http_keys, config_http_keys_n, SD(http)}}
+#define WITH_HTTP(keys)                                                                                                \
+    {                                                                                                                  \
+        {(keys), ARRAY_LEN(keys), 0}, { config_http_keys, config_http_keys_n, SD(http) }                               \
+    }
 
 static void require(ConfigReader *r, const YamlNode *node, bool ok, const char *what) {
     if (!ok) config_error(r, node->line, node->col, 1, NULL, "%s", what);
@@ -59,7 +62,8 @@ void config_check_targets(ConfigReader *r, const PromSdConfigs *sd, RelabelRules
             for (size_t k = 0; k < c->groups.v[g].targets.n; k++) {
                 Str t = c->groups.v[g].targets.v[k];
                 if (str_find_char(t, '/') != SIZE_MAX)
-                    config_error(r, c->line, 1, 1, "a target is host:port; the path is metrics_path, the scheme is scheme",
+                    config_error(r, c->line, 1, 1,
+                        "a target is host:port; the path is metrics_path, the scheme is scheme",
                         "\"%" STR_FMT "\" is not a valid hostname", STR_ARG(t));
             }
         }
@@ -87,12 +91,14 @@ static void read_file_item(ConfigReader *r, const YamlNode *node, PromSdConfig *
     require(r, node, c->files.n > 0, "file service discovery config must contain at least one path name");
     for (size_t i = 0; i < c->files.n; i++) {
         if (!is_file_pattern(c->files.v[i]))
-            config_error_key(r, node, "files", "path name \"%" STR_FMT "\" is not valid for file discovery",
-                STR_ARG(c->files.v[i]));
+            config_error_key(
+                r, node, "files", "path name \"%" STR_FMT "\" is not valid for file discovery", STR_ARG(c->files.v[i]));
     }
 }
 
-static void read_file(ConfigReader *r, const YamlNode *node, void *out) { read_list(r, node, out, SD_FILE, read_file_item); }
+static void read_file(ConfigReader *r, const YamlNode *node, void *out) {
+    read_list(r, node, out, SD_FILE, read_file_item);
+}
 
 /* --- http --- */
 static void read_http_item(ConfigReader *r, const YamlNode *node, PromSdConfig *c) {
@@ -109,7 +115,9 @@ static void read_http_item(ConfigReader *r, const YamlNode *node, PromSdConfig *
     if (c->url.n) config_check_url(r, url, c->url, "URL", DIAG_ERROR);
 }
 
-static void read_http(ConfigReader *r, const YamlNode *node, void *out) { read_list(r, node, out, SD_HTTP, read_http_item); }
+static void read_http(ConfigReader *r, const YamlNode *node, void *out) {
+    read_list(r, node, out, SD_HTTP, read_http_item);
+}
 
 /* --- dns --- */
 static void read_dns_type(ConfigReader *r, const YamlNode *node, void *out) {
@@ -119,7 +127,8 @@ static void read_dns_type(ConfigReader *r, const YamlNode *node, void *out) {
         ((PromSdConfig *)out)->dns.type = (SdDnsType)i;
         return;
     }
-    config_error(r, node->line, node->col, node->len, NULL, "invalid DNS-SD records type %" STR_FMT, STR_ARG(node->text));
+    config_error(
+        r, node->line, node->col, node->len, NULL, "invalid DNS-SD records type %" STR_FMT, STR_ARG(node->text));
 }
 
 static void read_dns_item(ConfigReader *r, const YamlNode *node, PromSdConfig *c) {
@@ -137,7 +146,9 @@ static void read_dns_item(ConfigReader *r, const YamlNode *node, PromSdConfig *c
         "a port is required in DNS-SD configs for all record types except SRV");
 }
 
-static void read_dns(ConfigReader *r, const YamlNode *node, void *out) { read_list(r, node, out, SD_DNS, read_dns_item); }
+static void read_dns(ConfigReader *r, const YamlNode *node, void *out) {
+    read_list(r, node, out, SD_DNS, read_dns_item);
+}
 
 /* --- docker --- */
 static void read_docker_filters(ConfigReader *r, const YamlNode *node, void *out) {
@@ -275,7 +286,8 @@ static void read_selectors(ConfigReader *r, const YamlNode *node, void *out) {
         v[n] = (SdSelector){0};
         if (!config_mapping(r, it, STR("selectors"), keys, ARRAY_LEN(keys), &v[n])) continue;
         if (!is_field_selector(v[n].field))
-            config_error_key(r, it, "field", "invalid selector: '%" STR_FMT "'; can't understand it", STR_ARG(v[n].field));
+            config_error_key(
+                r, it, "field", "invalid selector: '%" STR_FMT "'; can't understand it", STR_ARG(v[n].field));
         for (size_t i = 0; i < n; i++) {
             if (v[i].role == v[n].role)
                 config_error_key(r, it, "role", "duplicated selector role: %" STR_FMT, STR_ARG(roles[v[n].role]));

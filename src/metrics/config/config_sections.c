@@ -66,7 +66,8 @@ static void read_retention(ConfigReader *r, const YamlNode *node, void *out) {
 static void read_encoding_word(ConfigReader *r, const YamlNode *node, void *out) {
     static const Str words[] = {STR_INIT("xor"), STR_INIT("xor2")};
     (void)out;
-    config_word(r, node, words, ARRAY_LEN(words), "float chunk encoding"); /* of Prometheus' blocks; ours are other ones */
+    config_word(
+        r, node, words, ARRAY_LEN(words), "float chunk encoding"); /* of Prometheus' blocks; ours are other ones */
 }
 
 static void read_encoding(ConfigReader *r, const YamlNode *node, void *out) {

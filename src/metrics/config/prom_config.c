@@ -25,8 +25,7 @@ static void read_global(ConfigReader *r, const YamlNode *node, PromConfig *c) {
     for (size_t i = 0; i < c->external_labels.n; i++) {
         Str name = c->external_labels.v[i].name;
         if (!str_is_utf8(name) || name.n == 0 || (c->set.legacy_names && !label_name_is_legacy(name)))
-            config_error_key(
-                r, node, "external_labels", "\"%" STR_FMT "\" is not a valid label name", STR_ARG(name));
+            config_error_key(r, node, "external_labels", "\"%" STR_FMT "\" is not a valid label name", STR_ARG(name));
     }
     int64_t interval = c->scrape_interval_ms ? c->scrape_interval_ms : 60000;
     if (c->scrape_timeout_ms > interval)
@@ -54,8 +53,8 @@ static size_t read_patterns(ConfigReader *r, const YamlNode *node, const char *w
         if (is_pattern((*ret)[i]))
             (*ret)[kept++] = config_path(r, (*ret)[i]);
         else
-            config_error(r, node->line, node->col, 1, NULL, "invalid %s file path \"%" STR_FMT "\"", what,
-                STR_ARG((*ret)[i]));
+            config_error(
+                r, node->line, node->col, 1, NULL, "invalid %s file path \"%" STR_FMT "\"", what, STR_ARG((*ret)[i]));
     }
     return kept;
 }
@@ -99,8 +98,8 @@ static Str dir_of(Str path) {
 /* Problems of an included file are told at the place that names it, with their own place in front. */
 static void adopt_diags(ConfigReader *r, const YamlNode *node, Str file, const DiagList *inner) {
     vec_foreach(const Diag, d, &inner->items) {
-        diag_add(r->diags, d->level, node->line, node->col, 1, d->hint, "%" STR_FMT ":%d:%d: %s", STR_ARG(file), d->line,
-            d->col, d->msg);
+        diag_add(r->diags, d->level, node->line, node->col, 1, d->hint, "%" STR_FMT ":%d:%d: %s", STR_ARG(file),
+            d->line, d->col, d->msg);
     }
 }
 
@@ -118,7 +117,8 @@ static void read_included(ConfigReader *r, const YamlNode *node, Str file, PromC
     buf_done(&raw);
     diag_init(&diags, file, text);
     YamlNode *root;
-    ConfigReader inner = {.arena = r->arena, .diags = &diags, .base_dir = arena_copy(r->arena, dir_of(file)), .strict = r->strict};
+    ConfigReader inner = {
+        .arena = r->arena, .diags = &diags, .base_dir = arena_copy(r->arena, dir_of(file)), .strict = r->strict};
     if (yaml_parse(text, r->arena, &root, &diags) == OK && !yaml_is_null(root)) {
         config_expand_env(root, r->arena, &diags);
         config_mapping(&inner, root, STR("a scrape config file"), keys, ARRAY_LEN(keys), c);
@@ -160,7 +160,8 @@ static const ConfigKey top_keys[] = {
 
 static void read_document(ConfigReader *r, const YamlNode *root, PromConfig *c) {
     c->storage.max_exemplars = -1;
-    bool mapping = !yaml_is_null(root) && config_expect(r, root, YAML_MAPPING, "a mapping with global, scrape_configs, ...");
+    bool mapping =
+        !yaml_is_null(root) && config_expect(r, root, YAML_MAPPING, "a mapping with global, scrape_configs, ...");
     const YamlNode *global = mapping ? yaml_get(root, STR("global")) : NULL;
     if (!yaml_is_null(global)) read_global(r, global, c);
     global_defaults(c);

@@ -22,12 +22,18 @@ typedef enum ScrapeProtocol {
 } ScrapeProtocol;
 #define SCRAPE_PROTOCOLS_MAX 5
 
-typedef enum NameEscaping { ESCAPE_DEFAULT, ESCAPE_ALLOW_UTF8, ESCAPE_UNDERSCORES, ESCAPE_DOTS, ESCAPE_VALUES } NameEscaping;
+typedef enum NameEscaping {
+    ESCAPE_DEFAULT,
+    ESCAPE_ALLOW_UTF8,
+    ESCAPE_UNDERSCORES,
+    ESCAPE_DOTS,
+    ESCAPE_VALUES
+} NameEscaping;
 
 /* Settings of a job that the global section has defaults for. */
 typedef struct PromScrapeLimits {
     uint64_t sample, target, label, label_name_length, label_value_length, body_bytes; /* 0: none */
-    uint64_t keep_dropped;                                                           /* 0: all */
+    uint64_t keep_dropped;                                                             /* 0: all */
 } PromScrapeLimits;
 
 typedef struct PromScrapeShared {
@@ -49,7 +55,7 @@ typedef struct PromScrapeConfig {
     bool track_timestamps_staleness;
     PromHttpConfig http;
     PromScrapeShared set;
-    uint64_t native_bucket_limit;   /* 0: none */
+    uint64_t native_bucket_limit;    /* 0: none */
     double native_min_bucket_factor; /* 0: none */
     ScrapeProtocol fallback_protocol;
     RelabelRules relabel, metric_relabel;
@@ -113,9 +119,9 @@ typedef struct PromOtlp {
     OtlpTranslation translation;
     PromStrings promote, ignore; /* resource attributes */
     bool promote_all, keep_identifying, histograms_to_nhcb, promote_scope;
-    bool no_label_underscore_prefix;  /* label_name_underscore_sanitization: false */
-    bool collapse_label_underscores;  /* label_name_preserve_multiple_underscores: false */
-    bool given;                       /* the section is in the file */
+    bool no_label_underscore_prefix; /* label_name_underscore_sanitization: false */
+    bool collapse_label_underscores; /* label_name_preserve_multiple_underscores: false */
+    bool given;                      /* the section is in the file */
 } PromOtlp;
 
 /* 0 where the file says nothing. */

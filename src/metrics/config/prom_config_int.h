@@ -77,7 +77,7 @@ int config_word(ConfigReader *r, const YamlNode *node, const Str *words, size_t 
 /* The node as text: keys in order; with `hide` secrets as <secret>. skip (may be NULL): members left out. */
 void config_put_node(Buf *out, const YamlNode *node, bool hide, bool (*skip)(Str key));
 
-void config_relabel(ConfigReader *r, const YamlNode *node, RelabelRules *ret);              /* config_relabel.c */
+void config_relabel(ConfigReader *r, const YamlNode *node, RelabelRules *ret); /* config_relabel.c */
 extern const ConfigKey config_http_keys[], config_tls_keys[], config_sd_keys[], config_shared_keys[];
 extern const size_t config_http_keys_n, config_tls_keys_n, config_sd_keys_n, config_shared_keys_n;
 /* config_http.c: what must not stand together; bearer_token becomes an authorization. */
@@ -85,7 +85,7 @@ void config_check_http(ConfigReader *r, const YamlNode *mapping, PromHttpConfig 
 bool config_http_authenticates(const PromHttpConfig *h);
 void config_check_headers(ConfigReader *r, const YamlNode *node, const PromParams *headers, bool remote);
 /* Host names of static targets, where no relabelling could make something of them. */
-void config_check_targets(ConfigReader *r, const PromSdConfigs *sd, RelabelRules relabel);  /* config_sd.c */
+void config_check_targets(ConfigReader *r, const PromSdConfigs *sd, RelabelRules relabel); /* config_sd.c */
 
 /* One job, defaults taken from the global section. false: an error was reported. */
 bool scrape_config_read(ConfigReader *r, const YamlNode *node, const PromConfig *global, PromScrapeConfig *ret);

@@ -58,7 +58,8 @@ static void test_whole(void **state) {
 static void test_sections(void **state) {
     (void)state;
     static const char text[] =
-        "global: {scrape_interval: 20s, sample_limit: 7, external_labels: {a: \"$MEERKAT_TEST_CLUSTER\", b: \"x$$y\"}}\n"
+        "global: {scrape_interval: 20s, sample_limit: 7, external_labels: {a: \"$MEERKAT_TEST_CLUSTER\", b: "
+        "\"x$$y\"}}\n"
         "alerting:\n"
         "  alert_relabel_configs: [{regex: replica, action: labeldrop}]\n"
         "  alertmanagers:\n"
@@ -112,7 +113,8 @@ static void test_sections(void **state) {
     assert_true(j->sd.n == 5 && j->sd.v[0].kind == SD_FILE && j->sd.v[0].refresh_ms == 300000);
     assert_true(str_eq_lit(j->sd.v[0].files.v[0], "/etc/prom/t/*.yml") && j->sd.v[1].kubernetes.attach_node);
     assert_true(j->sd.v[1].kubernetes.role == SD_K8S_ENDPOINTS && j->sd.v[4].dns.type == SD_DNS_SRV);
-    assert_true(str_contains(j->yaml, STR("client_secret: <secret>")) && !str_contains(j->yaml, STR("client_secret: s")));
+    assert_true(
+        str_contains(j->yaml, STR("client_secret: <secret>")) && !str_contains(j->yaml, STR("client_secret: s")));
     prom_config_free(c);
     diag_done(&diags);
 }
@@ -159,7 +161,8 @@ static void test_diagnostics(void **state) {
             "4:17 error at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"},
         {"scrape_configs:\n- job_name: a\n  authorization: {type: basic}\n",
             "3:25 error authorization type cannot be set to \"basic\", use \"basic_auth\" instead"},
-        {"scrape_configs:\n- job_name: a\n  oauth2: {client_id: x}\n", "3:11 error oauth2 token_url must be configured"},
+        {"scrape_configs:\n- job_name: a\n  oauth2: {client_id: x}\n",
+            "3:11 error oauth2 token_url must be configured"},
         {"scrape_configs:\n- job_name: a\n  no_proxy: x\n",
             "3:13 error if no_proxy is configured, proxy_url must also be configured"},
         {"scrape_configs:\n- job_name: a\n  metric_name_validation_scheme: legacy\n"
@@ -202,7 +205,8 @@ static void test_diagnostics(void **state) {
             snprintf(
                 got, sizeof got, "%d:%d %s %s", d->line, d->col, d->level == DIAG_ERROR ? "error" : "warning", d->msg);
         }
-        if (strcmp(got, cases[i].want) != 0) wrong++, print_error("%s got  %s\nwant %s\n", cases[i].text, got, cases[i].want);
+        if (strcmp(got, cases[i].want) != 0)
+            wrong++, print_error("%s got  %s\nwant %s\n", cases[i].text, got, cases[i].want);
         assert_int_equal(code == OK, diag_error_count(&diags) == 0);
         prom_config_free(c);
         diag_done(&diags);
@@ -213,13 +217,16 @@ static void test_diagnostics(void **state) {
 static void test_safe(void **state) {
     (void)state;
     Buf b = {0};
-    prom_config_put_safe(STR("scrape_configs:\n- proxy_url: http://me:pw@p:1\n  proxy_connect_header: {A: [x, y]}\n"
-                             "  http_headers: {B: {secrets: [s], values: [v]}}\n  basic_auth: {username: u, password: p}\n"
-                             "  bearer_token_file: /f\n  tls_config: {key: k, cert: c}\n"), &b);
-    assert_string_equal(buf_cstr(&b), "scrape_configs:\n- proxy_url: \"http://me:xxxxx@p:1\"\n  proxy_connect_header:\n    A:\n    - <secret>\n"
-                                      "    - <secret>\n  http_headers:\n    B:\n      secrets:\n      - <secret>\n      values:\n      - v\n"
-                                      "  basic_auth:\n    username: u\n    password: <secret>\n  bearer_token_file: /f\n"
-                                      "  tls_config:\n    key: <secret>\n    cert: c\n");
+    prom_config_put_safe(
+        STR("scrape_configs:\n- proxy_url: http://me:pw@p:1\n  proxy_connect_header: {A: [x, y]}\n"
+            "  http_headers: {B: {secrets: [s], values: [v]}}\n  basic_auth: {username: u, password: p}\n"
+            "  bearer_token_file: /f\n  tls_config: {key: k, cert: c}\n"),
+        &b);
+    assert_string_equal(buf_cstr(&b),
+        "scrape_configs:\n- proxy_url: \"http://me:xxxxx@p:1\"\n  proxy_connect_header:\n    A:\n    - <secret>\n"
+        "    - <secret>\n  http_headers:\n    B:\n      secrets:\n      - <secret>\n      values:\n      - v\n"
+        "  basic_auth:\n    username: u\n    password: <secret>\n  bearer_token_file: /f\n"
+        "  tls_config:\n    key: <secret>\n    cert: c\n");
     buf_done(&b);
 }
 

@@ -30,16 +30,17 @@ typedef struct SdSelector {
 
 typedef struct PromSdConfig {
     SdKind kind;
-    int line;            /* in the file */
-    Str key;             /* what it says, whole: equal keys mean the same discovery */
-    int64_t refresh_ms;  /* FILE: how often files are looked at besides changes that are seen; HTTP, DNS, DOCKER, CONSUL */
+    int line; /* in the file */
+    Str key;  /* what it says, whole: equal keys mean the same discovery */
+    int64_t
+        refresh_ms; /* FILE: how often files are looked at besides changes that are seen; HTTP, DNS, DOCKER, CONSUL */
     PromHttpConfig http; /* HTTP, KUBERNETES, DOCKER, CONSUL */
     struct {
         const PromTargetGroup *v;
         size_t n;
-    } groups; /* STATIC */
-    PromStrings files;   /* FILE: globs */
-    Str url;             /* HTTP */
+    } groups;          /* STATIC */
+    PromStrings files; /* FILE: globs */
+    Str url;           /* HTTP */
     struct {
         PromStrings names;
         SdDnsType type;

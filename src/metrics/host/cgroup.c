@@ -93,7 +93,8 @@ static void memory_v2(const Cgroup *g) {
     if (read_group(g, &max, "", "memory.max"))
         add(g, G, "container_spec_memory_limit_bytes", num_parse_f64(str_trim(max), &v) ? v : 0);
     if (read_number(g, &v, "", "memory.swap.current")) add(g, G, "container_memory_swap", v);
-    if (read_group(g, &events, "", "memory.events")) add_stat(g, events, "oom_kill", C, "container_oom_events_total", 1);
+    if (read_group(g, &events, "", "memory.events"))
+        add_stat(g, events, "oom_kill", C, "container_oom_events_total", 1);
 }
 
 /* "8:0 rbytes=1 wbytes=2 rios=3 wios=4 ..." of each device, summed up. */

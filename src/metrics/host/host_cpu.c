@@ -58,7 +58,8 @@ bool host_pressure(HostRound *r) {
     static const struct {
         const char *file, *kind, *name;
     } facts[] = {{"cpu", "some", "node_pressure_cpu_waiting_seconds_total"},
-        {"io", "some", "node_pressure_io_waiting_seconds_total"}, {"io", "full", "node_pressure_io_stalled_seconds_total"},
+        {"io", "some", "node_pressure_io_waiting_seconds_total"},
+        {"io", "full", "node_pressure_io_stalled_seconds_total"},
         {"memory", "some", "node_pressure_memory_waiting_seconds_total"},
         {"memory", "full", "node_pressure_memory_stalled_seconds_total"}};
     bool any = false;

@@ -123,7 +123,8 @@ bool host_filesystems(HostRound *r) {
     Str seen[256]; /* a file system mounted over another of the same place counts once */
     size_t n_seen = 0;
     while (host_next_line(&text, &line) && n_seen < ARRAY_LEN(seen)) {
-        if (!host_next_word(&line, &device) || !host_next_word(&line, &mount) || !host_next_word(&line, &type)) continue;
+        if (!host_next_word(&line, &device) || !host_next_word(&line, &mount) || !host_next_word(&line, &type))
+            continue;
         if (!host_next_word(&line, &options) || is_virtual_type(type)) continue;
         mount = unescape(r, mount);
         bool again = is_hidden_mount(mount);

@@ -11,8 +11,10 @@ bool host_memory(HostRound *r) {
         Buf name = {0};
         buf_put_lit(&name, "node_memory_");
         for (size_t i = 0; i + 1 < key.n; i++) {
-            if (key.p[i] == '(') buf_put_char(&name, '_');
-            else if (key.p[i] != ')') buf_put_char(&name, key.p[i]);
+            if (key.p[i] == '(')
+                buf_put_char(&name, '_');
+            else if (key.p[i] != ')')
+                buf_put_char(&name, key.p[i]);
         }
         if (bytes) buf_put_lit(&name, "_bytes");
         host_add(r, METRIC_GAUGE, host_cstr(r, buf_str(&name)), bytes ? v * 1024 : v, NULL);

@@ -4,7 +4,8 @@
 #define C METRIC_COUNTER
 #define G METRIC_GAUGE
 
-static void gauge_file(HostRound *r, const char *dev, const char *file, const char *name, MetricType type, double scale) {
+static void gauge_file(
+    HostRound *r, const char *dev, const char *file, const char *name, MetricType type, double scale) {
     double v;
     if (host_read_number(r, &v, "%s/class/net/%s/%s", r->paths->sys, dev, file) && v >= 0)
         host_add(r, type, name, v * scale, "device", dev, NULL);
@@ -32,10 +33,11 @@ static void device_facts(HostRound *r, const char *dev) {
 bool host_network(HostRound *r) {
     static const char *const columns[] = {"node_network_receive_bytes_total", "node_network_receive_packets_total",
         "node_network_receive_errs_total", "node_network_receive_drop_total", "node_network_receive_fifo_total",
-        "node_network_receive_frame_total", "node_network_receive_compressed_total", "node_network_receive_multicast_total",
-        "node_network_transmit_bytes_total", "node_network_transmit_packets_total", "node_network_transmit_errs_total",
-        "node_network_transmit_drop_total", "node_network_transmit_fifo_total", "node_network_transmit_colls_total",
-        "node_network_transmit_carrier_total", "node_network_transmit_compressed_total"};
+        "node_network_receive_frame_total", "node_network_receive_compressed_total",
+        "node_network_receive_multicast_total", "node_network_transmit_bytes_total",
+        "node_network_transmit_packets_total", "node_network_transmit_errs_total", "node_network_transmit_drop_total",
+        "node_network_transmit_fifo_total", "node_network_transmit_colls_total", "node_network_transmit_carrier_total",
+        "node_network_transmit_compressed_total"};
     Str text, line;
     if (!host_read(r, &text, "%s/net/dev", r->paths->proc)) return false;
     while (host_next_line(&text, &line)) {

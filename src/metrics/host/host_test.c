@@ -19,7 +19,8 @@ static const FileCase host_files[] = {
     {"/proc/stat", "cpu  300 0 100 0 0 0 0 0 0 0\ncpu0 150 2 50 1000 7 1 3 4 5 6\ncpu1 150 0 50 900 0 0 0 0 0 0\n"
                    "intr 12345 1 2 3\nctxt 777\nbtime 1700000000\nprocesses 42\nprocs_running 3\nprocs_blocked 1\n"},
     {"/proc/loadavg", "0.50 0.25 0.10 1/100 4242\n"},
-    {"/proc/pressure/cpu", "some avg10=1.00 avg60=0.50 avg300=0.10 total=1500000\nfull avg10=0 avg60=0 avg300=0 total=0\n"},
+    {"/proc/pressure/cpu",
+        "some avg10=1.00 avg60=0.50 avg300=0.10 total=1500000\nfull avg10=0 avg60=0 avg300=0 total=0\n"},
     {"/proc/pressure/io", "some avg10=0 avg60=0 avg300=0 total=20\nfull avg10=0 avg60=0 avg300=0 total=10\n"},
     {"/proc/vmstat", "nr_free_pages 5\npgfault 99\noom_kill 2\n"},
     {"/proc/meminfo", "MemTotal:       1000 kB\nActive(anon):     10 kB\nHugePages_Total:       4\n"},
@@ -85,9 +86,11 @@ static const struct {
 static const FileCase v2_files[] = {
     {"/sys/fs/cgroup/cgroup.controllers", "cpu memory\n"},
     {"/sys/fs/cgroup/cpu.stat", "usage_usec 5000000\nuser_usec 3000000\n"},
-    {"/sys/fs/cgroup/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/cpu.stat",
+    {"/sys/fs/cgroup/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/"
+     "cpu.stat",
         "usage_usec 2500000\nnr_throttled 4\nthrottled_usec 1500000\n"},
-    {"/sys/fs/cgroup/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/cpu.max",
+    {"/sys/fs/cgroup/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/"
+     "cpu.max",
         "50000 100000\n"},
     {"/sys/fs/cgroup/system.slice/web.service/memory.current", "1000\n"},
     {"/sys/fs/cgroup/system.slice/web.service/memory.stat", "anon 600\nfile 300\ninactive_file 200\n"},
@@ -98,8 +101,9 @@ static const FileCase v2_files[] = {
     {"/proc/meminfo", "MemTotal: 2 kB\n"},
 };
 
-#define DOCKER "id=\"/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope\", " \
-               "name=\"0123456789ab\""
+#define DOCKER                                                                                                         \
+    "id=\"/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope\", "             \
+    "name=\"0123456789ab\""
 #define WEB "id=\"/system.slice/web.service\", name=\"web.service\""
 static const struct {
     const char *series;
@@ -164,8 +168,8 @@ static double value_of(const MetricsBatch *b, const char *series, size_t *ret_n)
 
 typedef void (*Gather)(Fs *fs, const HostPaths *p, MetricsBatch *b, int64_t t_ms);
 
-static void check(Gather gather, const FileCase *files, size_t n_files, const char *const *series, const double *values,
-    size_t n) {
+static void check(
+    Gather gather, const FileCase *files, size_t n_files, const char *const *series, const double *values, size_t n) {
     Fs *fs = fs_fault_create(1);
     put_files(fs, files, n_files);
     MetricsBatch b = {.arena = arena_create(8u << 20)};

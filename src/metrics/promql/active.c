@@ -27,8 +27,8 @@ struct PromqlTicket {
 struct PromqlActive {
     PromqlActiveOptions opts;
     Mutex lock;
-    Cond changed;                /* a place is free, or a queued query was killed */
-    VEC(PromqlTicket *) tickets; /* oldest first */
+    Cond changed;                            /* a place is free, or a queued query was killed */
+    VEC(PromqlTicket *) tickets;             /* oldest first */
     unsigned running, running_long, resting; /* running: those at a place; they are short or long */
     unsigned short_places;
     uint64_t next_id;

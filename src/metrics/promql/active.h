@@ -58,8 +58,8 @@ void promql_active_end(PromqlTicket *t, ErrCode code, const Err *err);
 uint64_t promql_ticket_id(const PromqlTicket *t);
 int64_t promql_ticket_queue_ns(const PromqlTicket *t); /* time it waited for its place; t NULL: 0 */
 
-/* What the engine says from time to time, from any of its threads. ERR_CANCELLED when the query was killed, ERR_TOO_LARGE when all queries
- * together hold more than memory_max_bytes and this one holds most of it. */
+/* What the engine says from time to time, from any of its threads. ERR_CANCELLED when the query was killed,
+ * ERR_TOO_LARGE when all queries together hold more than memory_max_bytes and this one holds most of it. */
 ErrCode promql_ticket_update(PromqlTicket *t, uint64_t samples, uint64_t memory_bytes);
 
 /* Called by the engine where a query may rest: it does when it has had its time at a place for short ones and no other

@@ -63,7 +63,7 @@ struct PqlNode {
             Matchers matchers; /* the name's matcher is the last one when name is set */
             PqlShift shift;
             bool anchored, smoothed;
-            bool any_ok; /* second argument of info(): may match the empty label set */
+            bool any_ok;        /* second argument of info(): may match the empty label set */
             bool detect_resets; /* set by the engine: only count and sum of native histograms are used */
         } selector;
         struct {

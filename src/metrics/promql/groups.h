@@ -1,6 +1,7 @@
 /* groups.h - which of its labels make series belong together: by (a, b), without (c), on, ignoring. Private to promql.
  *
- * Label strings of the store are interned, so most series are recognised by where their values lie, without reading them. */
+ * Label strings of the store are interned, so most series are recognised by where their values lie, without reading
+ * them. */
 #ifndef MEERKAT_METRICS_PROMQL_GROUPS_H
 #define MEERKAT_METRICS_PROMQL_GROUPS_H
 

@@ -115,12 +115,13 @@ static const struct {
     {" ", "1:1: parse error: no expression found in input"},
     {"foo offset (5m) * on",
         "1:19: parse error: unexpected <on> in offset, expected number, duration, step(), or range()"},
-    {"foo[2m * ]",
-        "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()"},
-    {"foo[step(]",
-        "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()"},
-    {"foo[2m:(3]", "1:10: parse error: unexpected \"]\" in subquery selector, expected number, duration, step(), range(), "
-                   "or \"]\""},
+    {"foo[2m * ]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
+                   "step(), or range()"},
+    {"foo[step(]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
+                   "step(), or range()"},
+    {"foo[2m:(3]",
+        "1:10: parse error: unexpected \"]\" in subquery selector, expected number, duration, step(), range(), "
+        "or \"]\""},
     {"foo offset (2m{*2)",
         "1:15: parse error: unexpected \"{\" in offset, expected number, duration, step(), or range()"},
     {"foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"},

@@ -20,8 +20,8 @@ typedef struct PromqlOptions {
     bool delayed_name_removal; /* keep __name__ until the end of the query (feature flag of Prometheus) */
     bool
         use_start_timestamps; /* rates honour start times (feature flag of Prometheus); start_timestamp() has results */
-    struct Pool *pool;         /* threads that may help with large queries; borrowed. NULL: none */
-    unsigned part_series;      /* series that are worth a part of their own, see stream.h; 0: 64 */
+    struct Pool *pool;        /* threads that may help with large queries; borrowed. NULL: none */
+    unsigned part_series;     /* series that are worth a part of their own, see stream.h; 0: 64 */
 } PromqlOptions;
 
 typedef struct PromqlQuery {

@@ -34,7 +34,8 @@ static bool check_instant_value(Runner *r, Arena *a, const Eval *e, const Promql
         return str_eq(res->string, e->string) || test_fail(r, "string is %" STR_FMT, STR_ARG(res->string));
     if (e->has_scalar) {
         if (res->type != PQL_TYPE_SCALAR || res->n != 1) return test_fail(r, "not a scalar");
-        return test_close_enough(e->scalar, res->series[0].value[0]) || test_fail_series(r, "wrong scalar", &res->series[0]);
+        return test_close_enough(e->scalar, res->series[0].value[0]) ||
+               test_fail_series(r, "wrong scalar", &res->series[0]);
     }
     if (e->has_vector_range) return test_compare(r, a, e, res, e->rv_start_ms, e->rv_step_ms);
     if (res->type == PQL_TYPE_MATRIX) return test_fail(r, "result is a range vector");

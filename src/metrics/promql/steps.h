@@ -23,9 +23,9 @@ typedef struct Steps {
     /* Rates only: how far each is stretched to the window's ends when the counter's zero does not limit it; seconds. */
     double *sampled, *to_start, *to_end, *factor;
     Cuts cuts;
-    uint64_t total;    /* samples in all windows */
-    uint64_t fresh;    /* without those that were in the window before */
-    size_t widest;     /* window, in samples */
+    uint64_t total; /* samples in all windows */
+    uint64_t fresh; /* without those that were in the window before */
+    size_t widest;  /* window, in samples */
 } Steps;
 
 void steps_done(Steps *s);

@@ -107,11 +107,11 @@ static void make_headers(Endpoint *e) {
     v[n++] = "Content-Encoding: snappy";
     v[n++] = e->write->version_2 ? "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request"
                                  : "Content-Type: application/x-protobuf";
-    v[n++] = e->write->version_2 ? "X-Prometheus-Remote-Write-Version: 2.0.0"
-                                 : "X-Prometheus-Remote-Write-Version: 0.1.0";
+    v[n++] =
+        e->write->version_2 ? "X-Prometheus-Remote-Write-Version: 2.0.0" : "X-Prometheus-Remote-Write-Version: 0.1.0";
     for (size_t i = 0; i < own->n; i++)
-        v[n++] = arena_printf(
-            e->arena, "%" STR_FMT ": %" STR_FMT, STR_ARG(own->v[i].name), STR_ARG(own->v[i].values[0])).p;
+        v[n++] =
+            arena_printf(e->arena, "%" STR_FMT ": %" STR_FMT, STR_ARG(own->v[i].name), STR_ARG(own->v[i].values[0])).p;
     v[n] = NULL;
     e->headers = v;
 }

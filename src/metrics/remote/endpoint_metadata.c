@@ -1,4 +1,5 @@
-/* endpoint_metadata.c - types, help and units of metrics: with the series in version 2.0, in requests of their own in 1.0. */
+/* endpoint_metadata.c - types, help and units of metrics: with the series in version 2.0, in requests of their own
+ * in 1.0. */
 #include "base/log.h"
 #include "codec/compress.h"
 #include "metrics/remote/remote_int.h"
@@ -61,7 +62,8 @@ static bool send_some(Endpoint *e, const MetricMetadata *v, size_t n) {
     mutex_unlock(&e->mutex);
     if (!ok && !atomic_load(&e->stop)) {
         char *shown = http_url_redacted(e->write->url);
-        log_warn("remote write: metadata could not be sent; it is tried again later", "url", shown, "error", err.msg, NULL);
+        log_warn(
+            "remote write: metadata could not be sent; it is tried again later", "url", shown, "error", err.msg, NULL);
         mem_free(shown);
     }
     mem_free(url);

@@ -50,9 +50,8 @@ static ErrCode put_series(RemoteMessage *m, const MetricsTaken *t, BatchSeries *
         ErrCode r = bs->wire.n ? b->read_labels(b->read_ctx, bs, reterr) : OK;
         if (r != OK || !bs->labels.v) return r == ERR_UNPROCESSABLE ? OK : r;
     }
-    RemoteSeries s = {.labels = bs->labels,
-        .exemplars = b->exemplars.v + bs->first_exemplar,
-        .n_exemplars = bs->n_exemplars};
+    RemoteSeries s = {
+        .labels = bs->labels, .exemplars = b->exemplars.v + bs->first_exemplar, .n_exemplars = bs->n_exemplars};
     put_samples(m, t, bs, s);
     put_histograms(m, t, bs, s);
     return OK;

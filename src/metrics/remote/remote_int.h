@@ -11,7 +11,7 @@
 
 /* --- checkpoint.c --- */
 typedef struct Checkpoint {
-    SpoolPos acked;    /* everything before it is done with */
+    SpoolPos acked;   /* everything before it is done with */
     SpoolPos sending; /* requests under way reach to here; 0: none. After a crash the same ones are made again */
     uint64_t shards;  /* how many of them at once */
 } Checkpoint;
@@ -53,22 +53,22 @@ typedef struct Endpoint {
     PromHttp *http;
     Thread *thread;
     CheckpointFile file;
-    Checkpoint mark;            /* the thread's */
-    _Atomic SpoolPos acked;     /* the same for others */
-    _Atomic bool stop;          /* at once */
-    _Atomic bool drain;         /* when nothing is left to send, or a request fails */
-    _Atomic bool ended;         /* the thread is done */
-    Mutex mutex;                /* stats, answers of requests */
+    Checkpoint mark;        /* the thread's */
+    _Atomic SpoolPos acked; /* the same for others */
+    _Atomic bool stop;      /* at once */
+    _Atomic bool drain;     /* when nothing is left to send, or a request fails */
+    _Atomic bool ended;     /* the thread is done */
+    Mutex mutex;            /* stats, answers of requests */
     Cond answered;
     RemoteStats stats;
-    const char **headers;       /* of samples' requests, NULL-terminated; in `arena` */
+    const char **headers; /* of samples' requests, NULL-terminated; in `arena` */
     Arena *arena;
-    Arena *metadata_arena;      /* what is known of metrics, for version 2 */
-    Map *metadata;              /* metric -> MetricMetadata */
+    Arena *metadata_arena; /* what is known of metrics, for version 2 */
+    Map *metadata;         /* metric -> MetricMetadata */
     int64_t metadata_read_ns, metadata_due_ns;
-    uint64_t full_shards;       /* how many shards a round may use now */
+    uint64_t full_shards;                                      /* how many shards a round may use now */
     int64_t said_failing_ns, said_refused_ns, said_dropped_ns; /* when the log was told last; 0: never */
-    uint64_t unsaid_dropped; /* samples since then */
+    uint64_t unsaid_dropped;                                   /* samples since then */
 } Endpoint;
 
 /* Reads the checkpoint and starts the thread. */
@@ -88,7 +88,7 @@ typedef struct Shard {
     VEC(RoundItem) items;
     size_t at; /* next item */
     ShardState state;
-    Buf body;  /* of the request that is made or repeated */
+    Buf body; /* of the request that is made or repeated */
     RemoteCount count;
     int64_t newest_ms, due_ns, backoff_ms;
     unsigned attempt;
@@ -108,9 +108,9 @@ typedef struct Round {
     size_t n_shards;
     uint64_t samples; /* and histograms */
     SpoolPos end;
-    bool full;        /* there may be more */
-    bool trouble;     /* a request had to be repeated */
-    bool repeated;    /* the requests of before a crash, which the receiver may have taken then */
+    bool full;     /* there may be more */
+    bool trouble;  /* a request had to be repeated */
+    bool repeated; /* the requests of before a crash, which the receiver may have taken then */
 } Round;
 
 /* Reads records until the round is full, the deadline after the first one is over, or `until` (not 0) is reached. */

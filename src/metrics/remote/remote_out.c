@@ -20,7 +20,8 @@ static void note_taken(RemoteOut *o, const MetricsTaken *t) {
     atomic_fetch_add(&o->histograms_in, b->histograms.n);
     atomic_fetch_add(&o->exemplars_in, b->exemplars.n);
     int64_t was = atomic_load(&o->highest_ms);
-    while (was < newest && !atomic_compare_exchange_weak(&o->highest_ms, &was, newest)) {}
+    while (was < newest && !atomic_compare_exchange_weak(&o->highest_ms, &was, newest)) {
+    }
 }
 
 static ErrCode on_append(void *ctx, const MetricsTaken *taken, Err *reterr) {
@@ -64,8 +65,7 @@ static SpoolPos furthest(RemoteOut *o, const DirList *list) {
         Checkpoint mark = {0};
         fs_path_join(dir, o->dir, list->names.v[i]);
         fs_path_join(path, dir, "checkpoint");
-        if (o->opts.fs->ops->exists(o->opts.fs, path) &&
-            checkpoint_open(o->opts.fs, path, 0, &file, &mark, NULL) == OK)
+        if (o->opts.fs->ops->exists(o->opts.fs, path) && checkpoint_open(o->opts.fs, path, 0, &file, &mark, NULL) == OK)
             pos = MAX(pos, MAX(mark.acked, mark.sending));
         checkpoint_close(&file);
     }

@@ -13,11 +13,11 @@ typedef struct RemoteOut RemoteOut;
 
 typedef struct RemoteOutOptions {
     Fs *fs;
-    const char *dir;        /* of the queue and the checkpoints; made when missing */
-    MetricsStore *store;    /* borrowed; its tap is set until remote_out_free */
-    bool durable;           /* the queue is synced before an append returns */
-    uint64_t queue_bytes;   /* how far an endpoint may lie behind; the oldest samples are dropped beyond it. 0: 4 GiB */
-    int64_t flush_ms;       /* how long remote_out_free goes on sending; the rest stays in the queue */
+    const char *dir;      /* of the queue and the checkpoints; made when missing */
+    MetricsStore *store;  /* borrowed; its tap is set until remote_out_free */
+    bool durable;         /* the queue is synced before an append returns */
+    uint64_t queue_bytes; /* how far an endpoint may lie behind; the oldest samples are dropped beyond it. 0: 4 GiB */
+    int64_t flush_ms;     /* how long remote_out_free goes on sending; the rest stays in the queue */
     const char *user_agent;
 } RemoteOutOptions;
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 static void put_text(Spool *s, const char *text) { assert_int_equal(spool_append(s, str_cstr(text), NULL), OK); }
@@ -175,8 +176,15 @@ static void test_records(void **state) {
     b.series.v[0].n_samples = 6;
     HistogramSpan span = {-2, 3};
     double counts[] = {1, 5, 2};
-    Histogram h = {.schema = 3, .count = 9, .sum = 0.5, .zero_count = 1, .zero_threshold = 1e-9, .pos_spans = &span,
-        .n_pos_spans = 1, .pos = counts, .n_pos = 3};
+    Histogram h = {.schema = 3,
+        .count = 9,
+        .sum = 0.5,
+        .zero_count = 1,
+        .zero_threshold = 1e-9,
+        .pos_spans = &span,
+        .n_pos_spans = 1,
+        .pos = counts,
+        .n_pos = 3};
     Exemplar e = {{one + 1, 1}, 7, 5};
     assert_true(avec_push(a, &b.histograms, h) && avec_push(a, &b.histogram_t_ms, 9) && avec_push(a, &b.exemplars, e));
     assert_true(metrics_batch_set_histogram_start(&b, 8));
@@ -259,7 +267,8 @@ static double metric(RemoteOut *o, const char *name, const char *reason) {
     for (size_t i = 0; i < b.series.n; i++) {
         Labels l = b.series.v[i].labels;
         if (!str_eq(labels_get(l, LABEL_NAME_METRIC), str_cstr(name))) continue;
-        if (!reason || str_eq(labels_get(l, STR("reason")), str_cstr(reason))) v = b.value.v[b.series.v[i].first_sample];
+        if (!reason || str_eq(labels_get(l, STR("reason")), str_cstr(reason)))
+            v = b.value.v[b.series.v[i].first_sample];
     }
     arena_free(a);
     return v;
@@ -278,8 +287,7 @@ static void test_full_queue(void **state) {
     diag_init(&diags, STR("p"), text);
     assert_int_equal(prom_config_parse(text, STR("."), &config, &diags), OK);
     diag_done(&diags);
-    RemoteOutOptions opts = {
-        .fs = fs, .dir = "/r", .store = &store.base, .queue_bytes = 512u << 10, .user_agent = "t"};
+    RemoteOutOptions opts = {.fs = fs, .dir = "/r", .store = &store.base, .queue_bytes = 512u << 10, .user_agent = "t"};
     assert_int_equal(remote_out_create(&opts, &o, NULL), OK);
     assert_int_equal(remote_out_apply(o, config, NULL), OK);
     for (uint64_t i = 0; i < 100; i++) take(&store, 2000, i);

@@ -1,5 +1,5 @@
-/* round_send.c - the requests of a round: one under way per shard, repeated with growing pauses until the receiver takes
- * them or says that it never will. */
+/* round_send.c - the requests of a round: one under way per shard, repeated with growing pauses until the receiver
+ * takes them or says that it never will. */
 #include "base/log.h"
 #include "codec/compress.h"
 #include "metrics/remote/remote_int.h"
@@ -130,8 +130,8 @@ static void say(const Shard *s, const char *what) {
     snprintf(status, sizeof status, "%d", s->status);
     snprintf(samples, sizeof samples, "%llu", (unsigned long long)(s->count.samples + s->count.histograms));
     snprintf(attempt, sizeof attempt, "%u", s->attempt);
-    log_warn(what, "name", name, "url", url, "status", status, "error", s->error, "samples", samples, "attempt", attempt,
-        NULL);
+    log_warn(what, "name", name, "url", url, "status", status, "error", s->error, "samples", samples, "attempt",
+        attempt, NULL);
     mem_free(name);
     mem_free(url);
 }
@@ -177,9 +177,11 @@ static void take_answer(Round *r, Shard *s) {
         again(s);
     } else {
         if (may_say(&e->said_refused_ns))
-            say(s, r->repeated ? "remote write: a request that was under way at the end of the last run was refused; the receiver "
-                                 "may have had it already"
-                               : "remote write: the receiver refused a request; its samples are dropped");
+            say(s,
+                r->repeated
+                    ? "remote write: a request that was under way at the end of the last run was refused; the receiver "
+                      "may have had it already"
+                    : "remote write: the receiver refused a request; its samples are dropped");
         add(&e->stats.failed, &s->count);
         next(s);
     }

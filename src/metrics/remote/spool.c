@@ -166,8 +166,8 @@ static void write_waiting(Spool *s) {
 }
 
 static void put_frame(Buf *out, Str payload) {
-    uint8_t length[4] = {(uint8_t)payload.n, (uint8_t)(payload.n >> 8), (uint8_t)(payload.n >> 16),
-        (uint8_t)(payload.n >> 24)};
+    uint8_t length[4] = {
+        (uint8_t)payload.n, (uint8_t)(payload.n >> 8), (uint8_t)(payload.n >> 16), (uint8_t)(payload.n >> 24)};
     uint32_t crc = crc32c(crc32c(0, length, sizeof length), payload.p, payload.n);
     buf_put(out, length, sizeof length);
     buf_put_u32le(out, crc);
@@ -175,7 +175,8 @@ static void put_frame(Buf *out, Str payload) {
 }
 
 ErrCode spool_append(Spool *s, Str payload, Err *reterr) {
-    if (payload.n > SPOOL_RECORD_MAX) return err_set(reterr, ERR_TOO_LARGE, "record of %zu bytes is too large", payload.n);
+    if (payload.n > SPOOL_RECORD_MAX)
+        return err_set(reterr, ERR_TOO_LARGE, "record of %zu bytes is too large", payload.n);
     mutex_lock(&s->mutex);
     if (s->waiting && s->waiting->frames.n > s->opts.pending_bytes_max) {
         mutex_unlock(&s->mutex);

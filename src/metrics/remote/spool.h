@@ -44,17 +44,18 @@ void spool_wake(Spool *s);
 
 typedef struct SpoolReader {
     Spool *spool;
-    SpoolPos pos;        /* of the next record */
+    SpoolPos pos; /* of the next record */
     File *file;
-    uint64_t number;     /* of file's segment */
-    uint64_t bad_bytes;  /* skipped so far */
+    uint64_t number;    /* of file's segment */
+    uint64_t bad_bytes; /* skipped so far */
 } SpoolReader;
 SpoolReader spool_reader(Spool *s, SpoolPos pos);
 void spool_reader_done(SpoolReader *r);
 /* 1: a record (out is cleared first), pos is behind it; 0: nothing there yet; -1: the disk refuses, try again later. */
 int spool_read(SpoolReader *r, Buf *out, Err *reterr);
 
-/* One frame at the beginning of bytes; 0: bad or cut short, else its length as a whole. For spool_read and the fuzzer. */
+/* One frame at the beginning of bytes; 0: bad or cut short, else its length as a whole. For spool_read and the fuzzer.
+ */
 size_t spool_frame(Str bytes, Str *ret_payload);
 
 #endif

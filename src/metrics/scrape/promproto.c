@@ -67,7 +67,8 @@ ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_h
     while (code == OK && proto_next(&r, &f)) {
         Label l;
         if (f.number == 1 && f.wire == PROTO_BYTES) {
-            if (!read_label(f.bytes, &l.name, &l.value)) return promproto_fail(x, "a label of an exemplar is not valid");
+            if (!read_label(f.bytes, &l.name, &l.value))
+                return promproto_fail(x, "a label of an exemplar is not valid");
             if (!avec_push(x->arena, &labels, l)) return promproto_exhausted(x);
         } else if (f.number == 2 && f.wire == PROTO_FIXED64) {
             ret->value = proto_f64(&f);
@@ -216,8 +217,8 @@ static ErrCode visit_meta(ProtoParser *x, PromTextMetaKind kind, Str text) {
 }
 
 static ErrCode take_family(ProtoParser *x, Str bytes) {
-    static const MetricType types[] = {METRIC_COUNTER, METRIC_GAUGE, METRIC_SUMMARY, METRIC_UNKNOWN, METRIC_HISTOGRAM,
-        METRIC_GAUGE_HISTOGRAM};
+    static const MetricType types[] = {
+        METRIC_COUNTER, METRIC_GAUGE, METRIC_SUMMARY, METRIC_UNKNOWN, METRIC_HISTOGRAM, METRIC_GAUGE_HISTOGRAM};
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     Str help = STR_NULL, unit = STR_NULL;

@@ -10,8 +10,8 @@ typedef struct PromProtoOptions {
     bool always_classic; /* classic buckets of a native histogram, too */
 } PromProtoOptions;
 
-/* Visits as promtext_parse does: samples with a synthetic `raw` that is unique to the series, families as HELP, TYPE and
- * UNIT. Strings are slices of the body. ERR_INVALID: malformed; ERR_TOO_LARGE: the arena is exhausted. */
+/* Visits as promtext_parse does: samples with a synthetic `raw` that is unique to the series, families as HELP, TYPE
+ * and UNIT. Strings are slices of the body. ERR_INVALID: malformed; ERR_TOO_LARGE: the arena is exhausted. */
 ErrCode promproto_parse(
     Str body, const PromProtoOptions *opts, const PromTextVisitor *visitor, Arena *arena, Err *reterr);
 

@@ -45,7 +45,8 @@ static void end_targets(ScrapeManager *m, int64_t now_ms) {
     mutex_lock(&m->lock);
 }
 
-/* Lock held. A connection to each target is kept, as long as a quarter of the files stays for the rest of the server. */
+/* Lock held. A connection to each target is kept, as long as a quarter of the files stays for the rest of the server.
+ */
 static void keep_connections(ScrapeManager *m, size_t targets) {
     uint64_t max_files = process_max_fds(), want = targets + SPARE_CONNECTIONS, most = max_files - max_files / 4;
     http_client_keep(m->client, want, most);
@@ -141,8 +142,7 @@ void scrape_manager_apply(ScrapeManager *m, PromConfig *config) {
     size_t n = config ? config->n_scrapes : 0;
     VEC(ScrapePool *) pools = {0};
     mutex_lock(&m->apply_lock);
-    for (size_t i = 0; i < n; i++)
-        vec_push(&pools, scrape_pool_create(&config->scrapes[i], config, m->sd, m->client));
+    for (size_t i = 0; i < n; i++) vec_push(&pools, scrape_pool_create(&config->scrapes[i], config, m->sd, m->client));
     ScrapeSync *fresh = n ? mem_alloc(n * sizeof *fresh) : NULL;
     for (size_t i = 0; i < n; i++) scrape_pool_collect(pools.v[i], &fresh[i]);
     mutex_lock(&m->lock);
@@ -184,8 +184,7 @@ ErrCode scrape_manager_create(MetricsStore *store, const ScrapeManagerOptions *o
     m->sd = sd_manager_create(&(SdManagerOptions){
         .user_agent = agent, .dns_servers = m->opts.dns_servers, .changed = discovery_changed, .ctx = m});
     m->client = http_client_create(agent);
-    m->workers =
-        pool_create("scrape", m->opts.parse_threads ? m->opts.parse_threads : PARSE_THREADS, PARSE_QUEUE_MAX);
+    m->workers = pool_create("scrape", m->opts.parse_threads ? m->opts.parse_threads : PARSE_THREADS, PARSE_QUEUE_MAX);
     m->timer = thread_start("scrape-timer", scrape_timer_main, m);
     m->syncer = thread_start("scrape-sync", sync_main, m);
     if (!m->client || !m->workers || !m->timer || !m->syncer) {

@@ -11,8 +11,11 @@ void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts) {
         [PROTOCOL_TEXT_100] = "text/plain;version=1.0.0",
         [PROTOCOL_OPENMETRICS_001] = "application/openmetrics-text;version=0.0.1",
         [PROTOCOL_OPENMETRICS_100] = "application/openmetrics-text;version=1.0.0"};
-    static const char *const escapings[] = {[ESCAPE_DEFAULT] = "allow-utf-8", [ESCAPE_ALLOW_UTF8] = "allow-utf-8",
-        [ESCAPE_UNDERSCORES] = "underscores", [ESCAPE_DOTS] = "dots", [ESCAPE_VALUES] = "values"};
+    static const char *const escapings[] = {[ESCAPE_DEFAULT] = "allow-utf-8",
+        [ESCAPE_ALLOW_UTF8] = "allow-utf-8",
+        [ESCAPE_UNDERSCORES] = "underscores",
+        [ESCAPE_DOTS] = "dots",
+        [ESCAPE_VALUES] = "values"};
     int weight = 6;
     bool proto_first = starts && s->default_protocols && s->protocols[0] != PROTOCOL_PROTO;
     buf_put_lit(b, "Accept: ");
@@ -43,7 +46,8 @@ static bool looks_like_proto(Str body) {
     if (i + 2 >= body.n || body.p[i] != 0x0a || length > body.n - i) return false;
     size_t name = (unsigned char)body.p[i + 1];
     if (name == 0 || name + 2 > length || name >= 0x80) return false;
-    return str_is_utf8(str_slice(body, i + 2, i + 2 + name)) && str_find_char(str_slice(body, i + 2, i + 2 + name), '\n') == SIZE_MAX;
+    return str_is_utf8(str_slice(body, i + 2, i + 2 + name)) &&
+           str_find_char(str_slice(body, i + 2, i + 2 + name), '\n') == SIZE_MAX;
 }
 
 ScrapeFormat scrape_format(Str content_type, ScrapeProtocol fallback, Str body, bool *ret_guessed) {
@@ -52,7 +56,8 @@ ScrapeFormat scrape_format(Str content_type, ScrapeProtocol fallback, Str body, 
     *ret_guessed = false;
     if (str_eq_nocase(media, STR("text/plain"))) return FORMAT_TEXT;
     if (str_eq_nocase(media, STR("application/openmetrics-text"))) return FORMAT_OPENMETRICS;
-    if (str_eq_nocase(media, STR(PROTO_TYPE)) && str_contains(content_type, STR("encoding=delimited"))) return FORMAT_PROTO;
+    if (str_eq_nocase(media, STR(PROTO_TYPE)) && str_contains(content_type, STR("encoding=delimited")))
+        return FORMAT_PROTO;
     if (fallback != PROTOCOL_NONE) return of_protocol(fallback);
     *ret_guessed = true;
     if (looks_like_proto(body)) return FORMAT_PROTO;

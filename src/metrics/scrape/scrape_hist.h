@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "model/histogram.h"
 
-/* Merges neighbouring buckets (schema - 1 halves their number) until there are at most `limit` (0: no limit) and they are
- * at least `min_factor` apart (0: any). h's arrays are replaced by ones in the arena. ERR_TOO_LARGE: not even the lowest
- * resolution fits, or custom buckets, which cannot be merged, are too many. */
+/* Merges neighbouring buckets (schema - 1 halves their number) until there are at most `limit` (0: no limit) and they
+ * are at least `min_factor` apart (0: any). h's arrays are replaced by ones in the arena. ERR_TOO_LARGE: not even the
+ * lowest resolution fits, or custom buckets, which cannot be merged, are too many. */
 ErrCode scrape_histogram_fit(Histogram *h, uint64_t limit, double min_factor, Arena *arena, Err *reterr);
 
 #endif

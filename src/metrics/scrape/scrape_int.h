@@ -70,8 +70,8 @@ void scrape_target_retire(ScrapeTarget *t, LeavingVec *leaving);
  * the heap), *ret_why a reason other than the rules or NULL (a static text). scratch is reset. */
 ScrapeTarget *scrape_target_create(
     const PromScrapeConfig *job, Labels found, Arena *scratch, Str *ret_discovered, const char **ret_why);
-/* Where in its interval a target is scraped: by its place, so that it survives restarts, and by a seed of the host and the
- * external labels, so that two servers of a pair do not ask at the same moment (Prometheus: Target.offset). */
+/* Where in its interval a target is scraped: by its place, so that it survives restarts, and by a seed of the host and
+ * the external labels, so that two servers of a pair do not ask at the same moment (Prometheus: Target.offset). */
 uint64_t scrape_offset_seed(Labels external);
 void scrape_target_set_offset(ScrapeTarget *t, uint64_t seed);
 

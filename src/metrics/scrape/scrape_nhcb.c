@@ -17,7 +17,7 @@ struct Nhcb {
     bool keep_classic, created;
     Arena *arena;
     bool open;
-    Buf key; /* base name and labels but le, as written */
+    Buf key;               /* base name and labels but le, as written */
     PromTextSample sample; /* of the histogram: name and labels are in the arena */
     VEC(Bound) bounds;
     bool has_count, has_sum;
@@ -76,8 +76,15 @@ static bool build(Nhcb *n, Histogram *h) {
         before = upto;
     }
     *span = (HistogramSpan){0, (uint32_t)(k + 1)};
-    *h = (Histogram){.schema = HISTOGRAM_SCHEMA_CUSTOM, .is_float = !whole, .count = n->count, .sum = n->sum,
-        .pos_spans = span, .n_pos_spans = 1, .pos = counts, .n_pos = (uint32_t)(k + 1), .custom_bounds = bounds,
+    *h = (Histogram){.schema = HISTOGRAM_SCHEMA_CUSTOM,
+        .is_float = !whole,
+        .count = n->count,
+        .sum = n->sum,
+        .pos_spans = span,
+        .n_pos_spans = 1,
+        .pos = counts,
+        .n_pos = (uint32_t)(k + 1),
+        .custom_bounds = bounds,
         .n_custom_bounds = (uint32_t)k,
         .reset = n->sample.type == METRIC_GAUGE_HISTOGRAM ? HISTOGRAM_RESET_GAUGE : HISTOGRAM_RESET_UNKNOWN};
     return true;
@@ -102,8 +109,8 @@ static Part part_of(const PromTextSample *s, Str *ret_base, double *ret_le) {
     static const struct {
         Str suffix;
         Part part;
-    } suffixes[] = {{STR_INIT("_bucket"), PART_BUCKET}, {STR_INIT("_gcount"), PART_COUNT}, {STR_INIT("_gsum"), PART_SUM},
-        {STR_INIT("_count"), PART_COUNT}, {STR_INIT("_sum"), PART_SUM}};
+    } suffixes[] = {{STR_INIT("_bucket"), PART_BUCKET}, {STR_INIT("_gcount"), PART_COUNT},
+        {STR_INIT("_gsum"), PART_SUM}, {STR_INIT("_count"), PART_COUNT}, {STR_INIT("_sum"), PART_SUM}};
     if ((s->type != METRIC_HISTOGRAM && s->type != METRIC_GAUGE_HISTOGRAM) || s->histogram || s->name_escaped)
         return PART_NONE;
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
@@ -167,9 +174,11 @@ static ErrCode add(Nhcb *n, const PromTextSample *s, Part part, double le, Err *
     if (part == PART_COUNT) n->count = s->value, n->has_count = true;
     if (part == PART_SUM) n->sum = s->value, n->has_sum = true;
     if (part != PART_BUCKET) return OK;
-    if (n->bounds.n >= BOUNDS_MAX) return err_set(reterr, ERR_TOO_LARGE, "a histogram has more than %d buckets", BOUNDS_MAX);
+    if (n->bounds.n >= BOUNDS_MAX)
+        return err_set(reterr, ERR_TOO_LARGE, "a histogram has more than %d buckets", BOUNDS_MAX);
     vec_push(&n->bounds, (Bound){le, s->value});
-    if (s->has_exemplar && s->has_exemplar_t && !avec_push(n->arena, &n->exemplars, s->exemplar)) return exhausted(reterr);
+    if (s->has_exemplar && s->has_exemplar_t && !avec_push(n->arena, &n->exemplars, s->exemplar))
+        return exhausted(reterr);
     return OK;
 }
 
@@ -177,7 +186,8 @@ static ErrCode add(Nhcb *n, const PromTextSample *s, Part part, double le, Err *
  * right after them. */
 static bool tell_start(Nhcb *n, const PromTextSample *s) {
     int64_t start_ms;
-    if (!n->open || !n->created || s->type != METRIC_HISTOGRAM || !str_ends_with(s->name, STR("_created"))) return false;
+    if (!n->open || !n->created || s->type != METRIC_HISTOGRAM || !str_ends_with(s->name, STR("_created")))
+        return false;
     if (!created_start(s->value, &start_ms)) return false;
     PromTextSample as_theirs = *s;
     Buf key = {0};

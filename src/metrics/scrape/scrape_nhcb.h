@@ -1,7 +1,7 @@
 /* scrape_nhcb.h - classic histograms as native ones with custom buckets: a visitor between a parser and a taker.
  *
- * The series of one histogram stand together in every exposition; when another one begins the native histogram is handed
- * on, under the base name with the labels but le. */
+ * The series of one histogram stand together in every exposition; when another one begins the native histogram is
+ * handed on, under the base name with the labels but le. */
 #ifndef MEERKAT_METRICS_SCRAPE_SCRAPE_NHCB_H
 #define MEERKAT_METRICS_SCRAPE_SCRAPE_NHCB_H
 

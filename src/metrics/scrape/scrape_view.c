@@ -48,7 +48,9 @@ ErrCode scrape_manager_targets(ScrapeManager *m, Arena *arena, ScrapeTargetInfo 
             ok = avec_push(arena, &v, x);
         }
         for (size_t k = 0; k < p->dropped.n && ok; k++) {
-            ScrapeTargetInfo x = {.pool = name, .dropped = true, .discovered = decode(p->dropped.v[k].discovered, arena),
+            ScrapeTargetInfo x = {.pool = name,
+                .dropped = true,
+                .discovered = decode(p->dropped.v[k].discovered, arena),
                 .last_error = str_cstr(p->dropped.v[k].why)};
             ok = avec_push(arena, &v, x);
         }
@@ -64,8 +66,11 @@ ErrCode scrape_manager_targets(ScrapeManager *m, Arena *arena, ScrapeTargetInfo 
 /* Lock held. */
 static bool describe_pool(const ScrapePool *p, Arena *arena, ScrapePoolInfo *ret) {
     SdState *sources = ARENA_ARRAY(arena, SdState, p->sources.n);
-    *ret = (ScrapePoolInfo){.name = arena_copy(arena, p->job->job_name), .active = p->targets.n, .dropped = p->n_dropped,
-        .sources = sources, .n_sources = p->sources.n};
+    *ret = (ScrapePoolInfo){.name = arena_copy(arena, p->job->job_name),
+        .active = p->targets.n,
+        .dropped = p->n_dropped,
+        .sources = sources,
+        .n_sources = p->sources.n};
     vec_foreach(ScrapeTarget *, t, &p->targets) ret->up += (*t)->health == SCRAPE_UP;
     for (size_t k = 0; sources && k < p->sources.n; k++) sd_source_state(p->sources.v[k], &sources[k]);
     return sources && ret->name.p;

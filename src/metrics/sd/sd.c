@@ -80,7 +80,10 @@ bool sd_wait(SdSource *s, int64_t ms) {
 ErrCode sd_get(
     SdSource *s, const char *url, const char *const *headers, int64_t timeout_ms, Buf *ret_body, Err *reterr) {
     int status = 0;
-    HttpClientRequest req = {.url = url, .headers = headers, .timeout_ms = timeout_ms, .accept_gzip = true,
+    HttpClientRequest req = {.url = url,
+        .headers = headers,
+        .timeout_ms = timeout_ms,
+        .accept_gzip = true,
         .max_body_bytes = SD_ANSWER_BYTES_MAX};
     ErrCode code = prom_http_fetch(s->http, &req, &status, NULL, ret_body, reterr);
     if (code == OK && status != 200)

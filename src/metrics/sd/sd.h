@@ -42,16 +42,16 @@ SdTargets *sd_source_targets(SdSource *s);
 typedef struct SdState {
     SdKind kind;
     size_t targets;
-    bool known;          /* an answer has come */
-    int64_t last_ok_ms;  /* 0: never */
+    bool known;         /* an answer has come */
+    int64_t last_ok_ms; /* 0: never */
     uint64_t failures;
-    char error[256];     /* of the newest attempt; empty: it went well */
+    char error[256]; /* of the newest attempt; empty: it went well */
 } SdState;
 void sd_source_state(SdSource *s, SdState *ret);
 const char *sd_kind_name(SdKind kind); /* "file", "kubernetes", ... */
 
-/* What stands in a section of static targets, in a file of target groups; for checks. Label sets with __address__, in the
- * arena. Errors of a file carry its line. */
+/* What stands in a section of static targets, in a file of target groups; for checks. Label sets with __address__, in
+ * the arena. Errors of a file carry its line. */
 ATTR_MUST bool sd_static_targets(const PromSdConfig *c, Arena *arena, const Labels **ret, size_t *ret_n);
 ErrCode sd_file_targets(Str name, Arena *arena, const Labels **ret, size_t *ret_n, Err *reterr);
 

@@ -88,8 +88,8 @@ Str sd_name(SdBuilder *b, Str prefix, Str rest) {
 
 Str sd_host_port(SdBuilder *b, Str host, uint64_t port) {
     bool v6 = str_find_char(host, ':') != SIZE_MAX;
-    Str s = arena_printf(b->arena, v6 ? "[%" STR_FMT "]:%llu" : "%" STR_FMT ":%llu", STR_ARG(host),
-        (unsigned long long)port);
+    Str s = arena_printf(
+        b->arena, v6 ? "[%" STR_FMT "]:%llu" : "%" STR_FMT ":%llu", STR_ARG(host), (unsigned long long)port);
     if (!s.p) b->exhausted = true;
     return s;
 }

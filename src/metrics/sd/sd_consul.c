@@ -18,7 +18,7 @@
 /* One thing that is watched: a service, or the list of them. */
 typedef struct Watch {
     struct Consul *x;
-    Str name; /* of the service; the list: empty */
+    Str name;       /* of the service; the list: empty */
     uint64_t index; /* of the newest answer */
     int64_t due_ns;
     bool out;  /* a query is on its way (source's lock) */
@@ -154,8 +154,9 @@ static void put_scope(const PromSdConfig *c, Buf *url, uint64_t index, unsigned 
         buf_done(&pair);
     }
     put_param(url, "filter", filter);
-    if (index) buf_printf(url, "%cindex=%llu&wait=%us", str_find_char(buf_str(url), '?') == SIZE_MAX ? '?' : '&',
-        (unsigned long long)index, wait_s);
+    if (index)
+        buf_printf(url, "%cindex=%llu&wait=%us", str_find_char(buf_str(url), '?') == SIZE_MAX ? '?' : '&',
+            (unsigned long long)index, wait_s);
     if (!c->consul.no_stale)
         buf_put_str(url, str_find_char(buf_str(url), '?') == SIZE_MAX ? STR("?stale") : STR("&stale"));
 }
@@ -229,8 +230,11 @@ static void ask(Consul *x, Watch *w) {
     begin_url(c, &url, buf_str(&path));
     for (size_t i = 0; w->name.n && i < c->consul.tags.n; i++) put_param(&url, "tag", c->consul.tags.v[i]);
     put_scope(c, &url, w->index, WATCH_S, w->name.n ? c->consul.health_filter : c->consul.filter);
-    HttpClientRequest req = {.url = buf_cstr(&url), .headers = request_headers(x, arena), .timeout_ms = TIMEOUT_MS,
-        .accept_gzip = true, .max_body_bytes = SD_ANSWER_BYTES_MAX};
+    HttpClientRequest req = {.url = buf_cstr(&url),
+        .headers = request_headers(x, arena),
+        .timeout_ms = TIMEOUT_MS,
+        .accept_gzip = true,
+        .max_body_bytes = SD_ANSWER_BYTES_MAX};
     w->due_ns = clock_mono_ns() + MAX(c->refresh_ms, 100) * 1000000;
     mutex_lock(&x->s->lock);
     w->out = true;
@@ -298,7 +302,8 @@ static ErrCode take_list(Consul *x, Str body, Err *reterr) {
     Arena *scratch = arena_create(SD_ANSWER_BYTES_MAX);
     JsonValue *root;
     ErrCode code = json_parse(body, scratch, &root, reterr);
-    if (code == OK && root->kind != JSON_K_OBJECT) code = err_set(reterr, ERR_INVALID, "expected a mapping of services");
+    if (code == OK && root->kind != JSON_K_OBJECT)
+        code = err_set(reterr, ERR_INVALID, "expected a mapping of services");
     if (code == OK) {
         for (const JsonValue *v = root->first; v; v = v->next)
             if (listed(x->config->consul.services, v->key) && has_tags(x->config->consul.tags, v))

@@ -12,22 +12,27 @@ static Str without_dot(Str s) {
 }
 
 static void add_record(SdBuilder *b, const PromSdConfig *c, Str name, const DnsRecord *r) {
-    static const Str target_labels[] = {[SD_DNS_A] = STR_INIT(""), [SD_DNS_AAAA] = STR_INIT(""),
-        [SD_DNS_SRV] = STR_INIT("__meta_dns_srv_record_target"), [SD_DNS_MX] = STR_INIT("__meta_dns_mx_record_target"),
+    static const Str target_labels[] = {[SD_DNS_A] = STR_INIT(""),
+        [SD_DNS_AAAA] = STR_INIT(""),
+        [SD_DNS_SRV] = STR_INIT("__meta_dns_srv_record_target"),
+        [SD_DNS_MX] = STR_INIT("__meta_dns_mx_record_target"),
         [SD_DNS_NS] = STR_INIT("__meta_dns_ns_record_target")};
     SdDnsType type = c->dns.type;
     sd_target_begin(b);
     sd_target_set(b, STR("__meta_dns_name"), name);
     if (target_labels[type].n) sd_target_set(b, target_labels[type], r->host);
     if (type == SD_DNS_SRV) sd_target_set(b, STR("__meta_dns_srv_record_port"), sd_number(b, r->port));
-    sd_target_set(b, STR("__address__"),
-        sd_host_port(b, without_dot(r->host), type == SD_DNS_SRV ? r->port : c->dns.port));
+    sd_target_set(
+        b, STR("__address__"), sd_host_port(b, without_dot(r->host), type == SD_DNS_SRV ? r->port : c->dns.port));
     sd_target_end(b);
 }
 
 static bool refresh(SdSource *s) {
-    static const DnsType types[] = {[SD_DNS_A] = DNS_A, [SD_DNS_AAAA] = DNS_AAAA, [SD_DNS_SRV] = DNS_SRV,
-        [SD_DNS_MX] = DNS_MX, [SD_DNS_NS] = DNS_NS};
+    static const DnsType types[] = {[SD_DNS_A] = DNS_A,
+        [SD_DNS_AAAA] = DNS_AAAA,
+        [SD_DNS_SRV] = DNS_SRV,
+        [SD_DNS_MX] = DNS_MX,
+        [SD_DNS_NS] = DNS_NS};
     const PromSdConfig *c = s->config;
     SdBuilder b = sd_builder();
     for (size_t i = 0; i < c->dns.names.n; i++) {

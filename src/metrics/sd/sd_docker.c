@@ -179,8 +179,10 @@ static ErrCode ask(SdSource *s, Str path, const PromParams *filters, Buf *ret, E
     }
     buf_put_str(&url, path);
     if (filters) put_filters(&url, filters);
-    HttpClientRequest req = {.url = buf_cstr(&url), .unix_socket = socket.n ? buf_cstr(&socket) : NULL,
-        .timeout_ms = TIMEOUT_MS, .max_body_bytes = SD_ANSWER_BYTES_MAX};
+    HttpClientRequest req = {.url = buf_cstr(&url),
+        .unix_socket = socket.n ? buf_cstr(&socket) : NULL,
+        .timeout_ms = TIMEOUT_MS,
+        .max_body_bytes = SD_ANSWER_BYTES_MAX};
     ErrCode code = prom_http_fetch(s->http, &req, &status, NULL, ret, reterr);
     if (code == OK && status != 200)
         code = err_set(reterr, ERR_UNAVAILABLE, "server returned HTTP status %d %s", status, http_status_text(status));

@@ -64,8 +64,8 @@ static ErrCode yaml_group(const YamlNode *g, Str extra, Str value, SdBuilder *b,
     add_group(b, STR(""), STR(""));
     for (const YamlNode *m = g->first; m; m = m->next) {
         if (!str_eq_lit(m->key->text, "targets") && !str_eq_lit(m->key->text, "labels"))
-            return err_set_at(reterr, ERR_INVALID, m->key->line, m->key->col, "unknown key \"%" STR_FMT "\"",
-                STR_ARG(m->key->text));
+            return err_set_at(
+                reterr, ERR_INVALID, m->key->line, m->key->col, "unknown key \"%" STR_FMT "\"", STR_ARG(m->key->text));
     }
     const YamlNode *labels = yaml_get(g, STR("labels")), *targets = yaml_get(g, STR("targets"));
     if (!yaml_is_null(labels)) {

@@ -11,7 +11,10 @@ static bool is_json(Str type) {
 }
 
 static ErrCode ask(SdSource *s, const char *url, const char *const *headers, SdBuilder *b, Err *reterr) {
-    HttpClientRequest req = {.url = url, .headers = headers, .timeout_ms = TIMEOUT_MS, .accept_gzip = true,
+    HttpClientRequest req = {.url = url,
+        .headers = headers,
+        .timeout_ms = TIMEOUT_MS,
+        .accept_gzip = true,
         .max_body_bytes = SD_ANSWER_BYTES_MAX};
     Buf type = {0}, body = {0};
     int status = 0;

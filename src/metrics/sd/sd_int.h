@@ -41,16 +41,16 @@ typedef struct SdBuilder {
     AVEC(Label) group, target;
     bool exhausted;
 } SdBuilder;
-SdBuilder sd_builder(void);           /* with an arena of its own */
-void sd_builder_done(SdBuilder *b);   /* when it was not published */
+SdBuilder sd_builder(void);         /* with an arena of its own */
+void sd_builder_done(SdBuilder *b); /* when it was not published */
 void sd_group_begin(SdBuilder *b);
 /* Strings must live in the builder's arena (or longer). Setting a name again replaces its value. */
 void sd_group_set(SdBuilder *b, Str name, Str value);
 void sd_target_begin(SdBuilder *b);
 void sd_target_set(SdBuilder *b, Str name, Str value);
-void sd_target_end(SdBuilder *b);     /* joins the group's labels; the target's own win; empty ones are left out */
+void sd_target_end(SdBuilder *b); /* joins the group's labels; the target's own win; empty ones are left out */
 Str sd_copy(SdBuilder *b, Str s);
-Str sd_name(SdBuilder *b, Str prefix, Str rest); /* prefix + rest with [^a-zA-Z0-9_] as _ */
+Str sd_name(SdBuilder *b, Str prefix, Str rest);         /* prefix + rest with [^a-zA-Z0-9_] as _ */
 Str sd_host_port(SdBuilder *b, Str host, uint64_t port); /* brackets around IPv6 */
 Str sd_number(SdBuilder *b, uint64_t v);
 
@@ -60,7 +60,8 @@ void sd_fail(SdSource *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool sd_stopping(SdSource *s);
 bool sd_wait(SdSource *s, int64_t ms); /* false: stop */
 /* GET; body is the caller's (buf_done). Not OK unless the status is 200. headers may be NULL. */
-ErrCode sd_get(SdSource *s, const char *url, const char *const *headers, int64_t timeout_ms, Buf *ret_body, Err *reterr);
+ErrCode sd_get(
+    SdSource *s, const char *url, const char *const *headers, int64_t timeout_ms, Buf *ret_body, Err *reterr);
 
 /* --- kinds: run until sd_wait says stop --- */
 void sd_file_run(SdSource *s);

@@ -38,7 +38,7 @@ typedef struct Mirror {
     bool out, ended;
     bool watching; /* what is out is a watch */
     bool abort;    /* it is of no use any more */
-    Buf data; /* of the answer, as far as it came */
+    Buf data;      /* of the answer, as far as it came */
     ErrCode code;
     int status;
     char error[160];
@@ -57,11 +57,15 @@ typedef struct Kubernetes {
 
 /* --- requests --- */
 static const char *resource_path(K8sKind kind) {
-    static const char *const paths[] = {[K8S_NODE] = "/api/v1|nodes", [K8S_POD] = "/api/v1|pods",
-        [K8S_SERVICE] = "/api/v1|services", [K8S_ENDPOINTS] = "/api/v1|endpoints",
+    static const char *const paths[] = {[K8S_NODE] = "/api/v1|nodes",
+        [K8S_POD] = "/api/v1|pods",
+        [K8S_SERVICE] = "/api/v1|services",
+        [K8S_ENDPOINTS] = "/api/v1|endpoints",
         [K8S_ENDPOINTSLICE] = "/apis/discovery.k8s.io/v1|endpointslices",
-        [K8S_INGRESS] = "/apis/networking.k8s.io/v1|ingresses", [K8S_NAMESPACE] = "/api/v1|namespaces",
-        [K8S_REPLICASET] = "/apis/apps/v1|replicasets", [K8S_JOB] = "/apis/batch/v1|jobs"};
+        [K8S_INGRESS] = "/apis/networking.k8s.io/v1|ingresses",
+        [K8S_NAMESPACE] = "/api/v1|namespaces",
+        [K8S_REPLICASET] = "/apis/apps/v1|replicasets",
+        [K8S_JOB] = "/apis/batch/v1|jobs"};
     return paths[kind];
 }
 
@@ -127,9 +131,12 @@ static void send_request(Mirror *m) {
     static const char *const headers[] = {"Accept: application/json", NULL};
     Buf url = {0};
     put_url(m, &url);
-    HttpClientRequest req = {.url = buf_cstr(&url), .headers = headers, .accept_gzip = m->state == MIRROR_LIST,
+    HttpClientRequest req = {.url = buf_cstr(&url),
+        .headers = headers,
+        .accept_gzip = m->state == MIRROR_LIST,
         .timeout_ms = m->state == MIRROR_LIST ? LIST_TIMEOUT_MS : 2 * WATCH_S_MIN * 1000 + LIST_TIMEOUT_MS,
-        .max_body_bytes = SD_ANSWER_BYTES_MAX, .on_data = on_data};
+        .max_body_bytes = SD_ANSWER_BYTES_MAX,
+        .on_data = on_data};
     mutex_lock(&m->k->s->lock);
     m->out = true;
     m->ended = m->abort = false;
@@ -324,8 +331,11 @@ static void step_mirror(Mirror *m, int64_t now, int64_t *next) {
 
 /* --- which mirrors --- */
 static void add_mirror(Kubernetes *k, K8sKind kind, Str ns) {
-    static const SdKubernetesRole roles[] = {[K8S_NODE] = SD_K8S_NODE, [K8S_POD] = SD_K8S_POD,
-        [K8S_SERVICE] = SD_K8S_SERVICE, [K8S_ENDPOINTS] = SD_K8S_ENDPOINTS, [K8S_ENDPOINTSLICE] = SD_K8S_ENDPOINTSLICE,
+    static const SdKubernetesRole roles[] = {[K8S_NODE] = SD_K8S_NODE,
+        [K8S_POD] = SD_K8S_POD,
+        [K8S_SERVICE] = SD_K8S_SERVICE,
+        [K8S_ENDPOINTS] = SD_K8S_ENDPOINTS,
+        [K8S_ENDPOINTSLICE] = SD_K8S_ENDPOINTSLICE,
         [K8S_INGRESS] = SD_K8S_INGRESS};
     const PromSdConfig *c = k->s->config;
     Mirror *m = &k->mirrors[k->n_mirrors];

@@ -1,5 +1,5 @@
-/* sd_k8s_endpoints.c - targets of endpoints and endpoint slices, joined with their service and pods. Ports of a pod that
- * no endpoint names become targets, too. */
+/* sd_k8s_endpoints.c - targets of endpoints and endpoint slices, joined with their service and pods. Ports of a pod
+ * that no endpoint names become targets, too. */
 #include "metrics/sd/sd_k8s_int.h"
 
 #include "base/num.h"
@@ -47,7 +47,8 @@ static void set_container_port(const K8sBuild *k, const JsonValue *pod, uint64_t
                 sd_target_set(b, STR(META "pod_container_image"), k8s_str(c, "image"));
                 sd_target_set(b, STR(META "pod_container_port_name"), k8s_str(p, "name"));
                 sd_target_set(b, STR(META "pod_container_port_number"), sd_number(b, port));
-                sd_target_set(b, STR(META "pod_container_port_protocol"), protocol.n ? protocol : k8s_str(p, "protocol"));
+                sd_target_set(
+                    b, STR(META "pod_container_port_protocol"), protocol.n ? protocol : k8s_str(p, "protocol"));
                 sd_target_set(b, STR(META "pod_container_init"), init ? STR("true") : STR("false"));
                 break;
             }
@@ -132,8 +133,8 @@ static void add_address(
 void k8s_build_endpoints(const K8sBuild *k, const JsonValue *object) {
     SeenPods seen = {0};
     sd_group_begin(k->b);
-    const JsonValue *service = k8s_store_get(
-        k->store, K8S_SERVICE, k8s_str(object, "metadata.namespace"), k8s_str(object, "metadata.name"));
+    const JsonValue *service =
+        k8s_store_get(k->store, K8S_SERVICE, k8s_str(object, "metadata.namespace"), k8s_str(object, "metadata.name"));
     if (service) k8s_set_service(k, service);
     k8s_set_meta(k, sd_group_set, "endpoints", object, true);
     k8s_set_namespace(k, object);

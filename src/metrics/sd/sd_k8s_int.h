@@ -11,7 +11,7 @@ typedef enum K8sKind {
     K8S_ENDPOINTS,
     K8S_ENDPOINTSLICE,
     K8S_INGRESS,
-    K8S_NAMESPACE,  /* the rest only for what it tells of targets */
+    K8S_NAMESPACE, /* the rest only for what it tells of targets */
     K8S_REPLICASET,
     K8S_JOB
 } K8sKind;
@@ -38,8 +38,8 @@ void k8s_store_sweep(K8sStore *s, K8sKind kind, uint32_t origin, uint64_t genera
 const JsonValue *k8s_store_get(const K8sStore *s, K8sKind kind, Str ns, Str name);
 
 /* --- reading objects --- */
-const JsonValue *k8s_at(const JsonValue *v, const char *path);  /* "status.podIP"; NULL when absent */
-Str k8s_str(const JsonValue *v, const char *path);              /* numbers as written, too */
+const JsonValue *k8s_at(const JsonValue *v, const char *path);    /* "status.podIP"; NULL when absent */
+Str k8s_str(const JsonValue *v, const char *path);                /* numbers as written, too */
 const JsonValue *k8s_first(const JsonValue *v, const char *path); /* first item of an array or object */
 bool k8s_true(const JsonValue *v, const char *path);
 
@@ -64,9 +64,9 @@ void k8s_build_slice(const K8sBuild *k, const JsonValue *object);
 /* --- where the API is --- */
 typedef struct K8sApi {
     Arena *arena;
-    Str server;         /* without a slash at its end */
+    Str server; /* without a slash at its end */
     PromHttpConfig http;
-    Str own_namespace;  /* in a cluster, else empty */
+    Str own_namespace; /* in a cluster, else empty */
 } K8sApi;
 /* From api_server, kubeconfig_file or the pod's environment. Done by arena_free(ret->arena), also after an error. */
 ErrCode k8s_api_find(const PromSdConfig *c, K8sApi *ret, Err *reterr);

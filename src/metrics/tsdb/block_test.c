@@ -30,7 +30,8 @@ static SeriesColumn make_series(Arena *a, int i) {
         int64_t time = BASE + k * 15000 + i;
         if (i % 7 == 3 && (i == 3 || k > 200)) { /* histograms only, or after floats */
             ht[c.n_histograms] = time;
-            h[c.n_histograms++] = (Histogram){.schema = 1, .count = k, .zero_count = k, .sum = k, .zero_threshold = 1e-128};
+            h[c.n_histograms++] =
+                (Histogram){.schema = 1, .count = k, .zero_count = k, .sum = k, .zero_threshold = 1e-128};
         } else {
             t[c.n] = time;
             v[c.n++] = i == 5 && k == 100 ? stale_nan() : k * i * 0.5;
@@ -121,7 +122,8 @@ static void test_block_round_trip(void **state) {
     TsdbProblems problems = {0};
     assert_int_equal(tsdb_block_visit(b, (Matchers){0}, INT64_MIN, INT64_MAX, check_series, &all, &problems, NULL), OK);
     assert_int_equal(all.next, N_SERIES);
-    assert_int_equal(tsdb_block_visit(b, (Matchers){0}, BASE + 15000, BASE + 45000 - 1, check_series, &some, NULL, NULL), OK);
+    assert_int_equal(
+        tsdb_block_visit(b, (Matchers){0}, BASE + 15000, BASE + 45000 - 1, check_series, &some, NULL, NULL), OK);
     assert_int_equal(some.samples, N_SERIES * 2);
     assert_int_equal(problems.chunks + problems.series, 0);
     tsdb_block_close(b);

@@ -1,5 +1,5 @@
-/* chunk.h - Prometheus' chunks: up to a few hundred samples of one series as bits. Shared by metrics/tsdb and the streamed
- * remote read. Source: tsdb/docs/format/chunks.md of Prometheus. */
+/* chunk.h - Prometheus' chunks: up to a few hundred samples of one series as bits. Shared by metrics/tsdb and the
+ * streamed remote read. Source: tsdb/docs/format/chunks.md of Prometheus. */
 #ifndef MEERKAT_METRICS_TSDB_CHUNK_H
 #define MEERKAT_METRICS_TSDB_CHUNK_H
 
@@ -39,8 +39,7 @@ ErrCode chunk_decode(uint8_t encoding, Str data, Arena *arena, ChunkSamples *out
 /* Puts the first samples (at most CHUNK_SAMPLES) into one chunk; gives how many. n > 0. */
 size_t chunk_encode_floats(Buf *out, const int64_t *t, const double *v, size_t n);
 /* Likewise; a chunk ends where the layout of buckets changes, after a stale marker and before a counter reset. */
-size_t chunk_encode_histograms(
-    Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding);
+size_t chunk_encode_histograms(Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding);
 
 /* How many samples a chunk says it has. */
 size_t chunk_count(uint8_t encoding, Str data);
@@ -49,8 +48,8 @@ size_t chunk_count(uint8_t encoding, Str data);
 ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena *arena, ChunkSamples *out, Err *reterr);
 ErrCode chunk_decode_xor2(Str data, Arena *arena, ChunkSamples *out, Err *reterr);
 struct BitReader;
-/* Start times stand behind samples: of the first as a distance to its own time, of later ones, from the first that changes
- * on, to the time of the sample before, as changes of that distance. */
+/* Start times stand behind samples: of the first as a distance to its own time, of later ones, from the first that
+ * changes on, to the time of the sample before, as changes of that distance. */
 typedef struct ChunkStarts {
     uint8_t header; /* 0x80: the first is known; the rest: from which sample on they change, 0: never */
     int64_t start, distance;

@@ -98,7 +98,8 @@ static bool get_bounds(BitReader *r, Layout *l) {
 static bool get_layout(BitReader *r, Layout *l) {
     l->h.zero_threshold = get_zero_threshold(r);
     int64_t schema = bits_get_varbit(r);
-    bool known = schema == HISTOGRAM_SCHEMA_CUSTOM || (schema >= HISTOGRAM_SCHEMA_MIN && schema <= HISTOGRAM_SCHEMA_MAX);
+    bool known =
+        schema == HISTOGRAM_SCHEMA_CUSTOM || (schema >= HISTOGRAM_SCHEMA_MIN && schema <= HISTOGRAM_SCHEMA_MAX);
     if (r->bad || !known) return false;
     l->h.schema = (int8_t)schema;
     return get_spans(r, l->arena, &l->h.pos_spans, &l->h.n_pos_spans, &l->h.n_pos) &&
@@ -248,8 +249,7 @@ static void put_floats(BitWriter *w, const int64_t *t, const Histogram *h, size_
     mem_free(s);
 }
 
-size_t chunk_encode_histograms(
-    Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding) {
+size_t chunk_encode_histograms(Buf *out, const int64_t *t, const Histogram *h, size_t n, ChunkEncoding *ret_encoding) {
     ASSERT(n > 0);
     size_t m = 1;
     while (m < MIN(n, CHUNK_SAMPLES) && goes_on(&h[m], &h[m - 1])) m++;
@@ -344,7 +344,8 @@ static uint8_t hint_of(uint8_t header, bool first) {
 
 /* The third byte is the counter reset header; with start times the header stands in the first byte and the third says
  * which samples have them. */
-ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena *arena, ChunkSamples *out, Err *reterr) {
+ErrCode chunk_decode_histograms(
+    bool is_float, bool with_start, Str data, Arena *arena, ChunkSamples *out, Err *reterr) {
     if (data.n < 3) return err_set(reterr, ERR_CORRUPT, "a chunk of %zu bytes", data.n);
     size_t n = chunk_count(with_start ? CHUNK_HISTOGRAM_START : CHUNK_HISTOGRAM, data);
     uint8_t header = (uint8_t)data.p[with_start ? 0 : 2];
@@ -363,8 +364,8 @@ ErrCode chunk_decode_histograms(bool is_float, bool with_start, Str data, Arena 
         d.layout.h.reset = hint_of(header, i == 0);
         ok = get_one(&d, arena, i == 0, &h);
         int64_t start = ok ? chunk_next_start(&starts, &d.r, i, d.time.v, before) : 0;
-        ok = ok && !d.r.bad && avec_push(arena, &out->histogram_t_ms, d.time.v) && avec_push(arena, &out->histograms, h) &&
-             avec_push(arena, &out->histogram_start_ms, start);
+        ok = ok && !d.r.bad && avec_push(arena, &out->histogram_t_ms, d.time.v) &&
+             avec_push(arena, &out->histograms, h) && avec_push(arena, &out->histogram_start_ms, start);
     }
     if (ok) return OK;
     if (arena_exhausted(arena)) return err_set(reterr, ERR_TOO_LARGE, "the samples of a chunk do not fit into memory");

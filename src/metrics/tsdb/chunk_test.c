@@ -39,9 +39,13 @@ static void test_varbits(void **state) {
 /* Written down from the description of the format: 1@1000, 1@2000, 2@3000. */
 static void test_known_chunk(void **state) {
     (void)state;
-    static const uint8_t bytes[] = {0, 3, /* 1000 */ 0xd0, 0x0f, /* 1.0 */ 0x3f, 0xf0, 0, 0, 0, 0, 0, 0,
-        /* delta 1000 */ 0xe8, 0x07, /* same value 0, same delta 0, xor 1 1, leading 1 = 00001, significant 11 = 001011,
-        then 11111111111 */ 0x30, 0x97, 0xff, 0xc0};
+    static const uint8_t
+        bytes
+            [] =
+                {0, 3, /* 1000 */ 0xd0, 0x0f, /* 1.0 */ 0x3f, 0xf0, 0, 0, 0, 0, 0, 0,
+                    /* delta 1000 */ 0xe8, 0x07,
+                    /* same value 0, same delta 0, xor 1 1, leading 1 = 00001, significant 11 = 001011,
+then 11111111111 */ 0x30, 0x97, 0xff, 0xc0};
     int64_t t[] = {1000, 2000, 3000};
     double v[] = {1, 1, 2};
     Buf b = {0};
@@ -169,7 +173,8 @@ static void test_histograms(void **state) {
             m = chunk_encode_histograms(&b, t + i, h + i, 100 - i, &encoding);
             assert_int_equal(encoding, hc->is_float ? CHUNK_FLOAT_HISTOGRAM : CHUNK_HISTOGRAM);
             Err err = {0};
-            if (chunk_decode((uint8_t)encoding, buf_str(&b), arena, &s, &err) != OK) fail_msg("%s: %s", hc->name, err.msg);
+            if (chunk_decode((uint8_t)encoding, buf_str(&b), arena, &s, &err) != OK)
+                fail_msg("%s: %s", hc->name, err.msg);
             buf_done(&b);
         }
         if (chunks != hc->chunks) fail_msg("%s: %zu chunks", hc->name, chunks);
@@ -193,8 +198,9 @@ static void test_foreign(void **state) {
         size_t n;
         ErrCode want;
     } cases[] = {{1, "", 0, ERR_CORRUPT}, {1, "\0\0", 2, OK}, {1, "\0\1", 2, ERR_CORRUPT}, {2, "\0\0\0", 3, OK},
-        {2, "\0\1\0", 3, ERR_CORRUPT}, {3, "\0\1\0\0", 4, ERR_CORRUPT}, {4, "\0\1", 2, ERR_CORRUPT}, {4, "\0\0\0", 3, OK}, {5, "\x40\0\0", 3, OK},
-        {9, "\0\1", 2, ERR_CORRUPT}, {2, "\xff\xff\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 15, ERR_CORRUPT}};
+        {2, "\0\1\0", 3, ERR_CORRUPT}, {3, "\0\1\0\0", 4, ERR_CORRUPT}, {4, "\0\1", 2, ERR_CORRUPT},
+        {4, "\0\0\0", 3, OK}, {5, "\x40\0\0", 3, OK}, {9, "\0\1", 2, ERR_CORRUPT},
+        {2, "\xff\xff\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 15, ERR_CORRUPT}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Arena *arena = arena_create(1 << 20);
         ChunkSamples s = {0};
@@ -213,17 +219,20 @@ static void test_starts(void **state) {
         size_t n, samples;
         int64_t start_ms[6];
     } cases[] = {
-        {CHUNK_XOR2, "\x00\x03\x80\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xd0\x0f\xe8\x07\xc1\x2f\xff\xd6\x03",
-            22, 3, {1000, 1000, 1000}},
-        {CHUNK_XOR2, "\x00\x06\x02\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xc1\x2f\xff\xd6\x03\xf0\xfa\x60\x32"
-        "\x60\x99\xff\xfe\xe7\x0d\xf3\x88\x00\x7c\x89\x98\x0c\x97\xff\xfc\x09\x60\x00",
+        {CHUNK_XOR2, "\x00\x03\x80\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xd0\x0f\xe8\x07\xc1\x2f\xff\xd6\x03", 22, 3,
+            {1000, 1000, 1000}},
+        {CHUNK_XOR2,
+            "\x00\x06\x02\xa0\x1f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xc1\x2f\xff\xd6\x03\xf0\xfa\x60\x32"
+            "\x60\x99\xff\xfe\xe7\x0d\xf3\x88\x00\x7c\x89\x98\x0c\x97\xff\xfc\x09\x60\x00",
             43, 6, {0, 0, 2500, 3900, 3900, 0}},
-        {CHUNK_XOR2, "\x00\x04\x81\xd0\x0f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xe8\x07\x7b\x83\x0a\x12\xff\xff\x8f"
-        "\xa0",
+        {CHUNK_XOR2,
+            "\x00\x04\x81\xd0\x0f\x3f\xf0\x00\x00\x00\x00\x00\x00\xe8\x07\xe8\x07\x7b\x83\x0a\x12\xff\xff\x8f"
+            "\xa0",
             25, 4, {500, 1500, 2500, 2500}},
-        {CHUNK_HISTOGRAM_START, "\x00\x04\x82\xff\x3f\x50\x62\x4d\xd2\xf1\xa9\xfc\x8c\xa4\x94\x65\x24\xa3\xe3\xe8\xc6\x49\x00\xc9"
-        "\x99\x99\x99\x99\x99\x9a\x31\xba\x31\xbb\xb0\x3b\xc7\xd1\x89\x8e\x90\xfc\x44\x40\xd9\xa4\xff\xff"
-        "\xff\xff\xff\xff\x80\x71\x90\x6b\xd7\x3f\xff\xff\xff\xff\xff\xe0\x1e\x3e\x80",
+        {CHUNK_HISTOGRAM_START,
+            "\x00\x04\x82\xff\x3f\x50\x62\x4d\xd2\xf1\xa9\xfc\x8c\xa4\x94\x65\x24\xa3\xe3\xe8\xc6\x49\x00\xc9"
+            "\x99\x99\x99\x99\x99\x9a\x31\xba\x31\xbb\xb0\x3b\xc7\xd1\x89\x8e\x90\xfc\x44\x40\xd9\xa4\xff\xff"
+            "\xff\xff\xff\xff\x80\x71\x90\x6b\xd7\x3f\xff\xff\xff\xff\xff\xe0\x1e\x3e\x80",
             67, 4, {50, 50, 1900, 1900}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -240,7 +249,8 @@ static void test_starts(void **state) {
 /* 140 samples whose start changes at the 131st: more than the header can tell of. */
 static void test_late_start(void **state) {
     (void)state;
-    static const char bytes[] = "\x00\x8c\xff\xd0\x0f\x00\x00\x00\x00\x00\x00\x00\x00\x88\x0e\xe8\x07\xc2\x2b\xff\xa1\x2f\xff\xd6"
+    static const char bytes[] =
+        "\x00\x8c\xff\xd0\x0f\x00\x00\x00\x00\x00\x00\x00\x00\x88\x0e\xe8\x07\xc2\x2b\xff\xa1\x2f\xff\xd6"
         "\x03\xab\x0b\xab\x0c\xc7\x0d\x50\x9f\x54\x28\x60\xe0\x61\xe0\x60\xe0\x63\xea\x86\x06\x07\x01\x83"
         "\xc0\x60\x70\x18\x7c\x06\x07\x01\x83\xc0\x60\x70\x1a\x91\xff\xd8\x03\xaf\x0b\x8d\x70\x7e\x18\xe1"
         "\xad\x13\xe0\xc3\x83\x1e\x0c\x38\x35\x82\xfe\x06\x0e\x06\x1e\x06\x0e\x06\x3e\x06\x0e\x06\x1e\x06"
@@ -266,7 +276,8 @@ static void test_filter(void **state) {
     ChunkSamples s = {0};
     int asked = 0;
     for (int64_t i = 0; i < 6; i++)
-        assert_true(avec_push(arena, &s.t_ms, i * 2) && avec_push(arena, &s.value, (double)i) && avec_push(arena, &s.start_ms, i == 1));
+        assert_true(avec_push(arena, &s.t_ms, i * 2) && avec_push(arena, &s.value, (double)i) &&
+                    avec_push(arena, &s.start_ms, i == 1));
     SeriesColumn all = chunk_samples_column(&s, (Labels){0});
     assert_true(all.n == 6 && all.start_ms && all.start_ms[1] == 1);
     chunk_samples_filter(&s, after_4, &asked);

@@ -17,8 +17,9 @@ static ErrCode import_block(const TsdbImport *im, const TsdbBlockInfo *info, Tsd
     if (code != OK) {
         ret->blocks_failed++;
         tsdb_note(&ret->problems, "%s", err.msg);
-        return code == ERR_CORRUPT || code == ERR_NOT_FOUND || code == ERR_UNSUPPORTED ? OK
-                                                                                      : err_set(reterr, code, "%s", err.msg);
+        return code == ERR_CORRUPT || code == ERR_NOT_FOUND || code == ERR_UNSUPPORTED
+                   ? OK
+                   : err_set(reterr, code, "%s", err.msg);
     }
     Batcher b;
     batcher_init(&b, im, &ret->appended, reterr);

@@ -99,7 +99,8 @@ static const HeadRef *wanted(HeadImport *h, uint64_t ref, int64_t t, uint32_t *r
         return NULL;
     }
     const HeadRef *s = &h->series.v[*id];
-    if (t < h->im->min_t || t > h->im->max_t || t <= s->chunks_max_t || intervals_cover(&h->deleted, ref, t)) return NULL;
+    if (t < h->im->min_t || t > h->im->max_t || t <= s->chunks_max_t || intervals_cover(&h->deleted, ref, t))
+        return NULL;
     *ret_id = (uint32_t)*id;
     return s;
 }
@@ -117,7 +118,10 @@ static bool take_histogram(void *ctx, uint64_t ref, int64_t t, int64_t start, co
     uint32_t id;
     const HeadRef *s = wanted(h, ref, t, &id);
     if (!s) return true;
-    SeriesColumn column = {.labels = s->labels, .n_histograms = 1, .histogram_t_ms = &t, .histograms = v,
+    SeriesColumn column = {.labels = s->labels,
+        .n_histograms = 1,
+        .histogram_t_ms = &t,
+        .histograms = v,
         .histogram_start_ms = start ? &start : NULL};
     return batcher_add(&h->batcher, &column, NULL, 0);
 }
@@ -302,7 +306,8 @@ static ErrCode run(HeadImport *h, Err *reterr) {
     if (code == OK) code = read_logs(h, false, reterr);
     if (code == OK && !flush_pending(h)) code = h->batcher.code;
     if (code == OK && h->unknown)
-        tsdb_note(&h->ret->problems, "write-ahead log: %llu samples of series that are not in it", (unsigned long long)h->unknown);
+        tsdb_note(&h->ret->problems, "write-ahead log: %llu samples of series that are not in it",
+            (unsigned long long)h->unknown);
     return code;
 }
 

@@ -139,8 +139,8 @@ static ErrCode visit_chunks(
         if (code == ERR_TOO_LARGE) return err_set(reterr, code, "%s", err.msg);
         if (code != OK) { /* what was decoded of it stays */
             if (v->problems) v->problems->chunks++;
-            tsdb_note(v->problems, "%s (segment %llu, offset %llu)", err.msg, (unsigned long long)(chunks[i].ref >> 32) + 1,
-                (unsigned long long)(chunks[i].ref & UINT32_MAX));
+            tsdb_note(v->problems, "%s (segment %llu, offset %llu)", err.msg,
+                (unsigned long long)(chunks[i].ref >> 32) + 1, (unsigned long long)(chunks[i].ref & UINT32_MAX));
         }
         if (v->samples.t_ms.n + v->samples.histograms.n >= PIECE_SAMPLES) *ret_more = hand_out(v, labels, ref);
     }

@@ -113,7 +113,9 @@ static ErrCode emit_section(IndexWriter *w, Str contents, Err *reterr) {
     return flush(w, FLUSH_BYTES, reterr);
 }
 
-static int by_text(const void *a, const void *b) { return str_cmp(((const Symbol *)a)->text, ((const Symbol *)b)->text); }
+static int by_text(const void *a, const void *b) {
+    return str_cmp(((const Symbol *)a)->text, ((const Symbol *)b)->text);
+}
 
 static void rank_symbols(IndexWriter *w) {
     size_t n = map_count(w->symbol_ids), it = 0, k = 0;

@@ -50,7 +50,7 @@ typedef struct TsdbSeriesInfo {
     size_t n_chunks;
     uint64_t samples;
     const uint32_t *chunk_samples, *chunk_bytes; /* n_chunks of each */
-    const uint32_t *chunk_buckets; /* of its histograms, summed up; TSDB_CHUNK_FLOATS: it has floats */
+    const uint32_t *chunk_buckets;               /* of its histograms, summed up; TSDB_CHUNK_FLOATS: it has floats */
 } TsdbSeriesInfo;
 ErrCode tsdb_block_series(TsdbBlock *b, bool with_chunks, bool (*fn)(void *ctx, const TsdbSeriesInfo *s), void *ctx,
     TsdbProblems *problems, Err *reterr);

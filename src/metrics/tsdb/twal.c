@@ -32,8 +32,8 @@ static ErrCode decompressed(SegmentReader *r, Str *ret, Err *reterr) {
     *ret = buf_str(&r->record);
     if (!(r->flags & (FLAG_SNAPPY | FLAG_ZSTD))) return OK;
     arena_reset(r->arena);
-    return decompress(
-        r->flags & FLAG_ZSTD ? ENCODING_ZSTD : ENCODING_SNAPPY, buf_str(&r->record), RECORD_BYTES_MAX, r->arena, ret, reterr);
+    return decompress(r->flags & FLAG_ZSTD ? ENCODING_ZSTD : ENCODING_SNAPPY, buf_str(&r->record), RECORD_BYTES_MAX,
+        r->arena, ret, reterr);
 }
 
 typedef ErrCode (*RecordFn)(void *ctx, Str record, Err *reterr);
@@ -96,7 +96,8 @@ static bool step(SegmentReader *r, bool is_last, RecordFn fn, void *ctx, ErrCode
 ErrCode wal_segment_read(Str file, bool is_last, RecordFn fn, void *ctx, TsdbProblems *problems, Err *reterr) {
     SegmentReader r = {.file = file, .problems = problems, .arena = arena_create(ARENA_UNLIMITED)};
     ErrCode code = OK;
-    while (r.at < file.n && step(&r, is_last, fn, ctx, &code, reterr)) {}
+    while (r.at < file.n && step(&r, is_last, fn, ctx, &code, reterr)) {
+    }
     if (code == OK && r.open && !is_last) problem(&r, "an unfinished record");
     buf_done(&r.record);
     arena_free(r.arena);

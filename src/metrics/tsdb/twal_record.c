@@ -112,7 +112,8 @@ static bool get_spans(Cursor *c, Arena *arena, const HistogramSpan **ret, uint32
     return !c->bad;
 }
 
-static bool get_buckets(Cursor *c, Arena *arena, bool is_float, uint64_t expected, const double **ret, uint32_t *ret_n) {
+static bool get_buckets(
+    Cursor *c, Arena *arena, bool is_float, uint64_t expected, const double **ret, uint32_t *ret_n) {
     uint64_t n = cursor_uvarint(c);
     if (c->bad || n > cursor_left(c) || n > BUCKETS_MAX || n != expected) return false;
     double *v = ARENA_ARRAY(arena, double, n);
@@ -149,7 +150,8 @@ static bool get_histogram(Cursor *c, Arena *arena, bool is_float, Histogram *ret
     ret->zero_count = is_float ? cursor_f64be(c) : (double)cursor_uvarint(c);
     ret->count = is_float ? cursor_f64be(c) : (double)cursor_uvarint(c);
     ret->sum = cursor_f64be(c);
-    *ret_known = schema == HISTOGRAM_SCHEMA_CUSTOM || (schema >= HISTOGRAM_SCHEMA_MIN && schema <= HISTOGRAM_SCHEMA_MAX);
+    *ret_known =
+        schema == HISTOGRAM_SCHEMA_CUSTOM || (schema >= HISTOGRAM_SCHEMA_MIN && schema <= HISTOGRAM_SCHEMA_MAX);
     ret->schema = *ret_known ? (int8_t)schema : 0;
     return get_spans(c, arena, &ret->pos_spans, &ret->n_pos_spans, &n_pos) &&
            get_spans(c, arena, &ret->neg_spans, &ret->n_neg_spans, &n_neg) &&
