@@ -1,4 +1,4 @@
-/* num.h - numbers as text: locale-free, exact, shortest round trip. */
+/* num.h - numbers as text: locale-free, exact, shortest round trip; doubles as their bits. */
 #ifndef MEERKAT_BASE_NUM_H
 #define MEERKAT_BASE_NUM_H
 
@@ -7,6 +7,17 @@
 
 /* The bits of Go's math.NaN(), which Prometheus calls the normal NaN (its stale marker is another one). */
 #define NUM_NAN_BITS UINT64_C(0x7FF8000000000001)
+
+static inline uint64_t f64_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+static inline double f64_of(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
 
 /* Whole-string parses; false when s is not exactly such a number or does not fit. */
 ATTR_MUST bool num_parse_i64(Str s, int64_t *ret);

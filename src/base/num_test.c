@@ -13,18 +13,6 @@
 #include "base/hash.h"
 #include "base/num_int.h"
 
-static uint64_t bits_of(double v) {
-    uint64_t b;
-    memcpy(&b, &v, sizeof b);
-    return b;
-}
-
-static double double_of(uint64_t b) {
-    double v;
-    memcpy(&v, &b, sizeof v);
-    return v;
-}
-
 static void assert_text(Buf *b, const char *want) {
     assert_string_equal(buf_cstr(b), want);
     buf_clear(b);
@@ -189,7 +177,7 @@ static void test_parse_f64(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         double v = -1;
         assert_true(num_parse_f64(str_cstr(good[i].text), &v));
-        if (bits_of(v) != bits_of(good[i].want)) fail_msg("%s gave %.17g", good[i].text, v);
+        if (f64_bits(v) != f64_bits(good[i].want)) fail_msg("%s gave %.17g", good[i].text, v);
     }
     static const char *const bad[] = {"", "+", "-", ".", "e5", "1e", "1e+", "1 ", " 1", "1_0", "0x", "0x1", "0x1.8",
         "0xp1", "0x1p", "infin", "in", "--1", "1.2.3", "1e5.5", "+nan", "-NaN", "nanx", "0x1.1.1p0", "1f", "\xc2\xb2"};
@@ -199,7 +187,7 @@ static void test_parse_f64(void **state) {
     }
     double nan;
     assert_true(num_parse_f64(STR("NaN"), &nan));
-    assert_true(bits_of(nan) == NUM_NAN_BITS);
+    assert_true(f64_bits(nan) == NUM_NAN_BITS);
 }
 
 static void test_parse_long(void **state) {
@@ -220,18 +208,18 @@ static void test_parse_long(void **state) {
 }
 
 static void check_round_trip(Buf *b, uint64_t bits) {
-    double v = double_of(bits), back, c_back;
+    double v = f64_of(bits), back, c_back;
     if (!__builtin_isfinite(v)) return;
     buf_clear(b);
     num_put_f64_prom(b, v);
-    if (!num_parse_f64(buf_str(b), &back) || bits_of(back) != bits) fail_msg("%.17g printed %s", v, buf_cstr(b));
+    if (!num_parse_f64(buf_str(b), &back) || f64_bits(back) != bits) fail_msg("%.17g printed %s", v, buf_cstr(b));
     c_back = strtod(buf_cstr(b), NULL);
-    if (bits_of(c_back) != bits) fail_msg("strtod read %s as %.17g, not %.17g", buf_cstr(b), c_back, v);
+    if (f64_bits(c_back) != bits) fail_msg("strtod read %s as %.17g, not %.17g", buf_cstr(b), c_back, v);
 }
 
 /* No shorter decimal reads back, and of the shortest ones this is the nearest: the C library says so. */
 static void check_shortest(uint64_t bits) {
-    double v = double_of(bits);
+    double v = f64_of(bits);
     if (!__builtin_isfinite(v) || v == 0) return;
     uint64_t digits;
     int exp10;
@@ -288,13 +276,13 @@ static void test_random_text(void **state) {
         case 2: n = snprintf(text, sizeof text, "%llue-%u", (unsigned long long)x, (unsigned)(y % 345)); break;
         default:
             if (i % 64 != 3) continue;
-            double v = double_of(x & ~(UINT64_C(1) << 63)), next = double_of((x & ~(UINT64_C(1) << 63)) + 1);
+            double v = f64_of(x & ~(UINT64_C(1) << 63)), next = f64_of((x & ~(UINT64_C(1) << 63)) + 1);
             if (!__builtin_isfinite(next)) continue;
             long double half = ((long double)v + (long double)next) / 2; /* exact in 64 bits of mantissa */
             n = snprintf(text, sizeof text, "%.*Le", z & 1 ? 800 : 17 + (int)(z % 30), half);
         }
         double mine, theirs = strtod(text, NULL);
-        if (!num_parse_f64(str_of(text, (size_t)n), &mine) || bits_of(mine) != bits_of(theirs))
+        if (!num_parse_f64(str_of(text, (size_t)n), &mine) || f64_bits(mine) != f64_bits(theirs))
             fail_msg("%s read as %.17g, not %.17g", text, mine, theirs);
     }
 }

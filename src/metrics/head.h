@@ -82,7 +82,8 @@ void head_mark_logged(Head *h, const uint32_t *series, size_t n_series, const ui
 typedef enum HeadPut { HEAD_PUT_STORED, HEAD_PUT_LATE, HEAD_PUT_DUPLICATE, HEAD_PUT_CONFLICT } HeadPut;
 /* Between begin and end the writer holds the shard lock of the last series it touched. */
 void head_write_begin(Head *h);
-/* start: when it began to count, 0: not known. A duplicate's is ignored. */
+/* start: when it began to count, 0: not known. A duplicate's is ignored. A float and a histogram at the newest time of
+ * a series are a conflict. */
 HeadPut head_put(Head *h, uint32_t id, int64_t t, double v, int64_t start);
 HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start);
 void head_write_end(Head *h);

@@ -1,38 +1,26 @@
 /* head_open.c - the open chunk of a series: its newest samples, not encoded yet. */
 #include "metrics/head_int.h"
 
+#include "base/num.h"
+
 #include <math.h>
 
 /* Narrow values: the first one, a stale marker, or the first plus this whole number. */
 #define NARROW_FIRST 0
 #define NARROW_STALE INT32_MIN
 
-static double double_of(uint64_t bits) {
-    double d;
-    memcpy(&d, &bits, 8);
-    return d;
-}
-
-static uint64_t bits_of(double d) {
-    uint64_t bits;
-    memcpy(&bits, &d, 8);
-    return bits;
-}
-
 /* false: there is no such number that gives v bit by bit. */
 static bool narrow_of(uint64_t first, uint64_t v, int32_t *ret) {
     *ret = v == first ? NARROW_FIRST : NARROW_STALE;
     if (v == first || v == STALE_NAN_BITS) return true;
-    double distance = double_of(v) - double_of(first);
+    double distance = f64_of(v) - f64_of(first);
     if (!(fabs(distance) <= INT32_MAX)) return false;
     *ret = (int32_t)distance;
-    return *ret != NARROW_FIRST && bits_of(double_of(first) + *ret) == v;
+    return *ret != NARROW_FIRST && f64_bits(f64_of(first) + *ret) == v;
 }
 
 static uint64_t narrow_value(uint64_t first, int32_t narrow) {
-    return narrow == NARROW_FIRST   ? first
-           : narrow == NARROW_STALE ? STALE_NAN_BITS
-                                    : bits_of(double_of(first) + narrow);
+    return narrow == NARROW_FIRST ? first : narrow == NARROW_STALE ? STALE_NAN_BITS : f64_bits(f64_of(first) + narrow);
 }
 
 /* --- arrays --- */
@@ -93,7 +81,7 @@ void head_open_copy_values(const Head *h, const HeadSeries *s, double *v) {
         memcpy(v, o.wide, s->n * sizeof *v);
         return;
     }
-    for (size_t i = 0; i < s->n; i++) v[i] = double_of(value_at(&o, s, i));
+    for (size_t i = 0; i < s->n; i++) v[i] = f64_of(value_at(&o, s, i));
 }
 
 /* --- changing --- */

@@ -1,4 +1,6 @@
 #include "metrics/head_int.h"
+
+#include "base/num.h"
 #include "sys/random.h"
 
 #include <setjmp.h>
@@ -16,12 +18,6 @@ typedef struct World {
     size_t n;
     Rng rng;
 } World;
-
-static uint64_t bits_of(double d) {
-    uint64_t bits;
-    memcpy(&bits, &d, 8);
-    return bits;
-}
 
 static void world_init(World *w, uint64_t seed) {
     *w = (World){.head = head_create(1)};
@@ -63,11 +59,11 @@ static uint64_t some_value(World *w, int kind, uint64_t first) {
     uint64_t r = rng_u64(&w->rng);
     switch (kind) {
     case 0: return first;
-    case 1: return bits_of((double)(r % 100000));
-    case 2: return r % 10 ? bits_of((double)(r % 1000)) : STALE_NAN_BITS;
-    case 3: return bits_of(base + (double)(r % 7) * 2147483647.0);
-    case 4: return bits_of(base - 2147483648.0 - (double)(r % 3));
-    case 5: return bits_of((double)(r % 1000) / 100);
+    case 1: return f64_bits((double)(r % 100000));
+    case 2: return r % 10 ? f64_bits((double)(r % 1000)) : STALE_NAN_BITS;
+    case 3: return f64_bits(base + (double)(r % 7) * 2147483647.0);
+    case 4: return f64_bits(base - 2147483648.0 - (double)(r % 3));
+    case 5: return f64_bits((double)(r % 1000) / 100);
     case 6: return r;
     default: return odd[r % ARRAY_LEN(odd)];
     }
@@ -85,7 +81,7 @@ static void test_against_arrays(void **state) {
         size_t end = 1 + rng_u64(&w.rng) % (HEAD_CHUNK_MAX - 1);
         while (w.n < end) {
             if (mixed && rng_u64(&w.rng) % 20 == 0) kind = (int)(rng_u64(&w.rng) % 8);
-            uint64_t v = some_value(&w, w.n ? kind : 1 + kind % 7, w.n ? w.v[0] : bits_of(1000));
+            uint64_t v = some_value(&w, w.n ? kind : 1 + kind % 7, w.n ? w.v[0] : f64_bits(1000));
             size_t at = late && w.n > 1 ? 1 + rng_u64(&w.rng) % (w.n - 1) : w.n;
             if (at < w.n && w.t[at] - w.t[at - 1] > 1) {
                 put(&w, at, w.t[at] - 1, v);
@@ -127,7 +123,7 @@ static void test_forms(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         World w;
         world_init(&w, 1);
-        put(&w, 0, 10, bits_of(cases[i].first));
+        put(&w, 0, 10, f64_bits(cases[i].first));
         put(&w, 1, 20, cases[i].second);
         assert_int_equal(w.series->wide, cases[i].wide);
         check(&w);

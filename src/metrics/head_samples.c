@@ -1,13 +1,9 @@
 /* head_samples.c - samples of a series: appending, sealing, reading. */
 #include "metrics/head_int.h"
 
-#include "storage/column.h"
+#include "base/num.h"
 
-static uint64_t bits_of(double d) {
-    uint64_t b;
-    memcpy(&b, &d, 8);
-    return b;
-}
+#include "storage/column.h"
 
 /* --- sealing --- */
 static bool regular_step(const int64_t *t, size_t n, int32_t *ret_step) {
@@ -94,10 +90,24 @@ static bool is_newest(const Head *h, const HeadSeries *s, int64_t t) {
     return !x || !x->sealed || t > x->max_t;
 }
 
+/* A float and a histogram at the newest time of a series are a conflict: the first one stays. */
+static bool ends_with_histogram(const HeadExtra *x, int64_t t) {
+    return x && x->n_histograms && x->histograms[x->n_histograms - 1].t == t;
+}
+
+static bool ends_with_float(const Head *h, const HeadSeries *s, int64_t t) {
+    if (s->n) return head_open_t(h, s, s->n - 1u) == t;
+    const HeadExtra *x = head_extra(h, s);
+    for (const SealedChunk *c = x ? x->sealed : NULL; c; c = c->older)
+        if (c->max_t == t) return true;
+    return false;
+}
+
 HeadPut head_put(Head *h, uint32_t id, int64_t t, double value, int64_t start) {
     HeadSeries *s = head_series_make(h, id);
     hold_shard(h, id);
-    uint64_t v = bits_of(value);
+    if (UNLIKELY(s->extra) && ends_with_histogram(head_extra(h, s), t)) return HEAD_PUT_CONFLICT;
+    uint64_t v = f64_bits(value);
     HeadPut put = HEAD_PUT_STORED;
     bool newest = is_newest(h, s, t);
     if (newest) {
@@ -117,6 +127,7 @@ HeadPut head_put(Head *h, uint32_t id, int64_t t, double value, int64_t start) {
 HeadPut head_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start) {
     HeadSeries *s = head_series_make(h, id);
     hold_shard(h, id);
+    if (ends_with_float(h, s, t)) return HEAD_PUT_CONFLICT;
     HeadExtra *x = head_extra_of(h, s);
     buf_clear(&h->scratch);
     histogram_encode(&h->scratch, v);

@@ -1,6 +1,7 @@
 #include "metrics/mpart_pack.h"
 
 #include "base/cursor.h"
+#include "base/num.h"
 #include "metrics/postings.h"
 #include "model/metrics_batch.h"
 
@@ -77,20 +78,9 @@ typedef struct Stats {
     uint64_t resets;
 } Stats;
 
-static uint64_t bits_of(double d) {
-    uint64_t u;
-    memcpy(&u, &d, 8);
-    return u;
-}
+static bool same(double a, double b) { return f64_bits(a) == f64_bits(b); }
 
-static bool same(double a, double b) { return bits_of(a) == bits_of(b); }
-
-static double take_f64(Cursor *c) {
-    uint64_t u = cursor_u64le(c);
-    double d;
-    memcpy(&d, &u, 8);
-    return d;
-}
+static double take_f64(Cursor *c) { return f64_of(cursor_u64le(c)); }
 
 static unsigned form_of(const Stats *s) {
     unsigned form = s->resets ? HAS_RESETS : 0;
@@ -139,7 +129,7 @@ static void put_stats(Streams *out, Cursor *c) {
     for (int i = 0; i < 4; i++) {
         if (!is_told(form, i)) continue;
         if (e == EXPONENT_RAW)
-            buf_put_u64le(stream(out, S_STAT_RAW), bits_of(s.v[i]));
+            buf_put_u64le(stream(out, S_STAT_RAW), f64_bits(s.v[i]));
         else
             buf_put_svarint(stream(out, S_STAT_NUMBER), i ? m[i] - m[0] : m[0]);
     }

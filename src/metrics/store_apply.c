@@ -116,7 +116,7 @@ static void apply_histograms(AppendJob *job, size_t series, uint32_t id, uint64_
             count_untimely(job, &x);
             continue;
         }
-        HeadPut put = clash_put_histogram(job->head, id, x.t, &b->histograms.v[i], start ? start[k] : 0);
+        HeadPut put = head_put_histogram(job->head, id, x.t, &b->histograms.v[i], start ? start[k] : 0);
         uint64_t at = i | METRICS_CONFLICT_HISTOGRAM;
         if (job->zeros.histograms.n && zero_is_histogram(&job->zeros, (uint32_t)i))
             count_zero(job, put, at);
@@ -136,7 +136,7 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, size_t series, uint32
             count_untimely(job, &x);
             continue;
         }
-        HeadPut put = clash_put(job->head, id, x.t, b->value.v[i], start ? start[k] : 0);
+        HeadPut put = head_put(job->head, id, x.t, b->value.v[i], start ? start[k] : 0);
         if (job->zeros.samples.n && zero_is_sample(&job->zeros, (uint32_t)i))
             count_zero(job, put, i);
         else

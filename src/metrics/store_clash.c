@@ -5,29 +5,6 @@
 
 /* The writer is the only one that changes a series: it may look without the shard's lock. */
 
-static bool ends_with_histogram(const Head *h, const HeadSeries *s, int64_t t) {
-    const HeadExtra *x = head_extra(h, s);
-    return x && x->n_histograms && x->histograms[x->n_histograms - 1].t == t;
-}
-
-static bool ends_with_float(const Head *h, const HeadSeries *s, int64_t t) {
-    if (s->n) return head_open_t(h, s, s->n - 1u) == t;
-    const HeadExtra *x = head_extra(h, s);
-    return x && x->sealed && x->sealed->max_t == t;
-}
-
-HeadPut clash_put(Head *h, uint32_t id, int64_t t, double v, int64_t start) {
-    const HeadSeries *s = head_series(h, id);
-    if (s && UNLIKELY(s->extra) && ends_with_histogram(h, s, t)) return HEAD_PUT_CONFLICT;
-    return head_put(h, id, t, v, start);
-}
-
-HeadPut clash_put_histogram(Head *h, uint32_t id, int64_t t, const Histogram *v, int64_t start) {
-    const HeadSeries *s = head_series(h, id);
-    if (s && ends_with_float(h, s, t)) return HEAD_PUT_CONFLICT;
-    return head_put_histogram(h, id, t, v, start);
-}
-
 int64_t clash_newest(const Head *h, uint32_t id) {
     const HeadSeries *s = head_series(h, id);
     int64_t oldest, newest;

@@ -6,7 +6,6 @@
  *
  * The lanes between them hold a few records each, so memory stays bounded however long the log is. */
 #include "metrics/record.h"
-#include "metrics/store_clash.h"
 #include "metrics/store_int.h"
 
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
@@ -216,11 +215,11 @@ static void put_item(Replay *r, const Replayed *x, const RecordItem *it) {
     case RECORD_SAMPLES:
         for (size_t i = 0; i < it->n; i++) {
             if (it->t_ms[i] < r->min_t) continue;
-            (void)clash_put(h, id, it->t_ms[i], it->v[i], it->start_ms ? it->start_ms[i] : 0);
+            (void)head_put(h, id, it->t_ms[i], it->v[i], it->start_ms ? it->start_ms[i] : 0);
         }
         break;
     case RECORD_HISTOGRAM:
-        if (it->t >= r->min_t) (void)clash_put_histogram(h, id, it->t, &it->histogram, it->start);
+        if (it->t >= r->min_t) (void)head_put_histogram(h, id, it->t, &it->histogram, it->start);
         break;
     case RECORD_EXEMPLAR: put_exemplar(r, id, &it->exemplar, x->arena); break;
     default: break; /* of series and symbols that stand behind something else */

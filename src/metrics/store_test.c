@@ -1,4 +1,6 @@
 #include "metrics/series_set.h"
+
+#include "base/num.h"
 #include "metrics/store_int.h"
 #include "sys/clock.h"
 #include "sys/random.h"
@@ -66,12 +68,6 @@ static void world_free(World *w) {
     mem_free(w);
 }
 
-static uint64_t bits_of(double d) {
-    uint64_t b;
-    memcpy(&b, &d, 8);
-    return b;
-}
-
 static double random_value(World *w) {
     switch (rng_u64(&w->rng) % 8) {
     case 0: return stale_nan();
@@ -116,7 +112,7 @@ static ErrCode random_append(World *w, int t_from, int t_len, size_t n) {
             dups++;
         } else {
             copy->has[s.series][s.t] = true;
-            copy->bits[s.series][s.t] = bits_of(s.v);
+            copy->bits[s.series][s.t] = f64_bits(s.v);
             stored++;
         }
         assert_true(add_sent(w, &b, s));
@@ -218,7 +214,7 @@ static void check_range(World *w, int t_from, int t_to, const Matcher *m) {
         for (size_t k = 0; k < c->n; k++) {
             int t = (int)((c->t_ms[k] - w->base) / w->step);
             assert_true(t >= t_from && t <= t_to && w->model->has[s][t]);
-            assert_true(bits_of(c->value[k]) == w->model->bits[s][t]);
+            assert_true(f64_bits(c->value[k]) == w->model->bits[s][t]);
             if (k) assert_true(c->t_ms[k] > c->t_ms[k - 1]);
         }
     }
@@ -733,7 +729,7 @@ static size_t compare_digest(
         bool has_a = window_value(d->kind, all->t_ms, all->value, all->n, max_t - range, max_t, &a);
         bool has_b = window_value(d->kind, some->t_ms, some->value, some->n, max_t - range, max_t, &b);
         assert_int_equal(has_a, has_b);
-        if (has_a) assert_true(bits_of(a) == bits_of(b) || a == b);
+        if (has_a) assert_true(f64_bits(a) == f64_bits(b) || a == b);
     }
     return all->n - some->n;
 }

@@ -1,6 +1,7 @@
 /* column_f64.c - float columns: decimals as integers, bit patterns as integers, or differences of bit patterns. */
 #include "storage/column_int.h"
 
+#include "base/num.h"
 #include "base/vec.h"
 
 #include <math.h>
@@ -23,12 +24,6 @@ static const double pow10_inverse[EXPONENT_MAX + 1] = {
 
 #define SMALL_LIMIT (INT64_C(1) << 51)
 
-static inline uint64_t bits_of(double d) {
-    uint64_t u;
-    memcpy(&u, &d, 8);
-    return u;
-}
-
 static inline double of_bits(uint64_t u) {
     double d;
     memcpy(&d, &u, 8);
@@ -44,7 +39,7 @@ static inline bool to_decimal(double v, unsigned e, int64_t *ret) {
     int64_t m = (int64_t)(y < 0 ? y - 0.5 : y + 0.5);
     if (e == 0) m = (int64_t)y;
     *ret = m;
-    return bits_of((double)m / pow10_of[e]) == bits_of(v);
+    return f64_bits((double)m / pow10_of[e]) == f64_bits(v);
 }
 
 /* The exponent that is cheapest for a sample: a digit costs log2(10) bits a value, an exception ten bytes. */
@@ -75,7 +70,7 @@ static size_t decimals_of(const double *v, size_t n, unsigned e, int64_t *m, Buf
         if (!to_decimal(v[i], e, &m[i])) {
             m[i] = prev; /* costs nothing: the difference is 0 */
             buf_put_uvarint(exceptions, i - last);
-            buf_put_u64le(exceptions, bits_of(v[i]));
+            buf_put_u64le(exceptions, f64_bits(v[i]));
             last = i;
             count++;
         }
@@ -89,7 +84,7 @@ static uint8_t decimal_way(const double *v, size_t n, unsigned e, const int64_t 
     bool multiply = e > 0 && exceptions == 0;
     for (size_t i = 0; i < n; i++) {
         if (m[i] >= SMALL_LIMIT || m[i] <= -SMALL_LIMIT) way |= DEC_WIDE;
-        multiply = multiply && bits_of((double)m[i] * pow10_inverse[e]) == bits_of(v[i]);
+        multiply = multiply && f64_bits((double)m[i] * pow10_inverse[e]) == f64_bits(v[i]);
     }
     return multiply ? way | DEC_MULTIPLY : way;
 }
@@ -126,7 +121,7 @@ static void encode_xor(Buf *out, const double *v, size_t n) {
     out->n += (n + 1) / 2;
     uint64_t prev = 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t x = bits_of(v[i]) ^ prev;
+        uint64_t x = f64_bits(v[i]) ^ prev;
         prev ^= x;
         unsigned low = (bit_width(x) + 7) / 8, high = x ? 8 - (unsigned)__builtin_ctzll(x) / 8 : 0;
         unsigned code = high < low ? 8 + high : low;
@@ -146,7 +141,7 @@ static void encode_bits(Buf *out, const double *v, size_t n, int64_t *scratch) {
 
 static bool all_same_bits(const double *v, size_t n) {
     for (size_t i = 1; i < n; i++)
-        if (bits_of(v[i]) != bits_of(v[0])) return false;
+        if (f64_bits(v[i]) != f64_bits(v[0])) return false;
     return true;
 }
 
@@ -156,7 +151,7 @@ static void encode_const(Buf *out, double v) {
     if (encode_decimal(out, &v, 1, &m) && out->n - start < 9) return;
     out->n = start;
     buf_put_char(out, F64_CONST);
-    buf_put_u64le(out, bits_of(v));
+    buf_put_u64le(out, f64_bits(v));
 }
 
 void column_encode_f64(Buf *out, const double *v, size_t n) {
@@ -386,7 +381,7 @@ bool column_decode_f64_range(Str in, size_t n, size_t from, size_t to, const dou
     }
     case F64_DECIMAL: return range_decimal(&c, scheme, out, n, from, to, last);
     case F64_BITS: {
-        int64_t bits = last ? (int64_t)bits_of(*last) : 0;
+        int64_t bits = last ? (int64_t)f64_bits(*last) : 0;
         return column_take_i64_range(&c, (AliasI64 *)(void *)out, n, from, to, last ? &bits : NULL, NULL);
     }
     case F64_XOR: return take_xor(&c, out, n, from, to);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/cursor.h"
+#include "base/num.h"
 
 /* Most significant bit first. */
 typedef struct BitWriter {
@@ -49,16 +50,5 @@ double cursor_f64be(Cursor *c);
 void buf_put_u16be(Buf *b, uint16_t v);
 void buf_put_u32be(Buf *b, uint32_t v);
 void buf_put_u64be(Buf *b, uint64_t v);
-
-static inline uint64_t f64_bits(double v) {
-    uint64_t b;
-    memcpy(&b, &v, 8);
-    return b;
-}
-static inline double f64_of(uint64_t b) {
-    double v;
-    memcpy(&v, &b, 8);
-    return v;
-}
 
 #endif
