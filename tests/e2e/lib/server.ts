@@ -27,12 +27,17 @@ const isFree = (port: number) =>
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 
-/** Ports stay below 32,768, where Linux takes those of outgoing connections from: they come and go at any time. */
+const handedOut = new Set<number>();
+
+/** Ports stay below 32,768, where Linux takes those of outgoing connections from: they come and go at any time. None is
+ * handed out twice: who asks may start its server later, and start it again. */
 export async function freeOffset(): Promise<number> {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 2000; i++) {
     const offset = 10_000 + Math.floor(Math.random() * (32_768 - 10_000 - Math.max(...Object.values(ports))));
-    const all = [...Object.values(ports), 14268, 14269, 9411].map((p) => isFree(p + offset));
-    if ((await Promise.all(all)).every(Boolean)) return offset;
+    const all = [...Object.values(ports), 14268, 14269, 9411].map((p) => p + offset);
+    if (all.some((p) => handedOut.has(p)) || !(await Promise.all(all.map(isFree))).every(Boolean)) continue;
+    for (const p of all) handedOut.add(p);
+    return offset;
   }
   throw new Error("no free range of ports");
 }
