@@ -115,7 +115,7 @@ Labels labels_copy(Arena *arena, Labels l) {
 
 static void put_go_quoted(Buf *out, Str s) {
     buf_put_char(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0, run = 1; i < s.n; i += run, run = 1) {
         char c = s.p[i];
         if (c == '"' || c == '\\') {
             buf_put_char(out, '\\');
@@ -126,10 +126,11 @@ static void put_go_quoted(Buf *out, Str s) {
             buf_put_lit(out, "\\t");
         } else if (c == '\r') {
             buf_put_lit(out, "\\r");
-        } else if ((unsigned char)c < 0x20 || c == 0x7f) {
+        } else if ((unsigned char)c < 0x20 || c == 0x7f || !(run = str_utf8_step(str_skip(s, i)))) {
             buf_printf(out, "\\x%02x", (unsigned char)c);
+            run = 1;
         } else {
-            buf_put_char(out, c);
+            buf_put_str(out, str_slice(s, i, i + run));
         }
     }
     buf_put_char(out, '"');

@@ -90,15 +90,23 @@ static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
     return OK;
 }
 
+/* A name may be anything in UTF-8 but empty, or what the job's scheme allows; a value anything in UTF-8. */
+static bool label_is_valid(const Take *x, const Label *l) {
+    bool metric = str_eq(l->name, LABEL_NAME_METRIC), legacy = x->job->set.legacy_names;
+    if (legacy && (metric ? !metric_name_is_legacy(l->value) : !label_name_is_legacy(l->name))) return false;
+    return l->name.n && str_is_utf8(l->name) && str_is_utf8(l->value);
+}
+
 static ErrCode check_names(const Take *x, Labels l, Err *reterr) {
     if (!labels_get(l, LABEL_NAME_METRIC).n)
         return err_set(reterr, ERR_INVALID, "missing metric name (__name__ label)");
-    if (!x->job->set.legacy_names) return OK;
     for (size_t i = 0; i < l.n; i++) {
-        bool metric = str_eq(l.v[i].name, LABEL_NAME_METRIC);
-        if (metric ? !metric_name_is_legacy(l.v[i].value) : !label_name_is_legacy(l.v[i].name))
-            return err_set(reterr, ERR_INVALID, "invalid metric name or label names: %" STR_FMT,
-                STR_ARG(metric ? l.v[i].value : l.v[i].name));
+        if (label_is_valid(x, &l.v[i])) continue;
+        Buf b = {0};
+        labels_put_set(&b, l);
+        ErrCode code = err_set(reterr, ERR_INVALID, "invalid metric name or label names: %s", buf_cstr(&b));
+        buf_done(&b);
+        return code;
     }
     return OK;
 }
