@@ -80,6 +80,8 @@ static bool scan_quoted(Parser *x, Str *ret, bool *ret_escaped) {
 }
 
 /* --- labels --- */
+static bool label_name_starts(const Parser *x) { return x->p < x->end && is_name_start(*x->p); }
+
 static ErrCode parse_label(Parser *x, PromTextSample *s) {
     PromTextLabel l = {0};
     if (at(x, '"')) {
@@ -115,8 +117,10 @@ static ErrCode parse_labels(Parser *x, PromTextSample *s) {
         if (code != OK) return code;
         if (!x->om) skip_blanks(x);
         if (at(x, '}')) break;
-        if (!at(x, ',')) return fail(x, "\",\" or \"}\"");
-        x->p++;
+        if (at(x, ','))
+            x->p++;
+        else if (x->om || !(at(x, '"') || label_name_starts(x))) /* Prometheus does without commas in the old format */
+            return fail(x, "\",\" or \"}\"");
         if (!x->om) skip_blanks(x);
         if (at(x, '}') && x->strict) return fail(x, "label name");
     }
@@ -150,7 +154,8 @@ static bool parse_float(Str s, double *ret) {
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == 'p' || s.p[i] == 'P' || s.p[i] == '_' || s.p[i] == 'x' || s.p[i] == 'X') return false;
     }
-    return num_parse_f64(s, ret);
+    /* What no double can hold is no number; infinities are spelled out. */
+    return num_parse_f64(s, ret) && (isfinite(*ret) || !memchr("0123456789.", s.p[s.n - 1], 11));
 }
 
 static Str scan_word(Parser *x) {
@@ -189,7 +194,7 @@ static ErrCode parse_time(Parser *x, int64_t *ret_ms, double *ret_s) {
     if (x->om)
         ok = ok && parse_float(word, ret_s) && seconds_to_ms(*ret_s, ret_ms);
     else
-        ok = ok && num_parse_i64(word, ret_ms);
+        ok = ok && is_digit(word.p[0]) && num_parse_i64(word, ret_ms); /* no sign, as in Prometheus */
     if (ok) return OK;
     x->p = from;
     return fail(x, "timestamp");
@@ -202,7 +207,8 @@ static size_t rune_count(Str s) {
     return n;
 }
 
-static ErrCode exemplar_labels(Parser *x, Exemplar *e) {
+/* *ret_usable: whether a store takes them. Else the exemplar is left out, as the sample is good without it. */
+static ErrCode exemplar_labels(Parser *x, Exemplar *e, bool *ret_usable) {
     Label *v = ARENA_ARRAY(x->arena, Label, x->labels.n);
     size_t n = x->labels.n, runes = 0;
     if (!v) return exhausted(x);
@@ -213,16 +219,21 @@ static ErrCode exemplar_labels(Parser *x, Exemplar *e) {
         if (!v[i].name.p || !v[i].value.p) return exhausted(x);
         runes += rune_count(v[i].name) + rune_count(v[i].value);
     }
-    if (runes > EXEMPLAR_RUNES_MAX) return fail(x, "at most 128 characters of exemplar labels before this");
+    if (x->strict && runes > EXEMPLAR_RUNES_MAX)
+        return fail(x, "at most 128 characters of exemplar labels before this");
+    ErrCode code = labels_normalize(v, &n, x->strict ? x->reterr : NULL);
+    if (x->strict && code != OK) {
+        if (x->reterr) x->reterr->line = x->line;
+        return code;
+    }
     e->labels = (Labels){v, n};
-    ErrCode code = labels_normalize(v, &e->labels.n, x->reterr);
-    if (code == OK) return OK;
-    if (x->reterr) x->reterr->line = x->line;
-    return code;
+    *ret_usable = runes <= EXEMPLAR_RUNES_MAX && code == OK;
+    return OK;
 }
 
 static ErrCode parse_exemplar(Parser *x, PromTextSample *s) {
     /* The caller's labels are still in x->labels: keep them aside. */
+    bool usable = false;
     size_t n = x->labels.n;
     PromTextLabel *keep = ARENA_ARRAY(x->arena, PromTextLabel, n);
     if (!keep) return exhausted(x);
@@ -233,11 +244,11 @@ static ErrCode parse_exemplar(Parser *x, PromTextSample *s) {
     x->p += 2;
     ErrCode code = parse_labels(x, NULL);
     if (code == OK) code = check_label_bytes(x);
-    if (code == OK) code = exemplar_labels(x, &s->exemplar);
+    if (code == OK) code = exemplar_labels(x, &s->exemplar, &usable);
     if (code == OK && !gap(x)) code = fail(x, "space and exemplar value");
     if (code == OK) code = parse_value(x, &s->exemplar.value);
     if (code != OK) return code;
-    s->has_exemplar = true;
+    s->has_exemplar = usable;
     if (!at(x, ' ')) return OK;
     x->p++;
     double t_s;
@@ -344,16 +355,23 @@ static Str rest_of_line(Parser *x) {
     return str_of(from, (size_t)(x->p - from));
 }
 
+static bool unit_fits(Str metric, Str unit) {
+    return unit.n == 0 || (metric.n > unit.n && str_ends_with(metric, unit) && metric.p[metric.n - unit.n - 1] == '_');
+}
+
 static ErrCode visit_meta(Parser *x, PromTextMeta *m) {
     if (m->kind == PROMTEXT_TYPE) {
         bool known;
         m->type = promtext_type(m->text, &known);
         bool old_word = str_eq_lit(m->text, "untyped");
-        if (!known || (x->strict && old_word))
+        if (!known || (x->om && old_word))
             return err_set_at(
                 x->reterr, ERR_INVALID, x->line, 1, "invalid metric type \"%" STR_FMT "\"", STR_ARG(m->text));
         x->type = m->type;
     }
+    if (m->kind == PROMTEXT_UNIT && !unit_fits(m->metric, m->text))
+        return err_set_at(x->reterr, ERR_INVALID, x->line, 1,
+            "unit \"%" STR_FMT "\" not a suffix of metric \"%" STR_FMT "\"", STR_ARG(m->text), STR_ARG(m->metric));
     if (m->kind == PROMTEXT_HELP && memchr(m->text.p ? m->text.p : "", '\\', m->text.n)) {
         m->text = promtext_unescape_help(m->text, x->om, x->arena);
         if (!m->text.p) return exhausted(x);
@@ -390,8 +408,8 @@ static ErrCode parse_comment(Parser *x) {
         if (!str_starts_with(left, words[i].word) || (words[i].kind == PROMTEXT_UNIT && !x->om)) continue;
         x->p += words[i].word.n;
         if (!gap(x)) {
-            if (x->om || (x->p < x->end && *x->p == '\n')) return fail(x, "metric name");
-            break; /* "# HELPFUL ..." */
+            if (x->om) return fail(x, "metric name");
+            break; /* "# HELPFUL ...", "# TYPE" */
         }
         PromTextMeta m = {.kind = words[i].kind, .line = x->line};
         if (!scan_meta_name(x, &m.metric)) return fail(x, "metric name");
@@ -435,6 +453,7 @@ static ErrCode parse_plain(Parser *x) {
     while (x->p < x->end) {
         skip_blanks(x);
         ErrCode code;
+        if (at(x, 0)) return OK; /* a buffer sent with what was left of it; Prometheus stops there, too */
         if (x->p >= x->end || *x->p == '\n' || *x->p == '\r')
             code = end_of_line(x);
         else

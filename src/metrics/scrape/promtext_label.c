@@ -84,7 +84,7 @@ MetricType promtext_type(Str word, bool *ret_known) {
 
 /* Prometheus 3 rewrites bucket bounds and quantiles so that "1" and "1.0" are one series. */
 static Str canonical(const PromTextSample *s, Str name, Str value, Arena *arena) {
-    bool bound = str_eq_lit(name, "le") && (s->type == METRIC_HISTOGRAM || s->type == METRIC_GAUGE_HISTOGRAM);
+    bool bound = str_eq_lit(name, "le") && s->type == METRIC_HISTOGRAM;
     bool quantile = str_eq_lit(name, "quantile") && s->type == METRIC_SUMMARY;
     double v;
     if ((!bound && !quantile) || !num_parse_f64(value, &v)) return value;

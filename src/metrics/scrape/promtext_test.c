@@ -63,7 +63,11 @@ static void test_plain(void **state) {
         {"a 1\n", "a 1"},
         {"a 1", "a 1"},
         {"  a\t 1  2000 \n", "a 1 @2000"},
-        {"a 1 -5\r\nb 2\r\n", "a 1 @-5; b 2"},
+        {"a 1 5\r\nb 2\r\n", "a 1 @5; b 2"},
+        {"a{b=\"1\" c=\"2\"d=\"3\"\"e\"=\"4\"} 1\n", "a{b=\"1\", c=\"2\", d=\"3\", e=\"4\"} 1"},
+        {"# TYPE\n# HELP\n# HELP \na 1\n", "error: 3:8 expected metric name, got end of line"},
+        {"# TYPE\n# HELP\n# TYPES\na 1\n", "a 1"},
+        {"a 1e-400\n", "a 0"},
         {"a{} 1\n", "a 1"},
         {"a{b=\"c\"} 1.5e3\n", "a{b=\"c\"} 1500"},
         {"a{b=\"c\"}1\n", "a{b=\"c\"} 1"},
@@ -88,6 +92,9 @@ static void test_plain(void **state) {
         {"a{b=c} 1\n", "error: 1:5 expected label value in quotes, got \"c} 1\""},
         {"ok 1\na x\n", "error: 2:3 expected value, got \"x\""},
         {"a\n", "error: 1:2 expected space and value, got end of line"},
+        {"a 1e400\n", "error: 1:3 expected value, got \"1e400\""},
+        {"a 1 -5\n", "error: 1:5 expected timestamp, got \"-5\""},
+        {"a 1 +5\n", "error: 1:5 expected timestamp, got \"+5\""},
         {"a 1 1.5\n", "error: 1:5 expected timestamp, got \"1.5\""},
         {"a 1 1 1\n", "error: 1:7 expected end of line, got \"1\""},
         {"a 0x1p3\n", "error: 1:3 expected value, got \"0x1p3\""},
@@ -98,6 +105,10 @@ static void test_plain(void **state) {
         {"# TYPE a meh\n", "error: 1:1 invalid metric type \"meh\""},
     };
     check(cases, ARRAY_LEN(cases), (PromTextOptions){PROMTEXT_PLAIN, false});
+    Buf got = {0}; /* a NUL where a line begins is the end */
+    render(STR("a 1\n\0b 2\n"), (PromTextOptions){PROMTEXT_PLAIN, false}, &got);
+    assert_string_equal(buf_cstr(&got), "a 1");
+    buf_done(&got);
 }
 
 static void test_openmetrics(void **state) {
@@ -112,6 +123,18 @@ static void test_openmetrics(void **state) {
         {"# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n# EOF\n",
             "a_seconds 1; a_seconds is gauge \"\" \"seconds\""},
         {"{\"a.b\"} 1\n# EOF\n", "{\"a.b\"} 1"},
+        {"# TYPE h gaugehistogram\nh_bucket{le=\"1\"} 2\n# EOF\n",
+            "h_bucket{le=\"1\"} 2; h is gaugehistogram \"\" \"\""},
+        /* Exemplars no store takes: with a label twice, with too many characters. */
+        {"a_total 1 # {x=\"1\",x=\"2\"} 0.5\nb 1\n# EOF\n", "a_total 1; b 1"},
+        {"a_total 1 # {x=\"0123456789012345678901234567890123456789012345678901234567890123456789"
+         "0123456789012345678901234567890123456789012345678901234567\"} 0.5 7\nb 1\n# EOF\n",
+            "a_total 1; b 1"},
+        {"# UNIT a_bytes seconds\na_bytes 1\n# EOF\n",
+            "error: 1:1 unit \"seconds\" not a suffix of metric \"a_bytes\""},
+        {"# UNIT bytes bytes\n# EOF\n", "error: 1:1 unit \"bytes\" not a suffix of metric \"bytes\""},
+        {"# TYPE a untyped\na 1\n# EOF\n", "error: 1:1 invalid metric type \"untyped\""},
+        {"a{b=\"1\"c=\"2\"} 1\n# EOF\n", "error: 1:8 expected \",\" or \"}\", got \"c=\"2\"} 1\""},
         {"a  1\n# EOF\n", "error: 1:3 expected value, got \" 1\""},
         {"a 1\n\n# EOF\n", "error: 2:1 expected metric name, got end of line"},
         {"a 1\n# EOF\nb 2\n", "error: 2:7 expected nothing after # EOF, got \"b 2\""},
