@@ -6,8 +6,10 @@
 #include "model/histogram.h"
 
 /* Merges neighbouring buckets (schema - 1 halves their number) until there are at most `limit` (0: no limit) and they
- * are at least `min_factor` apart (0: any). h's arrays are replaced by ones in the arena. ERR_TOO_LARGE: not even the
- * lowest resolution fits, or custom buckets, which cannot be merged, are too many. */
-ErrCode scrape_histogram_fit(Histogram *h, uint64_t limit, double min_factor, Arena *arena, Err *reterr);
+ * are at least `min_factor` apart (0: any). h's arrays are replaced by ones in the arena. *ret_too_many: not even the
+ * lowest resolution fits, or custom buckets, which cannot be merged, are too many. ERR_TOO_LARGE: the arena is
+ * exhausted. */
+ErrCode scrape_histogram_fit(
+    Histogram *h, uint64_t limit, double min_factor, Arena *arena, bool *ret_too_many, Err *reterr);
 
 #endif

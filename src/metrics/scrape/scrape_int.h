@@ -13,7 +13,7 @@
 typedef struct CachedSeries {
     struct CachedSeries *next; /* which came after it in the newest scrape: a guess */
     uint64_t hash;             /* of the raw text */
-    uint32_t born, seen;       /* number of the scrape that had it first, last */
+    uint32_t before, seen;     /* numbers of the last scrapes that had it; 0: none */
     uint32_t label_bytes;
     bool dropped;   /* by metric_relabel_configs */
     bool tracked;   /* gets a stale marker when it vanishes */
@@ -50,6 +50,8 @@ typedef struct ScrapeTarget {
     U64Map *cache; /* raw hash -> CachedSeries* */
     CachedSeries *first;
     uint64_t scrapes;
+    uint32_t good; /* number of the last scrape, if its series live: it has not failed */
+    size_t n_good; /* series of the last one that had not */
     bool warned;
 } ScrapeTarget;
 typedef VEC(ScrapeTarget *) ScrapeTargetVec;
@@ -156,6 +158,9 @@ typedef struct ScrapeOutcome {
 #define SCRAPE_BODY_LIMIT "body size limit exceeded"
 /* Why no answer came, in Prometheus' words where curl's differ (scrape_error.c). */
 void scrape_put_error(const HttpClientResponse *res, const char *url, char *out, size_t size);
+/* The labels of a series the target has not had before, in the arena. Its strings may be the sample's. */
+ErrCode scrape_labels(const ScrapeTarget *t, const PromScrapeConfig *job, const PromTextSample *sample, Arena *arena,
+    Labels *ret, bool *ret_dropped, Err *reterr);
 /* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. created: the
  * _created lines of OpenMetrics are start times. */
 void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,

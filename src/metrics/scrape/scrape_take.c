@@ -13,6 +13,7 @@
 
 #define ARENA_BYTES_MIN ((size_t)64 << 20)
 #define END_SERIES_MAX 20000u /* markers of one append, about */
+#define FAILED_SERIES_MAX 1000u
 
 typedef struct Take {
     ScrapeTarget *target;
@@ -20,8 +21,10 @@ typedef struct Take {
     Arena *arena;
     MetricsBatch batch;
     int64_t t_ms;
-    uint32_t number; /* of this scrape */
-    size_t seen;     /* cached series this scrape had */
+    uint32_t number;  /* of this scrape */
+    size_t seen;      /* cached series this scrape had */
+    uint64_t offered; /* samples that sample_limit counts */
+    bool too_many_samples, too_many_buckets;
     CachedSeries *last, *hit;
     uint64_t hash; /* of the raw text at hand */
     ScrapeOutcome *outcome;
@@ -33,108 +36,7 @@ static ErrCode exhausted(Err *reterr) {
     return err_set(reterr, ERR_TOO_LARGE, "the memory budget of the scrape is used up");
 }
 
-/* --- final labels of a new series --- */
-/* exported_<name>, once more if that is taken too. */
-static Str exported_name(const RelabelSet *s, Labels target, Str name) {
-    do name = arena_printf(s->arena, "exported_%" STR_FMT, STR_ARG(name));
-    while (name.p && (relabel_get(s, name).n || labels_get(target, name).n));
-    return name;
-}
-
-static bool add_target_labels(RelabelSet *s, Labels target, bool honor) {
-    bool ok = true;
-    for (size_t i = 0; i < target.n && ok; i++) {
-        Str name = target.v[i].name, theirs = relabel_get(s, name);
-        if (honor && theirs.n) continue;
-        if (theirs.n) {
-            Str other = exported_name(s, target, name);
-            ok = other.p && relabel_set(s, other, theirs);
-        }
-        ok = ok && relabel_set(s, name, target.v[i].value);
-    }
-    return ok;
-}
-
-/* Fifty characters, as Prometheus does: a limit is there because of names that are too long to be shown. */
-static Str start_of(Str s) {
-    size_t at = 0;
-    for (int i = 0; i < 50 && at < s.n; i++) do
-            at++;
-        while (at < s.n && (s.p[at] & 0xc0) == 0x80);
-    return str_slice(s, 0, at);
-}
-
-static ErrCode check_limits(const Take *x, Labels l, Err *reterr) {
-    const PromScrapeLimits *limits = &x->job->set.limits;
-    Str metric = labels_get(l, LABEL_NAME_METRIC);
-    if (limits->label && l.n > limits->label)
-        return err_set(reterr, ERR_INVALID,
-            "label_limit exceeded (metric: %" STR_FMT ", number of labels: %zu, limit: %llu)",
-            STR_ARG(start_of(metric)), l.n, (unsigned long long)limits->label);
-    if (!limits->label_name_length && !limits->label_value_length) return OK;
-    for (size_t i = 0; i < l.n; i++) {
-        Str name = l.v[i].name, value = l.v[i].value;
-        if (limits->label_name_length && name.n > limits->label_name_length)
-            return err_set(reterr, ERR_INVALID,
-                "label_name_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT
-                ", length: %zu, limit: %llu)",
-                STR_ARG(start_of(metric)), STR_ARG(start_of(name)), name.n,
-                (unsigned long long)limits->label_name_length);
-        if (limits->label_value_length && value.n > limits->label_value_length)
-            return err_set(reterr, ERR_INVALID,
-                "label_value_length_limit exceeded (metric: %" STR_FMT ", label name: %" STR_FMT ", value: \"%" STR_FMT
-                "\", length: %zu, limit: %llu)",
-                STR_ARG(start_of(metric)), STR_ARG(start_of(name)), STR_ARG(start_of(value)), value.n,
-                (unsigned long long)limits->label_value_length);
-    }
-    return OK;
-}
-
-/* A name may be anything in UTF-8 but empty, or what the job's scheme allows; a value anything in UTF-8. */
-static bool label_is_valid(const Take *x, const Label *l) {
-    bool metric = str_eq(l->name, LABEL_NAME_METRIC), legacy = x->job->set.legacy_names;
-    if (legacy && (metric ? !metric_name_is_legacy(l->value) : !label_name_is_legacy(l->name))) return false;
-    return l->name.n && str_is_utf8(l->name) && str_is_utf8(l->value);
-}
-
-static ErrCode check_names(const Take *x, Labels l, Err *reterr) {
-    if (!labels_get(l, LABEL_NAME_METRIC).n)
-        return err_set(reterr, ERR_INVALID, "missing metric name (__name__ label)");
-    for (size_t i = 0; i < l.n; i++) {
-        if (label_is_valid(x, &l.v[i])) continue;
-        Buf b = {0};
-        labels_put_set(&b, l);
-        ErrCode code = err_set(reterr, ERR_INVALID, "invalid metric name or label names: %s", buf_cstr(&b));
-        buf_done(&b);
-        return code;
-    }
-    return OK;
-}
-
-static ErrCode final_labels(Take *x, const PromTextSample *sample, Labels *ret, bool *ret_dropped, Err *reterr) {
-    RelabelSet s = {.arena = x->arena};
-    size_t n;
-    if (!avec_reserve(x->arena, &s.labels, sample->n_labels + 1 + x->target->labels.n)) return exhausted(reterr);
-    if (!promtext_labels(sample, x->arena, s.labels.v, &n)) return exhausted(reterr);
-    ErrCode code = labels_normalize(s.labels.v, &n, reterr);
-    if (code != OK) return code;
-    s.labels.n = n;
-    if (!add_target_labels(&s, x->target->labels, x->job->honor_labels)) return exhausted(reterr);
-    switch (relabel_apply(x->job->metric_relabel, &s)) {
-    case RELABEL_DROPPED: *ret_dropped = true; return OK;
-    case RELABEL_EXHAUSTED: return exhausted(reterr);
-    case RELABEL_KEPT: break;
-    }
-    n = s.labels.n;
-    code = labels_normalize(s.labels.v, &n, reterr);
-    if (code != OK) return code;
-    *ret = (Labels){s.labels.v, n};
-    *ret_dropped = n == 0;
-    if (n == 0) return OK;
-    code = check_names(x, *ret, reterr);
-    return code == OK ? check_limits(x, *ret, reterr) : code;
-}
-
+/* --- the cache --- */
 /* Labels in the cache: their number, then for each 0 and the place in the target's labels, which most series share, or
  * 1 and the value of the metric's name, or 1 + length of the name, the name, the value. Numbers and lengths are
  * varints. */
@@ -194,7 +96,6 @@ static ErrCode read_labels(void *ctx, BatchSeries *series, Err *reterr) {
     return cached_labels(x->target, series->wire, x->arena, &series->labels) ? OK : exhausted(reterr);
 }
 
-/* --- the cache --- */
 /* Targets expose their series in the same order every time: the one after the last is tried first. */
 static CachedSeries *find(Take *x, Str raw) {
     x->hash = hash_bytes(raw.p, raw.n, x->target->seed);
@@ -235,17 +136,11 @@ static ErrCode add_exemplars(Take *x, BatchSeries *bs, const PromTextSample *s, 
 
 static ErrCode add_histogram(Take *x, Labels labels, const Histogram *h, int64_t t_ms, Err *reterr) {
     MetricsBatch *b = &x->batch;
-    Histogram fitted = *h;
-    ErrCode code = scrape_histogram_fit(&fitted, x->job ? x->job->native_bucket_limit : 0,
-        x->job ? x->job->native_min_bucket_factor : 0, x->arena, reterr);
-    /* Prometheus takes resolutions beyond 8 from writers, not from targets. */
-    if (code == OK) code = histogram_check(&fitted, reterr);
-    if (code != OK) return code;
     BatchSeries bs = {.labels = labels,
         .first_histogram = (uint32_t)b->histograms.n,
         .n_histograms = 1,
         .first_sample = (uint32_t)b->t_ms.n};
-    if (!avec_push(x->arena, &b->series, bs) || !avec_push(x->arena, &b->histograms, fitted) ||
+    if (!avec_push(x->arena, &b->series, bs) || !avec_push(x->arena, &b->histograms, *h) ||
         !avec_push(x->arena, &b->histogram_t_ms, t_ms))
         return exhausted(reterr);
     return OK;
@@ -270,37 +165,79 @@ static ErrCode add_sample(
     return s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, bs, s, t_ms, reterr) : OK;
 }
 
+/* Within the limits of the scrape? Beyond them it is only counted, and they are reported at the end. */
+static ErrCode fit(Take *x, const PromTextSample *s, Histogram *fitted, bool *ret_fits, Err *reterr) {
+    uint64_t limit = x->job->set.limits.sample;
+    bool too_many = false;
+    ErrCode code = OK;
+    if (s->histogram)
+        code = scrape_histogram_fit(
+            fitted, x->job->native_bucket_limit, x->job->native_min_bucket_factor, x->arena, &too_many, reterr);
+    x->too_many_buckets |= too_many;
+    if (!too_many && limit && ++x->offered > limit) x->too_many_samples = true;
+    *ret_fits = !too_many && !x->too_many_samples;
+    /* Prometheus takes resolutions beyond 8 from writers, not from targets. */
+    return code == OK && s->histogram && *ret_fits ? histogram_check(fitted, reterr) : code;
+}
+
+static void note_seen(Take *x, CachedSeries *c) {
+    if (c->seen != x->number) {
+        c->before = c->seen;
+        c->seen = x->number;
+        x->seen++;
+    }
+    link_next(x, c);
+}
+
+static ErrCode keep_sample(Take *x, const PromTextSample *s, CachedSeries *c, Labels labels, uint64_t hash,
+    bool own_time, bool fresh, Err *reterr) {
+    int64_t t_ms = own_time ? s->t_ms : x->t_ms;
+    Str wire = labels.v ? STR_NULL : cached_bytes(c);
+    const PromTextSample *with = s;
+    PromTextSample native;
+    Histogram fitted;
+    bool fits;
+    if (s->histogram) {
+        fitted = *s->histogram;
+        native = *s;
+        native.histogram = &fitted;
+        with = &native;
+    }
+    ErrCode code = fit(x, s, &fitted, &fits, reterr);
+    if (code == OK && fits) code = add_sample(x, with, labels, wire, hash, t_ms, reterr);
+    if (code != OK) return code;
+    x->outcome->kept++;
+    x->outcome->added += fresh && fits && !x->too_many_buckets && t_ms <= x->batch.not_after_ms;
+    return OK;
+}
+
 static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Take *x = ctx;
     if (x->reads_created && created_take(&x->created, s, &x->batch)) return OK;
     CachedSeries *c = s->known ? x->hit : find(x, s->raw);
-    uint64_t hash = x->hash, limit = x->job->set.limits.sample;
+    uint64_t hash = x->hash;
     bool exemplars = s->has_exemplar || s->n_more_exemplars, lazy = x->batch.read_labels && !exemplars;
+    bool own_time = s->has_t && !x->job->ignore_timestamps;
     Labels labels = {0};
     x->outcome->scraped++;
     if (!c) {
         bool dropped = false;
-        ErrCode code = final_labels(x, s, &labels, &dropped, reterr);
+        ErrCode code = scrape_labels(x->target, x->job, s, x->arena, &labels, &dropped, reterr);
         if (code != OK) return code;
         c = remember(x->target, hash, labels, dropped);
-        c->born = x->number;
-        x->outcome->added += !dropped;
+    } else if (!c->dropped && c->seen == x->number && !own_time) { /* once more in one scrape, for the same time */
+        x->outcome->kept++;
+        x->outcome->duplicates++;
+        return OK;
     } else if (!c->dropped && !lazy && !cached_labels(x->target, cached_bytes(c), x->arena, &labels)) {
         return exhausted(reterr);
     }
-    x->seen += c->seen != x->number;
-    c->seen = x->number;
-    link_next(x, c);
+    bool fresh = c->seen == 0;
+    note_seen(x, c);
     if (c->dropped) return OK;
-    bool own_time = s->has_t && !x->job->ignore_timestamps;
     c->tracked = !own_time || x->job->track_timestamps_staleness;
     c->histogram = s->histogram != NULL;
-    x->outcome->kept++;
-    if (limit && x->outcome->kept > limit) return OK; /* counted on, reported at the end */
-    Str wire = labels.v ? STR_NULL : cached_bytes(c);
-    ErrCode code = add_sample(x, s, labels, wire, hash, own_time ? s->t_ms : x->t_ms, reterr);
-    x->outcome->kept -= code != OK;
-    return code;
+    return keep_sample(x, s, c, labels, hash, own_time, fresh, reterr);
 }
 
 static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
@@ -340,8 +277,8 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
     } else {
         code = parse(x, format, a->body, &visitor, reterr);
     }
-    uint64_t limit = x->job->set.limits.sample;
-    if (code == OK && limit && x->outcome->kept > limit) return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded");
+    if (code == OK && x->too_many_samples) return err_set(reterr, ERR_TOO_LARGE, "sample limit exceeded");
+    if (code == OK && x->too_many_buckets) return err_set(reterr, ERR_TOO_LARGE, "histogram bucket limit exceeded");
     return code;
 }
 
@@ -360,28 +297,57 @@ static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
     x->batch.series.v[x->batch.series.n - 1].raw_hash = key;
 }
 
-/* Markers for what this scrape did not have; all of it forgotten. Without room for a marker the series ends by the
- * lookback delta instead. */
-static void drop_unseen(Take *x, bool all) {
+/* Did the last scrape keep it, so that its end is to be told? Without room for a marker the series ends by the lookback
+ * delta instead. */
+static bool lived(const Take *x, const CachedSeries *c) {
+    uint32_t good = x->target->good;
+    return good && c->tracked && !c->dropped && (c->seen == good || (c->seen == x->number && c->before == good));
+}
+
+static void forget(ScrapeTarget *t, uint64_t key) {
+    uint64_t c = 0;
+    (void)u64map_remove(t->cache, key, &c);
+    mem_free((void *)(uintptr_t)c);
+}
+
+/* What this scrape did not have ends and is forgotten. */
+static void end_unseen(Take *x) {
     ScrapeTarget *t = x->target;
-    if (!all && x->seen == u64map_count(t->cache)) return; /* nothing has vanished */
+    bool vanished = x->seen != u64map_count(t->cache);
+    VEC(uint64_t) gone = {0};
+    size_t it = 0;
+    uint64_t key, *value;
+    while (vanished && u64map_next(t->cache, &it, &key, &value)) {
+        CachedSeries *c = (CachedSeries *)(uintptr_t)*value;
+        c->next = NULL; /* it may be one of those that go */
+        if (c->seen == x->number) continue;
+        vec_push(&gone, key);
+        if (lived(x, c)) add_marker(x, c, key);
+    }
+    if (vanished) t->first = NULL;
+    vec_foreach(uint64_t, k, &gone) forget(t, *k);
+    vec_done(&gone);
+    t->good = x->number;
+    t->n_good = u64map_count(t->cache);
+}
+
+/* All ends, and is remembered: when the target is well again its series are not new. Not what bodies that could not be
+ * read made of it, once that is much. */
+static void end_all(Take *x) {
+    ScrapeTarget *t = x->target;
+    bool much = u64map_count(t->cache) > 2 * t->n_good + FAILED_SERIES_MAX;
     VEC(uint64_t) gone = {0};
     size_t it = 0;
     uint64_t key, *value;
     while (u64map_next(t->cache, &it, &key, &value)) {
-        CachedSeries *c = (CachedSeries *)(uintptr_t)*value;
-        c->next = NULL; /* it may be one of those that go */
-        if (!all && c->seen == x->number) continue;
-        vec_push(&gone, key);
-        if (!c->dropped && c->tracked && c->born != x->number) add_marker(x, c, key);
+        const CachedSeries *c = (const CachedSeries *)(uintptr_t)*value;
+        if (lived(x, c)) add_marker(x, c, key);
+        if (much) vec_push(&gone, key);
     }
-    t->first = NULL;
-    vec_foreach(uint64_t, k, &gone) {
-        uint64_t c = 0;
-        (void)u64map_remove(t->cache, *k, &c);
-        mem_free((void *)(uintptr_t)c);
-    }
+    if (much) t->first = NULL;
+    vec_foreach(uint64_t, k, &gone) forget(t, *k);
     vec_done(&gone);
+    t->good = 0;
 }
 
 /* --- report series --- */
@@ -454,6 +420,7 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
     Take x;
     Err err = {0};
     ErrCode code = answer->code;
+    bool empty = answer->body.n == 0;
     begin(&x, t, job, answer->body.n, answer->t_ms, ret);
     x.reads_created = created;
     if (store->ops->takes_wire_labels) {
@@ -465,7 +432,7 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
     else if (answer->status != 200)
         code = err_set(&err, ERR_UNAVAILABLE, "server returned HTTP status %d %s", answer->status,
             answer->status_text[0] ? answer->status_text : http_status_text(answer->status));
-    else
+    else if (!empty) /* nothing needs no format */
         code = take_body(&x, answer, &err);
     ret->up = code == OK;
     if (code != OK) { /* all or nothing: a half-read exposition would look like vanished series */
@@ -473,7 +440,10 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
         ret->over_body_limit = job->set.limits.body_bytes && strcmp(ret->error, SCRAPE_BODY_LIMIT) == 0;
         clear_batch(&x);
     }
-    drop_unseen(&x, code != OK);
+    if (code != OK || empty)
+        end_all(&x);
+    else
+        end_unseen(&x);
     add_reports(&x, ret, answer->duration_s, answer->body.n, job->set.extra_metrics, false);
     append(&x, store, ret);
     arena_free(x.arena);
@@ -495,7 +465,7 @@ void scrape_end(const LeavingTarget *v, size_t n, MetricsStore *store) {
                 x.arena = arena;
                 x.batch = batch;
             }
-            drop_unseen(&x, true);
+            end_all(&x);
             add_reports(&x, &out, 0, 0, t->job->set.extra_metrics, true);
             arena = x.arena;
             batch = x.batch;

@@ -15,7 +15,8 @@
 #define BODIES_MAX 6
 
 /* outcomes: "up scraped kept added[ error]" per body, parted by "; ". series: what the store has then but for the
- * reports: labels without those of the target, values by scrape ("-" for none, "end" for a stale marker). */
+ * reports: labels, without those of the target if it
+ * has both, values by scrape ("-" for none, "end" for a stale marker). */
 typedef struct Case {
     const char *job; /* more of the scrape configuration */
     const char *type;
@@ -36,6 +37,33 @@ static const Case cases[] = {
         "0 1 0 0 invalid metric name or label names: {__name__=\"\\xff\", instance=\"i\", job=\"j\"}", ""},
     {"  metric_name_validation_scheme: legacy\n", PLAIN, {"{\"a.b\"} 1\n"},
         "0 1 0 0 invalid metric name or label names: {__name__=\"a.b\", instance=\"i\", job=\"j\"}", ""},
+    /* A name that stands there twice fails what is kept. */
+    {"", PLAIN, {"b 1\na{x=\"1\",x=\"2\"} 1\n"}, "0 2 1 1 label name \"x\" is not unique: invalid sample", ""},
+    {"  metric_relabel_configs: [{source_labels: [__name__], regex: a, action: drop}]\n", PLAIN,
+        {"b 1\na{x=\"1\",x=\"2\"} 1\n"}, "1 2 1 1", "b 1"},
+    /* Whose label is it? */
+    {"", PLAIN, {"a{job=\"t\",exported_job=\"u\"} 1\nb{instance=\"\"} 2\n"}, "1 2 2 2",
+        "a{exported_exported_job=\"t\", exported_job=\"u\"} 1; b 2"},
+    {"  relabel_configs: [{target_label: exported_job, replacement: x}]\n", PLAIN,
+        {"a{job=\"t\",exported_job=\"u\"} 1\n"}, "1 1 1 1",
+        "a{exported_exported_exported_job=\"u\", exported_exported_job=\"t\", exported_job=\"x\"} 1"},
+    {"  honor_labels: true\n", PLAIN, {"a{job=\"t\"} 1\nb{instance=\"\"} 2\n"}, "1 2 2 2",
+        "a{instance=\"i\", job=\"t\"} 1; b{job=\"j\"} 2"},
+    /* The same once more in a scrape is left out, whatever its value. */
+    {"  sample_limit: 2\n", PLAIN, {"a 1\na 2\nb 1\na 1\n", "a 3\n"}, "1 4 4 2; 1 1 1 0", "a 1 3; b 1 end"},
+    /* Beyond a limit no series is new. */
+    {"  sample_limit: 2\n", PLAIN, {"a 1\nb 2\nc 3\nd 4\n", "a 1\nc 3\n"}, "0 4 4 2 sample limit exceeded; 1 2 2 0",
+        "a - 1; c - 3"},
+    /* What fails ends all that lived, once; what comes back is not new. */
+    {"", PLAIN, {"a 1\nb 1\n", "a 2\nb{\n", "c\n", "a 3\nc 1\n", "a 4\nc 2\n"},
+        "1 2 2 2; 0 1 1 0 line 2, column 3: expected label name or \"}\", got end of line; "
+        "0 0 0 0 line 1, column 2: expected space and value, got end of line; 1 2 2 1; 1 2 2 0",
+        "a 1 end - 3 4; b 1 end - - -; c - - - 1 2"},
+    {"", PLAIN, {"a 1\n", "", "", "a 2\n", "b 1\n"}, "1 1 1 1; 1 0 0 0; 1 0 0 0; 1 1 1 0; 1 1 1 1",
+        "a 1 end - 2 end; b - - - - 1"},
+    /* Nothing needs no format. */
+    {"", "application/openmetrics-text; version=1.0.0", {"", "# EOF\n", "a 1\n"},
+        "1 0 0 0; 1 0 0 0; 0 1 1 1 line 2, column 1: data does not end with # EOF", ""},
 };
 
 static PromConfig *config_of(const char *job) {
@@ -92,11 +120,11 @@ static void put_series(MetricsStore *store, size_t scrapes, Buf *b) {
         Label own[64];
         size_t n = 0;
         if (is_report(labels_get(all, LABEL_NAME_METRIC))) continue;
-        for (size_t k = 0; k < all.n; k++) {
-            bool targets = (str_eq_lit(all.v[k].name, "job") && str_eq_lit(all.v[k].value, "j")) ||
-                           (str_eq_lit(all.v[k].name, "instance") && str_eq_lit(all.v[k].value, "i"));
-            if (!targets) own[n++] = all.v[k];
-        }
+        bool targets =
+            str_eq_lit(labels_get(all, STR("job")), "j") && str_eq_lit(labels_get(all, STR("instance")), "i");
+        for (size_t k = 0; k < all.n; k++)
+            if (!targets || !(str_eq_lit(all.v[k].name, "job") || str_eq_lit(all.v[k].name, "instance")))
+                own[n++] = all.v[k];
         if (b->n) buf_put_lit(b, "; ");
         labels_put_text(b, (Labels){own, n});
         for (size_t s = 0; s < scrapes; s++) put_value(b, &cols.v[i], time_of(s));
