@@ -81,14 +81,7 @@ void am_api_error(HttpResponse *res, int status, int code, const char *fmt, ...)
 static Str repair_utf8(Str s, Arena *arena) {
     if (str_is_utf8(s)) return s;
     Buf b = {0};
-    while (s.n) {
-        size_t step = str_utf8_step(s);
-        if (step)
-            buf_put(&b, s.p, step);
-        else
-            buf_put_lit(&b, "\xEF\xBF\xBD");
-        s = str_skip(s, step ? step : 1);
-    }
+    buf_put_utf8(&b, s);
     Str copy = arena_copy(arena, buf_str(&b));
     buf_done(&b);
     return copy;

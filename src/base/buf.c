@@ -49,6 +49,17 @@ static void put_le(Buf *b, uint64_t v, size_t bytes) {
 
 void buf_put_u16le(Buf *b, uint16_t v) { put_le(b, v, 2); }
 void buf_put_u32le(Buf *b, uint32_t v) { put_le(b, v, 4); }
+void buf_put_utf8(Buf *b, Str s) {
+    while (s.n) {
+        size_t step = str_utf8_step(s);
+        if (step)
+            buf_put(b, s.p, step);
+        else
+            buf_put_lit(b, "\xEF\xBF\xBD");
+        s = str_skip(s, step ? step : 1);
+    }
+}
+
 void buf_put_u64le(Buf *b, uint64_t v) { put_le(b, v, 8); }
 
 void buf_put_uvarint(Buf *b, uint64_t v) {

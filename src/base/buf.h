@@ -21,6 +21,8 @@ static inline void buf_put_char(Buf *b, char c) {
     if (UNLIKELY(b->n == b->cap)) buf_reserve(b, 1);
     b->p[b->n++] = c;
 }
+/* s with U+FFFD for each byte that belongs to no well-formed UTF-8 sequence. */
+void buf_put_utf8(Buf *b, Str s);
 void buf_printf(Buf *b, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* Little-endian and varint writers, the counterparts of the readers in cursor.h. */
 void buf_put_u16le(Buf *b, uint16_t v);

@@ -28,6 +28,20 @@ static void test_put(void **state) {
     buf_done(&b);
 }
 
+static void test_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {{"", ""}, {"plain", "plain"}, {"caf\xC3\xA9", "caf\xC3\xA9"}, {"caf\xE9!", "caf\xEF\xBF\xBD!"},
+        {"\xF0\x9F\x98", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Buf b = {0};
+        buf_put_utf8(&b, str_cstr(cases[i].in));
+        assert_string_equal(buf_cstr(&b), cases[i].out);
+        buf_done(&b);
+    }
+}
+
 static void test_round_trip(void **state) {
     (void)state;
     static const uint64_t values[] = {0, 1, 127, 128, 255, 16383, 16384, UINT32_MAX, INT64_MAX, UINT64_MAX};
@@ -70,7 +84,7 @@ static void test_overruns(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_overruns)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_overruns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

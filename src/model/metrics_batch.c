@@ -87,7 +87,7 @@ void metrics_complaints_sort(MetricsComplaints *c) {
     if (c->list.n > 1) qsort(c->list.v, c->list.n, sizeof *c->list.v, by_place);
 }
 
-#define EMIT_LABELS_MAX 12
+#define EMIT_LABELS_MAX 16
 
 /* The parts of a histogram or a summary are one family. */
 static Str family_of(Str name, MetricType type) {

@@ -70,7 +70,7 @@ void process_stats(ProcessStats *ret) {
         ret->cpu_seconds = (double)(f[STAT_UTIME] + f[STAT_STIME]) / ticks_per_s;
         ret->threads = f[STAT_THREADS];
         ret->vsize_bytes = f[STAT_VSIZE];
-        ret->rss_bytes = f[STAT_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
+        ret->rss_bytes = f[STAT_RSS] * process_page_bytes();
         ret->start_time_ms =
             read_boot_time_s() * MS_PER_S + (int64_t)((double)f[STAT_START] * (double)MS_PER_S / ticks_per_s);
     }
@@ -176,8 +176,10 @@ bool process_find_listener(uint16_t port, Buf *out) {
     return found;
 }
 
+uint64_t process_page_bytes(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
+
 uint64_t process_memory_bytes(void) {
-    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), limit;
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * process_page_bytes(), limit;
     static const char *const files[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         char buf[64];

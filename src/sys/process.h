@@ -16,6 +16,7 @@ void process_stats(ProcessStats *ret);
 int process_pid(void);
 /* Memory this process may use: the machine's, or its cgroup's limit when that is lower. */
 uint64_t process_memory_bytes(void);
+uint64_t process_page_bytes(void); /* a page of memory, in which the kernel counts */
 void process_hostname(Buf *out);
 void process_user_name(Buf *out); /* of the effective user; its number when it has no name */
 /* Raises the limit of open files to want, as far as this process may. Gives the limit that then holds. */

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "metrics/host/host_int.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define C METRIC_COUNTER
@@ -16,12 +17,14 @@ typedef struct CgroupWalk {
     const char *root; /* of the tree: /sys/fs/cgroup */
     bool v2;
     unsigned groups;
+    double boot_s; /* when the machine started; 0: not known */
 } CgroupWalk;
 
 typedef struct Cgroup {
     CgroupWalk *w;
     const char *id;   /* "/", "/system.slice/docker-<64 hex>.scope" */
     const char *name; /* container id or unit; "" for others */
+    bool is_container;
 } Cgroup;
 
 static void add(const Cgroup *g, MetricType type, const char *name, double v) {
@@ -118,6 +121,57 @@ static void io_v2(const Cgroup *g) {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) add(g, C, keys[i].name, sums[i]);
 }
 
+/* A process of the group; 0 when it has none of its own. */
+static unsigned first_process(const Cgroup *g) {
+    Str text;
+    double pid;
+    if (!read_group(g, &text, g->w->v2 ? "" : "memory", "cgroup.procs")) return 0;
+    pid = host_next_number(&text);
+    return pid > 0 && pid < UINT32_MAX ? (unsigned)pid : 0;
+}
+
+/* What went through the network name space of its processes: a container's own. */
+static void network(const Cgroup *g, unsigned pid) {
+    static const struct {
+        const char *name;
+        size_t column;
+    } facts[] = {{"container_network_receive_bytes_total", 0}, {"container_network_receive_packets_total", 1},
+        {"container_network_receive_errors_total", 2}, {"container_network_receive_packets_dropped_total", 3},
+        {"container_network_transmit_bytes_total", 8}, {"container_network_transmit_packets_total", 9},
+        {"container_network_transmit_errors_total", 10}, {"container_network_transmit_packets_dropped_total", 11}};
+    HostRound *r = g->w->r;
+    Str text;
+    const char *device;
+    double columns[HOST_NET_COLUMNS];
+    if (!host_read(r, &text, "%s/%u/net/dev", r->paths->proc, pid)) return;
+    while (host_next_device(r, &text, &device, columns)) {
+        if (strcmp(device, "lo") == 0) continue;
+        for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+            host_add(
+                r, C, facts[i].name, columns[facts[i].column], "id", g->id, "name", g->name, "interface", device, NULL);
+    }
+}
+
+/* When the process started: the 22nd word of its stat, in ticks since boot. Its name, in brackets, may hold blanks. */
+static void start_time(const Cgroup *g, unsigned pid) {
+    HostRound *r = g->w->r;
+    Str text, word;
+    if (!host_read(r, &text, "%s/%u/stat", r->paths->proc, pid)) return;
+    text = str_skip(text, str_rfind_char(text, ')') + 1);
+    for (int i = 3; i < 22; i++) (void)host_next_word(&text, &word);
+    double ticks = host_next_number(&text);
+    if (ticks > 0 && g->w->boot_s > 0)
+        add(g, G, "container_start_time_seconds", floor(g->w->boot_s + ticks / HOST_USER_HZ));
+}
+
+static void container(const Cgroup *g) {
+    add(g, G, "container_last_seen", floor((double)g->w->r->t_ms / 1000));
+    unsigned pid = g->is_container ? first_process(g) : strcmp(g->id, "/") ? 0 : 1;
+    if (!pid) return;
+    network(g, pid);
+    if (g->is_container) start_time(g, pid);
+}
+
 static void group_v2(const Cgroup *g) {
     double v;
     cpu_v2(g);
@@ -141,13 +195,14 @@ static void group_v1(const Cgroup *g) {
 }
 
 /* "docker-<id>.scope", "cri-containerd-<id>.scope", "<id>": the id's first 12 digits; a unit's own name otherwise. */
-static const char *group_name(HostRound *r, Str base) {
+static const char *group_name(HostRound *r, Str base, bool *ret_is_container) {
     Str s = str_ends_with(base, STR(".scope")) ? str_slice(base, 0, base.n - 6) : base;
     size_t digits = 0;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         digits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ? digits + 1 : 0;
     }
+    *ret_is_container = digits >= 64;
     if (digits >= 64) return host_cstr(r, str_slice(s, s.n - 64, s.n - 52));
     return str_ends_with(base, STR(".service")) || str_ends_with(base, STR(".scope")) ? host_cstr(r, base) : "";
 }
@@ -168,8 +223,10 @@ static void walk(CgroupWalk *w, const char *id, unsigned depth) {
     if (w->groups++ >= GROUPS_MAX) return;
     Str base = str_cstr(id);
     base = str_skip(base, str_rfind_char(base, '/') + 1);
-    Cgroup g = {.w = w, .id = id, .name = group_name(w->r, base)};
+    Cgroup g = {.w = w, .id = id};
+    g.name = group_name(w->r, base, &g.is_container);
     (w->v2 ? group_v2 : group_v1)(&g);
+    container(&g);
     ChildNames children = {.arena = w->r->b->arena};
     char path[FS_PATH_MAX];
     bool top = strcmp(id, "/") == 0;
@@ -182,20 +239,27 @@ static void walk(CgroupWalk *w, const char *id, unsigned depth) {
     }
 }
 
+/* The machine's cores and memory; gives when it started (seconds since the epoch; 0: not known). */
+static double machine(HostRound *r) {
+    double cores = 0, memory, boot_s = 0;
+    Str text, line, key;
+    if (host_read(r, &text, "%s/stat", r->paths->proc)) {
+        (void)stat_value(text, "btime", &boot_s);
+        while (host_next_line(&text, &line))
+            if (host_next_word(&line, &key) && str_starts_with(key, STR("cpu")) && key.n > 3) cores++;
+    }
+    if (host_read(r, &text, "%s/meminfo", r->paths->proc) && stat_value(text, "MemTotal:", &memory))
+        host_add(r, G, "machine_memory_bytes", memory * 1024, NULL);
+    host_add(r, G, "machine_cpu_cores", cores, NULL);
+    return boot_s;
+}
+
 void host_gather_cgroups(Fs *fs, const HostPaths *paths, MetricsBatch *b, int64_t t_ms) {
     HostRound r = {.fs = fs, .paths = paths, .b = b, .t_ms = t_ms};
     char root[FS_PATH_MAX], probe[FS_PATH_MAX];
     int n = snprintf(root, sizeof root, "%s/fs/cgroup", paths->sys);
     if (n < 0 || (size_t)n + 32 >= sizeof root) return;
     fs_path_join(probe, root, "cgroup.controllers");
-    CgroupWalk w = {.r = &r, .root = root, .v2 = fs->ops->exists(fs, probe)};
+    CgroupWalk w = {.r = &r, .root = root, .v2 = fs->ops->exists(fs, probe), .boot_s = machine(&r)};
     walk(&w, "/", 0);
-    double cores = 0, memory = 0;
-    Str text, line, key;
-    if (host_read(&r, &text, "%s/stat", paths->proc))
-        while (host_next_line(&text, &line))
-            if (host_next_word(&line, &key) && str_starts_with(key, STR("cpu")) && key.n > 3) cores++;
-    if (host_read(&r, &text, "%s/meminfo", paths->proc) && stat_value(text, "MemTotal:", &memory))
-        host_add(&r, G, "machine_memory_bytes", memory * 1024, NULL);
-    host_add(&r, G, "machine_cpu_cores", cores, NULL);
 }

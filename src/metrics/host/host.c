@@ -15,7 +15,9 @@ void host_gather(Fs *fs, const HostPaths *paths, MetricsBatch *b, int64_t t_ms) 
         bool (*fn)(HostRound *r);
     } collectors[] = {{"cpu", host_cpu}, {"loadavg", host_load}, {"pressure", host_pressure}, {"vmstat", host_vmstat},
         {"uname", host_system}, {"meminfo", host_memory}, {"diskstats", host_disks}, {"netdev", host_network},
-        {"filesystem", host_filesystems}};
+        {"filesystem", host_filesystems}, {"netstat", host_netstat}, {"sockstat", host_sockets},
+        {"udp_queues", host_udp_queues}, {"softnet", host_softnet}, {"conntrack", host_conntrack}, {"arp", host_arp},
+        {"timex", host_timex}, {"time", host_clock_sources}, {"entropy", host_entropy}};
     HostRound r = {.fs = fs, .paths = paths, .b = b, .t_ms = t_ms};
     for (size_t i = 0; i < ARRAY_LEN(collectors); i++) {
         int64_t begin = clock_mono_ns();

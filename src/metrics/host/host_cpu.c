@@ -4,16 +4,16 @@
 
 #define C METRIC_COUNTER
 #define G METRIC_GAUGE
-#define USER_HZ 100.0 /* of /proc/stat, whatever the kernel's own clock is */
 
 static void cpu_line(HostRound *r, Str name, Str rest) {
     static const char *const modes[] = {"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"};
     const char *cpu = host_cstr(r, str_skip(name, 3));
     for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-        host_add(r, C, "node_cpu_seconds_total", host_next_number(&rest) / USER_HZ, "cpu", cpu, "mode", modes[i], NULL);
+        host_add(
+            r, C, "node_cpu_seconds_total", host_next_number(&rest) / HOST_USER_HZ, "cpu", cpu, "mode", modes[i], NULL);
     for (size_t i = 0; i < 2; i++)
-        host_add(r, C, "node_cpu_guest_seconds_total", host_next_number(&rest) / USER_HZ, "cpu", cpu, "mode", modes[i],
-            NULL);
+        host_add(r, C, "node_cpu_guest_seconds_total", host_next_number(&rest) / HOST_USER_HZ, "cpu", cpu, "mode",
+            modes[i], NULL);
 }
 
 bool host_cpu(HostRound *r) {
@@ -108,6 +108,19 @@ static const char *kernel_fact(HostRound *r, const char *file) {
     return host_cstr(r, host_read_word(r, "%s/sys/kernel/%s", r->paths->proc, file));
 }
 
+static void operating_system(HostRound *r, Str text) {
+    const char *id = os_release(r, text, "ID"), *like = os_release(r, text, "ID_LIKE"),
+               *name = os_release(r, text, "NAME"), *version_id = os_release(r, text, "VERSION_ID");
+    host_add(r, G, "node_os_info", 1, "id", id, "id_like", like, "name", name, "pretty_name",
+        os_release(r, text, "PRETTY_NAME"), "variant", os_release(r, text, "VARIANT"), "variant_id",
+        os_release(r, text, "VARIANT_ID"), "version", os_release(r, text, "VERSION"), "version_id", version_id,
+        "version_codename", os_release(r, text, "VERSION_CODENAME"), "build_id", os_release(r, text, "BUILD_ID"),
+        "image_id", os_release(r, text, "IMAGE_ID"), "image_version", os_release(r, text, "IMAGE_VERSION"), NULL);
+    double version;
+    if (num_parse_f64(str_cstr(version_id), &version))
+        host_add(r, G, "node_os_version", version, "id", id, "id_like", like, "name", name, NULL);
+}
+
 bool host_system(HostRound *r) {
     Str text;
     host_add(r, G, "node_time_seconds", (double)r->t_ms / 1000, NULL);
@@ -116,10 +129,7 @@ bool host_system(HostRound *r) {
         (void)host_next_number(&text);
         host_add(r, G, "node_filefd_maximum", host_next_number(&text), NULL);
     }
-    if (host_read(r, &text, "%s/etc/os-release", r->paths->root))
-        host_add(r, G, "node_os_info", 1, "id", os_release(r, text, "ID"), "name", os_release(r, text, "NAME"),
-            "pretty_name", os_release(r, text, "PRETTY_NAME"), "version", os_release(r, text, "VERSION"), "version_id",
-            os_release(r, text, "VERSION_ID"), "version_codename", os_release(r, text, "VERSION_CODENAME"), NULL);
+    if (host_read(r, &text, "%s/etc/os-release", r->paths->root)) operating_system(r, text);
     host_add(r, G, "node_uname_info", 1, "sysname", kernel_fact(r, "ostype"), "release", kernel_fact(r, "osrelease"),
         "version", kernel_fact(r, "version"), "nodename", kernel_fact(r, "hostname"), "domainname",
         kernel_fact(r, "domainname"), "machine", kernel_fact(r, "arch"), NULL);

@@ -34,12 +34,15 @@ bool host_disks(HostRound *r) {
         {"node_disk_discards_merged_total", 1, C}, {"node_disk_discarded_sectors_total", 1, C},
         {"node_disk_discard_time_seconds_total", 1e-3, C}, {"node_disk_flush_requests_total", 1, C},
         {"node_disk_flush_requests_time_seconds_total", 1e-3, C}};
-    Str text, line, device, word;
+    Str text, line, major, minor, device, word;
     if (!host_read(r, &text, "%s/diskstats", r->paths->proc)) return false;
     while (host_next_line(&text, &line)) {
-        (void)host_next_number(&line), (void)host_next_number(&line);
-        if (!host_next_word(&line, &device) || is_partition(device)) continue;
+        if (!host_next_word(&line, &major) || !host_next_word(&line, &minor) || !host_next_word(&line, &device) ||
+            is_partition(device))
+            continue;
         const char *dev = host_cstr(r, device);
+        host_add(r, G, "node_disk_info", 1, "device", dev, "major", host_cstr(r, major), "minor", host_cstr(r, minor),
+            "model", host_cstr(r, host_read_word(r, "%s/block/%s/device/model", r->paths->sys, dev)), NULL);
         for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
             Str rest = line;
             if (!host_next_word(&rest, &word)) break; /* older kernels have fewer columns */

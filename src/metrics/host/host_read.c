@@ -66,7 +66,36 @@ double host_next_number(Str *rest) {
     return host_next_word(rest, &word) && num_parse_f64(word, &v) ? v : 0;
 }
 
+double host_hex(Str word) {
+    static const char digits[] = "0123456789abcdef";
+    if (str_starts_with(word, STR("0x"))) word = str_skip(word, 2);
+    double v = 0;
+    for (size_t i = 0; i < word.n; i++) {
+        const char *at = memchr(digits, word.p[i], 16);
+        if (!at) return 0;
+        v = v * 16 + (double)(at - digits);
+    }
+    return v;
+}
+
+Str host_until_colon(Str s) {
+    size_t colon = str_find_char(s, ':');
+    return colon == SIZE_MAX ? s : str_slice(s, 0, colon);
+}
+
+bool host_is_listed(const char *list, Str s) {
+    Str rest = str_cstr(list), word;
+    while (host_next_word(&rest, &word)) {
+        bool prefix = word.p[word.n - 1] == '*';
+        if (prefix ? str_starts_with(s, str_slice(word, 0, word.n - 1)) : str_eq(s, word)) return true;
+    }
+    return false;
+}
+
 const char *host_cstr(HostRound *r, Str s) {
-    Str copy = arena_copy(r->b->arena, s);
+    Buf valid = {0};
+    buf_put_utf8(&valid, s);
+    Str copy = arena_copy(r->b->arena, buf_str(&valid));
+    buf_done(&valid);
     return copy.p ? copy.p : "";
 }

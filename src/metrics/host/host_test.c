@@ -32,8 +32,34 @@ static const FileCase host_files[] = {
     {"/sys/class/net/eth0/operstate", "up\n"},
     {"/sys/class/net/eth0/speed", "1000\n"},
     {"/sys/class/net/eth0/mtu", "1500\n"},
+    {"/sys/class/net/eth0/flags", "0x1003\n"},
+    {"/sys/class/net/eth0/statistics/rx_nohandler", "5\n"},
+    {"/proc/net/netstat", "TcpExt: SyncookiesSent ListenOverflows TW TCPTimeouts\nTcpExt: 1 2 3 4\n"
+                          "IpExt: InNoRoutes InOctets\nIpExt: 5 6\n"},
+    {"/proc/net/snmp", "Tcp: RtoMin CurrEstab InErrs\nTcp: 1 7 8\nUdpLite: InErrors\nUdpLite: 9\n"},
+    {"/proc/net/snmp6", "Ip6InReceives 1\nIp6InOctets 10\nUdpLite6InErrors 11\nIcmp6InMsgs\t12\n"},
+    {"/proc/net/sockstat", "sockets: used 202\nTCP: inuse 18 orphan 0 tw 3 alloc 19 mem 2\nFRAG: inuse 0 memory 5\n"},
+    {"/proc/net/sockstat6", "TCP6: inuse 4\n"},
+    {"/proc/net/udp", "  sl  local_address rem_address   st tx_queue rx_queue\n"
+                      "  1: 0100007F:0035 00000000:0000 07 00000001:00000010 00:00000000\n"
+                      "  2: 0100007F:0036 00000000:0000 07 00000002:00000020 00:00000000\n"},
+    {"/proc/net/softnet_stat", "00219ab4 00000030 00000002 0 0 0 0 0 00000003 00000004 00000005 00000006 00000007\n"
+                               "0000000f 00000001 00000000\n"},
+    {"/proc/sys/net/netfilter/nf_conntrack_count", "12\n"},
+    {"/proc/sys/net/netfilter/nf_conntrack_max", "65536\n"},
+    {"/proc/net/stat/nf_conntrack",
+        "entries  clashres found new invalid\n0000000c 00000000 0000000a 00000000 00000001\n"
+        "0000000c 00000000 00000010 00000000 00000002\n"},
+    {"/proc/net/arp", "IP address       HW type     Flags       HW address            Mask     Device\n"
+                      "192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"
+                      "192.0.2.2        0x1         0x0         00:00:00:00:00:00     *        eth0\n"},
+    {"/proc/sys/kernel/random/entropy_avail", "256\n"},
+    {"/proc/sys/kernel/random/poolsize", "4096\n"},
+    {"/sys/devices/system/clocksource/clocksource0/available_clocksource", "kvm-clock tsc \n"},
+    {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n"},
     {"/proc/1/mounts", "/dev/sda1 / ext4 rw,relatime 0 0\ntmpfs /run/my\\040dir tmpfs ro,nosuid 0 0\n"
-                       "proc /proc proc rw 0 0\n/dev/sdb1 /var/lib/docker/x ext4 rw 0 0\nsrv:/x /nfs nfs rw 0 0\n"},
+                       "proc /proc proc rw 0 0\n/dev/sdb1 /var/lib/docker/x ext4 rw 0 0\n/dev/sdc1 /caf\xe9 ext4 rw 0 "
+                       "0\nsrv:/x /nfs nfs rw 0 0\n"},
     {"/proc/sys/fs/file-nr", "100\t0\t5000\n"},
     {"/proc/sys/kernel/ostype", "Linux\n"},
     {"/etc/os-release", "NAME=\"Some Linux\"\nID=some\nVERSION_ID='12'\n"},
@@ -71,10 +97,48 @@ static const struct {
     {"node_network_transmit_compressed_total{device=\"eth0\"}", 17},
     {"node_network_up{device=\"eth0\"}", 1},
     {"node_network_speed_bytes{device=\"eth0\"}", 125000000},
+    {"node_network_flags{device=\"eth0\"}", 0x1003},
+    {"node_network_receive_nohandler_total{device=\"eth0\"}", 5},
+    {"node_network_carrier{device=\"eth0\"}", NAN},
+    {"node_netstat_TcpExt_SyncookiesSent", 1},
+    {"node_netstat_TcpExt_ListenOverflows", 2},
+    {"node_netstat_TcpExt_TW", NAN},
+    {"node_netstat_TcpExt_TCPTimeouts", 4},
+    {"node_netstat_IpExt_InOctets", 6},
+    {"node_netstat_IpExt_InNoRoutes", NAN},
+    {"node_netstat_Tcp_CurrEstab", 7},
+    {"node_netstat_Tcp_InErrs", 8},
+    {"node_netstat_UdpLite_InErrors", 9},
+    {"node_netstat_Ip6_InOctets", 10},
+    {"node_netstat_UdpLite6_InErrors", 11},
+    {"node_netstat_Icmp6_InMsgs", 12},
+    {"node_sockstat_sockets_used", 202},
+    {"node_sockstat_TCP_mem", 2},
+    {"node_sockstat_FRAG_memory", 5},
+    {"node_sockstat_TCP6_inuse", 4},
+    {"node_udp_queues{ip=\"v4\", queue=\"tx\"}", 3},
+    {"node_udp_queues{ip=\"v4\", queue=\"rx\"}", 0x30},
+    {"node_udp_queues{ip=\"v6\", queue=\"rx\"}", NAN},
+    {"node_softnet_processed_total{cpu=\"7\"}", 0x219ab4},
+    {"node_softnet_backlog_len{cpu=\"7\"}", 6},
+    {"node_softnet_dropped_total{cpu=\"1\"}", 1},
+    {"node_softnet_backlog_len{cpu=\"1\"}", NAN},
+    {"node_nf_conntrack_entries", 12},
+    {"node_nf_conntrack_entries_limit", 65536},
+    {"node_nf_conntrack_stat_found", 26},
+    {"node_nf_conntrack_stat_invalid", 3},
+    {"node_arp_entries{device=\"eth0\"}", 2},
+    {"node_entropy_available_bits", 256},
+    {"node_entropy_pool_size_bits", 4096},
+    {"node_time_clocksource_available_info{clocksource=\"kvm-clock\", device=\"0\"}", 1},
+    {"node_time_clocksource_current_info{clocksource=\"tsc\", device=\"0\"}", 1},
+    {"node_disk_info{device=\"nvme0n1\", major=\"259\", minor=\"0\"}", 1},
+    {"node_os_version{id=\"some\", name=\"Some Linux\"}", 12},
     {"node_network_info{device=\"eth0\", operstate=\"up\"}", 1},
     {"node_filesystem_size_bytes{device=\"/dev/sda1\", fstype=\"ext4\", mountpoint=\"/\"}", 1099511627776.0},
     {"node_filesystem_readonly{device=\"tmpfs\", fstype=\"tmpfs\", mountpoint=\"/run/my dir\"}", 1},
     {"node_filesystem_size_bytes{device=\"/dev/sdb1\", fstype=\"ext4\", mountpoint=\"/var/lib/docker/x\"}", NAN},
+    {"node_filesystem_readonly{device=\"/dev/sdc1\", fstype=\"ext4\", mountpoint=\"/caf\xEF\xBF\xBD\"}", 0},
     {"node_filesystem_device_error{device=\"srv:/x\", fstype=\"nfs\", mountpoint=\"/nfs\"}", NAN},
     {"node_filefd_maximum", 5000},
     {"node_uname_info{sysname=\"Linux\"}", 1},
@@ -97,13 +161,20 @@ static const FileCase v2_files[] = {
     {"/sys/fs/cgroup/system.slice/web.service/memory.max", "max\n"},
     {"/sys/fs/cgroup/system.slice/web.service/cpu.max", "max 100000\n"},
     {"/sys/fs/cgroup/system.slice/web.service/io.stat", "8:0 rbytes=10 wbytes=20 rios=1 wios=2\n8:16 rbytes=5\n"},
-    {"/proc/stat", "cpu 1\ncpu0 1\ncpu1 1\n"},
+    {"/sys/fs/cgroup/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/"
+     "cgroup.procs",
+        "4242\n4243\n"},
+    {"/proc/4242/net/dev", "Inter-|   Receive\n face |bytes\n    lo: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
+                           "  eth0: 100 1 2 3 4 5 6 7 200 11 12 13 14 15 16 17\n"},
+    {"/proc/4242/stat", "4242 (a (b) c) S 1 1 1 0 -1 4194560 1 1 0 0 1 1 0 0 20 0 1 0 12345 1 1\n"},
+    {"/proc/1/net/dev", "Inter-|   Receive\n face |bytes\n  ens3: 7 1 2 3 4 5 6 7 8 11 12 13 14 15 16 17\n"},
+    {"/proc/stat", "cpu 1\ncpu0 1\ncpu1 1\nbtime 1700000000\n"},
     {"/proc/meminfo", "MemTotal: 2 kB\n"},
 };
 
-#define DOCKER                                                                                                         \
-    "id=\"/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope\", "             \
-    "name=\"0123456789ab\""
+#define DOCKER_ID "id=\"/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope\""
+#define DOCKER_NAME "name=\"0123456789ab\""
+#define DOCKER DOCKER_ID ", " DOCKER_NAME
 #define WEB "id=\"/system.slice/web.service\", name=\"web.service\""
 static const struct {
     const char *series;
@@ -120,6 +191,12 @@ static const struct {
     {"container_spec_memory_limit_bytes{" WEB "}", 0},
     {"container_spec_cpu_quota{" WEB "}", NAN},
     {"container_fs_reads_bytes_total{" WEB "}", 15},
+    {"container_network_receive_bytes_total{" DOCKER_ID ", interface=\"eth0\", " DOCKER_NAME "}", 100},
+    {"container_network_transmit_packets_dropped_total{" DOCKER_ID ", interface=\"eth0\", " DOCKER_NAME "}", 13},
+    {"container_network_receive_bytes_total{" DOCKER_ID ", interface=\"lo\", " DOCKER_NAME "}", NAN},
+    {"container_network_receive_bytes_total{id=\"/\", interface=\"ens3\"}", 7},
+    {"container_start_time_seconds{" DOCKER "}", 1700000123},
+    {"container_last_seen{" WEB "}", 1700000100},
     {"machine_cpu_cores", 2},
     {"machine_memory_bytes", 2048},
 };
