@@ -20,7 +20,9 @@
 #include "sys/thread.h"
 
 #define EXEMPLARS_MAX 100000
-#define FROZEN_MAX 4 /* heads waiting to be written; more: appends are refused */
+#define EXEMPLAR_BYTES_MAX ((size_t)128 << 20) /* with the labels of their series; the oldest leave first */
+#define METADATA_BYTES_MAX ((size_t)64 << 20)  /* of names, help and units; what goes beyond is not kept */
+#define FROZEN_MAX 4                           /* heads waiting to be written; more: appends are refused */
 
 typedef struct FrozenHead {
     Head *head;
@@ -46,10 +48,11 @@ typedef struct StoredExemplar {
 typedef struct SideData {
     Mutex lock;
     StoredExemplar *ring;
-    size_t next, n_exemplars, ring_cap;
-    Map *newest;                 /* series labels (encoded) -> hash of its newest exemplar, against repetition */
+    size_t first, n_exemplars, ring_cap, exemplar_bytes;
+    U64Map *newest;              /* hash of a series -> hash of its newest exemplar, against repetition */
     Map *metadata;               /* metric -> index in entries */
     VEC(MetricMetadata) entries; /* strings owned */
+    size_t metadata_bytes;
     bool dirty;
 } SideData;
 
@@ -292,10 +295,11 @@ bool tombs_touch(const Tombstones *t, uint64_t part_id, Labels labels); /* wheth
 void tombs_apply(
     const Tombstones *t, uint64_t part_id, Labels labels, SampleBuf *b, size_t from, HistogramRefs *h, size_t from_h);
 
-/* --- store_side.c --- */
+/* --- store_side.c, store_side_file.c --- */
 void side_init(SideData *d);
 void side_done(SideData *d);
 void side_add_exemplar(SideData *d, Labels series, const Exemplar *e);
+StoredExemplar *side_exemplar_at(SideData *d, size_t i); /* oldest first; d->lock held */
 void side_add_metadata(SideData *d, const MetricMetadata *m);
 bool side_metadata_known(SideData *d, const MetricMetadata *m);
 ErrCode side_load(EmbeddedStore *s, Err *reterr);
