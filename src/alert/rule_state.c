@@ -168,8 +168,8 @@ ErrCode rule_state_open(const char *dir, RuleState **ret, Err *reterr) {
     s->opened_ns = clock_now_ns();
     ErrCode r = fs_real()->ops->make_dir(fs_real(), path, reterr);
     if (r == OK)
-        r = wal_open(
-            fs_real(), path, &(WalOptions){.segment_bytes = 16u << 20}, 0, replay, s, &report, &s->wal, reterr);
+        r = wal_open(fs_real(), path, &(WalOptions){.segment_bytes = 16u << 20, .no_floor = true}, 0, replay, s,
+            &report, &s->wal, reterr);
     if (r == OK && report.corrupt_frames)
         log_error("records of the rules' state are damaged; the rest is used", "first", report.detail, NULL);
     s->by_alert = map_free(s->by_alert);

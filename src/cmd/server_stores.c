@@ -72,18 +72,19 @@ static ErrCode open_traces(Server *s, bool durable, Err *reterr) {
 }
 
 /* What opening found broken is said once, where the operator looks first. */
-static void report_damage(const char *store, uint64_t corrupt_parts, uint64_t corrupt_frames, uint64_t torn_bytes) {
+static void report_damage(
+    const char *store, uint64_t corrupt_parts, uint64_t corrupt_frames, uint64_t torn_bytes, const char *log_problem) {
     char parts[24], frames[24], torn[24];
     snprintf(parts, sizeof parts, "%llu", (unsigned long long)corrupt_parts);
     snprintf(frames, sizeof frames, "%llu", (unsigned long long)corrupt_frames);
     snprintf(torn, sizeof torn, "%llu", (unsigned long long)torn_bytes);
     if (corrupt_parts + corrupt_frames > 0) {
         log_error("damaged data was found; the rest is served", "store", store, "corrupt_parts", parts,
-            "corrupt_wal_frames", frames, NULL);
+            "corrupt_wal_frames", frames, "log", log_problem, NULL);
     }
     if (torn_bytes > 0)
         log_warn("an unfinished write at the log's end was cut off; it had not been acknowledged", "store", store,
-            "bytes", torn, NULL);
+            "bytes", torn, "log", log_problem, NULL);
 }
 
 void server_report_damage(Server *s) {
@@ -96,9 +97,12 @@ void server_report_damage(Server *s) {
     uint64_t now[3] = {m.corrupt_parts + m.wal_corrupt_frames + m.wal_torn_bytes,
         l.corrupt_parts + l.wal_corrupt_frames + l.wal_torn_bytes,
         t.corrupt_parts + t.wal_corrupt_frames + t.wal_torn_bytes};
-    if (now[0] != s->damage[0]) report_damage("metrics", m.corrupt_parts, m.wal_corrupt_frames, m.wal_torn_bytes);
-    if (now[1] != s->damage[1]) report_damage("logs", l.corrupt_parts, l.wal_corrupt_frames, l.wal_torn_bytes);
-    if (now[2] != s->damage[2]) report_damage("traces", t.corrupt_parts, t.wal_corrupt_frames, t.wal_torn_bytes);
+    if (now[0] != s->damage[0])
+        report_damage("metrics", m.corrupt_parts, m.wal_corrupt_frames, m.wal_torn_bytes, m.wal_problem);
+    if (now[1] != s->damage[1])
+        report_damage("logs", l.corrupt_parts, l.wal_corrupt_frames, l.wal_torn_bytes, l.wal_problem);
+    if (now[2] != s->damage[2])
+        report_damage("traces", t.corrupt_parts, t.wal_corrupt_frames, t.wal_torn_bytes, t.wal_problem);
     memcpy(s->damage, now, sizeof now);
 }
 

@@ -63,6 +63,7 @@ typedef struct LogScanStats {
 typedef struct LogStoreStats {
     uint64_t rows_total, streams, parts, bytes_on_disk, wal_bytes, memory_bytes, corrupt_parts, wal_corrupt_frames,
         wal_torn_bytes;
+    const char *wal_problem; /* the first: file and place; lives as long as the store, "": none */
     int64_t min_t_ns, max_t_ns;
     uint64_t flushes, merges, maintenance_errors;
 } LogStoreStats;

@@ -133,6 +133,7 @@ static void store_stats(LogStore *ls, LogStoreStats *ret) {
     ret->corrupt_parts = partset_corrupt_count(s->parts);
     ret->wal_corrupt_frames = s->wal_report.corrupt_frames;
     ret->wal_torn_bytes = s->wal_report.torn_bytes;
+    ret->wal_problem = s->wal_report.detail;
     ret->flushes = atomic_load(&s->flushes);
     ret->merges = atomic_load(&s->merges);
     ret->maintenance_errors = atomic_load(&s->maintenance_errors);

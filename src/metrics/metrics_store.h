@@ -114,6 +114,7 @@ typedef struct MetricsPartInfo {
 typedef struct MetricsStoreStats {
     uint64_t series_active, samples_total, head_samples, parts, bytes_on_disk, wal_bytes, memory_bytes;
     uint64_t corrupt_parts, wal_corrupt_frames, wal_torn_bytes, out_of_order;
+    const char *wal_problem; /* the first: file and place; lives as long as the store, "": none */
     uint64_t rules_parts_rewritten, rules_samples_dropped; /* what MetricsRules have done since the start */
     int64_t min_t_ms, max_t_ms;
     uint64_t series_refused[METRICS_REFUSAL_COUNT];

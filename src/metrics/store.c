@@ -54,6 +54,7 @@ static void store_stats(MetricsStore *base, MetricsStoreStats *ret) {
     ret->corrupt_parts = partset_corrupt_count(s->parts) + s->corrupt_blocks;
     ret->wal_corrupt_frames = s->wal_report.corrupt_frames;
     ret->wal_torn_bytes = s->wal_report.torn_bytes;
+    ret->wal_problem = s->wal_report.detail;
     ret->out_of_order = s->late_total;
     ret->rules_parts_rewritten = s->rules_rewritten;
     ret->rules_samples_dropped = s->rules_dropped;

@@ -1,6 +1,7 @@
 /* partset_open.c - the manifest file, and opening a set: what is listed is opened, what is not is removed. */
 #include "storage/partset_int.h"
 
+#include "base/log.h"
 #include "codec/crc.h"
 
 #include <inttypes.h>
@@ -158,12 +159,15 @@ static void remove_orphans(PartSet *s, const Manifest *m, const Listing *l) {
     (void)s->fs->ops->remove(s->fs, path, NULL);
 }
 
-static void set_aside(PartSet *s, uint64_t id) {
+static void set_aside(PartSet *s, uint64_t id, const Err *why) {
     char path[FS_PATH_MAX], bad[FS_PATH_MAX];
     partset_part_path(s, id, "", path);
     partset_part_path(s, id, ".bad", bad);
     (void)s->fs->ops->rename(s->fs, path, bad, NULL);
     s->corrupt++;
+    log_error(why->code == ERR_NOT_FOUND ? "a part is missing: the store goes on without it"
+                                         : "a part is damaged: the store goes on without it, the file has .bad added",
+        "error", why->msg, NULL);
 }
 
 /* Damage and absence concern one part; anything else (no memory, no descriptors, a failing disk) may pass. */
@@ -173,13 +177,16 @@ static ErrCode open_parts(PartSet *s, const Manifest *m, PartEntry **entries, si
     size_t n = 0;
     ErrCode rc = OK;
     for (size_t i = 0; i < m->parts.n && rc == OK; i++) {
-        rc = partset_entry_open(s, &m->parts.v[i], &entries[n], reterr);
+        Err why = {0};
+        rc = partset_entry_open(s, &m->parts.v[i], &entries[n], &why);
         if (rc == OK) {
             s->size_bytes += entries[n]->info.size_bytes;
             n++;
         } else if (is_damage(rc)) {
-            set_aside(s, m->parts.v[i].id);
+            set_aside(s, m->parts.v[i].id, &why);
             rc = OK;
+        } else if (reterr) {
+            *reterr = why;
         }
     }
     *ret_n = n;

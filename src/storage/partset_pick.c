@@ -1,6 +1,8 @@
 /* partset_pick.c - which parts to merge, which to let go. */
 #include "storage/partset_int.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 #define MERGE_MAX 16
@@ -154,7 +156,10 @@ bool partset_scrub(PartSet *s, uint64_t budget_bytes) {
     for (; i < v->n && done < budget_bytes; i++) {
         if (!take_unverified(s, v, i)) continue;
         done += v->entries[i]->info.size_bytes;
-        if (part_verify(v->entries[i]->part, NULL) != OK) s->corrupt++;
+        Err err = {0};
+        if (part_verify(v->entries[i]->part, &err) == OK) continue;
+        s->corrupt++;
+        log_error("a part is damaged: what is good in it is served", "error", err.msg, NULL);
     }
     bool all = i == v->n;
     partset_release(s, &snap);

@@ -375,7 +375,18 @@ static ErrCode replay_segment(
     return OK;
 }
 
-static ErrCode replay_all(Wal *wal, WalPos from, Replay *replay, WalReport *rep, Err *reterr) {
+/* A segment names the one before it. That one may have gone only when all of it lies before `from`. */
+static void note_missing(const WalSegmentVec *found, const WalSegment *seg, WalPos from, WalReport *rep) {
+    if (!seg->header_ok || seg->prev_number == 0 || seg->prev_number < from >> 32) return;
+    vec_foreach(const WalSegment, s, found) if (s->number == seg->prev_number) return;
+    rep->corrupt_frames++;
+    if (rep->detail[0]) return;
+    char name[WAL_NAME_MAX];
+    wal_segment_name(name, seg->prev_number);
+    snprintf(rep->detail, sizeof rep->detail, "%s is missing", name);
+}
+
+static ErrCode replay_all(Wal *wal, const WalOptions *opts, WalPos from, Replay *replay, WalReport *rep, Err *reterr) {
     WalSegmentVec found = {0};
     ErrCode rc = wal_list_segments(wal->fs, wal->dir, &found, reterr);
     vec_foreach(WalSegment, seg, &found) {
@@ -389,6 +400,7 @@ static ErrCode replay_all(Wal *wal, WalPos from, Replay *replay, WalReport *rep,
             if (wal->fs->ops->remove(wal->fs, path, NULL) != OK) vec_push(&wal->segments, *seg);
             continue;
         }
+        if (seg > found.v || !opts || !opts->no_floor) note_missing(&found, seg, from, rep);
         rc = replay_segment(wal, seg, from, replay, rep, reterr);
         vec_push(&wal->segments, *seg);
     }
@@ -414,7 +426,7 @@ ErrCode wal_open(Fs *fs, const char *dir, const WalOptions *opts, WalPos from, W
     /* Positions below `from` count as already in parts: never hand one out again. */
     wal->next_number = MAX(1, (from >> 32) + ((from & UINT32_MAX) != 0));
     Replay replay = {.fn = fn, .ctx = ctx};
-    rc = replay_all(wal, from, &replay, ret_report, reterr);
+    rc = replay_all(wal, opts, from, &replay, ret_report, reterr);
     /* A full disk must not keep what is stored from being read: appending begins when there is room. */
     bool replayed = rc == OK;
     if (replayed) rc = begin_segment(wal, reterr);

@@ -28,6 +28,7 @@ typedef uint64_t WalPos;
 typedef struct WalOptions {
     uint64_t segment_bytes;  /* 0: 64 MiB; at most 1 GiB */
     size_t record_bytes_max; /* 0: 64 MiB, raw; at most 256 MiB */
+    bool no_floor; /* the caller truncates and keeps no position: anything may be missing before the first one */
 } WalOptions;
 
 typedef struct WalReport { /* what opening found */

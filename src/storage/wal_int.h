@@ -20,6 +20,7 @@ typedef struct WalSegment {
     bool dead;               /* a later segment names a predecessor before this one: not part of the log */
     bool limited, recovered; /* a later segment says where this one ends, and whether that was after a crash */
     uint64_t limit;          /* bytes of it that count */
+    uint64_t missing_bytes;  /* that count as well, by the later segment, and are not there */
     uint64_t prev_number, prev_end;
     uint32_t flags, salt;
 } WalSegment;

@@ -104,6 +104,7 @@ static void apply_chain(WalSegmentVec *v) {
             s->limited = true;
             s->recovered = seg->flags & WAL_HEADER_FLAG_RECOVERED;
             s->limit = MIN(seg->prev_end, s->size_bytes);
+            s->missing_bytes = seg->prev_end - s->limit;
         }
     }
 }
@@ -306,29 +307,42 @@ static ErrCode scan_frames(Scan *s, uint64_t from_offset, Err *reterr) {
     return OK;
 }
 
+/* What a segment without a good header is. */
+static ErrCode scan_headless(Scan *s) {
+    const WalSegment *seg = s->seg;
+    if (seg->limit > WAL_HEADER_BYTES || seg->missing_bytes) {
+        s->res.corrupt++;
+        s->res.end = MAX(seg->limit, (uint64_t)WAL_HEADER_BYTES);
+        return emit_problem(s, 0, "bad header");
+    }
+    /* Its creation was cut short: nothing was ever in it. */
+    s->res.torn_bytes += seg->limit;
+    return seg->limit ? emit_problem(s, 0, "torn header") : OK;
+}
+
+/* What stands behind the bytes that count, and what of these is not there. */
+static ErrCode scan_end(Scan *s, Err *reterr) {
+    const WalSegment *seg = s->seg;
+    if (seg->missing_bytes) {
+        s->res.corrupt += s->res.corrupt == 0;
+        return emit_problem(s, seg->limit, "cut off: the next segment gives a later end");
+    }
+    uint64_t end = seg->limit;
+    if (seg->size_bytes <= seg->limit) return OK;
+    ErrCode rc = skip_zeros_back(s, seg->limit, seg->size_bytes, &end, reterr);
+    if (rc != OK || end <= seg->limit) return rc;
+    s->res.torn_bytes += end - seg->limit;
+    return emit_problem(s, seg->limit, "abandoned: behind the end that the next segment gives");
+}
+
 static ErrCode scan_body(Scan *s, uint64_t from_offset, Err *reterr) {
     const WalSegment *seg = s->seg;
     bool closed = seg->limited && !seg->recovered; /* everything up to the limit had been acknowledged */
-    if (seg->limit < WAL_HEADER_BYTES || (!seg->header_ok && seg->limit == WAL_HEADER_BYTES)) {
-        /* Its creation was cut short: nothing was ever in it. */
-        s->res.torn_bytes += seg->limit;
-        return seg->limit ? emit_problem(s, 0, "torn header") : OK;
-    }
-    if (!seg->header_ok) {
-        s->res.corrupt++;
-        s->res.end = seg->limit;
-        return emit_problem(s, 0, "bad header");
-    }
+    if (seg->limit < WAL_HEADER_BYTES || !seg->header_ok) return scan_headless(s);
     ErrCode rc = scan_frames(s, from_offset, reterr);
     if (rc != OK) return rc;
     settle_gaps(s, !closed);
-    uint64_t end = seg->limit;
-    if (seg->size_bytes > seg->limit) rc = skip_zeros_back(s, seg->limit, seg->size_bytes, &end, reterr);
-    if (rc == OK && end > seg->limit) {
-        s->res.torn_bytes += end - seg->limit;
-        rc = emit_problem(s, seg->limit, "abandoned: behind the end that the next segment gives");
-    }
-    return rc;
+    return scan_end(s, reterr);
 }
 
 /* At the first place without a good frame: zeros are the end. Else somebody may just be writing there. */

@@ -276,6 +276,64 @@ static void test_header_lost(void **state) {
     log_done(&l);
 }
 
+/* What a later segment says to be there and is not: it had been acknowledged. */
+static void test_lost_pieces(void **state) {
+    (void)state;
+    for (unsigned segment = 1; segment <= 3; segment++) {
+        for (unsigned cut = 0; cut < 3; cut++) { /* gone; cut off behind the first frame; in its middle */
+            Log l = {.fs = fs_fault_create(1)};
+            char name[WAL_NAME_MAX], path[FS_PATH_MAX];
+            WalPos floor[5];
+            assert_int_equal(log_open(&l, 0), OK);
+            for (uint64_t id = 0; id < 8; id++) {
+                if (id % 2 == 0) assert_int_equal(wal_cut(l.wal, &floor[id / 2], NULL), OK);
+                assert_int_equal(append(&l, id, NULL), OK);
+                assert_int_equal(wal_sync(l.wal, NULL), OK);
+            }
+            log_close(&l);
+            wal_segment_name(name, (floor[0] >> 32) + segment - 1);
+            fs_path_join(path, "wal", name);
+            Buf b = {0};
+            assert_int_equal(fs_read_file(l.fs, path, 1 << 20, &b, NULL), OK);
+            size_t whole = WAL_HEADER_BYTES + WAL_FRAME_BYTES + 8 + (segment - 1) * 2;
+            if (cut) assert_int_equal(fs_write_file_atomic(l.fs, path, str_of(b.p, whole - (cut == 2)), NULL), OK);
+            if (!cut) assert_int_equal(l.fs->ops->remove(l.fs, path, NULL), OK);
+            buf_done(&b);
+            for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(log_open(&l, 0), OK);
+                assert_int_equal(l.seen.n, cut == 1 ? 7 : 6);
+                assert_int_equal(l.report.corrupt_frames, 1);
+                assert_true(str_contains(str_cstr(l.report.detail), str_cstr(name)));
+                log_close(&l);
+            }
+            /* Behind it the log is whole: what is in parts may go. */
+            assert_int_equal(log_open(&l, floor[segment]), OK);
+            assert_int_equal(l.report.corrupt_frames, 0);
+            log_done(&l);
+        }
+    }
+}
+
+/* Who truncates and keeps no position finds the log whole from its first segment on. */
+static void test_no_floor(void **state) {
+    (void)state;
+    Log l = {.fs = fs_fault_create(1)};
+    WalOptions opts = {.no_floor = true};
+    WalPos pos;
+    for (unsigned i = 0; i < 4; i++) {
+        vec_clear(&l.seen);
+        assert_int_equal(wal_open(l.fs, "wal", &opts, 0, note, &l, &l.report, &l.wal, NULL), OK);
+        assert_int_equal(l.report.corrupt_frames, 0);
+        assert_int_equal(l.seen.n, i > 0);
+        assert_int_equal(wal_cut(l.wal, &pos, NULL), OK);
+        assert_int_equal(append(&l, i, NULL), OK);
+        assert_int_equal(wal_sync(l.wal, NULL), OK);
+        assert_int_equal(wal_truncate_before(l.wal, pos, NULL), OK);
+        log_close(&l);
+    }
+    log_done(&l);
+}
+
 /* --- every fault at every call --- */
 
 typedef struct Fate {
@@ -574,6 +632,8 @@ int main(void) {
         cmocka_unit_test(test_no_frames_from_payloads),
         cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_header_lost),
+        cmocka_unit_test(test_lost_pieces),
+        cmocka_unit_test(test_no_floor),
         cmocka_unit_test(test_every_fault),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_no_segment),

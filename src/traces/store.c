@@ -316,6 +316,7 @@ static void engine_stats(TraceStore *s, TraceStoreStats *ret) {
     ret->corrupt_blocks = atomic_load(&e->corrupt_blocks);
     ret->wal_corrupt_frames = e->wal_report.corrupt_frames + atomic_load(&e->refused_payloads);
     ret->wal_torn_bytes = e->wal_report.torn_bytes;
+    ret->wal_problem = e->wal_report.detail;
     if (ret->min_t_ns > ret->max_t_ns) ret->min_t_ns = ret->max_t_ns = 0;
 }
 

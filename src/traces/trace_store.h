@@ -87,6 +87,7 @@ typedef struct TraceTagNames {
 typedef struct TraceStoreStats {
     uint64_t spans_total, traces_head, parts, bytes_on_disk, wal_bytes, memory_bytes, corrupt_parts,
         corrupt_blocks /* met by queries, left out of their answers */, wal_corrupt_frames, wal_torn_bytes;
+    const char *wal_problem; /* the first: file and place; lives as long as the store, "": none */
     int64_t min_t_ns, max_t_ns;
 } TraceStoreStats;
 
