@@ -21,7 +21,7 @@ after(() => server.stop());
 
 type Headers = Record<string, string>;
 const ask = (host: string, service: Service, path: string, init: RequestInit & { headers?: Headers } = {}) =>
-  fetch(`http://${host}:${server.port(service)}${path}`, { redirect: "manual", signal: AbortSignal.timeout(20_000), ...init });
+  fetch(`http://${host}:${server.port(service)}${path}`, { redirect: "manual", signal: AbortSignal.timeout(60_000), ...init });
 const json = (method: string, body: unknown, headers: Headers = {}) => ({ method, headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
 
 const READS: [Service, string][] = [
@@ -186,7 +186,7 @@ describe("the default password", () => {
     const { GRAFANA_ADMIN_PASSWORD: _, ...env } = process.env;
     for (const [address, password] of [["0.0.0.0", undefined], ["0.0.0.0", "admin"], ["::", undefined]] as const) {
       const run = spawnSync(binary, ["serve", "--port-offset", String(server.offset + 300), "--data-dir", join(dir, "data"), "--listen", address],
-        { encoding: "utf8", timeout: 20_000, env: { ...env, ...(password && { GRAFANA_ADMIN_PASSWORD: password }) } });
+        { encoding: "utf8", timeout: 60_000, env: { ...env, ...(password && { GRAFANA_ADMIN_PASSWORD: password }) } });
       assert.equal(run.status, 1, `${address}: ${run.stderr}`);
       assert.match(run.stderr, /default admin password is refused/);
       assert.match(run.stderr, /GRAFANA_ADMIN_PASSWORD/);

@@ -22,7 +22,7 @@ after(async () => {
 
 /** An ordinary write and an ordinary read, within seconds. */
 async function stillFine(): Promise<void> {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(20_000);
   const body = JSON.stringify(tracesRequest("alive", [{ name: "x" }]));
   const write = await fetch(server.url("http", "/v1/traces"), { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
   assert.equal(write.status, 200);

@@ -40,7 +40,7 @@ interface Answer { status: number; text: string; serial: string; socket: TLSSock
 const ask = (service: keyof typeof PORTS, path: string, options: { method?: string; body?: string; headers?: Record<string, string>; agent?: Agent } = {}) =>
   new Promise<Answer>((resolve, reject) => {
     const { body, ...rest } = options;
-    const req = httpsRequest({ host: "127.0.0.1", port: port(service), path, ca: readFileSync(file("ca.pem")), timeout: 10_000, ...rest }, (res) => {
+    const req = httpsRequest({ host: "127.0.0.1", port: port(service), path, ca: readFileSync(file("ca.pem")), timeout: 60_000, ...rest }, (res) => {
       const socket = res.socket as TLSSocket;
       const serial = socket.getPeerCertificate().serialNumber;
       let text = "";
@@ -203,7 +203,7 @@ describe("TLS files that are wrong", () => {
     it(`refuses to start with ${what}`, () => {
       const [cert, key] = names.map((n) => join(home, n));
       const args = ["serve", "--port-offset", String(offset), "--data-dir", join(home, "data"), "--server.tls.cert-file", cert, ...(key ? ["--server.tls.key-file", key] : [])];
-      const run = spawnSync(binary, args, { encoding: "utf8", timeout: 15_000 });
+      const run = spawnSync(binary, args, { encoding: "utf8", timeout: 60_000 });
       assert.ok(run.status === 1 || run.status === 2, `ended with ${run.status ?? run.signal}: ${run.stderr}`);
       assert.match(run.stderr, message);
       assert.doesNotMatch(run.stderr, /Sanitizer|runtime error:/);
