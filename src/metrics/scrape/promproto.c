@@ -57,7 +57,7 @@ int64_t promproto_start(Str bytes) {
     return timestamp_of(bytes, &ms) ? ms : 0;
 }
 
-ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t) {
+ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t, bool *ret_usable) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     AVEC(Label) labels = {0};
@@ -78,7 +78,7 @@ ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_h
         }
     }
     if (r.error) return promproto_fail(x, r.error);
-    if (code == OK && labels_normalize(labels.v, &labels.n, x->reterr) != OK) return ERR_INVALID;
+    *ret_usable = labels_normalize(labels.v, &labels.n, NULL) == OK;
     ret->labels = (Labels){labels.v, labels.n};
     return code;
 }
@@ -113,6 +113,7 @@ ErrCode promproto_emit(ProtoParser *x, PromTextSample *s, const char *suffix) {
     s->has_t = x->has_t;
     s->t_ms = x->t_ms;
     s->start_ms = x->start_ms;
+    s->native_too = x->native && !s->histogram;
     set_raw(x, s, s->histogram ? 'H' : 'F');
     return x->visitor->sample ? x->visitor->sample(x->visitor->ctx, s, x->reterr) : OK;
 }
@@ -138,8 +139,7 @@ static ErrCode emit_simple(ProtoParser *x, Str bytes) {
     while (code == OK && proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_FIXED64) s.value = proto_f64(&f);
         if (f.number == 2 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) {
-            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t);
-            s.has_exemplar = true;
+            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t, &s.has_exemplar);
         }
         if (f.number == 3 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) x->start_ms = promproto_start(f.bytes);
     }
@@ -179,14 +179,25 @@ static ErrCode emit_summary(ProtoParser *x, Str bytes) {
 }
 
 /* --- families --- */
+/* The field of a metric that has the value of a family of this type. */
+static uint32_t field_of(MetricType type) {
+    switch (type) {
+    case METRIC_COUNTER: return 3;
+    case METRIC_GAUGE: return 2;
+    case METRIC_SUMMARY: return 4;
+    case METRIC_HISTOGRAM:
+    case METRIC_GAUGE_HISTOGRAM: return 7;
+    default: return 5;
+    }
+}
+
 static ErrCode take_metric(ProtoParser *x, Str bytes) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
-    Str value = STR_NULL;
-    uint32_t kind = 0;
+    Str value = STR(""); /* what is not there is 0 */
     ErrCode code = OK;
     vec_clear(&x->labels);
-    x->has_t = false;
+    x->has_t = x->native = false;
     x->start_ms = 0;
     while (code == OK && proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_BYTES) {
@@ -194,20 +205,17 @@ static ErrCode take_metric(ProtoParser *x, Str bytes) {
         } else if (f.number == 6 && f.wire == PROTO_VARINT) {
             x->t_ms = proto_i64(&f);
             x->has_t = x->t_ms != 0;
-        } else if (f.number >= 2 && f.number <= 7 && f.wire == PROTO_BYTES) {
-            kind = f.number;
+        } else if (f.number == field_of(x->type) && f.wire == PROTO_BYTES) {
             value = f.bytes;
         }
     }
     if (r.error) return promproto_fail(x, r.error);
     if (code != OK) return code;
-    switch (kind) {
-    case 2:
-    case 3:
-    case 5: return emit_simple(x, value);
-    case 4: return emit_summary(x, value);
-    case 7: return promproto_histogram(x, value);
-    default: return promproto_fail(x, "a metric without a value");
+    switch (x->type) {
+    case METRIC_SUMMARY: return emit_summary(x, value);
+    case METRIC_HISTOGRAM:
+    case METRIC_GAUGE_HISTOGRAM: return promproto_histogram(x, value);
+    default: return emit_simple(x, value);
     }
 }
 
@@ -222,18 +230,20 @@ static ErrCode take_family(ProtoParser *x, Str bytes) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     Str help = STR_NULL, unit = STR_NULL;
+    uint64_t type = 0;
+    bool any = false;
     x->name = STR_NULL;
-    x->type = METRIC_COUNTER;
     while (proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_BYTES) x->name = f.bytes;
         if (f.number == 2 && f.wire == PROTO_BYTES) help = f.bytes;
-        if (f.number == 3 && f.wire == PROTO_VARINT) {
-            if (f.u64 >= ARRAY_LEN(types)) return promproto_fail(x, "unknown metric type");
-            x->type = types[f.u64];
-        }
+        if (f.number == 3 && f.wire == PROTO_VARINT) type = f.u64;
+        if (f.number == 4 && f.wire == PROTO_BYTES) any = true;
         if (f.number == 5 && f.wire == PROTO_BYTES) unit = f.bytes;
     }
     if (r.error) return promproto_fail(x, r.error);
+    if (!any) return OK; /* what it says of itself is said of nothing */
+    if (type >= ARRAY_LEN(types)) return promproto_fail(x, "unknown metric type");
+    x->type = types[type];
     if (!x->name.n || !str_is_utf8(x->name)) return promproto_fail(x, "invalid metric name");
     ErrCode code = visit_meta(x, PROMTEXT_TYPE, str_cstr(metric_type_name(x->type)));
     if (code == OK && help.n && !str_is_utf8(help)) return promproto_fail(x, "help text is not valid UTF-8");

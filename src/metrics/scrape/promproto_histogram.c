@@ -13,8 +13,9 @@ typedef struct Side {
 } Side;
 
 typedef struct Wire {
-    double count, sum, zero_threshold, zero_count;
-    bool is_float, native;
+    uint64_t count, zero_count;
+    double count_float, zero_count_float, sum, zero_threshold;
+    bool has_exemplars;
     int64_t schema;
     Side pos, neg;
     AVEC(Exemplar) exemplars;
@@ -59,26 +60,22 @@ static ErrCode add_counts(ProtoParser *x, Side *side, const ProtoField *f) {
 
 static ErrCode add_exemplar(ProtoParser *x, Wire *w, Str bytes) {
     Exemplar e;
-    bool has_t;
-    ErrCode code = promproto_exemplar(x, bytes, &e, &has_t);
-    if (code != OK || !has_t) return code; /* without a time it cannot be placed */
+    bool has_t, usable;
+    ErrCode code = promproto_exemplar(x, bytes, &e, &has_t, &usable);
+    if (code != OK || !has_t || !usable) return code; /* without a time it cannot be placed */
     return avec_push(x->arena, &w->exemplars, e) ? OK : promproto_exhausted(x);
 }
 
 static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
     switch (f->number) {
-    case 1: w->count = w->is_float ? w->count : (double)f->u64; return OK;
+    case 1: w->count = f->u64; return OK;
     case 2: w->sum = proto_f64(f); return OK;
     case 3: w->n_buckets++; return OK;
-    case 4:
-        if (proto_f64(f) > 0) w->count = proto_f64(f), w->is_float = true;
-        return OK;
+    case 4: w->count_float = proto_f64(f); return OK;
     case 5: w->schema = proto_s64(f); return OK;
     case 6: w->zero_threshold = proto_f64(f); return OK;
-    case 7: w->zero_count = w->is_float ? w->zero_count : (double)f->u64; return OK;
-    case 8:
-        if (proto_f64(f) > 0) w->zero_count = proto_f64(f), w->is_float = true;
-        return OK;
+    case 7: w->zero_count = f->u64; return OK;
+    case 8: w->zero_count_float = proto_f64(f); return OK;
     case 9: return add_span(x, &w->neg, f->bytes);
     case 10: return add_deltas(x, &w->neg, f);
     case 11: return add_counts(x, &w->neg, f);
@@ -86,7 +83,7 @@ static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
     case 13: return add_deltas(x, &w->pos, f);
     case 14: return add_counts(x, &w->pos, f);
     case 15: x->start_ms = promproto_start(f->bytes); return OK;
-    case 16: return add_exemplar(x, w, f->bytes);
+    case 16: w->has_exemplars = true; return add_exemplar(x, w, f->bytes);
     default: return OK;
     }
 }
@@ -115,18 +112,34 @@ static ErrCode finish_side(
     return OK;
 }
 
+/* A library that knows no exemplars of native histograms puts them at the classic buckets. */
+static ErrCode exemplars_of_buckets(ProtoParser *x, Str bytes, Wire *w) {
+    ProtoReader r = proto_reader(bytes);
+    ProtoField f;
+    ErrCode code = OK;
+    while (code == OK && proto_next(&r, &f)) {
+        if (f.number != 3 || f.wire != PROTO_BYTES) continue;
+        ProtoReader in = proto_reader(f.bytes);
+        ProtoField g;
+        while (code == OK && proto_next(&in, &g))
+            if (g.number == 3 && g.wire == PROTO_BYTES) code = add_exemplar(x, w, g.bytes);
+    }
+    return code;
+}
+
 /* Whether it makes sense is for whoever takes it (histogram_check): what a target dropped nobody looks at. */
 static ErrCode emit_native(ProtoParser *x, const Wire *w) {
+    bool is_float = w->count_float > 0 || w->zero_count_float > 0 || w->pos.counts.n || w->neg.counts.n;
     Histogram h = {.schema = (int8_t)w->schema,
-        .is_float = w->is_float,
-        .count = w->count,
+        .is_float = is_float,
+        .count = is_float ? w->count_float : (double)w->count,
         .sum = w->sum,
         .zero_threshold = w->zero_threshold,
-        .zero_count = w->zero_count,
+        .zero_count = is_float ? w->zero_count_float : (double)w->zero_count,
         .reset = x->type == METRIC_GAUGE_HISTOGRAM ? HISTOGRAM_RESET_GAUGE : HISTOGRAM_RESET_UNKNOWN};
     if (w->schema != h.schema) return histogram_check_schema(w->schema, x->reterr);
-    ErrCode code = finish_side(x, &w->pos, "positive", w->is_float, &h.pos, &h.n_pos);
-    if (code == OK) code = finish_side(x, &w->neg, "negative", w->is_float, &h.neg, &h.n_neg);
+    ErrCode code = finish_side(x, &w->pos, "positive", is_float, &h.pos, &h.n_pos);
+    if (code == OK) code = finish_side(x, &w->neg, "negative", is_float, &h.neg, &h.n_neg);
     if (code != OK) return code;
     h.pos_spans = w->pos.spans.v;
     h.n_pos_spans = (uint32_t)w->pos.spans.n;
@@ -146,10 +159,9 @@ static ErrCode emit_bucket(ProtoParser *x, Str bytes, bool *inf) {
     while (code == OK && proto_next(&r, &f)) {
         if (f.number == 1 && f.wire == PROTO_VARINT && s.value == 0) s.value = (double)f.u64;
         if (f.number == 2 && f.wire == PROTO_FIXED64) bound = proto_f64(&f);
-        if (f.number == 4 && f.wire == PROTO_FIXED64 && proto_f64(&f) > 0) s.value = proto_f64(&f);
+        if (f.number == 4 && f.wire == PROTO_FIXED64 && proto_f64(&f) != 0) s.value = proto_f64(&f);
         if (f.number == 3 && f.wire == PROTO_BYTES) {
-            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t);
-            s.has_exemplar = true;
+            code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t, &s.has_exemplar);
         }
     }
     if (r.error) return promproto_fail(x, r.error);
@@ -158,15 +170,15 @@ static ErrCode emit_bucket(ProtoParser *x, Str bytes, bool *inf) {
 }
 
 static ErrCode emit_classic(ProtoParser *x, Str bytes, const Wire *w) {
-    PromTextSample count = {.value = w->count}, sum = {.value = w->sum};
+    PromTextSample count = {.value = w->count_float != 0 ? w->count_float : (double)w->count}, sum = {.value = w->sum};
     bool inf = false;
     ErrCode code = promproto_emit(x, &count, "_count");
     if (code == OK) code = promproto_emit(x, &sum, "_sum");
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
-    while (code == OK && proto_next(&r, &f))
+    while (code == OK && !inf && proto_next(&r, &f)) /* what comes after the last bucket is none */
         if (f.number == 3 && f.wire == PROTO_BYTES) code = emit_bucket(x, f.bytes, &inf);
-    PromTextSample all = {.value = w->count};
+    PromTextSample all = {.value = count.value};
     return code == OK && !inf ? promproto_emit_with(x, &all, "_bucket", "le", INFINITY) : code;
 }
 
@@ -178,9 +190,10 @@ ErrCode promproto_histogram(ProtoParser *x, Str bytes) {
     while (code == OK && proto_next(&r, &f)) code = take_field(x, &w, &f);
     if (r.error) return promproto_fail(x, r.error);
     if (code != OK) return code;
-    w.native = w.pos.spans.n || w.neg.spans.n || w.zero_threshold > 0 || w.zero_count > 0;
-    bool native = w.native && x->opts.native;
-    if (native) code = emit_native(x, &w);
-    if (code == OK && (!native || (x->opts.always_classic && w.n_buckets))) code = emit_classic(x, bytes, &w);
+    bool native = w.pos.spans.n || w.neg.spans.n || w.zero_threshold > 0 || w.zero_count > 0;
+    x->native = native && x->opts.native;
+    if (x->native && !w.has_exemplars) code = exemplars_of_buckets(x, bytes, &w);
+    if (code == OK && x->native) code = emit_native(x, &w);
+    if (code == OK && (!x->native || (x->opts.always_classic && w.n_buckets))) code = emit_classic(x, bytes, &w);
     return code;
 }

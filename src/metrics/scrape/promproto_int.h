@@ -12,14 +12,15 @@ typedef struct ProtoParser {
     Str name; /* of the family */
     MetricType type;
     VEC(PromTextLabel) labels; /* of the metric */
-    bool has_t;
+    bool has_t, native;        /* the histogram was given out as a native one */
     int64_t t_ms, start_ms;
     Buf raw;
 } ProtoParser;
 
 ErrCode promproto_fail(ProtoParser *x, const char *what);
 ErrCode promproto_exhausted(ProtoParser *x);
-ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t);
+/* *ret_usable: no label stands there twice. */
+ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t, bool *ret_usable);
 /* start_timestamp; 0 when it is none. */
 int64_t promproto_start(Str bytes);
 /* The metric's series name + suffix, with one more label in canonical float form in the second. */

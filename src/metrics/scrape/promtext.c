@@ -207,7 +207,7 @@ static size_t rune_count(Str s) {
     return n;
 }
 
-/* *ret_usable: whether a store takes them. Else the exemplar is left out, as the sample is good without it. */
+/* *ret_usable: whether they are labels. Else the exemplar is left out, as the sample is good without it. */
 static ErrCode exemplar_labels(Parser *x, Exemplar *e, bool *ret_usable) {
     Label *v = ARENA_ARRAY(x->arena, Label, x->labels.n);
     size_t n = x->labels.n, runes = 0;
@@ -217,17 +217,16 @@ static ErrCode exemplar_labels(Parser *x, Exemplar *e, bool *ret_usable) {
         v[i].name = l->name_escaped ? promtext_unescape(l->name, x->arena) : l->name;
         v[i].value = l->value_escaped ? promtext_unescape(l->value, x->arena) : l->value;
         if (!v[i].name.p || !v[i].value.p) return exhausted(x);
-        runes += rune_count(v[i].name) + rune_count(v[i].value);
+        if (x->strict) runes += rune_count(v[i].name) + rune_count(v[i].value);
     }
-    if (x->strict && runes > EXEMPLAR_RUNES_MAX)
-        return fail(x, "at most 128 characters of exemplar labels before this");
+    if (runes > EXEMPLAR_RUNES_MAX) return fail(x, "at most 128 characters of exemplar labels before this");
     ErrCode code = labels_normalize(v, &n, x->strict ? x->reterr : NULL);
     if (x->strict && code != OK) {
         if (x->reterr) x->reterr->line = x->line;
         return code;
     }
     e->labels = (Labels){v, n};
-    *ret_usable = runes <= EXEMPLAR_RUNES_MAX && code == OK;
+    *ret_usable = code == OK;
     return OK;
 }
 

@@ -36,6 +36,7 @@ typedef struct PromTextSample {
     bool has_exemplar_t;
     /* Protobuf: a native histogram in the place of value, with exemplars that have times. */
     const Histogram *histogram;
+    bool native_too; /* of a classic histogram that was given as a native one before */
     const Exemplar *more_exemplars;
     size_t n_more_exemplars;
     bool known; /* visitor->known took the series: name and labels are not filled in */

@@ -39,6 +39,7 @@ void promtext_put_float(Buf *out, double v) {
     int exp10;
     bool negative;
     num_shortest_f64(v, &digits, &exp10, &negative);
+    if (digits == 0) negative = false; /* OpenMetrics knows one zero */
     Buf d = {0};
     num_put_u64(&d, digits);
     int point = (int)d.n + exp10; /* digits before the decimal point */

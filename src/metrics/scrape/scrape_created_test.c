@@ -85,7 +85,7 @@ static ErrCode on_native(void *ctx, const PromTextSample *s, Err *reterr) {
 static void check_native(const char *text, bool classic, bool created, const char *want) {
     Reader r = {.b = {.arena = arena_create(1 << 20)}};
     PromTextVisitor inner = {&r, on_native, on_meta, NULL};
-    Nhcb *n = nhcb_create(&inner, classic, created, r.b.arena);
+    Nhcb *n = nhcb_create(&inner, &(NhcbOptions){classic, created, false}, r.b.arena);
     PromTextVisitor visitor = nhcb_visitor(n);
     Buf got = {0};
     Err err = {0};

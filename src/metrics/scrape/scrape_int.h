@@ -49,6 +49,7 @@ typedef struct ScrapeTarget {
     /* whoever has the flight */
     U64Map *cache; /* raw hash -> CachedSeries* */
     CachedSeries *first;
+    U64Map *exemplars; /* raw hash -> the newest one of a series; NULL: the target has none */
     uint64_t scrapes;
     uint32_t good; /* number of the last scrape, if its series live: it has not failed */
     size_t n_good; /* series of the last one that had not */
@@ -161,6 +162,13 @@ void scrape_put_error(const HttpClientResponse *res, const char *url, char *out,
 /* The labels of a series the target has not had before, in the arena. Its strings may be the sample's. */
 ErrCode scrape_labels(const ScrapeTarget *t, const PromScrapeConfig *job, const PromTextSample *sample, Arena *arena,
     Labels *ret, bool *ret_dropped, Err *reterr);
+/* Is it one a store takes, and not one the series had in an earlier scrape? Then it is its newest now. series: hash of
+ * the raw text. */
+bool scrape_exemplar_is_news(ScrapeTarget *t, uint64_t series, const Exemplar *e, bool has_t);
+/* In the order in which the ones of a series are to be asked about. */
+void scrape_exemplars_sort(Exemplar *v, size_t n);
+void scrape_exemplar_forget(ScrapeTarget *t, uint64_t series);
+void scrape_exemplars_forget_all(ScrapeTarget *t);
 /* Parses, relabels, appends samples, stale markers and the report series. Only by who has the flight. created: the
  * _created lines of OpenMetrics are start times. */
 void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *store, bool created,

@@ -8,9 +8,13 @@
 #include "metrics/scrape/promtext.h"
 
 typedef struct Nhcb Nhcb;
-/* next gets what is not a classic histogram, the native ones, and with keep_classic the classic series, too. created: a
- * histogram's _created line tells when it began. */
-Nhcb *nhcb_create(const PromTextVisitor *next, bool keep_classic, bool created, Arena *arena);
+typedef struct NhcbOptions {
+    bool keep_classic; /* the classic series are handed on, too */
+    bool created;      /* a histogram's _created line tells when it began */
+    bool proto;        /* the exposition is protobuf: histograms that make no sense are errors; in text they vanish */
+} NhcbOptions;
+/* next gets what is not of a classic histogram, and the native ones. */
+Nhcb *nhcb_create(const PromTextVisitor *next, const NhcbOptions *o, Arena *arena);
 PromTextVisitor nhcb_visitor(Nhcb *n);
 /* After the last sample of a good parse: hands the last one on. */
 ErrCode nhcb_finish(Nhcb *n, Err *reterr);

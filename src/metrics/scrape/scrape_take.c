@@ -120,9 +120,10 @@ static void link_next(Take *x, CachedSeries *c) {
 }
 
 /* --- samples --- */
-static ErrCode add_exemplars(Take *x, BatchSeries *bs, const PromTextSample *s, int64_t t_ms, Err *reterr) {
+/* Into the batch, those that are news. */
+static ErrCode add_exemplars(Take *x, const PromTextSample *s, uint64_t series, int64_t t_ms, Err *reterr) {
     MetricsBatch *b = &x->batch;
-    bs->first_exemplar = (uint32_t)b->exemplars.n;
+    size_t from = b->exemplars.n, kept = from;
     for (size_t i = 0; i < s->n_more_exemplars; i++)
         if (!avec_push(x->arena, &b->exemplars, s->more_exemplars[i])) return exhausted(reterr);
     if (s->has_exemplar) {
@@ -130,7 +131,12 @@ static ErrCode add_exemplars(Take *x, BatchSeries *bs, const PromTextSample *s, 
         if (!s->has_exemplar_t) e.t_ms = t_ms;
         if (!avec_push(x->arena, &b->exemplars, e)) return exhausted(reterr);
     }
-    bs->n_exemplars = (uint32_t)b->exemplars.n - bs->first_exemplar;
+    bool placed = !s->has_exemplar || s->has_exemplar_t;
+    scrape_exemplars_sort(&b->exemplars.v[from], b->exemplars.n - from);
+    for (size_t i = from; i < b->exemplars.n; i++)
+        if (scrape_exemplar_is_news(x->target, series, &b->exemplars.v[i], placed))
+            b->exemplars.v[kept++] = b->exemplars.v[i];
+    b->exemplars.n = kept;
     return OK;
 }
 
@@ -146,38 +152,47 @@ static ErrCode add_histogram(Take *x, Labels labels, const Histogram *h, int64_t
     return OK;
 }
 
-/* wire: of labels that are not read yet. */
-static ErrCode add_sample(
-    Take *x, const PromTextSample *s, Labels labels, Str wire, uint64_t hash, int64_t t_ms, Err *reterr) {
+/* A sample's series, and what else is known of it. */
+typedef struct Known {
+    CachedSeries *series;
+    Labels labels; /* .v == NULL: those in the cache, not read yet */
+    uint64_t hash; /* of the raw text */
+    int64_t t_ms;
+    size_t first_exemplar;
+    bool fresh; /* the series was not in the cache */
+} Known;
+
+static ErrCode add_sample(Take *x, const PromTextSample *s, const Histogram *h, const Known *k, Err *reterr) {
     MetricsBatch *b = &x->batch;
     ErrCode code = OK;
-    if (s->histogram)
-        code = add_histogram(x, labels, s->histogram, t_ms, reterr);
-    else if (!metrics_batch_add(b, labels, t_ms, s->value))
+    if (h)
+        code = add_histogram(x, k->labels, h, k->t_ms, reterr);
+    else if (!metrics_batch_add(b, k->labels, k->t_ms, s->value))
         code = exhausted(reterr);
     if (code != OK) return code;
-    bool told =
-        s->histogram ? metrics_batch_set_histogram_start(b, s->start_ms) : metrics_batch_set_start(b, s->start_ms);
+    bool told = h ? metrics_batch_set_histogram_start(b, s->start_ms) : metrics_batch_set_start(b, s->start_ms);
     if (!told) return exhausted(reterr);
     BatchSeries *bs = &b->series.v[b->series.n - 1];
-    bs->raw_hash = hash;
-    bs->wire = wire;
-    return s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, bs, s, t_ms, reterr) : OK;
+    bs->raw_hash = k->hash;
+    bs->wire = k->labels.v ? STR_NULL : cached_bytes(k->series);
+    bs->first_exemplar = (uint32_t)k->first_exemplar;
+    bs->n_exemplars = (uint32_t)(b->exemplars.n - k->first_exemplar);
+    return OK;
 }
 
-/* Within the limits of the scrape? Beyond them it is only counted, and they are reported at the end. */
-static ErrCode fit(Take *x, const PromTextSample *s, Histogram *fitted, bool *ret_fits, Err *reterr) {
+/* Within the limits of the scrape? Beyond them a sample is only counted, and they are reported at the end. */
+static ErrCode fit(Take *x, Histogram *h, bool *ret_fits, Err *reterr) {
     uint64_t limit = x->job->set.limits.sample;
     bool too_many = false;
     ErrCode code = OK;
-    if (s->histogram)
+    if (h)
         code = scrape_histogram_fit(
-            fitted, x->job->native_bucket_limit, x->job->native_min_bucket_factor, x->arena, &too_many, reterr);
+            h, x->job->native_bucket_limit, x->job->native_min_bucket_factor, x->arena, &too_many, reterr);
     x->too_many_buckets |= too_many;
     if (!too_many && limit && ++x->offered > limit) x->too_many_samples = true;
     *ret_fits = !too_many && !x->too_many_samples;
     /* Prometheus takes resolutions beyond 8 from writers, not from targets. */
-    return code == OK && s->histogram && *ret_fits ? histogram_check(fitted, reterr) : code;
+    return code == OK && h && *ret_fits ? histogram_check(h, reterr) : code;
 }
 
 static void note_seen(Take *x, CachedSeries *c) {
@@ -189,25 +204,23 @@ static void note_seen(Take *x, CachedSeries *c) {
     link_next(x, c);
 }
 
-static ErrCode keep_sample(Take *x, const PromTextSample *s, CachedSeries *c, Labels labels, uint64_t hash,
-    bool own_time, bool fresh, Err *reterr) {
-    int64_t t_ms = own_time ? s->t_ms : x->t_ms;
-    Str wire = labels.v ? STR_NULL : cached_bytes(c);
-    const PromTextSample *with = s;
-    PromTextSample native;
-    Histogram fitted;
+static ErrCode keep_sample(Take *x, const PromTextSample *s, Known *k, Err *reterr) {
+    Histogram fitted, *h = NULL;
     bool fits;
+    k->first_exemplar = x->batch.exemplars.n;
+    ErrCode code = s->has_exemplar || s->n_more_exemplars ? add_exemplars(x, s, k->hash, k->t_ms, reterr) : OK;
+    bool lazy = x->batch.read_labels && x->batch.exemplars.n == k->first_exemplar;
+    if (code == OK && !k->labels.v && !lazy && !cached_labels(x->target, cached_bytes(k->series), x->arena, &k->labels))
+        code = exhausted(reterr);
     if (s->histogram) {
         fitted = *s->histogram;
-        native = *s;
-        native.histogram = &fitted;
-        with = &native;
+        h = &fitted;
     }
-    ErrCode code = fit(x, s, &fitted, &fits, reterr);
-    if (code == OK && fits) code = add_sample(x, with, labels, wire, hash, t_ms, reterr);
+    if (code == OK) code = fit(x, h, &fits, reterr);
+    if (code == OK && fits) code = add_sample(x, s, h, k, reterr);
     if (code != OK) return code;
     x->outcome->kept++;
-    x->outcome->added += fresh && fits && !x->too_many_buckets && t_ms <= x->batch.not_after_ms;
+    x->outcome->added += k->fresh && fits && !x->too_many_buckets && k->t_ms <= x->batch.not_after_ms;
     return OK;
 }
 
@@ -215,29 +228,26 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     Take *x = ctx;
     if (x->reads_created && created_take(&x->created, s, &x->batch)) return OK;
     CachedSeries *c = s->known ? x->hit : find(x, s->raw);
-    uint64_t hash = x->hash;
-    bool exemplars = s->has_exemplar || s->n_more_exemplars, lazy = x->batch.read_labels && !exemplars;
     bool own_time = s->has_t && !x->job->ignore_timestamps;
-    Labels labels = {0};
+    Known k = {.hash = x->hash, .t_ms = own_time ? s->t_ms : x->t_ms};
     x->outcome->scraped++;
     if (!c) {
         bool dropped = false;
-        ErrCode code = scrape_labels(x->target, x->job, s, x->arena, &labels, &dropped, reterr);
+        ErrCode code = scrape_labels(x->target, x->job, s, x->arena, &k.labels, &dropped, reterr);
         if (code != OK) return code;
-        c = remember(x->target, hash, labels, dropped);
+        c = remember(x->target, k.hash, k.labels, dropped);
     } else if (!c->dropped && c->seen == x->number && !own_time) { /* once more in one scrape, for the same time */
         x->outcome->kept++;
         x->outcome->duplicates++;
         return OK;
-    } else if (!c->dropped && !lazy && !cached_labels(x->target, cached_bytes(c), x->arena, &labels)) {
-        return exhausted(reterr);
     }
-    bool fresh = c->seen == 0;
+    k.series = c;
+    k.fresh = c->seen == 0;
     note_seen(x, c);
     if (c->dropped) return OK;
     c->tracked = !own_time || x->job->track_timestamps_staleness;
     c->histogram = s->histogram != NULL;
-    return keep_sample(x, s, c, labels, hash, own_time, fresh, reterr);
+    return keep_sample(x, s, &k, reterr);
 }
 
 static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
@@ -249,8 +259,7 @@ static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
 static ErrCode parse(Take *x, ScrapeFormat format, Str body, const PromTextVisitor *visitor, Err *reterr) {
     const ScrapeTarget *t = x->target;
     if (format == FORMAT_PROTO)
-        return promproto_parse(
-            body, &(PromProtoOptions){t->native, t->classic || t->to_nhcb}, visitor, x->arena, reterr);
+        return promproto_parse(body, &(PromProtoOptions){t->native, t->classic}, visitor, x->arena, reterr);
     PromTextOptions o = {.format = format == FORMAT_OPENMETRICS ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN};
     return promtext_parse(body, &o, visitor, x->arena, reterr);
 }
@@ -269,7 +278,8 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
             : format == FORMAT_OPENMETRICS ? "OpenMetrics"
                                            : "text");
     if (x->target->to_nhcb) {
-        Nhcb *n = nhcb_create(&visitor, x->target->classic, x->reads_created, x->arena);
+        Nhcb *n = nhcb_create(
+            &visitor, &(NhcbOptions){x->target->classic, x->reads_created, format == FORMAT_PROTO}, x->arena);
         PromTextVisitor through = nhcb_visitor(n);
         code = parse(x, format, a->body, &through, reterr);
         if (code == OK) code = nhcb_finish(n, reterr);
@@ -306,6 +316,7 @@ static bool lived(const Take *x, const CachedSeries *c) {
 
 static void forget(ScrapeTarget *t, uint64_t key) {
     uint64_t c = 0;
+    scrape_exemplar_forget(t, key);
     (void)u64map_remove(t->cache, key, &c);
     mem_free((void *)(uintptr_t)c);
 }
@@ -439,6 +450,7 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
         set_error(ret, &err);
         ret->over_body_limit = job->set.limits.body_bytes && strcmp(ret->error, SCRAPE_BODY_LIMIT) == 0;
         clear_batch(&x);
+        scrape_exemplars_forget_all(t); /* some may have been taken for known that were not kept */
     }
     if (code != OK || empty)
         end_all(&x);

@@ -1,5 +1,5 @@
-/* Bodies as a target answers them one after the other, and what is made of each: the measure is Prometheus 3.16, which
- * gave the same for all of these. */
+/* Bodies as a target answers them one after the other, and what is made of each. The measure is Prometheus 3.16, which
+ * was given the same; where it does otherwise a comment says so. */
 #include "metrics/scrape/scrape_int.h"
 
 #include "base/num.h"
@@ -16,15 +16,22 @@
 
 /* outcomes: "up scraped kept added[ error]" per body, parted by "; ". series: what the store has then but for the
  * reports: labels, without those of the target if it
- * has both, values by scrape ("-" for none, "end" for a stale marker). */
+ * has both, values by scrape ("-" for none, "end" for a stale marker; a native histogram: count/schema/buckets that
+ * are not empty). */
 typedef struct Case {
     const char *job; /* more of the scrape configuration */
     const char *type;
     const char *bodies[BODIES_MAX];
     const char *outcomes, *series;
+    const char *exemplars; /* labels of each, with its series' in front; NULL: none */
 } Case;
 
 #define PLAIN "text/plain; version=0.0.4"
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0"
+#define PROTO "application/vnd.google.protobuf; encoding=delimited" /* bodies are hexadecimal */
+#define NATIVE "  scrape_native_histograms: true\n"
+#define NHCB "  convert_classic_histograms_to_nhcb: true\n"
+#define H1 "# TYPE h histogram\n"
 
 static const Case cases[] = {
     {"", PLAIN, {"a 1\nb 2\n", "a 2\n", "b 3\n"}, "1 2 2 2; 1 1 1 0; 1 1 1 1", "a 1 2 end; b 2 end 3"},
@@ -54,7 +61,8 @@ static const Case cases[] = {
     /* Beyond a limit no series is new. */
     {"  sample_limit: 2\n", PLAIN, {"a 1\nb 2\nc 3\nd 4\n", "a 1\nc 3\n"}, "0 4 4 2 sample limit exceeded; 1 2 2 0",
         "a - 1; c - 3"},
-    /* What fails ends all that lived, once; what comes back is not new. */
+    /* What fails ends all that lived, once; what comes back is not new. (Prometheus tells no end of what a failed
+     * scrape had before its fault.) */
     {"", PLAIN, {"a 1\nb 1\n", "a 2\nb{\n", "c\n", "a 3\nc 1\n", "a 4\nc 2\n"},
         "1 2 2 2; 0 1 1 0 line 2, column 3: expected label name or \"}\", got end of line; "
         "0 0 0 0 line 1, column 2: expected space and value, got end of line; 1 2 2 1; 1 2 2 0",
@@ -62,8 +70,77 @@ static const Case cases[] = {
     {"", PLAIN, {"a 1\n", "", "", "a 2\n", "b 1\n"}, "1 1 1 1; 1 0 0 0; 1 0 0 0; 1 1 1 0; 1 1 1 1",
         "a 1 end - 2 end; b - - - - 1"},
     /* Nothing needs no format. */
-    {"", "application/openmetrics-text; version=1.0.0", {"", "# EOF\n", "a 1\n"},
+    {"", OPENMETRICS, {"", "# EOF\n", "a 1\n"},
         "1 0 0 0; 1 0 0 0; 0 1 1 1 line 2, column 1: data does not end with # EOF", ""},
+    /* Protobuf: the family's type says which value is one, families without metrics are nothing. */
+    {"", PROTO, {"120a01631800220b1209090000000000001440060a0265ff1800120a01671801220b120909000000000000f03f"},
+        "1 2 2 2", "c 0; g 1"},
+    /* Buckets behind the last are none. */
+    {"", PROTO, {"2e0a0168180422273a25080311000000000000f83f1a0b080311000000000000f07f1a0b0809110000000000c05840"},
+        "1 3 3 3", "h_bucket{le=\"+Inf\"} 3; h_count 3; h_sum 1.5"},
+    /* Counts that are floats make a histogram of floats, though they be 0; a zero count alone does not. */
+    {NATIVE, PROTO,
+        {"350a01681804222e3a2c11000000000000f03f280231000000000000e03f620408001002721000000000000000000000000000000000",
+            "240a01681804221d3a1b11000000000000f03f210000000000000040410000000000000040"},
+        "1 1 1 1; 1 3 3 3", "h 0/1/0 end; h_bucket{le=\"+Inf\"} - 2; h_count - 2; h_sum - 1"},
+    /* Both kinds: the native one, the classic one too if asked for; it does not become a native one then. */
+    {NATIVE, PROTO, {"2e0a0168180422273a25080111000000000000f03f1a0b080111000000000000f03f280231000000000000e03f3801"},
+        "1 1 1 1", "h 1/1/0"},
+    {"", PROTO, {"2e0a0168180422273a25080111000000000000f03f1a0b080111000000000000f03f280231000000000000e03f3801"},
+        "1 4 4 4", "h_bucket{le=\"+Inf\"} 1; h_bucket{le=\"1.0\"} 1; h_count 1; h_sum 1"},
+    {NATIVE NHCB "  always_scrape_classic_histograms: true\n", PROTO,
+        {"2e0a0168180422273a25080111000000000000f03f1a0b080111000000000000f03f280231000000000000e03f3801"}, "1 5 5 5",
+        "h 1/1/0; h_bucket{le=\"+Inf\"} 1; h_bucket{le=\"1.0\"} 1; h_count 1; h_sum 1"},
+    /* Empty buckets do not count against a limit. */
+    {NATIVE "  native_histogram_bucket_limit: 2\n", PROTO,
+        {"2f0a0168180422283a26080311000000000000f03f2804319a9999999999b93f38006204080010066a06020100000004"}, "1 1 1 1",
+        "h 3/2/2"},
+    /* A classic histogram that makes no sense is an error where it is to become a native one, in protobuf only. */
+    {NHCB, PROTO,
+        {"120a01611801220b120909000000000000f03f2e0a0168180422273a25080311000000000000f03f1a0b080511000000000000f03f"
+         "1a0b0803110000000000000040"},
+        "0 1 1 1 count is not cumulative: 3 < 5", ""},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"1\"} 5\nh_bucket{le=\"2\"} 3\na 1\n"}, "1 1 1 1", "a 1"},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_count 4\n"}, "1 0 0 0", ""},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"1\"} -1\nh_count 4\n"}, "1 0 0 0", ""},
+    {NHCB, PLAIN, {H1 "h_sum 4\n"}, "1 0 0 0", ""},
+    /* Only a count; no count; a bound given twice; one between the others that is none. */
+    {NHCB, PLAIN, {H1 "h_sum 4\nh_count 3\n"}, "1 1 1 1", "h 3/-53/1"},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"2\"} 3\nh_bucket{le=\"1\"} 1\n"}, "1 1 1 1", "h 3/-53/2"},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 2\nh_bucket{le=\"+Inf\"} 3\n"}, "1 1 1 1",
+        "h 3/-53/2"},
+    {NHCB, PLAIN, {H1 "h_bucket{le=\"1\"} 1\nh_bucket{le=\"x\"} 9\nh_bucket 8\nh_count 3\nh_foo 7\n"}, "1 4 4 4",
+        "h 3/-53/2; h_bucket 8; h_bucket{le=\"x\"} 9; h_foo 7"},
+    /* Of the family TYPE names; those of gauges only from protobuf. */
+    {NHCB, PLAIN, {H1 "x_bucket{le=\"1\"} 1\nx_count 1\n"}, "1 2 2 2", "x_bucket{le=\"1.0\"} 1; x_count 1"},
+    {NHCB, OPENMETRICS, {"# TYPE h gaugehistogram\nh_bucket{le=\"1\"} 1\nh_gcount 1\n# EOF\n"}, "1 2 2 2",
+        "h_bucket{le=\"1\"} 1; h_gcount 1"},
+    /* Exemplars: once each, whether they have times or not; none that is older; none that no store takes. */
+    {"", OPENMETRICS,
+        {"a 1 # {t=\"x\"} 1\nb 1 # {t=\"y\"} 1 7\n# EOF\n", "a 2 # {t=\"x\"} 1\nb 2 # {t=\"y\"} 1 7\n# EOF\n",
+            "a 3 # {t=\"z\"} 1\nb 3 # {t=\"w\"} 1 6\n# EOF\n", "a 4 # {\"\"=\"v\"} 1\nb 4\n# EOF\n"},
+        "1 2 2 2; 1 2 2 0; 1 2 2 0; 1 2 2 0", "a 1 2 3 4; b 1 2 3 4", "a{t=\"x\"} a{t=\"z\"} b{t=\"y\"}"},
+    {"", OPENMETRICS,
+        {"a 1 # {x=\"0123456789012345678901234567890123456789012345678901234567890123456789"
+         "0123456789012345678901234567890123456789012345678901234567\"} 0.5\n# EOF\n"},
+        "1 1 1 1", "a 1"},
+    /* A failed scrape's are not known. */
+    {"", OPENMETRICS, {"a 1 # {t=\"x\"} 1 7\nb\n# EOF\n", "a 2 # {t=\"x\"} 1 7\n# EOF\n"},
+        "0 1 1 1 line 2, column 2: expected space and value, got end of line; 1 1 1 0", "a - 2", "a{t=\"x\"}"},
+    /* Several of a native histogram, without the one that has no time; if it has none, those of its classic buckets. */
+    {NATIVE, PROTO,
+        {"710a01681804226a3a68080111000000000000f03f280231000000000000e03f380182011b0a060a017412016111000000000000e03f"
+         "1a080882e2cfaa0610008201110a060a017412016211333333333333e33f82011b0a060a017412016311666666666666e63f1a080881"
+         "e2cfaa061000",
+            "710a01681804226a3a68080111000000000000f03f280231000000000000e03f380182011b0a060a017412016111000000000000"
+            "e03f1a080882e2cfaa0610008201110a060a017412016211333333333333e33f82011b0a060a017412016311666666666666e63f"
+            "1a080881e2cfaa061000"},
+        "1 1 1 1; 1 1 1 0", "h 1/1/0 1/1/0", "h{t=\"c\"} h{t=\"a\"}"},
+    {NATIVE, PROTO,
+        {"6b0a0168180422643a62080111000000000000f03f1a28080111000000000000f03f1a1b0a060a017412016211000000000000e03f"
+         "1a080881e2cfaa0610001a1e080111000000000000f07f1a110a060a017412016e110000000000001c40280231000000000000e03f"
+         "3801"},
+        "1 1 1 1", "h 1/1/0", "h{t=\"b\"}"},
 };
 
 static PromConfig *config_of(const char *job) {
@@ -105,6 +182,17 @@ static void put_value(Buf *b, const SeriesColumn *c, int64_t t_ms) {
             num_put_f64_prom(b, c->value[i]);
         return;
     }
+    for (size_t i = 0; i < c->n_histograms; i++) {
+        const Histogram *h = &c->histograms[i];
+        unsigned buckets = 0;
+        if (c->histogram_t_ms[i] != t_ms) continue;
+        for (uint32_t k = 0; k < h->n_pos; k++) buckets += h->pos[k] != 0;
+        if (histogram_is_stale(h))
+            buf_put_lit(b, " end");
+        else
+            buf_printf(b, " %g/%d/%u", h->count, h->schema, buckets);
+        return;
+    }
     buf_put_lit(b, " -");
 }
 
@@ -132,17 +220,45 @@ static void put_series(MetricsStore *store, size_t scrapes, Buf *b) {
     arena_free(arena);
 }
 
+static void put_exemplars(MetricsStore *store, Buf *b) {
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    MetricsSelect req = {.max_t_ms = INT64_MAX, .arena = arena};
+    Labels *series;
+    Exemplar *v;
+    size_t n;
+    assert_int_equal(store->ops->exemplars(store, &req, &series, &v, &n, NULL), OK);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "%s%" STR_FMT, i ? " " : "", STR_ARG(labels_get(series[i], LABEL_NAME_METRIC)));
+        labels_put_text(b, v[i].labels);
+    }
+    arena_free(arena);
+}
+
+static Str bytes_of(const char *hex, Buf *b) {
+    for (size_t i = 0; hex[i]; i += 2) {
+        unsigned byte;
+        assert_int_equal(sscanf(&hex[i], "%2x", &byte), 1);
+        buf_put_char(b, (char)byte);
+    }
+    return buf_str(b);
+}
+
 static size_t run(const Case *c, MetricsStore *store, Buf *outcomes) {
     PromConfig *config = config_of(c->job);
     ScrapeTarget *t = target_of(&config->scrapes[0]);
     size_t n = 0;
     for (; n < BODIES_MAX && c->bodies[n]; n++) {
-        ScrapeAnswer a = {
-            .status = 200, .body = str_cstr(c->bodies[n]), .content_type = str_cstr(c->type), .t_ms = time_of(n)};
+        bool proto = strcmp(c->type, PROTO) == 0;
+        Buf bytes = {0};
+        ScrapeAnswer a = {.status = 200,
+            .body = proto ? bytes_of(c->bodies[n], &bytes) : str_cstr(c->bodies[n]),
+            .content_type = str_cstr(c->type),
+            .t_ms = time_of(n)};
         ScrapeOutcome o;
         scrape_take(t, &config->scrapes[0], store, false, &a, &o);
         buf_printf(outcomes, "%s%d %llu %llu %llu%s%s", n ? "; " : "", o.up, (unsigned long long)o.scraped,
             (unsigned long long)o.kept, (unsigned long long)o.added, o.error[0] ? " " : "", o.error);
+        buf_done(&bytes);
     }
     scrape_target_unref(t);
     prom_config_free(config);
@@ -156,15 +272,18 @@ static void test_cases(void **state) {
         const Case *c = &cases[i];
         Fs *fs = fs_fault_create(1);
         MetricsStore *store = NULL;
-        Buf outcomes = {0}, series = {0};
+        Buf outcomes = {0}, series = {0}, exemplars = {0};
         assert_int_equal(metrics_store_open(fs, "/data", &(MetricsStoreOptions){0}, &store, NULL), OK);
         size_t scrapes = run(c, store, &outcomes);
         put_series(store, scrapes, &series);
-        if (!str_eq(buf_str(&outcomes), str_cstr(c->outcomes)) || !str_eq(buf_str(&series), str_cstr(c->series)))
-            fail_msg("case %zu: %s\n outcomes %s\n     want %s\n series   %s\n     want %s", i, c->bodies[0],
-                buf_cstr(&outcomes), c->outcomes, buf_cstr(&series), c->series);
+        put_exemplars(store, &exemplars);
+        if (!str_eq(buf_str(&outcomes), str_cstr(c->outcomes)) || !str_eq(buf_str(&series), str_cstr(c->series)) ||
+            !str_eq(buf_str(&exemplars), str_cstr(c->exemplars ? c->exemplars : "")))
+            fail_msg("case %zu: %s\n outcomes %s\n     want %s\n series   %s\n     want %s\n exemplars %s", i,
+                c->bodies[0], buf_cstr(&outcomes), c->outcomes, buf_cstr(&series), c->series, buf_cstr(&exemplars));
         buf_done(&outcomes);
         buf_done(&series);
+        buf_done(&exemplars);
         store->ops->close(store);
         fs_fault_free(fs);
     }

@@ -16,6 +16,7 @@ void scrape_target_unref(ScrapeTarget *t) {
     uint64_t key, *value;
     while (u64map_next(t->cache, &it, &key, &value)) mem_free((void *)(uintptr_t)*value);
     u64map_free(t->cache);
+    scrape_exemplars_forget_all(t);
     prom_http_free(t->http);
     prom_config_free(t->config);
     mem_free((void *)(uintptr_t)t->labels.v);
@@ -170,7 +171,32 @@ void scrape_target_set_offset(ScrapeTarget *t, uint64_t seed) {
     t->offset_ms = (int64_t)((t->place ^ seed) % interval_ns / NS_PER_MS);
 }
 
-static bool flag_of(const RelabelSet *s, Str name) { return str_eq_lit(relabel_get(s, name), "true"); }
+static const struct {
+    Str name;
+    const char *why; /* when it is neither true nor false */
+} flags[] = {
+    {STR_INIT("__convert_classic_histograms_to_nhcb__"), "error parsing convert classic histograms to nhcb"},
+    {STR_INIT("__always_scrape_classic_histograms__"), "error parsing always scrape classic histograms"},
+    {STR_INIT("__scrape_native_histograms__"), "error parsing scrape native histograms"},
+};
+
+/* As Go's strconv.ParseBool. */
+static bool parse_flag(Str s, bool *ret) {
+    static const Str words[2][6] = {
+        {STR_INIT("0"), STR_INIT("f"), STR_INIT("F"), STR_INIT("false"), STR_INIT("False"), STR_INIT("FALSE")},
+        {STR_INIT("1"), STR_INIT("t"), STR_INIT("T"), STR_INIT("true"), STR_INIT("True"), STR_INIT("TRUE")}};
+    for (size_t i = 0; i < 12; i++) {
+        *ret = i >= 6;
+        if (str_eq(words[i / 6][i % 6], s)) return true;
+    }
+    return false;
+}
+
+/* otherwise: where a rule has taken the label off. */
+static bool flag_of(const RelabelSet *s, Str name, bool otherwise) {
+    bool on;
+    return parse_flag(relabel_get(s, name), &on) ? on : otherwise;
+}
 
 /* NULL: all is well. */
 static const char *check(const RelabelSet *s, int64_t *ret_interval_ms, int64_t *ret_timeout_ms) {
@@ -184,6 +210,11 @@ static const char *check(const RelabelSet *s, int64_t *ret_interval_ms, int64_t 
         return "error parsing scrape timeout: not a valid duration";
     if (*ret_timeout_ms <= 0) return "scrape timeout cannot be 0";
     if (*ret_timeout_ms > *ret_interval_ms) return "scrape timeout cannot be greater than scrape interval";
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        Str value = relabel_get(s, flags[i].name);
+        bool on;
+        if (value.n && !parse_flag(value, &on)) return flags[i].why;
+    }
     for (size_t i = 0; i < s->labels.n; i++)
         if (!str_is_utf8(s->labels.v[i].value)) return "a label value is not valid UTF-8";
     return NULL;
@@ -209,9 +240,9 @@ ScrapeTarget *scrape_target_create(
     t->discovered = *ret_discovered;
     t->interval_ms = interval_ms;
     t->timeout_ms = timeout_ms;
-    t->native = flag_of(&s, STR("__scrape_native_histograms__"));
-    t->to_nhcb = flag_of(&s, STR("__convert_classic_histograms_to_nhcb__"));
-    t->classic = flag_of(&s, STR("__always_scrape_classic_histograms__"));
+    t->native = flag_of(&s, STR("__scrape_native_histograms__"), job->set.native_histograms);
+    t->to_nhcb = flag_of(&s, STR("__convert_classic_histograms_to_nhcb__"), job->set.convert_to_nhcb);
+    t->classic = flag_of(&s, STR("__always_scrape_classic_histograms__"), job->set.always_classic);
     t->url = build_url(job, &s);
     Str socket = relabel_get(&s, STR("__unix_socket__"));
     t->unix_socket = socket.n ? str_dup_cstr(socket) : NULL;
