@@ -3,9 +3,12 @@
 #include "sys/clock.h"
 #include "sys/thread.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -309,6 +312,100 @@ static void test_full_queue(void **state) {
     fs_fault_free(fs);
 }
 
+/* --- a receiver of which one connection hangs and all others break --- */
+typedef struct BadReceiver {
+    int fd, held;
+    _Atomic bool stop, holds;
+    uint16_t port;
+    Thread *thread;
+} BadReceiver;
+
+static void receive_badly(void *ctx) {
+    BadReceiver *b = ctx;
+    while (!atomic_load(&b->stop)) {
+        int fd = accept(b->fd, NULL, NULL);
+        if (fd < 0) continue;
+        if (atomic_load(&b->holds)) {
+            close(fd);
+            continue;
+        }
+        b->held = fd;
+        atomic_store(&b->holds, true);
+    }
+}
+
+static void bad_receiver_start(BadReceiver *b) {
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    socklen_t n = sizeof in;
+    struct timeval tv = {.tv_usec = 50000}; /* of accept: it looks whether it shall stop */
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *b = (BadReceiver){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .held = -1};
+    assert_true(b->fd >= 0);
+    assert_int_equal(bind(b->fd, (struct sockaddr *)&in, sizeof in), 0);
+    assert_int_equal(listen(b->fd, 16), 0);
+    assert_int_equal(setsockopt(b->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv), 0);
+    assert_int_equal(getsockname(b->fd, (struct sockaddr *)&in, &n), 0);
+    b->port = ntohs(in.sin_port);
+    b->thread = thread_start("receiver", receive_badly, b);
+}
+
+static void bad_receiver_stop(BadReceiver *b) {
+    atomic_store(&b->stop, true);
+    thread_join(b->thread);
+    if (b->held >= 0) close(b->held);
+    close(b->fd);
+}
+
+static void take_series(FakeStore *f, unsigned n) {
+    Arena *a = arena_create(ARENA_UNLIMITED);
+    MetricsBatch b = {.arena = a};
+    uint32_t ids[64];
+    for (unsigned i = 0; i < n; i++) {
+        Label *l = ARENA_ARRAY(a, Label, 2);
+        l[0] = (Label){STR("__name__"), STR("m")};
+        l[1] = (Label){STR("i"), arena_printf(a, "%u", i)};
+        assert_true(metrics_batch_add(&b, (Labels){l, 2}, 1, i));
+        ids[i] = i;
+    }
+    MetricsTaken taken = {.batch = &b, .series = ids, .min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX};
+    assert_int_equal(f->tap(f->ctx, &taken, NULL), OK);
+    arena_free(a);
+}
+
+/* It ends while one shard has a request out and another one waits for its next attempt. */
+static void test_end_in_trouble(void **state) {
+    (void)state;
+    static const MetricsStoreOps ops = {.set_tap = fake_set_tap, .metadata = fake_metadata};
+    for (int i = 0; i < 30; i++) {
+        FakeStore store = {.base.ops = &ops};
+        Fs *fs = fs_fault_create(1);
+        BadReceiver bad;
+        RemoteOut *o;
+        PromConfig *config;
+        DiagList diags;
+        char text[256];
+        bad_receiver_start(&bad);
+        snprintf(text, sizeof text,
+            "remote_write: [{url: 'http://127.0.0.1:%u/', metadata_config: {send: false}, queue_config: {min_shards: "
+            "2, "
+            "max_shards: 2, batch_send_deadline: 1ms, min_backoff: 1ms, max_backoff: 1ms}}]",
+            bad.port);
+        diag_init(&diags, STR("p"), str_cstr(text));
+        assert_int_equal(prom_config_parse(str_cstr(text), STR("."), &config, &diags), OK);
+        diag_done(&diags);
+        RemoteOutOptions opts = {.fs = fs, .dir = "/r", .store = &store.base, .user_agent = "t"};
+        assert_int_equal(remote_out_create(&opts, &o, NULL), OK);
+        assert_int_equal(remote_out_apply(o, config, NULL), OK);
+        take_series(&store, 64);
+        while (!atomic_load(&bad.holds) || metric(o, "prometheus_remote_storage_samples_retried_total", NULL) <= 0)
+            clock_sleep_ms(1);
+        remote_out_free(o);
+        bad_receiver_stop(&bad);
+        prom_config_free(config);
+        fs_fault_free(fs);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_over_segments_and_restarts),
@@ -319,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_end_in_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

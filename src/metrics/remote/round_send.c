@@ -215,7 +215,8 @@ static Standing step(Round *r) {
         }
         now.flying += s->state == SHARD_FLYING;
         now.waiting += s->state == SHARD_WAITING || s->state == SHARD_READY;
-        if (s->state == SHARD_WAITING) now.due_ns = MIN(now.due_ns, s->due_ns);
+        /* At the end nobody's turn comes any more: that of one would be in the past, and never be waited for. */
+        if (s->state == SHARD_WAITING && !stop) now.due_ns = MIN(now.due_ns, s->due_ns);
     }
     return now;
 }
