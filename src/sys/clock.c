@@ -28,6 +28,13 @@ int64_t clock_now_ms(void) {
 
 int64_t clock_mono_ns(void) { return is_fake() ? atomic_load(&fake_ns) : read_clock(CLOCK_MONOTONIC); }
 
+int64_t clock_real_mono_ns(int64_t mono_ns) {
+    int64_t left_ns;
+    if (!is_fake()) return mono_ns;
+    if (__builtin_sub_overflow(mono_ns, atomic_load(&fake_ns), &left_ns)) return mono_ns < 0 ? 0 : INT64_MAX;
+    return MAX(read_clock(CLOCK_MONOTONIC) + MIN(left_ns, INT64_MAX / 2), INT64_C(0));
+}
+
 static void sleep_real_ms(int64_t ms) {
     struct timespec left = {.tv_sec = ms / MS_PER_S, .tv_nsec = ms % MS_PER_S * NS_PER_MS};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) continue;

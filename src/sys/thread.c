@@ -139,6 +139,7 @@ bool cond_wait_ms(Cond *c, Mutex *m, int64_t timeout_ms) {
 }
 
 bool cond_wait_until(Cond *c, Mutex *m, int64_t mono_ns) {
+    mono_ns = clock_real_mono_ns(mono_ns);
     struct timespec until = {.tv_sec = mono_ns / NS_PER_S, .tv_nsec = mono_ns % NS_PER_S};
     int rc = pthread_cond_timedwait(&c->c, &m->m, &until);
     ASSERT(rc == 0 || rc == ETIMEDOUT);

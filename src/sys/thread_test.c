@@ -54,6 +54,16 @@ static void test_cond_timeout(void **state) {
     int64_t until = clock_mono_ns() + 300000;
     assert_false(cond_wait_until(&c, &m, until));
     assert_true(clock_mono_ns() >= until);
+    static const int64_t fakes_ns[] = {0, INT64_C(1700000000) * 1000000000}; /* long ago, far ahead */
+    for (size_t i = 0; i < ARRAY_LEN(fakes_ns); i++) {                       /* real milliseconds all the same */
+        before_ns = clock_mono_ns();
+        clock_fake_set(fakes_ns[i]);
+        assert_false(cond_wait_ms(&c, &m, 5));
+        assert_false(cond_wait_until(&c, &m, fakes_ns[i] + 5000000));
+        assert_false(cond_wait_until(&c, &m, fakes_ns[i]));
+        clock_fake_off();
+        assert_true(clock_mono_ns() - before_ns >= 9900000);
+    }
     mutex_unlock(&m);
     cond_done(&c);
     mutex_done(&m);
