@@ -26,18 +26,36 @@ static int64_t next_end_ms(const ScrapeManager *m) {
     return next;
 }
 
-/* Lock held, which it lets go meanwhile. A scrape that is still out is waited for. */
+/* Lock held: the targets with a scrape that is out or late, by place. */
+static U64Map *late_targets(const ScrapeManager *m, int64_t now_ms) {
+    U64Map *late = u64map_create();
+    vec_foreach(ScrapePool *const, p, &m->pools)
+            vec_foreach(ScrapeTarget *const, t, &(*p)->targets) if ((*t)->in_flight || (*t)->due_ms <= now_ms) *
+        u64map_put(late, (*t)->place, NULL) = (uint64_t)(uintptr_t)*t;
+    return late;
+}
+
+/* Lock held. A scrape that is still out is waited for; also one of who took its place, or has come back: a machine that
+ * is busy brings its samples later, and the end would be where they belong. */
+static bool is_awaited(const LeavingTarget *l, const U64Map *late) {
+    const uint64_t *t = u64map_get(late, l->target->place);
+    return l->target->in_flight || (t && ((const ScrapeTarget *)(uintptr_t)*t)->last_scrape_ms < l->end_ms);
+}
+
+/* Lock held, which it lets go meanwhile. */
 static void end_targets(ScrapeManager *m, int64_t now_ms) {
     LeavingVec due = {0};
     size_t kept = 0;
+    U64Map *late = late_targets(m, now_ms);
     for (size_t i = 0; i < m->leaving.n; i++) {
         LeavingTarget *l = &m->leaving.v[i];
-        if (l->write_ms <= now_ms && !l->target->in_flight)
+        if (l->write_ms <= now_ms && !is_awaited(l, late))
             vec_push(&due, *l);
         else
             m->leaving.v[kept++] = *l;
     }
     m->leaving.n = kept;
+    u64map_free(late);
     mutex_unlock(&m->lock);
     scrape_end(due.v, due.n, m->store);
     vec_foreach(LeavingTarget, l, &due) scrape_target_unref(l->target);
