@@ -13,7 +13,7 @@
 
 struct PromqlTicket {
     PromqlActive *owner;
-    PromqlActiveInfo info; /* constant but for state, queue_ns; strings in arena */
+    PromqlActiveInfo info; /* written under the lock once it is listed; strings in arena */
     Arena *arena;
     int64_t begin_mono_ns, run_mono_ns;
     const void *home; /* the thread that took it */
@@ -213,11 +213,12 @@ void promql_active_end(PromqlTicket *t, ErrCode code, const Err *err) {
     if (!t) return;
     PromqlActive *a = t->owner;
     a->memory_bytes -= t->memory_bytes;
-    t->info.run_ns = clock_mono_ns() - t->run_mono_ns;
+    int64_t run_ns = clock_mono_ns() - t->run_mono_ns;
+    bool slow = run_ns >= a->opts.slow_ms * 1000000;
+    mutex_lock(&a->lock); /* promql_active_list reads the ticket until it is dropped */
+    t->info.run_ns = run_ns;
     t->info.code = code;
     if (code != OK && err) t->info.error = keep_text(t, str_cstr(err->msg));
-    bool slow = t->info.run_ns >= a->opts.slow_ms * 1000000;
-    mutex_lock(&a->lock);
     t->info.state = PROMQL_FINISHED;
     atomic_store(&t->memory_bytes, atomic_load(&t->memory_peak));
     drop_ticket(a, t);
