@@ -189,7 +189,6 @@ static void free_state(Alertmanager *am) {
 Alertmanager *alertmanager_free(Alertmanager *am) {
     if (!am) return NULL;
     am_heart_free(am);
-    am_cluster_free(am);
     mutex_lock(&am->mutex);
     am->stopping = true;
     cond_broadcast(&am->wake);
@@ -197,6 +196,7 @@ Alertmanager *alertmanager_free(Alertmanager *am) {
     thread_join(am->thread);
     if (am->pool) pool_stop(am->pool); /* notifications under way end, and are logged */
     pool_free(am->pool);
+    am_cluster_free(am); /* not before: those two look at the peers, and tell them */
     am->journal = amjournal_close(am->journal);
     am->history = am_history_free(am->history);
     am->running = false;
