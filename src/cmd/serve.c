@@ -144,6 +144,16 @@ static ErrCode keep_own(void *ctx, const MetricsBatch *b, Err *reterr) {
     return r != OK ? r : r2;
 }
 
+static ErrCode load_first(Server *s, Err *reterr) {
+    mutex_lock(&s->reload_mutex); /* the ports are open: somebody may ask for a reload already */
+    ErrCode r = server_load_alerts(s, reterr);
+    if (r == OK) r = server_load_scrape(s, true, reterr);
+    if (r == OK) r = server_load_probes(s, reterr);
+    mutex_unlock(&s->reload_mutex);
+    return r;
+}
+
+/* What handlers reach is there before the ports open. */
 static ErrCode open_all(Server *s, Err *reterr) {
     ErrCode r = server_raise_files(s, reterr);
     if (r == OK) r = server_open_stores(s, reterr);
@@ -154,13 +164,12 @@ static ErrCode open_all(Server *s, Err *reterr) {
     r = server_open_remote(s, reterr);
     if (r == OK) r = server_open_auth(s, reterr);
     if (r == OK) r = server_open_apis(s, reterr);
+    if (r == OK) r = server_open_scraper(s, reterr);
     if (r == OK) r = server_open_ports(s, reterr);
-    if (r == OK) r = server_load_alerts(s, reterr);
-    if (r == OK) r = server_load_scrape(s, true, reterr);
-    if (r == OK) r = server_load_probes(s, reterr);
-    return r;
+    return r == OK ? load_first(s, reterr) : r;
 }
 
+/* And stays until they are closed: a request may outlast the drain. */
 static void close_all(Server *s) {
     atomic_store(&s->ready, false);
     if (s->collector) collector_set_ready(s->collector, false);
@@ -168,9 +177,9 @@ static void close_all(Server *s) {
     if (s->net) net_server_drain(s->net, s->config->server.drain_timeout_ms);
     s->host = host_collector_stop(s->host);
     s->own_metrics = own_metrics_stop(s->own_metrics);
+    server_close_ports(s);
     server_close_probes(s);
     s->scraper = scrape_manager_free(s->scraper);
-    server_close_ports(s);
     server_close_apis(s);
     s->remote = remote_out_free(s->remote);
     server_close_stores(s);

@@ -36,7 +36,8 @@ typedef struct Server {
     const ConfigFlag *flags;
     size_t n_flags;
     Arena *config_arena;
-    Config *config;
+    Config
+        *_Atomic config; /* a reload puts another in its place; an older one may be read until the end all the same */
     char version[32];
     int64_t start_ns;
 
@@ -103,6 +104,7 @@ ErrCode server_open_ports(Server *s, Err *reterr);
 void server_close_ports(Server *s);
 /* Loads everything again that can be loaded while running; a bad file keeps what is in effect. */
 ErrCode server_reload(Server *s, Err *reterr);
+ErrCode server_open_scraper(Server *s, Err *reterr); /* which scrapes nothing yet */
 /* prometheus.yml into the scraper; problems are printed, a bad file leaves what runs. */
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr);
 ErrCode server_open_alerts(Server *s, Err *reterr);

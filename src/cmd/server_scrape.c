@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 #define PROM_CONFIG_MAX (16u << 20)
-#define MAX_FILES (1u << 20) /* a connection per target; the hard limit where it is lower, which it nearly always is   \
-                              */
+#define MAX_FILES                                                                                                      \
+    (1u << 20) /* a connection per target; the hard limit where it is lower, which it nearly always is                 \
+                */
 
 static Str dir_of(Str path) {
     size_t slash = str_rfind_char(path, '/');
@@ -107,7 +108,7 @@ static void warn_of_files(void *ctx, size_t targets, uint64_t max_files) {
         "limit", have, "targets", want, NULL);
 }
 
-static ErrCode create_scraper(Server *s, Err *reterr) {
+ErrCode server_open_scraper(Server *s, Err *reterr) {
     char *dns = s->config->scrape.dns_servers.n ? str_dup_cstr(s->config->scrape.dns_servers) : NULL;
     bool starts = s->config->scrape.start_timestamps || s->config->scrape.zero_starts;
     ScrapeManagerOptions opts = {
@@ -119,10 +120,6 @@ static ErrCode create_scraper(Server *s, Err *reterr) {
 }
 
 ErrCode server_load_scrape(Server *s, bool first, Err *reterr) {
-    if (first) {
-        ErrCode r = create_scraper(s, reterr);
-        if (r != OK) return r;
-    }
     if (s->config->files.prometheus.n == 0) {
         ErrCode r = load_rest(s, NULL, reterr);
         if (r == OK && !first) scrape_manager_apply(s->scraper, NULL);
