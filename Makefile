@@ -37,11 +37,11 @@ test: test-deps
 
 asan:
 	@tools/build build-asan $(SANITIZE)
-	@meson test -C build-asan --print-errorlogs
+	@meson test -C build-asan --timeout-multiplier 5 --print-errorlogs
 
 tsan:
 	@tools/build build-tsan -Dbuildtype=debug -Db_sanitize=thread -Djemalloc=false -Dui=false
-	@meson test -C build-tsan --suite unit --print-errorlogs
+	@meson test -C build-tsan --suite unit --timeout-multiplier 10 --print-errorlogs
 
 clang:
 	@CC=clang CXX=clang++ tools/build build-clang -Dbuildtype=debug -Dwerror=true -Djemalloc=false -Dui=false

@@ -112,7 +112,7 @@ static void ask(
         .url = url,
         .headers = headers,
         .body = body,
-        .timeout_ms = 20000,
+        .timeout_ms = 100000,
         .http2_prior_knowledge = http2};
     http_client_start(b->client, &req, keep_answer, a);
     while (!atomic_load(&a->ready)) clock_sleep_ms(1);

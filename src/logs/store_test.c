@@ -329,12 +329,8 @@ static void test_retention(void **state) {
     Model empty = {.store = m->store};
     check_all(&empty);
     LogStoreStats st;
-    for (int i = 0; i < 500; i++) { /* maintenance wakes every second */
-        m->store->ops->stats(m->store, &st);
-        if (st.parts == 0) break;
+    while (m->store->ops->stats(m->store, &st), st.parts > 0) /* maintenance wakes every second */
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-    assert_int_equal(st.parts, 0);
 }
 
 /* Needles that no block may have are not looked for; needles that are there are found. */

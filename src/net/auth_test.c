@@ -184,7 +184,8 @@ static void test_server(void **state) {
             Buf body = {0};
             int status = 0;
             snprintf(url, sizeof(url), "%s%s", f.base_url, requests[i].path);
-            HttpClientRequest req = {.url = url, .method = requests[i].method, .headers = headers, .timeout_ms = 10000};
+            HttpClientRequest req = {
+                .url = url, .method = requests[i].method, .headers = headers, .timeout_ms = WAIT_MS};
             assert_int_equal(http_client_fetch(c, &req, &status, &body, NULL), OK);
             if (status != requests[i].status ||
                 (requests[i].body && !str_eq(buf_str(&body), str_cstr(requests[i].body))))
@@ -212,7 +213,7 @@ static void test_cookie_writes(void **state) {
     for (int own = 0; own < 2; own++) {
         snprintf(origin, sizeof(origin), "Origin: %s", own ? f.base_url : "http://evil.test");
         const char *headers[] = {cookie_line, origin, NULL};
-        HttpClientRequest req = {.url = url, .method = "POST", .headers = headers, .timeout_ms = 10000};
+        HttpClientRequest req = {.url = url, .method = "POST", .headers = headers, .timeout_ms = WAIT_MS};
         int status = 0;
         assert_int_equal(http_client_fetch(c, &req, &status, NULL, NULL), OK);
         assert_int_equal(status, own ? 200 : 403);

@@ -24,9 +24,14 @@ static void to_file(void *ctx, HttpRequest *req, HttpResponse *res) {
     http_redirect(res, STR("file:///etc/hostname"));
 }
 
+/* Answers when the test has seen what it wants to. */
+static atomic_bool gate_open;
+static atomic_int slow_running;
+
 static void slow(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx, (void)req;
-    clock_sleep_ms(400);
+    atomic_fetch_add(&slow_running, 1);
+    while (!atomic_load(&gate_open)) clock_sleep_ms(2);
     http_reply_text(res, 200, "late\n");
 }
 
@@ -65,6 +70,8 @@ static const struct {
 
 static Fixture start(void) {
     Fixture f = {.router = router_create()};
+    atomic_store(&gate_open, false);
+    atomic_store(&slow_running, 0);
     unsigned all = HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_DELETE;
     router_add(f.router, &(Route){.methods = all, .pattern = "/show", .handler = show});
     router_add(f.router, &(Route){.methods = HTTP_GET, .pattern = "/loop", .handler = loop});
@@ -87,7 +94,7 @@ static void test_requests(void **state) {
         snprintf(url, sizeof(url), "%s%s", cases[i].path[0] == '/' ? f.base_url : "", cases[i].path);
         HttpClientRequest req = cases[i].req;
         req.url = url;
-        if (!req.timeout_ms) req.timeout_ms = 10000;
+        if (!req.timeout_ms) req.timeout_ms = WAIT_MS;
         ErrCode code = http_client_fetch(c, &req, &status, &body, &err);
         if (code != cases[i].code || status != cases[i].status ||
             (cases[i].body && !str_eq(buf_str(&body), str_cstr(cases[i].body))))
@@ -97,6 +104,7 @@ static void test_requests(void **state) {
         buf_done(&body);
     }
     http_client_free(c);
+    atomic_store(&gate_open, true);
     fixture_stop(&f);
 }
 
@@ -113,11 +121,12 @@ static void test_cancel(void **state) {
     ErrCode codes[20] = {OK};
     snprintf(url, sizeof(url), "%s/slow", f.base_url);
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-        HttpClientRequest req = {.url = url, .timeout_ms = 10000};
+        HttpClientRequest req = {.url = url, .timeout_ms = WAIT_MS};
         http_client_start(c, &req, note_code, &codes[i]);
-        if (i == 10) clock_sleep_ms(50); /* some in flight, some queued */
+        while (i == 10 && !atomic_load(&slow_running)) clock_sleep_ms(1); /* some in flight, some queued */
     }
     http_client_free(c);
+    atomic_store(&gate_open, true);
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) assert_int_equal(codes[i], ERR_CANCELLED);
     fixture_stop(&f);
 }

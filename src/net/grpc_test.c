@@ -134,7 +134,7 @@ static const struct {
     {"too large", "/t.S/Small", "0123456789012345678901234567890123456789", {NULL}, "8", "received message larger",
         NULL},
     {"unknown encoding", "/t.S/Gzipped", "x", {"grpc-encoding: br"}, "12", "decompressor", NULL},
-    {"deadline", "/t.S/Slow", "x", {"grpc-timeout: 5S"}, "0", NULL, "slow"},
+    {"deadline", "/t.S/Slow", "x", {"grpc-timeout: 5H"}, "0", NULL, "slow"},
     {"deadline gone", "/t.S/Slow", "x", {"grpc-timeout: 1n"}, "4", "deadline", NULL},
 };
 
@@ -163,7 +163,7 @@ static void call(Fixture *f, HttpClient *c, const char *path, Str body, const ch
         .url = url,
         .headers = headers,
         .body = body,
-        .timeout_ms = 10000,
+        .timeout_ms = WAIT_MS,
         .http2_prior_knowledge = true};
     http_client_start(c, &req, keep_answer, a);
     while (!atomic_load(&a->ready)) clock_sleep_ms(1);
@@ -298,7 +298,7 @@ static void test_full_queue(void **state) {
             .url = url,
             .headers = headers,
             .body = STR("\0\0\0\0\0"),
-            .timeout_ms = 10000,
+            .timeout_ms = WAIT_MS,
             .http2_prior_knowledge = true};
         http_client_start(c, &req, keep_answer, &answers[i]);
     }
@@ -330,7 +330,7 @@ static void test_plain_post(void **state) {
     char url[128];
     int status;
     snprintf(url, sizeof(url), "%s/t.S/Echo", f.base_url);
-    HttpClientRequest req = {.method = "POST", .url = url, .timeout_ms = 10000};
+    HttpClientRequest req = {.method = "POST", .url = url, .timeout_ms = WAIT_MS};
     assert_int_equal(http_client_fetch(c, &req, &status, NULL, NULL), OK);
     assert_int_equal(status, 415);
     http_client_free(c);

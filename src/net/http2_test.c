@@ -125,7 +125,7 @@ static bool run_until(Client2 *c, size_t n) {
 }
 
 static atomic_bool gate_open;
-static atomic_int finished;
+static atomic_int begun, finished;
 
 static void hello(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx, (void)req;
@@ -144,9 +144,14 @@ static void count_body(void *ctx, HttpRequest *req, HttpResponse *res) {
 
 static void slow(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx, (void)req;
+    atomic_fetch_add(&begun, 1);
     while (!atomic_load(&gate_open)) clock_sleep_ms(2);
     http_reply_text(res, 200, "slow\n");
     atomic_fetch_add(&finished, 1);
+}
+
+static void await_begun(int n) {
+    while (atomic_load(&begun) < n) clock_sleep_ms(1);
 }
 
 static Fixture start(const NetServerOptions *opts) {
@@ -160,6 +165,7 @@ static Fixture start(const NetServerOptions *opts) {
                              .cls = ROUTE_INGEST,
                              .max_body_bytes = 3 << 20});
     atomic_store(&gate_open, false);
+    atomic_store(&begun, 0);
     atomic_store(&finished, 0);
     fixture_start(&f, opts, NULL);
     return f;
@@ -234,14 +240,14 @@ static void test_reset_and_leave(void **state) {
     client_start(&c, &f);
     int32_t id = request(&c, "GET", "/slow", NULL, "");
     client_send(&c);
-    clock_sleep_ms(50);
+    await_begun(1);
     nghttp2_submit_rst_stream(c.session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     request(&c, "GET", "/hello", NULL, "");
     assert_true(run_until(&c, 2));
     assert_int_equal(c.replies[1].status, 200);
     request(&c, "GET", "/slow", NULL, "");
     client_send(&c);
-    clock_sleep_ms(50);
+    await_begun(2);
     client_end(&c);
     atomic_store(&gate_open, true);
     while (atomic_load(&finished) < 2) clock_sleep_ms(2);
@@ -260,18 +266,19 @@ static void test_drain(void **state) {
     Client2 c, idle;
     client_start(&c, &f);
     client_start(&idle, &f);
-    client_send(&idle);
+    request(&idle, "GET", "/hello", NULL, "");
+    assert_true(run_until(&idle, 1));
     request(&c, "GET", "/slow", NULL, "");
     client_send(&c);
-    clock_sleep_ms(50);
+    await_begun(1);
     Thread *t = thread_start("gate", open_gate_later, NULL);
-    net_server_drain(f.server, 10000);
+    net_server_drain(f.server, WAIT_MS);
     thread_join(t);
     assert_int_equal(atomic_load(&finished), 1);
     assert_true(run_until(&c, 1));
     assert_int_equal(c.replies[0].status, 200);
     assert_true(c.goaway);
-    run_until(&idle, 1); /* ends with the connection */
+    run_until(&idle, 2); /* ends with the connection */
     assert_true(idle.goaway);
     client_end(&c);
     client_end(&idle);

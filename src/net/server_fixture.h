@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define WAIT_S 100 /* for an answer: longer than a busy machine takes, shorter than a test may */
+#define WAIT_MS (WAIT_S * 1000)
 
 typedef struct Fixture {
     Router *router;

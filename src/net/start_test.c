@@ -119,7 +119,7 @@ static void test_http2(void **state) {
     for (int i = 0; i < 9; i++) {
         snprintf(url, sizeof url, "%s/w?how=%s", f.base_url, i % 3 == 0 ? "now" : i % 3 == 1 ? "later" : "not");
         HttpClientRequest req = {
-            .url = url, .method = "POST", .body = STR("abc"), .http2_prior_knowledge = true, .timeout_ms = 20000};
+            .url = url, .method = "POST", .body = STR("abc"), .http2_prior_knowledge = true, .timeout_ms = WAIT_MS};
         int status = 0;
         Buf body = {0};
         assert_int_equal(http_client_fetch(c, &req, &status, &body, NULL), OK);

@@ -74,8 +74,11 @@ static ErrCode get(HttpClient *c, const Fixture *f, const char *server_name, boo
     char url[128];
     int status = 0;
     snprintf(url, sizeof(url), "%s/hello", f->base_url);
-    HttpClientRequest req = {
-        .url = url, .timeout_ms = 10000, .server_name = server_name, .ca_file = cert, .insecure_skip_verify = insecure};
+    HttpClientRequest req = {.url = url,
+        .timeout_ms = WAIT_MS,
+        .server_name = server_name,
+        .ca_file = cert,
+        .insecure_skip_verify = insecure};
     buf_clear(body);
     return http_client_fetch(c, &req, &status, body, err);
 }

@@ -64,7 +64,7 @@ static ErrCode sink(void *ctx, const MetricsBatch *b, Err *reterr) {
 static void test_rounds_end_with_stale_markers(void **state) {
     (void)state;
     OwnMetrics *m = own_metrics_start(5, "here", gather, sink, NULL);
-    for (int i = 0; i < 400 && rounds < 2; i++) clock_sleep_ms(5);
+    while (rounds < 2) clock_sleep_ms(5);
     own_metrics_stop(m);
     assert_true(rounds >= 3);
     assert_int_equal(stale_rounds, 1);

@@ -135,11 +135,10 @@ static void test_interval_syncs(void **state) {
     head_open(&h, false, 0);
     assert_int_equal(submit(&h, 1, 8, NULL), OK);
     CommitStats st = {0};
-    for (unsigned i = 0; i < 200 && st.syncs == 0; i++) {
+    while (st.syncs == 0) {
         clock_sleep_ms(5);
         commit_stats(h.q, &st);
     }
-    assert_true(st.syncs > 0);
     fs_fault_crash(h.fs);
     head_close(&h);
     head_open(&h, false, 0);
@@ -201,11 +200,10 @@ static void submit_and_sync(Head *h, uint64_t id) {
     commit_stats(h->q, &st);
     uint64_t until = st.syncs + 1;
     assert_int_equal(submit(h, id, 8, NULL), OK);
-    for (unsigned i = 0; i < 400 && st.syncs < until; i++) {
+    while (st.syncs < until) {
         clock_sleep_ms(5);
         commit_stats(h->q, &st);
     }
-    assert_true(st.syncs >= until);
 }
 
 /* The periodic sync fails and there is no room for a new segment: later syncs find nothing to sync. */
@@ -386,8 +384,7 @@ static void test_run_and_idle(void **state) {
     head_open(&h, true, 0);
     commit_run(h.q, task, &h);
     assert_int_equal(atomic_load(&h.ran), 2);
-    for (unsigned i = 0; i < 300 && atomic_load(&h.idles) < 2; i++) clock_sleep_ms(5);
-    assert_true(atomic_load(&h.idles) >= 2);
+    while (atomic_load(&h.idles) < 2) clock_sleep_ms(5);
     head_close(&h);
     head_done(&h);
 }
