@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "no
 import { networkInterfaces, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, it } from "node:test";
-import { freePort, versionOf } from "./lib/promserver";
-import { binary, eventually } from "./lib/server";
+import { versionOf } from "./lib/promserver";
+import { binary, eventually, freePort } from "./lib/server";
 
 const dir = mkdtempSync(join(tmpdir(), "meerkat-originals-")), prom = join(dir, "prometheus"), am = join(dir, "alertmanager");
 let promPort = 0, amPort = 0, promLog = "", amLog = "";
@@ -19,7 +19,7 @@ function start(program: string, args: string[], log: (text: string) => void): vo
 }
 const json = async (port: number, path: string, host = "127.0.0.1") => (await fetch(`http://${host}:${port}${path}`)).json() as Promise<any>;
 const failed = (program: string, ...args: string[]) => {
-  const r = spawnSync(program, args, { encoding: "utf8", cwd: dir, timeout: 20_000 });
+  const r = spawnSync(program, args, { encoding: "utf8", cwd: dir, timeout: 60_000 });
   return { code: r.status, err: r.stderr.trim().split("\n").pop()!.replace("Error parsing commandline arguments: ", "") };
 };
 
@@ -41,7 +41,7 @@ scrape_configs: [{job_name: prometheus, static_configs: [{targets: ["localhost:$
     "--web.enable-lifecycle", "--no-web.enable-admin-api", "--web.external-url=https://example.com/", "--query.lookback-delta", "3m",
     "--enable-feature=exemplar-storage,old-ui", "--enable-feature", "promql-delayed-name-removal", "--rules.alert.resend-delay=30s", "--log.format=json",
     `--server.ports.ui=${await freePort()}`], (text) => (promLog += text));
-  for (const port of [promPort, amPort]) await eventually("it is ready", () => fetch(`http://127.0.0.1:${port}/-/ready`).then((r) => r.ok, () => false), 20_000);
+  for (const port of [promPort, amPort]) await eventually("it is ready", () => fetch(`http://127.0.0.1:${port}/-/ready`).then((r) => r.ok, () => false));
 });
 after(async () => {
   for (const c of children) {
@@ -53,10 +53,10 @@ after(async () => {
 });
 
 it("works as a pair of them does", async () => {
-  const alert = await eventually("the alert arrives", async () => (await json(amPort, "/api/v2/alerts"))[0], 20_000);
+  const alert = await eventually("the alert arrives", async () => (await json(amPort, "/api/v2/alerts"))[0]);
   assert.deepEqual(alert.labels, { alertname: "On" });
   assert.match(alert.generatorURL, /^https:\/\/example\.com\/graph/);
-  await eventually("it scrapes itself", async () => (await json(promPort, '/api/v1/query?query=up{job="prometheus"}')).data.result[0]?.value[1] === "1", 20_000);
+  await eventually("it scrapes itself", async () => (await json(promPort, '/api/v1/query?query=up{job="prometheus"}')).data.result[0]?.value[1] === "1");
   assert.deepEqual(readdirSync(dir).filter((name) => name.endsWith("data")).sort(), ["amdata", "promdata"]);
   assert.deepEqual((await json(promPort, "/api/v1/rules")).data.groups.map((g: any) => g.name), ["g"]);
 });

@@ -5,8 +5,8 @@ import { createServer as createHttp, type IncomingMessage, type Server as HttpSe
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, versionOf } from "./promserver";
-import { sleep } from "./server";
+import { versionOf } from "./promserver";
+import { freePort, sleep } from "./server";
 
 /** The version's text, or undefined when it is not installed. */
 export const alertmanagerVersion = () => versionOf("prometheus-alertmanager");
@@ -25,7 +25,7 @@ export class Alertmanager {
       `--web.listen-address=127.0.0.1:${port}`, "--cluster.listen-address=", "--web.external-url=http://am.example:9093", "--web.route-prefix=/"],
       { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
     const am = new Alertmanager(child, dir, `http://127.0.0.1:${port}`);
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2400; i++) {
       if (child.exitCode !== null) throw new Error(`alertmanager ended with ${child.exitCode}:\n${am.log}`);
       if (await fetch(am.base + "/-/ready").then((r) => r.ok, () => false)) return am;
       await sleep(50);

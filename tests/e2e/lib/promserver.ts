@@ -1,10 +1,9 @@
 // Debian's Prometheus as the other side of a comparison.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "./server";
+import { freePort, sleep } from "./server";
 
 /** The program's version as text, or undefined when it is not installed. */
 export function versionOf(program: string): string | undefined {
@@ -16,15 +15,6 @@ export function versionOf(program: string): string | undefined {
 }
 
 export const prometheusVersion = () => versionOf("prometheus");
-
-export const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 
 export class Prometheus {
   log = "";
@@ -39,7 +29,7 @@ export class Prometheus {
     const child = spawn("prometheus", [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`, `--web.listen-address=127.0.0.1:${port}`,
       "--web.enable-remote-write-receiver", "--web.enable-lifecycle", "--log.level=warn", ...(options.args ?? [])], { stdio: ["ignore", "ignore", "pipe"] });
     const prometheus = new Prometheus(child, dir, `http://127.0.0.1:${port}`, options.dir !== undefined);
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2400; i++) {
       if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}:\n${prometheus.log}`);
       if (await fetch(prometheus.url("/-/ready")).then((r) => r.ok, () => false)) return prometheus;
       await sleep(50);

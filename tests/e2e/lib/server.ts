@@ -31,16 +31,18 @@ const handedOut = new Set<number>();
 
 /** Ports stay below 32,768, where Linux takes those of outgoing connections from: they come and go at any time. None is
  * handed out twice: who asks may start its server later, and start it again. */
-export async function freeOffset(): Promise<number> {
+async function handOut(offsets: number, ports: number[]): Promise<number> {
   for (let i = 0; i < 2000; i++) {
-    const offset = 10_000 + Math.floor(Math.random() * (32_768 - 10_000 - Math.max(...Object.values(ports))));
-    const all = [...Object.values(ports), 14268, 14269, 9411].map((p) => p + offset);
+    const offset = 10_000 + Math.floor(Math.random() * offsets), all = ports.map((p) => p + offset);
     if (all.some((p) => handedOut.has(p)) || !(await Promise.all(all.map(isFree))).every(Boolean)) continue;
+    if (all.some((p) => handedOut.has(p))) continue; // meanwhile, to another who asked
     for (const p of all) handedOut.add(p);
     return offset;
   }
   throw new Error("no free range of ports");
 }
+export const freeOffset = () => handOut(32_768 - 10_000 - Math.max(...Object.values(ports)), [...Object.values(ports), 14268, 14269, 9411]);
+export const freePort = () => handOut(32_768 - 10_000, [0]);
 
 export class Server {
   log = "";
@@ -75,7 +77,7 @@ export class Server {
   url(service: Service, path = ""): string { return `http://127.0.0.1:${this.port(service)}${path}`; }
 
   async waitReady(path = "/-/ready"): Promise<void> {
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2400; i++) {
       if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`the server ended with ${this.child.exitCode}:\n${this.log}`);
       const ok = await fetch(this.url("prometheus", path)).then((r) => r.ok, () => false);
       if (ok) return;
@@ -115,8 +117,8 @@ export class Server {
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Calls fn until it gives something other than undefined and false. */
-export async function eventually<T>(what: string, fn: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
+/** Calls fn until it gives something other than undefined and false; ms: when to give it up, on the slowest machine. */
+export async function eventually<T>(what: string, fn: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {
     const value = await fn().catch((error) => { if (Date.now() > deadline) throw error; return undefined; });
