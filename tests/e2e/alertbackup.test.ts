@@ -70,10 +70,13 @@ receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:${(hook.addre
   await fetch(s.url("alertmanager", `/api/v2/silence/${silenceID}`), { method: "DELETE" });
   const posted = (alertname: string) => ({ labels: { alertname }, endsAt: new Date(Date.now() + 3_600_000).toISOString() });
   await fetch(s.url("alertmanager", "/api/v2/alerts"), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify([posted("Quiet"), posted("Loud")]) });
-  await eventually("all that shall be told is told", async () => ["Fires", "Keeps", "Loud"].every((n) => told.includes(`firing ${n}`)), 20_000);
+  await eventually("all that shall be told is told", async () => ["Fires", "Keeps", "Loud"].every((n) => told.includes(`firing ${n}`)));
   const loud = (await s.json("alertmanager", "/api/v2/alerts")).find((a: any) => a.labels.alertname === "Loud");
   await send(s, "/api/meerkat/v1/alerting/acks", { fingerprints: [loud.fingerprint], owner: "ann", comment: "on it", duration: "2h" });
-  await sleep(1500); // the log of notifications has the answers
+  await eventually("the log of notifications has the answers", async () => {
+    const groups: any[] = await s.json("alertmanager", "/api/meerkat/v1/alerting/groups");
+    return ["Fires", "Keeps", "Loud"].every((n) => groups.find((g) => g.labels.alertname === n)?.integrations[0]?.lastNotified);
+  });
 
   const env = { ...process.env, MEERKAT_PORT_OFFSET: String(s.offset) };
   const made = spawnSync(binary, ["backup", join(dir, "backup")], { encoding: "utf8", env });

@@ -142,7 +142,7 @@ receivers:
     await page.getByText(/exemplars? leading to a trace/).click();
     assert.match(await page.locator(".exemplars a").first().getAttribute("href") ?? "", /^\/trace\/[0-9a-f]{32}$/);
     await button("Remove query B").click();
-    await eventually("the address has one query", async () => new URL(page.url()).searchParams.getAll("expr").length === 1, 3000);
+    await eventually("the address has one query", async () => new URL(page.url()).searchParams.getAll("expr").length === 1);
   });
 
   it("metrics: the editor completes names, labels and values from the server, and marks what is wrong", async () => {
@@ -160,7 +160,7 @@ receivers:
     await page.keyboard.press("Tab");
     await page.keyboard.type('"}[5m]))');
     await page.keyboard.press("Escape");
-    await eventually("nothing is wrong", async () => (await page.locator(".cm-lintRange").count()) === 0, 3000);
+    await eventually("nothing is wrong", async () => (await page.locator(".cm-lintRange").count()) === 0);
     assert.equal(await promql(), `sum(rate(http_requests_total{job="${service}"}[5m]))`);
     await editor.fill("rate(up)");
     await page.locator(".cm-lintRange-error").first().waitFor();
@@ -357,7 +357,7 @@ receivers:
   it("alerts: rules by state; one opened shows query, labels, value and a chart", async () => {
     await go("/alerts");
     for (const [name, state] of [["AlwaysOn", "firing"], ["NotYet", "pending"], ["Never", "inactive"]])
-      await eventually(`${name} is ${state}`, async () => (await page.reload(), await rule(name).waitFor(), await rule(name).getAttribute("data-state")) === state, 10_000);
+      await eventually(`${name} is ${state}`, async () => (await page.reload(), await rule(name).waitFor(), await rule(name).getAttribute("data-state")) === state);
     const head = rule("AlwaysOn").locator("[aria-expanded]");
     await head.click();
     assert.equal(await head.getAttribute("aria-expanded"), "true");
@@ -583,7 +583,7 @@ receivers:
       await button("Theme").click();
       assert.deepEqual(await axe(page), [], "light");
       await page.setViewportSize({ width: 390, height: 844 });
-      await eventually("the page is no wider than the phone", async () => (await overflow(page)) <= 0, 3000); // charts follow
+      await eventually("the page is no wider than the phone", async () => (await overflow(page)) <= 0); // charts follow
       await page.setViewportSize({ width: 1440, height: 900 });
       await button("Theme").click();
     });

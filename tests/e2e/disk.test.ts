@@ -116,7 +116,7 @@ async function check(server: Server): Promise<void> {
 }
 
 const accepts = (server: Server, signal: Signal) =>
-  eventually(`${signal} are accepted again`, async () => (await send(server, signal)) === 200, 30_000);
+  eventually(`${signal} are accepted again`, async () => (await send(server, signal)) === 200);
 
 it("refuses what does not fit, keeps what it took, goes on when there is room", { skip }, async () => {
   writeFileSync(ballast, Buffer.alloc(BALLAST_MB << 20, 1));

@@ -196,7 +196,7 @@ it("evaluates rules over TraceQL: pending, firing, resolved, told to a webhook",
   await eventually("ALERTS", async () => (await server.promValue('ALERTS{alertname="LlmErrors",alertstate="firing"}')) === 1);
   await eventually("it is recorded", async () => (await server.promValue('llm:errors:ratio{team="core",span_gen_ai_request_model="m-large"}')) === 0.375);
   await eventually("no spans is a number, too", async () => (await ruleState("Silent")).state === "firing");
-  await eventually("it is resolved", async () => hook.of("/hook").find((g) => g.body.status === "resolved" && g.body.groupLabels.alertname === "LlmErrors"), 30_000);
+  await eventually("it is resolved", async () => hook.of("/hook").find((g) => g.body.status === "resolved" && g.body.groupLabels.alertname === "LlmErrors"));
   assert.equal((await ruleState("LlmErrors")).state, "inactive");
 });
 

@@ -6,7 +6,7 @@ import type { Server } from "./server";
 export interface Heard { bytes: Buffer; text: string; closed: boolean; ms: number }
 
 /** Sends bytes and listens until the server closes, `until` is satisfied, or ms are over. */
-export function talk(port: number, bytes: string | Buffer, ms = 4000, until: (text: string) => boolean = () => false): Promise<Heard> {
+export function talk(port: number, bytes: string | Buffer, ms = 30_000, until: (text: string) => boolean = () => false): Promise<Heard> {
   return new Promise((resolve) => {
     const start = Date.now(), chunks: Buffer[] = [];
     const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
