@@ -36,8 +36,8 @@ typedef struct Server {
     const ConfigFlag *flags;
     size_t n_flags;
     Arena *config_arena;
-    Config
-        *_Atomic config; /* a reload puts another in its place; an older one may be read until the end all the same */
+    /* A reload puts another in its place; an older one may be read until the end all the same. */
+    Config *_Atomic config;
     char version[32];
     int64_t start_ns;
 

@@ -7,9 +7,8 @@
 #include <stdio.h>
 
 #define PROM_CONFIG_MAX (16u << 20)
-#define MAX_FILES                                                                                                      \
-    (1u << 20) /* a connection per target; the hard limit where it is lower, which it nearly always is                 \
-                */
+/* A connection per target; the hard limit where it is lower, which it nearly always is. */
+#define MAX_FILES (1u << 20)
 
 static Str dir_of(Str path) {
     size_t slash = str_rfind_char(path, '/');

@@ -29,9 +29,12 @@ static int64_t next_end_ms(const ScrapeManager *m) {
 /* Lock held: the targets with a scrape that is out or late, by place. */
 static U64Map *late_targets(const ScrapeManager *m, int64_t now_ms) {
     U64Map *late = u64map_create();
-    vec_foreach(ScrapePool *const, p, &m->pools)
-            vec_foreach(ScrapeTarget *const, t, &(*p)->targets) if ((*t)->in_flight || (*t)->due_ms <= now_ms) *
-        u64map_put(late, (*t)->place, NULL) = (uint64_t)(uintptr_t)*t;
+    vec_foreach(ScrapePool *const, p, &m->pools) {
+        vec_foreach(ScrapeTarget *const, t, &(*p)->targets) {
+            if (!(*t)->in_flight && (*t)->due_ms > now_ms) continue;
+            *u64map_put(late, (*t)->place, NULL) = (uint64_t)(uintptr_t)*t;
+        }
+    }
     return late;
 }
 
