@@ -1,7 +1,9 @@
 /* Metrics parts whose checksums hold but whose sections are any bytes: all of the reader, packed indexes included. The
  * input: version, series (u16), per section and for a group of times a length (u16) and the bytes; what is left is a
  * group of values. The bytes for SERIES_CHUNKS are the chunk itself. */
+#include "base/num.h"
 #include "metrics/mpart_int.h"
+#include "metrics/read_scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,6 +61,72 @@ static void walk_postings(MPart *p) {
     roaring_bitmap_free(set);
 }
 
+static void match(MPart *p, MatchType type, Str name, Str value) {
+    Arena *arena = arena_create(1 << 20);
+    PostingIndex x = mpart_postings(p);
+    const Matcher *m;
+    roaring_bitmap_t *found = NULL;
+    if (matcher_create(arena, type, name, value, &m, NULL) == OK) {
+        ErrCode code = postings_match(&x, (Matchers){&m, 1}, NULL, &found, NULL);
+        ASSERT(code == OK || code == ERR_CORRUPT);
+        if (code == OK) roaring_bitmap_free(found);
+    }
+    arena_free(arena);
+}
+
+typedef struct Reads {
+    MPart *part;
+    MPartCache cache;
+    ReadScratch scratch;
+    SampleBuf samples;
+    HistogramRefs histograms;
+    Arena *arena;
+} Reads;
+
+static bool run_times(void *ctx, const TimeRun *run, int64_t *out) {
+    Reads *r = ctx;
+    return mpart_run_times(r->part, &r->cache, run, out);
+}
+
+/* As a query reads a series: what both ways give is the same. */
+static void read_range(Reads *r, uint32_t series, const MetricsSelect *req) {
+    SeriesReadStats stats = {0};
+    bool tangled = false;
+    sample_buf_clear(&r->samples);
+    vec_clear(&r->histograms);
+    ErrCode code = mpart_read(
+        r->part, &r->cache, series, req->min_t_ms, req->max_t_ms, &r->samples, &r->histograms, r->arena, NULL);
+    ASSERT(code == OK || code == ERR_CORRUPT || code == ERR_TOO_LARGE);
+    read_scratch_begin(&r->scratch);
+    ErrCode quick = mpart_read_runs(r->part, &r->cache, series, req, &r->scratch, &stats, &tangled, NULL);
+    ASSERT(quick == OK || quick == ERR_CORRUPT || quick == ERR_TOO_LARGE);
+    if (quick != OK || tangled) return;
+    ReadScratch *x = &r->scratch;
+    if (!read_scratch_finish(x, req->min_t_ms, req->max_t_ms, run_times, r)) return;
+    ASSERT(x->from <= x->to && x->to <= x->t_n);
+    bool whole = code == OK && req->digest.kind == DIGEST_NONE && !x->absent && !r->samples.unsorted;
+    if (!whole || x->to - x->from != r->samples.n) return;
+    for (size_t i = 0; i < r->samples.n; i++)
+        ASSERT(x->t[x->from + i] == r->samples.t[i] && f64_bits(x->v[x->from + i]) == f64_bits(r->samples.v[i]));
+}
+
+/* All of it, a part of a block, and with what statistics can answer. */
+static void read_ranges(Reads *r, uint32_t series) {
+    MetricsSelect req = {.min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX};
+    read_range(r, series, &req);
+    if (r->samples.n < 2) return;
+    int64_t first = r->samples.t[0], middle = r->samples.t[r->samples.n / 2];
+    req = (MetricsSelect){.min_t_ms = MIN(first, middle), .max_t_ms = MAX(first, middle)};
+    read_range(r, series, &req);
+    req.min_t_ms = req.max_t_ms = middle;
+    read_range(r, series, &req);
+    req = (MetricsSelect){.min_t_ms = INT64_MIN, .max_t_ms = INT64_MAX, .no_values = true};
+    read_range(r, series, &req);
+    req.no_values = false;
+    req.digest = (MetricsDigest){.kind = DIGEST_MAX, .step_ms = 1, .n = 1};
+    read_range(r, series, &req);
+}
+
 static bool see_block(void *ctx, const MBlock *b) {
     size_t *left = ctx;
     ASSERT(b->n > 0 && b->n <= MPART_BLOCK_SAMPLES && b->min_t <= b->max_t);
@@ -66,16 +134,13 @@ static bool see_block(void *ctx, const MBlock *b) {
 }
 
 static void walk_series(MPart *p) {
-    Arena *arena = arena_create(1 << 20);
-    MPartCache cache = {0};
-    SampleBuf samples = {0};
-    HistogramRefs histograms = {0};
+    Reads r = {.part = p, .samples.want_starts = true, .arena = arena_create(1 << 20)};
     SymbolVec names = {0}, values = {0};
     uint64_t shape = MPART_NO_SHAPE;
     size_t left = PLACES_MAX;
     for (uint32_t i = 0; i < mpart_series_count(p) && left > 0; i++) {
         Labels labels;
-        ErrCode code = mpart_labels(p, i, arena, &labels, NULL);
+        ErrCode code = mpart_labels(p, i, r.arena, &labels, NULL);
         ASSERT(code == OK || code == ERR_CORRUPT || code == ERR_TOO_LARGE);
         vec_clear(&values);
         code = mpart_label_symbols(p, i, &shape, &names, &values, NULL);
@@ -83,16 +148,15 @@ static void walk_series(MPart *p) {
         (void)mpart_overlaps(p, i, 5, 50);
         code = mpart_blocks(p, i, see_block, &left, NULL);
         if (left == 0) break;
-        sample_buf_clear(&samples);
-        vec_clear(&histograms);
-        arena_reset(arena);
-        code = mpart_read(p, &cache, i, INT64_MIN, INT64_MAX, &samples, &histograms, arena, NULL);
-        ASSERT(code == OK || code == ERR_CORRUPT || code == ERR_TOO_LARGE);
+        arena_reset(r.arena);
+        read_ranges(&r, i);
     }
-    mpart_cache_done(&cache);
-    arena_free(arena);
-    sample_buf_done(&samples);
-    vec_done(&histograms);
+    (void)mpart_all_overlap(p, 5, 50, 10);
+    mpart_cache_done(&r.cache);
+    read_scratch_done(&r.scratch);
+    arena_free(r.arena);
+    sample_buf_done(&r.samples);
+    vec_done(&r.histograms);
     vec_done(&names);
     vec_done(&values);
 }
@@ -106,6 +170,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (mpart_open(part, &p, NULL) == OK) {
             if (mpart_load(p, NULL) == OK) {
                 walk_postings(p);
+                match(p, MATCH_EQ, STR("i"), STR("1"));
+                match(p, MATCH_RE, STR("i"), STR("1.*"));
+                match(p, MATCH_NEQ, STR("j"), STR("0"));
                 walk_series(p);
             }
             mpart_close(p);
