@@ -9,6 +9,7 @@
 #include "metrics/promql/promql.h"
 #include "sys/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -480,10 +481,20 @@ static ErrCode dump_prometheus(const char *dir, const TsdbArgs *a, const _Atomic
     im.ctx = t.store;
     im.cancel = cancel;
     code = tsdb_import(&im, &r, reterr);
-    if (code == OK && r.problems.first[0]) fprintf(stderr, "meerkat: damaged data left out: %s\n", r.problems.first);
     if (code == OK) code = dump_store(t.store, a, cancel, reterr);
+    if (code == OK && (r.problems.first[0] || r.blocks_failed))
+        code = err_set(reterr, ERR_CORRUPT, "damaged data left out, first of it: %s", r.problems.first);
     tsdb_temp_close(&t);
     return code;
+}
+
+/* What could be read is printed; that it is not all has to be known to scripts, too. */
+static ErrCode check_whole(MetricsStore *s, Err *reterr) {
+    MetricsStoreStats stats;
+    s->ops->stats(s, &stats);
+    if (stats.corrupt_parts + stats.wal_corrupt_frames == 0) return OK;
+    return err_set(reterr, ERR_CORRUPT, "damaged data left out: %" PRIu64 " parts or blocks, %" PRIu64 " records%s%s",
+        stats.corrupt_parts, stats.wal_corrupt_frames, stats.wal_problem[0] ? "; " : "", stats.wal_problem);
 }
 
 static int run_dump(const char *name, bool openmetrics, int argc, char **argv) {
@@ -502,6 +513,7 @@ static int run_dump(const char *name, bool openmetrics, int argc, char **argv) {
                                              : no_dir(&err, &out, dir);
     if (kind == TSDB_MEERKAT && code == OK) {
         code = dump_store(s.store, &a, cancel, &err);
+        if (code == OK) code = check_whole(s.store, &err);
         tsdb_store_close(&s);
     }
     progress_unwatch_signals();
