@@ -110,7 +110,10 @@ static ErrCode load_rows(sqlite3 *conn, Auth *auth, Str admin_user, size_t *ret_
         Str name = meta_column_str(stmt, 0);
         char *hash = str_dup_cstr(meta_column_str(stmt, 1));
         code = auth_set_user(auth, name, STR_NULL, hash, (Role)sqlite3_column_int(stmt, 2), reterr);
-        if (code != OK) err_prefix(reterr, "meta.db");
+        if (code != OK) {
+            err_prefix(reterr, "meta.db");
+            err_hint(reterr, "restore the file from a backup, or move it away: users and dashboards begin anew");
+        }
         mem_free(hash);
         if (str_eq(name, admin_user)) *ret_has_admin = true;
         ++*ret_n;

@@ -20,7 +20,7 @@ static ErrCode check_version(DataDir *d, Err *reterr) {
     if (rc == ERR_NOT_FOUND) {
         buf_printf(&b, VERSION_PREFIX "%d\n", DATADIR_FORMAT_VERSION);
         rc = fs_write_file_atomic(d->fs, path, buf_str(&b), reterr);
-    } else if (rc == OK) {
+    } else if (rc == OK || rc == ERR_TOO_LARGE) {
         Str text = str_trim(buf_str(&b));
         uint64_t version = 0;
         if (!str_starts_with(text, STR(VERSION_PREFIX)) ||

@@ -59,6 +59,15 @@ static void segment_path(const Wal *wal, uint64_t number, char out[FS_PATH_MAX])
     fs_path_join(out, wal->dir, name);
 }
 
+/* To who wants to store something it is all one why the file system says no, as when the directory is gone: not here,
+ * not now. What it is called there would tell a sender that its request was wrong. */
+static ErrCode log_failed(ErrCode rc, Err *reterr) {
+    if (rc != ERR_NO_SPACE) rc = ERR_IO;
+    if (reterr) reterr->code = rc;
+    err_prefix(reterr, "write-ahead log");
+    return rc;
+}
+
 static void publish_size(Wal *wal) {
     uint64_t sum = 0;
     vec_foreach(WalSegment, s, &wal->segments) sum += wal->file && s->number == wal->number ? wal->end : s->size_bytes;
@@ -137,8 +146,7 @@ static ErrCode begin_segment(Wal *wal, Err *reterr) {
          * segment ends: appending there would put acknowledged records behind that end. The next segment that
          * can be made leaves this one out. */
         if (wal->file) retire_current(wal);
-        err_prefix(reterr, "write-ahead log");
-        return rc;
+        return log_failed(rc, reterr);
     }
     if (wal->file) retire_current(wal);
     wal->file = file;
@@ -195,7 +203,7 @@ static ErrCode write_pending(Wal *wal, Err *reterr) {
         return OK;
     }
     if (reterr) *reterr = err;
-    err_prefix(reterr, "write-ahead log");
+    rc = log_failed(rc, reterr);
     buf_clear(&wal->pending);
     wal->end = wal->room = file_size(wal->file);
     /* A full disk took nothing back that it had promised: the segment goes on once its end is clean again. */
@@ -221,7 +229,7 @@ ErrCode wal_sync(Wal *wal, Err *reterr) {
     ASSERT(wal->file); /* what is unsynced is in it: an abandoned segment has nothing left to sync */
     rc = file_sync(wal->file, reterr);
     if (rc != OK) {
-        err_prefix(reterr, "write-ahead log");
+        rc = log_failed(rc, reterr);
         abandon_segment(wal);
         return rc;
     }

@@ -11,6 +11,7 @@
 #include "sys/random.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Records are "id:xxxx" with a length that depends on the id; replay gives the ids back. */
 typedef struct Log {
@@ -434,6 +435,34 @@ static bool run_fault(FaultKind kind, unsigned mode, uint64_t nth, uint64_t seed
     return reached;
 }
 
+/* The directory is gone: the disk's matter, not the sender's, and it goes on when it is back. */
+static void test_directory_gone(void **state) {
+    (void)state;
+    char dir[] = "/tmp/meerkat-wal-XXXXXX", wal_dir[64], away[64];
+    WalReport report;
+    Wal *wal;
+    Err err = {0};
+    assert_non_null(mkdtemp(dir));
+    snprintf(wal_dir, sizeof wal_dir, "%s/wal", dir);
+    snprintf(away, sizeof away, "%s/away", dir);
+    WalPos pos;
+    assert_int_equal(wal_open(fs_real(), wal_dir, NULL, 0, NULL, NULL, &report, &wal, NULL), OK);
+    assert_int_equal(wal_append(wal, 1, STR("one"), NULL, NULL), OK);
+    assert_int_equal(wal_sync(wal, NULL), OK);
+    assert_int_equal(fs_real()->ops->rename(fs_real(), wal_dir, away, NULL), OK);
+    assert_int_equal(wal_cut(wal, &pos, &err), ERR_IO);
+    assert_int_equal(err.code, ERR_IO);
+    assert_int_equal(wal_append(wal, 1, STR("two"), NULL, &err), ERR_IO);
+    assert_int_equal(fs_real()->ops->rename(fs_real(), away, wal_dir, NULL), OK);
+    assert_int_equal(wal_append(wal, 1, STR("three"), NULL, NULL), OK);
+    assert_int_equal(wal_sync(wal, NULL), OK);
+    wal_close(wal);
+    assert_int_equal(wal_open(fs_real(), wal_dir, NULL, 0, NULL, NULL, &report, &wal, NULL), OK);
+    assert_true(report.records == 2 && report.corrupt_frames == 0);
+    wal_close(wal);
+    assert_int_equal(fs_remove_tree(fs_real(), dir, NULL), OK);
+}
+
 static void test_every_fault(void **state) {
     (void)state;
     static const FaultKind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT_WRITE};
@@ -634,6 +663,7 @@ int main(void) {
         cmocka_unit_test(test_header_lost),
         cmocka_unit_test(test_lost_pieces),
         cmocka_unit_test(test_no_floor),
+        cmocka_unit_test(test_directory_gone),
         cmocka_unit_test(test_every_fault),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_no_segment),

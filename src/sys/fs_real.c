@@ -33,8 +33,8 @@ static ErrCode fail(Err *reterr, int e, const char *step, const char *path) {
     case ENOSPC:
     case EDQUOT: code = ERR_NO_SPACE; break;
     case EACCES:
-    case EPERM:
-    case EROFS: code = ERR_FORBIDDEN; break;
+    case EPERM: code = ERR_FORBIDDEN; break;
+    /* EROFS is how a kernel answers after a disk's error: a state of the disk, nobody's lack of rights. */
     default: break;
     }
     char text[128];
