@@ -187,6 +187,11 @@ void labels_put_json(Buf *out, Labels l) {
 
 static bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
+bool label_name_is_metadata(Str s) {
+    if (s.n != 8 || s.p[0] != '_') return false;
+    return str_eq(s, LABEL_NAME_METRIC) || str_eq_lit(s, "__type__") || str_eq_lit(s, "__unit__");
+}
+
 bool label_name_is_legacy(Str s) {
     if (s.n == 0 || !is_alpha(s.p[0])) return false;
     for (size_t i = 1; i < s.n; i++) {

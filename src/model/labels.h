@@ -35,6 +35,8 @@ void labels_put_set(Buf *out, Labels l);
 void labels_put_json(Buf *out, Labels l);
 /* Parses Loki's / Prometheus' {a="b", c="d"} text into sorted labels. */
 ErrCode labels_parse(Str text, Arena *arena, Labels *ret, Err *reterr);
+/* __name__, __type__ or __unit__: what goes with a metric's name, and leaves with it. */
+bool label_name_is_metadata(Str s);
 bool label_name_is_legacy(Str s);  /* [a-zA-Z_][a-zA-Z0-9_]* */
 bool metric_name_is_legacy(Str s); /* the same with ':' */
 

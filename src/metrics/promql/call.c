@@ -103,7 +103,7 @@ static bool absent_labels(Ev *ev, const PqlNode *n, Labels *ret) {
     Matchers ms = n->selector.matchers;
     for (size_t i = 0; i < ms.n; i++) {
         const Matcher *m = ms.v[i];
-        if (str_eq(m->name, LABEL_NAME_METRIC)) continue;
+        if (label_name_is_metadata(m->name)) continue;
         bool again = false;
         for (size_t j = 0; j < i; j++) again |= ms.v[j]->type == MATCH_EQ && str_eq(ms.v[j]->name, m->name);
         *ret = labels_with(ev, *ret, m->name, m->type == MATCH_EQ && !again ? m->value : STR_NULL);

@@ -174,7 +174,7 @@ static bool choose(Info *c, const size_t *cand, size_t n, size_t step, size_t *c
 }
 
 static bool wanted(const Info *c, Str label) {
-    if (str_eq(label, LABEL_NAME_METRIC)) return false;
+    if (label_name_is_metadata(label)) return false;
     for (size_t i = 0; i < c->data.n; i++)
         if (str_eq(c->data.v[i]->name, label)) return true;
     return c->data.n == 0;

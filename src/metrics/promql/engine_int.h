@@ -155,7 +155,7 @@ int series_labels_cmp(const void *a, const void *b);
 
 /* --- labels --- */
 Labels labels_without_name(Ev *ev, Labels l); /* without __name__, __type__, __unit__ */
-/* Keeps (on) or removes (!on) the names; without also drops __name__. .v NULL with n > 0 never happens: on exhaustion
+/* Keeps (on) or removes (!on) the names; without also drops what goes with the name. .v NULL with n > 0 never happens: on exhaustion
  * the error is set and the result is empty. */
 Labels labels_keep(Ev *ev, Labels l, const StrVec *names);
 Labels labels_remove(Ev *ev, Labels l, const StrVec *names, bool also_name);

@@ -47,7 +47,7 @@ GroupMap *group_map_free(GroupMap *m) {
 size_t group_map_count(const GroupMap *m) { return map_count(m->by_text); }
 
 static bool counts(const GroupMap *m, Str name) {
-    if (m->drop_name && str_eq(name, LABEL_NAME_METRIC)) return false;
+    if (m->drop_name && label_name_is_metadata(name)) return false;
     for (size_t i = 0; i < m->names->n; i++)
         if (str_eq(m->names->v[i], name)) return m->on;
     return !m->on;

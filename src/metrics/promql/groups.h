@@ -9,7 +9,7 @@
 
 typedef struct GroupMap GroupMap;
 
-/* on: only the names count; else all others do, __name__ not when drop_name. names is borrowed. */
+/* on: only the names count; else all others do, what goes with the name not when drop_name. names is borrowed. */
 GroupMap *group_map_create(const StrVec *names, bool on, bool drop_name);
 GroupMap *group_map_free(GroupMap *m);
 /* Number of the series' group, from 0 in the order of appearance. The labels' strings are borrowed. */

@@ -109,10 +109,6 @@ int series_labels_cmp(const void *a, const void *b) {
 
 /* --- labels --- */
 
-static bool is_metadata_label(Str name) {
-    return str_eq(name, LABEL_NAME_METRIC) || str_eq_lit(name, "__type__") || str_eq_lit(name, "__unit__");
-}
-
 static bool names_have(const StrVec *names, Str name) {
     for (size_t i = 0; i < names->n; i++)
         if (str_eq(names->v[i], name)) return true;
@@ -139,18 +135,18 @@ static Labels labels_filter(Ev *ev, Arena *arena, Labels l, LabelKeep keep, cons
 
 static bool keep_not_metadata(Str name, const void *ctx) {
     (void)ctx;
-    return !is_metadata_label(name);
+    return !label_name_is_metadata(name);
 }
 static bool keep_named(Str name, const void *ctx) { return names_have(ctx, name); }
 static bool keep_not_named(Str name, const void *ctx) { return !names_have(ctx, name); }
-static bool keep_not_named_or_metric(Str name, const void *ctx) {
-    return !names_have(ctx, name) && !str_eq(name, LABEL_NAME_METRIC);
+static bool keep_not_named_or_metadata(Str name, const void *ctx) {
+    return !names_have(ctx, name) && !label_name_is_metadata(name);
 }
 
 Labels labels_without_name(Ev *ev, Labels l) { return labels_filter(ev, ev->arena, l, keep_not_metadata, NULL); }
 Labels labels_keep(Ev *ev, Labels l, const StrVec *names) { return labels_filter(ev, ev->arena, l, keep_named, names); }
 Labels labels_remove(Ev *ev, Labels l, const StrVec *names, bool also_name) {
-    return labels_filter(ev, ev->arena, l, also_name ? keep_not_named_or_metric : keep_not_named, names);
+    return labels_filter(ev, ev->arena, l, also_name ? keep_not_named_or_metadata : keep_not_named, names);
 }
 
 Labels labels_with(Ev *ev, Labels l, Str name, Str value) {
@@ -194,7 +190,7 @@ void labels_key(Buf *b, Labels l, const StrVec *names, bool on, bool drop_name) 
     buf_clear(b);
     for (size_t i = 0; i < l.n; i++) {
         if (names && names_have(names, l.v[i].name) != on) continue;
-        if (drop_name && str_eq(l.v[i].name, LABEL_NAME_METRIC)) continue;
+        if (drop_name && label_name_is_metadata(l.v[i].name)) continue;
         buf_put_lenstr(b, l.v[i].name);
         buf_put_lenstr(b, l.v[i].value);
     }

@@ -190,7 +190,7 @@ static bool has_twins(Stream *s) {
 static bool is_typed(void *ctx, Labels l) {
     (void)ctx;
     for (size_t k = 0; k < l.n && l.v[k].name.n > 2 && l.v[k].name.p[0] <= '_'; k++)
-        if (str_eq_lit(l.v[k].name, "__type__") || str_eq_lit(l.v[k].name, "__unit__")) return true;
+        if (label_name_is_metadata(l.v[k].name) && !str_eq(l.v[k].name, LABEL_NAME_METRIC)) return true;
     return false;
 }
 
