@@ -158,13 +158,14 @@ static PqlNode *parse_duration_call(PqlParser *p) {
     return duration_node(p, fn.tok, lhs, rhs, fn.span.start, p->last_end);
 }
 
-static PqlNode *parse_duration_literal(PqlParser *p) {
+/* span: where it is told that the literal is out of range. */
+static PqlNode *parse_duration_literal(PqlParser *p, LangSpan span) {
     PqlToken t = p->cur;
     PqlNode *n = pql_node(p, PQL_NUMBER, t.span.start, t.span.end);
     if (!n) return NULL;
     pql_advance(p);
     n->number.is_duration = t.tok == TOK_DURATION;
-    return pql_number_value(p, &t, &n->number.value) && duration_in_range(p, n, t.span) ? n : NULL;
+    return pql_number_value(p, &t, &n->number.value) && duration_in_range(p, n, span) ? n : NULL;
 }
 
 static PqlNode *parse_duration_paren(PqlParser *p) {
@@ -189,7 +190,7 @@ static PqlNode *duration_negate(PqlParser *p, PqlToken op, PqlNode *operand) {
 static PqlNode *parse_duration_primary(PqlParser *p) {
     switch (p->cur.tok) {
     case TOK_NUMBER:
-    case TOK_DURATION: return parse_duration_literal(p);
+    case TOK_DURATION: return parse_duration_literal(p, p->cur.span);
     case TOK_LPAREN: return parse_duration_paren(p);
     case TOK_STEP:
     case TOK_RANGE:
@@ -205,8 +206,10 @@ static unsigned duration_bp(PqlTok t) {
     return t == TOK_POW ? 6 : 0;
 }
 
+static bool is_sign(PqlTok t) { return t == TOK_ADD || t == TOK_SUB; }
+
 static PqlNode *parse_duration_prefix(PqlParser *p) {
-    if (p->cur.tok != TOK_ADD && p->cur.tok != TOK_SUB) return parse_duration_primary(p);
+    if (!is_sign(p->cur.tok)) return parse_duration_primary(p);
     PqlToken op = p->cur;
     pql_advance(p);
     PqlNode *operand = parse_duration(p, 6);
@@ -311,17 +314,28 @@ static PqlShift *shift_of(PqlNode *expr) {
     return expr->kind == PQL_SUBQUERY ? &expr->subquery.shift : NULL;
 }
 
-/* A literal, a call or something signed ends it, so that foo offset 5m * 2 is a product; but what begins with
- * parentheses goes on: Prometheus reads foo offset (5m) * 2 as foo offset ((5m) * 2). */
+/* A literal, a call or something with one sign ends it, so that foo offset 5m * 2 is a product; but what begins with
+ * parentheses or two signs goes on: Prometheus reads foo offset (5m) * 2 as foo offset ((5m) * 2). A call keeps its plus:
+ * in the tree +step() is not step(). */
 static PqlNode *parse_offset_duration(PqlParser *p) {
     PqlToken op = p->cur;
-    bool is_signed = op.tok == TOK_ADD || op.tok == TOK_SUB;
-    if (is_signed) pql_advance(p);
-    bool goes_on = !is_signed && p->cur.tok == TOK_LPAREN;
     p->duration = DURATION_OF_OFFSET;
-    PqlNode *d = parse_duration_primary(p);
-    if (goes_on) d = parse_duration_rest(p, d, 0);
-    return d && is_signed ? duration_negate(p, op, d) : d;
+    if (op.tok == TOK_LPAREN) return parse_duration(p, 0);
+    if (!is_sign(op.tok)) return parse_duration_primary(p);
+    pql_advance(p);
+    PqlNode *d;
+    switch (p->cur.tok) {
+    case TOK_ADD:
+    case TOK_SUB:
+        d = parse_duration(p, 6);
+        return d ? parse_duration_rest(p, duration_negate(p, op, d), 0) : NULL;
+    case TOK_NUMBER:
+    case TOK_DURATION: d = parse_duration_literal(p, op.span); return d ? duration_negate(p, op, d) : NULL;
+    case TOK_LPAREN: d = parse_duration_primary(p); return d ? duration_negate(p, op, d) : NULL;
+    default:
+        d = parse_duration_primary(p);
+        return d ? duration_node(p, op.tok, NULL, d, op.span.start, d->span.end) : NULL;
+    }
 }
 
 static PqlNode *parse_offset(PqlParser *p, PqlNode *expr) {

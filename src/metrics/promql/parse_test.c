@@ -44,6 +44,12 @@ static const struct {
     {"foo[step() + 1]", "foo[step() + 1]"},
     {"foo[min_of(5m, step())]", NULL},
     {"foo offset -(1h + 5m)", "foo offset -(1h + 5m)"},
+    {"foo offset --5m", "foo offset 5m"},
+    {"foo offset -+5m * 2", "foo offset -5m * 2"},
+    {"foo offset +step() * 2", "foo offset step() * 2"},
+    {"sum_over_time(foo[step():])", NULL},
+    {"sum_over_time(foo[(range()):1m])", NULL},
+    {"sum_over_time(foo[max_of(step(), 1m):step()])", NULL},
     {"sum by (a, b) (foo)", NULL},
     {"sum(foo) by (a,b,)", "sum by (a, b) (foo)"},
     {"sum without () (foo)", NULL},
@@ -117,6 +123,10 @@ static const struct {
         "1:19: parse error: unexpected <on> in offset, expected number, duration, step(), or range()"},
     {"foo[2m * ]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
                    "step(), or range()"},
+    {"foo[step(:]", "1:10: parse error: unexpected \":\" in subquery or range selector, expected number, duration, "
+                    "step(), or range()"},
+    {"foo offset -1e30", "1:12: parse error: duration out of range"},
+    {"foo[-1e30]", "1:6: parse error: duration out of range"},
     {"foo[step(]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
                    "step(), or range()"},
     {"foo[2m:(3]",

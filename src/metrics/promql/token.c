@@ -230,7 +230,7 @@ static PqlTok arithmetic_tok(char c) {
     }
 }
 
-/* Behind '[' until the first number. */
+/* Behind '[' until the first number; step() and the like are durations, too, but do not end it. */
 static PqlToken lex_in_duration(PqlLexer *lx, size_t start) {
     static const char unexpected[] = "unexpected character in duration expression: ";
     char c = peek_at(lx, start);
@@ -254,8 +254,9 @@ static PqlToken lex_in_duration(PqlLexer *lx, size_t start) {
     case '(':
     case ')': return lex_paren(lx, start, c == '(');
     default:
-        if (lang_scan_ident(lx->src, start, 0) > start) return lex_duration_word(lx, start, unexpected, "");
-        return tok_error_char(lx, start, unexpected, start, "");
+        if (lang_scan_ident(lx->src, start, 0) == start) return tok_error_char(lx, start, unexpected, start, "");
+        lx->got_duration = true;
+        return lex_duration_word(lx, start, unexpected, "");
     }
 }
 
