@@ -71,11 +71,11 @@ Str json_get_str(const JsonValue *object, Str key);          /* STR_NULL when ab
 bool json_get_i64(const JsonValue *object, Str key, int64_t *ret);
 bool json_get_f64(const JsonValue *object, Str key, double *ret);
 
-/* --- writer: commas and nesting are its business --- */
+/* --- writer: commas and nesting are its business. How deep it goes is the caller's: there is no limit here --- */
 typedef struct JsonWriter {
     Buf *out;
     unsigned depth;
-    uint64_t has_item; /* bit per depth */
+    bool has_item; /* the innermost open object or array; an outer one has the inner one */
     bool after_key;
 } JsonWriter;
 

@@ -7,22 +7,21 @@ static inline void before_value(JsonWriter *w) {
         w->after_key = false;
         return;
     }
-    uint64_t bit = UINT64_C(1) << w->depth;
-    if (w->has_item & bit) buf_put_char(w->out, ',');
-    w->has_item |= bit;
+    if (w->has_item) buf_put_char(w->out, ',');
+    w->has_item = true;
 }
 
 static void begin(JsonWriter *w, char bracket) {
     before_value(w);
     buf_put_char(w->out, bracket);
     w->depth++;
-    ASSERT(w->depth < 64);
-    w->has_item &= ~(UINT64_C(1) << w->depth);
+    w->has_item = false;
 }
 
 static void end(JsonWriter *w, char bracket) {
     ASSERT(w->depth > 0 && !w->after_key);
     w->depth--;
+    w->has_item = true;
     buf_put_char(w->out, bracket);
 }
 

@@ -306,6 +306,38 @@ static void test_gets(void **state) {
     teardown(&f);
 }
 
+static void put_times(Buf *b, const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++) buf_put_str(b, str_cstr(text));
+}
+
+/* Trees as deep as a query may make them are told and explained whole. */
+static void test_deep_queries(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *middle, *after;
+        size_t n;
+    } cases[] = {{"(", "up", ")", 60}, {"-", "up", "", 60}, {"up%2B", "up", "", 1900}, {"sum(", "up", ")", 60}};
+    static const char *const paths[] = {"/api/v1/parse_query?query=", "/api/v1/format_query?query=",
+        "/api/v1/query?query=", "/api/meerkat/v1/explain?query="};
+    Fixture f = setup();
+    for (size_t i = 0; i < ARRAY_LEN(cases) * ARRAY_LEN(paths); i++) {
+        Arena *arena = arena_create(1 << 26);
+        Buf url = {0};
+        HttpResponse res;
+        buf_put_str(&url, str_cstr(paths[i % ARRAY_LEN(paths)]));
+        put_times(&url, cases[i / ARRAY_LEN(paths)].before, cases[i / ARRAY_LEN(paths)].n);
+        buf_put_str(&url, str_cstr(cases[i / ARRAY_LEN(paths)].middle));
+        put_times(&url, cases[i / ARRAY_LEN(paths)].after, cases[i / ARRAY_LEN(paths)].n);
+        call(&f, HTTP_GET, buf_cstr(&url), NULL, 0, STR_NULL, arena, &res);
+        if (res.status != 200) fail_msg("%.60s: %d %s", buf_cstr(&url), res.status, buf_cstr(&res.body));
+        assert_true(str_ends_with(buf_str(&res.body), STR("}")));
+        buf_done(&res.body);
+        buf_done(&url);
+        arena_free(arena);
+    }
+    teardown(&f);
+}
+
 static void test_post_and_options(void **state) {
     (void)state;
     Fixture f = setup();
@@ -637,6 +669,6 @@ static void test_memory_budget(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gets), cmocka_unit_test(test_post_and_options),
         cmocka_unit_test(test_write), cmocka_unit_test(test_read), cmocka_unit_test(test_targets_metadata),
-        cmocka_unit_test(test_frames), cmocka_unit_test(test_memory_budget)};
+        cmocka_unit_test(test_frames), cmocka_unit_test(test_memory_budget), cmocka_unit_test(test_deep_queries)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
