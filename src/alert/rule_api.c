@@ -161,7 +161,7 @@ static void put_recording(JsonWriter *w, const Rule *r) {
 typedef struct Filter {
     Str rules[NAMES_MAX], groups[NAMES_MAX], files[NAMES_MAX];
     size_t n_rules, n_groups, n_files;
-    Matchers matchers[16];
+    Matchers *matchers;
     size_t n_matchers;
     bool alerting, recording, with_alerts, logs_only;
     int64_t group_limit; /* 0: none */
@@ -228,12 +228,17 @@ static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
 }
 
 static ErrCode parse_matchers(HttpRequest *req, Filter *f, Err *reterr) {
-    Str texts[ARRAY_LEN(f->matchers)];
     Err err = {0};
-    f->n_matchers = http_params(req, STR("match[]"), texts, ARRAY_LEN(texts));
+    f->n_matchers = http_count_params(req, STR("match[]"));
+    f->matchers = ARENA_ARRAY(req->arena, Matchers, f->n_matchers);
+    Str *texts = ARENA_ARRAY(req->arena, Str, f->n_matchers);
+    if (!f->matchers || !texts) return err_set(reterr, ERR_TOO_LARGE, "too many parameters match[]");
+    http_params(req, STR("match[]"), texts, f->n_matchers);
     for (size_t i = 0; i < f->n_matchers; i++)
         if (promql_parse_selector(texts[i], req->arena, &f->matchers[i], &err) != OK)
             return err_set(reterr, ERR_INVALID, "%s", err.msg); /* without the parameter's name, as Prometheus has it */
+        else if (matchers_match_empty(f->matchers[i]))
+            return err_set(reterr, ERR_INVALID, "match[] must contain at least one non-empty matcher");
     return OK;
 }
 

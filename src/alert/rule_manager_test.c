@@ -421,6 +421,7 @@ static void test_api(void **state) {
         {"exclude_alerts=true", "\"alerts\":null", true},
         {"exclude_alerts=x", "error converting exclude_alerts", true},
         {"match[]={sev=\"page\"}", "\"g1\"", false},
+        {"match[]={sev=\"\"}", "match[] must contain at least one non-empty matcher", true},
         {"group_limit=1", "\"groupNextToken\":\"", true},
         {"group_limit=2", "groupNextToken", false},
         {"group_limit=0", "group_limit needs to be greater than 0", true},

@@ -51,10 +51,10 @@ static bool take_field(Str *s, size_t digits, int max, char then, int *ret) {
     return true;
 }
 
-/* ".5" and so on; digits beyond nanoseconds are dropped. */
+/* ".5" and so on, or ",5" as Go takes it; digits beyond nanoseconds are dropped. */
 static bool take_fraction(Str *s, int64_t *ret_ns) {
     *ret_ns = 0;
-    if (s->n == 0 || s->p[0] != '.') return true;
+    if (s->n == 0 || (s->p[0] != '.' && s->p[0] != ',')) return true;
     size_t i = 1;
     int64_t unit = NS_PER_S / 10;
     for (; i < s->n && is_digit(s->p[i]); i++, unit /= 10) *ret_ns += (s->p[i] - '0') * unit;
@@ -75,22 +75,36 @@ static bool take_offset(Str *s, int64_t *ret_s) {
     return true;
 }
 
-bool time_parse_rfc3339(Str s, int64_t *ret_ns) {
+/* Whole seconds since 1970, rounded down, and the nanoseconds above them. */
+static bool parse_parts(Str s, int64_t *ret_s, int64_t *ret_ns) {
     int year, month, day, hour, minute, second;
-    int64_t fraction_ns, offset_s, ns;
+    int64_t offset_s;
     if (!take_field(&s, 4, 9999, '-', &year) || !take_field(&s, 2, 12, '-', &month) ||
         !take_field(&s, 2, 31, 'T', &day) || !take_field(&s, 2, 23, ':', &hour) ||
-        !take_field(&s, 2, 59, ':', &minute) || !take_field(&s, 2, 59, 0, &second) ||
-        !take_fraction(&s, &fraction_ns) || !take_offset(&s, &offset_s) || s.n != 0)
+        !take_field(&s, 2, 59, ':', &minute) || !take_field(&s, 2, 59, 0, &second) || !take_fraction(&s, ret_ns) ||
+        !take_offset(&s, &offset_s) || s.n != 0)
         return false;
     if (month < 1 || day < 1 || day > days_in_month(year, month)) return false;
-    int64_t t = time_days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
+    *ret_s = time_days_from_civil(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
+    return true;
+}
+
+bool time_parse_rfc3339(Str s, int64_t *ret_ns) {
+    int64_t t, fraction_ns, ns;
+    if (!parse_parts(s, &t, &fraction_ns)) return false;
     if (t < 0 && fraction_ns > 0) { /* towards zero, so that the first representable nanoseconds do not overflow */
         t++;
         fraction_ns -= NS_PER_S;
     }
     if (__builtin_mul_overflow(t, NS_PER_S, &ns) || __builtin_add_overflow(ns, fraction_ns, &ns)) return false;
     *ret_ns = ns;
+    return true;
+}
+
+bool time_parse_rfc3339_ms(Str s, int64_t *ret_ms) {
+    int64_t t, fraction_ns;
+    if (!parse_parts(s, &t, &fraction_ns)) return false;
+    *ret_ms = t * 1000 + fraction_ns / NS_PER_MS;
     return true;
 }
 

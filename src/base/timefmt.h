@@ -15,6 +15,8 @@ void time_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *
 
 /* RFC 3339 with any fraction and offset; "2026-11-20T13:41:00.5Z". */
 ATTR_MUST bool time_parse_rfc3339(Str s, int64_t *ret_ns);
+/* The same in milliseconds, rounded down: any year from 0000 to 9999. */
+ATTR_MUST bool time_parse_rfc3339_ms(Str s, int64_t *ret_ms);
 void time_put_rfc3339(Buf *b, int64_t ns);    /* trailing zeros of the fraction dropped, as Go's RFC3339Nano */
 void time_put_rfc3339_ms(Buf *b, int64_t ns); /* always three digits, for logs */
 /* Prometheus duration: 1h30m, 5m, 100ms, 1y2w3d; units long to short, each once; "0" is fine. */

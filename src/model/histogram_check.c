@@ -22,13 +22,21 @@ static const char *count_text(const Histogram *h, double v, char text[32]) {
 
 static ErrCode check_spans(
     const HistogramSpan *spans, uint32_t n, uint32_t n_buckets, bool custom, const char *side, Err *e) {
+    static const char beyond[] =
+        "%s: span number %u %s at bucket index %lld: histogram has a span whose bucket index is "
+        "out of range";
     uint64_t need = 0;
+    int64_t end = 0; /* bucket indexes are int32 */
     for (uint32_t i = 0; i < n; i++) {
         if (spans[i].offset < 0 && (i > 0 || custom))
             return err_set(e, ERR_INVALID,
                 "%s: span number %u with offset %d: histogram has a span whose offset is negative", side, i + 1,
                 spans[i].offset);
+        if (spans[i].offset == INT32_MIN)
+            return err_set(e, ERR_INVALID, beyond, side, i + 1, "starts", (long long)INT32_MIN);
         need += spans[i].length;
+        end += (int64_t)spans[i].offset + spans[i].length;
+        if (end - 1 > INT32_MAX) return err_set(e, ERR_INVALID, beyond, side, i + 1, "ends", (long long)end - 1);
     }
     if (need == n_buckets) return OK;
     return err_set(e, ERR_INVALID,

@@ -81,7 +81,8 @@ static void test_stale(void **state) {
     assert_false(histogram_is_stale(&samples[0]));
 }
 
-static const HistogramSpan two[] = {{0, 2}}, backwards[] = {{0, 1}, {-1, 1}}, far[] = {{5, 2}};
+static const HistogramSpan two[] = {{0, 2}}, backwards[] = {{0, 1}, {-1, 1}}, lowest[] = {{INT32_MIN, 2}},
+                           highest[] = {{INT32_MAX, 2}}, beyond[] = {{INT32_MAX - 1, 1}, {1, 1}}, far[] = {{5, 2}};
 static const double good[] = {3, 5}, below[] = {3, -1}, unsorted[] = {2, 1}, nans[] = {NAN}, open_end[] = {1, INFINITY};
 
 /* Texts recorded from Prometheus 3's remote write. */
@@ -107,6 +108,12 @@ static void test_check(void **state) {
                                              "specify different number of buckets than provided"},
         {{.count = 8, POS(backwards, 2, good, 2)},
             "positive side: span number 2 with offset -1: histogram has a span whose offset is negative"},
+        {{.count = 8, POS(lowest, 1, good, 2)}, "positive side: span number 1 starts at bucket index -2147483648: "
+                                                "histogram has a span whose bucket index is out of range"},
+        {{.count = 8, POS(highest, 1, good, 2)}, "positive side: span number 1 ends at bucket index 2147483648: "
+                                                 "histogram has a span whose bucket index is out of range"},
+        {{.count = 8, POS(beyond, 2, good, 2)}, "positive side: span number 2 ends at bucket index 2147483648: "
+                                                "histogram has a span whose bucket index is out of range"},
         {{.count = 2, POS(two, 1, below, 2)}, "positive side: bucket number 2 has observation count of -1: histogram "
                                               "has a bucket whose observation count is negative"},
         {{.count = 2, .neg_spans = two, .n_neg_spans = 1, .neg = below, .n_neg = 2},

@@ -57,6 +57,8 @@ typedef struct Matchers {
     size_t n;
 } Matchers;
 bool matchers_match(Matchers ms, Labels l);
+/* Whether a series without any of these labels matches: {}, {a=""}. */
+bool matchers_match_empty(Matchers ms);
 /* With their strings. */
 ErrCode matchers_copy(Arena *arena, Matchers from, Matchers *ret, Err *reterr);
 

@@ -31,6 +31,12 @@ bool matcher_matches(const Matcher *m, Str value) {
 
 bool matcher_matches_empty(const Matcher *m) { return matcher_matches(m, STR("")); }
 
+bool matchers_match_empty(Matchers ms) {
+    for (size_t i = 0; i < ms.n; i++)
+        if (!matcher_matches_empty(ms.v[i])) return false;
+    return true;
+}
+
 bool matchers_match(Matchers ms, Labels l) {
     for (size_t i = 0; i < ms.n; i++) {
         if (!matcher_matches(ms.v[i], labels_get(l, ms.v[i]->name))) return false;

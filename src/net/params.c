@@ -159,10 +159,11 @@ size_t http_params(HttpRequest *req, Str name, Str *out, size_t max) {
     return n;
 }
 
-bool http_has_param(HttpRequest *req, Str name) {
+size_t http_count_params(HttpRequest *req, Str name) {
     parse_params(req);
-    for (size_t i = 0; i < req->n_params; i++) {
-        if (str_eq(req->params[i].name, name)) return true;
-    }
-    return false;
+    size_t n = 0;
+    for (size_t i = 0; i < req->n_params; i++) n += str_eq(req->params[i].name, name);
+    return n;
 }
+
+bool http_has_param(HttpRequest *req, Str name) { return http_count_params(req, name) > 0; }

@@ -65,11 +65,11 @@ static Labels labels_to_add(PromApi *api, Arena *arena) {
 
 static ErrCode find(PromApi *api, HttpRequest *req, Federation *f, Err *err) {
     MetricsStore *store = api->opts.store;
-    Str texts[256];
-    size_t n = MIN(http_params(req, STR("match[]"), texts, ARRAY_LEN(texts)), ARRAY_LEN(texts));
+    size_t n;
+    const Str *texts = api_texts(req, STR("match[]"), &n);
     int64_t lookback = api->opts.engine.lookback_ms ? api->opts.engine.lookback_ms : 300000, now = clock_now_ms();
     Matchers *sets = ARENA_ARRAY(req->arena, Matchers, n + 1);
-    ErrCode rc = sets ? OK : err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");
+    ErrCode rc = sets && texts ? OK : err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");
     for (size_t i = 0; rc == OK && i < n; i++) rc = promql_parse_selector(texts[i], req->arena, &sets[i], err);
     for (size_t i = 0; rc == OK && i < n; i++) {
         if (sets[i].n == 0) continue; /* {} asks for nothing */

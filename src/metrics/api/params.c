@@ -26,7 +26,6 @@ static bool parse_go_number(Str s, double *ret) {
 
 bool api_parse_time(Str s, int64_t *ret_ms) {
     double v;
-    int64_t ns;
     if (parse_go_number(s, &v) && isfinite(v)) {
         double whole, frac = modf(v, &whole), ms = whole * 1000 + round(frac * 1000);
         *ret_ms = ms > (double)API_MAX_TIME_MS   ? API_MAX_TIME_MS
@@ -36,9 +35,7 @@ bool api_parse_time(Str s, int64_t *ret_ms) {
     }
     if (str_eq_lit(s, "-292273086-05-16T16:47:06Z")) return *ret_ms = API_MIN_TIME_MS, true;
     if (str_eq_lit(s, "292277025-08-18T07:12:54.999999999Z")) return *ret_ms = API_MAX_TIME_MS, true;
-    if (!time_parse_rfc3339(s, &ns)) return false;
-    *ret_ms = ns / 1000000 - (ns % 1000000 < 0);
-    return true;
+    return time_parse_rfc3339_ms(s, ret_ms);
 }
 
 static bool is_digit_after_sign(Str s) {
@@ -117,24 +114,25 @@ bool api_check_form(ApiCall *c) {
     return api_fail(c, API_BAD_DATA, "error parsing form values: %" STR_FMT, STR_ARG(wrong));
 }
 
-static bool not_empty(Matchers ms) {
-    for (size_t i = 0; i < ms.n; i++)
-        if (!matcher_matches_empty(ms.v[i])) return true;
-    return false;
+Str *api_texts(HttpRequest *req, Str name, size_t *ret_n) {
+    *ret_n = http_count_params(req, name);
+    Str *v = ARENA_ARRAY(req->arena, Str, *ret_n);
+    if (v) http_params(req, name, v, *ret_n);
+    return v;
 }
 
 bool api_match_param(ApiCall *c, bool required, MatcherSets *ret) {
-    Str texts[256];
-    size_t n = http_params(c->req, STR("match[]"), texts, ARRAY_LEN(texts));
+    size_t n;
+    const Str *texts = api_texts(c->req, STR("match[]"), &n);
     Arena *arena = c->req->arena;
-    *ret = (MatcherSets){ARENA_ARRAY(arena, Matchers, n), MIN(n, ARRAY_LEN(texts))};
+    *ret = (MatcherSets){ARENA_ARRAY(arena, Matchers, n), n};
     if (required && n == 0) return api_fail(c, API_BAD_DATA, "no match[] parameter provided");
-    if (!ret->v) return api_fail(c, API_EXECUTION, "query needs more memory than it may use");
+    if (!ret->v || !texts) return api_fail(c, API_EXECUTION, "query needs more memory than it may use");
     for (size_t i = 0; i < ret->n; i++) {
         Err err = {0};
         if (promql_parse_selector(texts[i], arena, &ret->v[i], &err) != OK)
             return required ? api_fail_param(c, "match[]", "%s", err.msg) : api_fail(c, API_BAD_DATA, "%s", err.msg);
-        if (not_empty(ret->v[i])) continue;
+        if (!matchers_match_empty(ret->v[i])) continue;
         static const char text[] = "match[] must contain at least one non-empty matcher";
         return required ? api_fail_param(c, "match[]", text) : api_fail(c, API_BAD_DATA, text);
     }

@@ -205,6 +205,14 @@ static const struct {
         ERR("bad_data", "invalid parameter \\\"query\\\": 1:1: parse error: duration out of range")},
     {"/api/v1/series?match[]=up&x=%zz", 400,
         ERR("bad_data", "error parsing form values: invalid URL escape \\\"%zz\\\"")},
+    {"/api/v1/query?query=up%7Bjob%3D%22db%22%7D&time=601&lookback_delta=-1", 200,
+        OK_("{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"db\"},\"value\":[601,"
+            "\"0.5\"]}]}")},
+    {"/api/v1/series?match[]=up&start=0000-01-01T00:00:00Z&end=9999-12-31T23:59:59Z&limit=1", 200,
+        "{\"status\":\"success\",\"data\":[{\"__name__\":\"up\",\"job\":\"api\"}],\"warnings\":[\"results truncated "
+        "due to limit\"]}"},
+    {"/api/v1/query?query=1&time=1970-01-01T00:00:05,5Z", 200,
+        OK_("{\"resultType\":\"scalar\",\"result\":[5.5,\"1\"]}")},
     {"/api/v1/query?query=1&lookback_delta=1e10", 400,
         ERR("bad_data",
             "error parsing lookback delta duration: cannot parse \\\"1e10\\\" to a valid duration. It overflows "
@@ -335,6 +343,45 @@ static void test_deep_queries(void **state) {
         buf_done(&url);
         arena_free(arena);
     }
+    teardown(&f);
+}
+
+static void test_starts_header(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *body;
+    } cases[] = {{"true", OK_("{\"resultType\":\"scalar\",\"result\":[5,\"1\"]}")},
+        {"F", OK_("{\"resultType\":\"scalar\",\"result\":[5,\"1\"]}")},
+        {"maybe", ERR("bad_data", "error parsing X-Prometheus-Use-Start-Timestamps header: strconv.ParseBool: parsing "
+                                  "\\\"maybe\\\": invalid syntax")}};
+    Fixture f = setup();
+    Arena *arena = arena_create(1 << 24);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        HttpHeader header = {STR("x-prometheus-use-start-timestamps"), str_cstr(cases[i].value)};
+        HttpResponse res;
+        call(&f, HTTP_GET, "/api/v1/query?query=1&time=5", &header, 1, STR_NULL, arena, &res);
+        assert_string_equal(buf_cstr(&res.body), cases[i].body);
+        buf_done(&res.body);
+    }
+    arena_free(arena);
+    teardown(&f);
+}
+
+/* A federation of many metrics has a selector for each. */
+static void test_many_selectors(void **state) {
+    (void)state;
+    Fixture f = setup();
+    Arena *arena = arena_create(1 << 24);
+    Buf url = {0};
+    HttpResponse res;
+    buf_put_lit(&url, "/api/v1/series?");
+    put_times(&url, "match[]=none&", 300);
+    buf_put_lit(&url, "match[]=dotted");
+    call(&f, HTTP_GET, buf_cstr(&url), NULL, 0, STR_NULL, arena, &res);
+    assert_string_equal(buf_cstr(&res.body), OK_("[{\"__name__\":\"dotted\",\"my.label\":\"x\"}]"));
+    buf_done(&res.body);
+    buf_done(&url);
+    arena_free(arena);
     teardown(&f);
 }
 
@@ -669,6 +716,7 @@ static void test_memory_budget(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gets), cmocka_unit_test(test_post_and_options),
         cmocka_unit_test(test_write), cmocka_unit_test(test_read), cmocka_unit_test(test_targets_metadata),
-        cmocka_unit_test(test_frames), cmocka_unit_test(test_memory_budget), cmocka_unit_test(test_deep_queries)};
+        cmocka_unit_test(test_frames), cmocka_unit_test(test_memory_budget), cmocka_unit_test(test_deep_queries),
+        cmocka_unit_test(test_starts_header), cmocka_unit_test(test_many_selectors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,17 @@ static void collect_notes(ApiCall *c, const PromqlResult *r) {
 
 static bool client_gone(void *ctx) { return http_client_gone(ctx); }
 
+/* Whether this one query goes by start timestamps. */
+static bool starts_header(ApiCall *c, PromqlQuery *q) {
+    Str value = http_header(c->req, STR("X-Prometheus-Use-Start-Timestamps"));
+    q->has_starts = value.n > 0;
+    if (value.n == 0 || num_parse_bool(value, &q->starts)) return true;
+    return api_fail(c, API_BAD_DATA,
+        "error parsing X-Prometheus-Use-Start-Timestamps header: strconv.ParseBool: parsing %" STR_FMT
+        ": invalid syntax",
+        STR_ARG(api_quoted(c, value)));
+}
+
 bool api_query_options(ApiCall *c, PromqlQuery *q) {
     int64_t timeout = c->api->opts.query_timeout_ms, own;
     Str lookback = http_param(c->req, STR("lookback_delta"));
@@ -222,6 +233,7 @@ bool api_query_options(ApiCall *c, PromqlQuery *q) {
         return api_fail(c, API_BAD_DATA,
             "error parsing lookback delta duration: cannot parse %" STR_FMT " to a valid duration%s",
             STR_ARG(api_quoted(c, lookback)), overflow ? ". It overflows int64" : "");
+    if (!starts_header(c, q)) return false;
     q->gone = client_gone;
     q->gone_ctx = c->req;
     q->step_stats = str_eq_lit(http_param(c->req, STR("stats")), "all");

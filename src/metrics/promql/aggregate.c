@@ -120,7 +120,7 @@ static bool add_sum_avg(const Aggregation *a, Acc *acc, double v, const FHist *h
     if (acc->incompatible) return true;
     if (h) {
         acc->has_hist = true;
-        if (acc->has_float) return true; /* mixed: there will be no result */
+        if (acc->has_float && !acc->hist) return true; /* mixed: there will be no result, but warnings */
         return avg ? mean_histogram(a, acc, h) : sum_histogram(a, acc, h);
     }
     acc->has_float = true;

@@ -114,12 +114,21 @@ static bool same_target(Labels a, Labels b) {
            str_eq(labels_get(a, STR("instance")), labels_get(b, STR("instance")));
 }
 
-static bool fetch_info(Info *c, const PqlNode *n) {
-    bool any = false;
+static bool has_target(Labels l) { return labels_get(l, STR("job")).n || labels_get(l, STR("instance")).n; }
+
+/* Whether some series would take labels from info. */
+static bool is_asked_for(const Info *c, Labels info) {
     for (size_t i = 0; i < c->base.n; i++) {
         Labels l = c->base.v[i].labels;
-        any |= !is_info(c, l) && (labels_get(l, STR("job")).n || labels_get(l, STR("instance")).n);
+        if (has_target(l) && same_target(l, info) && !is_info(c, l)) return true;
     }
+    return false;
+}
+
+static bool fetch_info(Info *c, const PqlNode *n) {
+    bool any = false;
+    for (size_t i = 0; i < c->base.n && !any; i++)
+        any = has_target(c->base.v[i].labels) && !is_info(c, c->base.v[i].labels);
     if (!any) return true;
     MatcherVec all = {0};
     for (size_t i = 0; i < c->names.n + c->data.n; i++)
@@ -131,7 +140,7 @@ static bool fetch_info(Info *c, const PqlNode *n) {
     PqlMatrix values = {0}; /* histograms are no info metrics */
     if (!ev_selector(c->ev, c->g, &sel, SAMPLE_VALUE, &values)) return false;
     for (size_t i = 0; i < values.n; i++) {
-        if (!values.v[i].h) continue;
+        if (!values.v[i].h || !is_asked_for(c, values.v[i].labels)) continue;
         Buf text = {0};
         promql_put_labels(&text, values.v[i].labels);
         ev_fail(c->ev, "this should be an info metric, with float samples: %s", buf_cstr(&text));

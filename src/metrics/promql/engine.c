@@ -400,7 +400,8 @@ ErrCode promql_eval(MetricsStore *store, const PromqlOptions *opts, const Promql
     struct View *view = NULL;
     ev.view = &view;
     ev.opts = opts ? *opts : (PromqlOptions){0};
-    if (query->lookback_ms) ev.opts.lookback_ms = query->lookback_ms;
+    if (query->lookback_ms > 0) ev.opts.lookback_ms = query->lookback_ms;
+    if (query->has_starts) ev.opts.use_start_timestamps = query->starts;
     if (!ev.opts.lookback_ms) ev.opts.lookback_ms = 300000;
     if (!ev.opts.subquery_step_ms) ev.opts.subquery_step_ms = 60000;
     if (!ev.opts.samples_max) ev.opts.samples_max = 50000000;

@@ -27,7 +27,8 @@ typedef struct PromqlOptions {
 typedef struct PromqlQuery {
     int64_t start_ms, end_ms;   /* equal for an instant query */
     int64_t step_ms;            /* 0: instant query */
-    int64_t lookback_ms;        /* 0: the engine's */
+    int64_t lookback_ms;        /* not above 0: the engine's */
+    bool has_starts, starts;    /* starts instead of the engine's use_start_timestamps */
     const _Atomic bool *cancel; /* may be NULL: the client is gone */
     int64_t deadline_mono_ns;   /* 0: none */
     bool (*gone)(void *ctx);    /* may be NULL: asked now and then, by any thread, whether the client has gone */

@@ -256,11 +256,16 @@ static bool fn_predict(Window *w, double *ret, FHist **h) {
     return true;
 }
 
+static bool fail_factor(Window *w, const char *what, double got) {
+    if (isinf(got)) return ev_fail(w->ev, "invalid %s, got: %s", what, got > 0 ? "+Inf" : "-Inf");
+    return ev_fail(w->ev, "invalid %s, got: %f", what, got);
+}
+
 static bool fn_smoothing(Window *w, double *ret, FHist **h) {
     (void)h;
     double sf = w->p1, tf = w->p2;
-    if (sf <= 0 || sf >= 1) return ev_fail(w->ev, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
-    if (tf <= 0 || tf >= 1) return ev_fail(w->ev, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+    if (sf <= 0 || sf >= 1) return fail_factor(w, "smoothing factor. Expected: 0 < sf < 1", sf);
+    if (tf <= 0 || tf >= 1) return fail_factor(w, "trend factor. Expected: 0 < tf < 1", tf);
     if (!enough(w)) return false;
     const double *v = vals(w);
     double s0 = 0, s1 = v[0], b = v[1] - v[0];
