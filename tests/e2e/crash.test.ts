@@ -75,7 +75,9 @@ it(`keeps what it acknowledged through ${ROUNDS} kills`, async () => {
     const server = await Server.start({ dataDir });
     const until = { stop: false };
     const writing = write(server, until);
+    const kinds = [acked.lines, acked.spans, acked.samples, acked.written], had = kinds.map((k) => k.size);
     await sleep(150 + Math.random() * 350);
+    await eventually("some of each is acknowledged", async () => kinds.every((k, i) => k.size > had[i]! + 1));
     await server.kill9();
     until.stop = true;
     await writing;
