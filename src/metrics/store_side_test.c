@@ -48,10 +48,8 @@ static void append(World *w, int from, int to) {
     MetricsBatch b = {.arena = arena};
     Label series[1] = {{LABEL_NAME_METRIC, STR("m")}};
     for (int i = from; i < to; i++) {
-        char *id = arena_alloc(arena, 16);
         Label *l = ARENA_NEW(arena, Label);
-        snprintf(id, 16, "trace%d", i);
-        *l = (Label){STR("trace_id"), str_cstr(id)};
+        *l = (Label){STR("trace_id"), arena_printf(arena, "trace%d", i)};
         assert_true(metrics_batch_add(&b, (Labels){series, 1}, 1000 + i, i));
         assert_true(avec_push(arena, &b.exemplars, ((Exemplar){{l, 1}, i, 1000 + i})));
         b.series.v[b.series.n - 1].first_exemplar = (uint32_t)(b.exemplars.n - 1);
