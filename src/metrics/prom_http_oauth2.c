@@ -65,6 +65,13 @@ static bool take_token(PromHttp *h, Str body, char **ret) {
     return true;
 }
 
+/* "401 Unauthorized", and the beginning of what else it says. */
+static void put_answer(const HttpClientResponse *res, char *out, size_t size) {
+    const char *text = http_status_text(res->status);
+    Str body = str_slice(res->body, 0, MIN(res->body.n, 100));
+    snprintf(out, size, "oauth2: cannot fetch token: %d %s\nResponse: %" STR_FMT, res->status, text, STR_ARG(body));
+}
+
 static void token_done(void *ctx, const HttpClientResponse *res) {
     TokenFetch *f = ctx;
     PromHttp *h = f->http;
@@ -78,7 +85,7 @@ static void token_done(void *ctx, const HttpClientResponse *res) {
     if (res->code != OK)
         snprintf(why, sizeof why, "oauth2: cannot fetch token: %.200s", res->error);
     else if (res->status < 200 || res->status > 299)
-        snprintf(why, sizeof why, "oauth2: cannot fetch token: HTTP status %d", res->status);
+        put_answer(res, why, sizeof why);
     else if (!take_token(h, res->body, &token))
         snprintf(why, sizeof why, "oauth2: server response missing access_token");
     release(h, token, res->code != OK ? res->code : ERR_UNAUTHENTICATED, why);

@@ -175,6 +175,10 @@ static void set_tls(Transfer *t) {
     if (!curl_tls_set(t->easy, &tls, &t->tls)) t->setup_error = "no memory for a certificate";
 }
 
+static bool is_plain(const Transfer *t) {
+    return str_eq_nocase(str_slice(str_cstr(t->req.url ? t->req.url : ""), 0, 7), STR("http://"));
+}
+
 /* Without proxy_from_environment the environment says nothing. */
 static void set_proxy(Transfer *t) {
     const HttpClientRequest *r = &t->req;
@@ -182,7 +186,7 @@ static void set_proxy(Transfer *t) {
         curl_easy_setopt(t->easy, CURLOPT_PROXY, r->proxy_url ? r->proxy_url : "");
         curl_easy_setopt(t->easy, CURLOPT_NOPROXY, r->no_proxy ? r->no_proxy : "");
     }
-    if (!t->proxy_headers) return;
+    if (!t->proxy_headers || is_plain(t)) return; /* without a tunnel the proxy would pass them on */
     curl_easy_setopt(t->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     curl_easy_setopt(t->easy, CURLOPT_PROXYHEADER, t->proxy_headers);
 }
@@ -229,7 +233,10 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
         curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->timeout_ms > 0) curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
-    t->may_http2 = !r->http1_only; /* a redirect may lead to TLS, which may lead there */
+    /* Without TLS there is no HTTP/2 but that asked for at once. curl would believe an answer that says "HTTP/2 200",
+     * and send all further requests to that host over its connection without waiting for answers. */
+    bool http1 = r->http1_only || (is_plain(t) && !r->http2_prior_knowledge);
+    t->may_http2 = !http1;
     if (r->http2_prior_knowledge) {
         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
         /* curl 7.88 cannot use such a connection twice ("Error in the HTTP2 framing layer"). */
@@ -244,7 +251,7 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
         curl_easy_setopt(e, CURLOPT_XFERINFODATA, t);
     }
     if (r->connect_only) curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
-    if (r->http1_only) curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (http1) curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     set_method(t);
     set_proxy(t);
     set_tls(t);

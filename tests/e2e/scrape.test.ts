@@ -228,13 +228,13 @@ it("asks as it is told: parameters, headers, credentials, protocols, compression
   assert.equal(one.url, "/plain?module=a&module=b+c");
   assert.equal(one["x-one"], "1, 2");
   assert.equal(one.authorization, `Basic ${Buffer.from("u:secret").toString("base64")}`);
-  assert.equal(one.accept, "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5," +
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+  assert.equal(one.accept, "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.7,application/openmetrics-text;version=0.0.1;q=0.6," +
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.3");
   assert.equal(one["x-prometheus-scrape-timeout-seconds"], "1");
   await eventually("the request of job honor", async () => askedFor("/plain", (a) => a.authorization === "Token abc"));
-  assert.equal(askedFor("/three")!.accept, "text/plain;version=0.0.4;q=0.6,*/*;q=0.5");
-  assert.equal(askedFor("/strange")!["accept-encoding"], undefined);
-  await eventually("the protocols of job proto", async () => askedFor("/proto", (a) => String(a.accept).startsWith("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,")));
+  assert.equal(askedFor("/three")!.accept, "text/plain;version=0.0.4;q=0.7,*/*;q=0.6");
+  assert.equal(askedFor("/strange")!["accept-encoding"], "identity");
+  await eventually("the protocols of job proto", async () => askedFor("/proto", (a) => String(a.accept).startsWith("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,")));
   await becomes(all, 'up{job="socket"}', 1);
   await becomes(all, 'up{job="included"}', 1);
 });

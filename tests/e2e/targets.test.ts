@@ -121,6 +121,9 @@ const misdeeds: Record<string, [(socket: Socket) => void, string, string?]> = {
   badchunk: [(s) => s.end(head("Transfer-Encoding: chunked\r\n") + "zz\r\na 1\n\r\n0\r\n\r\n"), "invalid byte in chunk length"],
   twolengths: [(s) => s.end(head("Content-Length: 4\r\nContent-Length: 8\r\n") + "a 1\nb 2\n"), 'Get "U": net/http: HTTP/1.x transport connection broken: http: message cannot contain multiple Content-Length headers'],
   greeting: [(s) => s.end("SSH-2.0-OpenSSH_9.2\r\n"), 'Get "U": net/http: HTTP/1.x transport connection broken: malformed HTTP response'],
+  away: [(s) => s.end("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), 'Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused'],
+  proxied: [(s) => s.end(head() + "a 1\n"), 'Get "U": proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused', "proxy_url: http://127.0.0.1:1"],
+  longerror: [(s) => s.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n" + "x".repeat(10_000)), "server returned HTTP status 404 Not Found", "body_size_limit: 1KB"],
   status: [(s) => s.end("HTTP/1.1 503 Not today\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "server returned HTTP status 503 Not today"],
   exact: [(s) => s.end(head() + "a 1\nb 2\n"), "body size limit exceeded", "body_size_limit: 8B"],
   below: [(s) => s.end(head() + "a 1\nb 2\n"), "", "body_size_limit: 9B"],
@@ -170,4 +173,24 @@ ${Object.entries(misdeeds).map(([name, [, , keys]]) => `- {job_name: ${name}, me
     await second.stop();
     bad.close();
   }
+});
+
+it("an answer that calls itself HTTP/2 does not make others share its connection", async () => {
+  const words: Record<string, string> = { "/two": "HTTP/2 200", "/one": "HTTP/1.1 200 OK" };
+  const listener = netServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (data) => { // one answer for what comes at once: a client that waits its turn asks once
+      const status = words[String(data).split(" ")[1]!.split("?")[0]!] ?? "HTTP/1.1 404 None";
+      setTimeout(() => socket.write(`${status}\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\na 1\n`), 300);
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const target = `127.0.0.1:${(listener.address() as any).port}`;
+  const job = (name: string, path: string) => `- {job_name: ${name}, scrape_interval: 1s, scrape_timeout: 900ms, metrics_path: ${path}, static_configs: [{targets: ["${target}"]}]}`;
+  const names = Array.from({ length: 20 }, (_, i) => `one${i}`);
+  writeFileSync(join(dir, "prometheus.yml"), `scrape_configs:\n${job("two", "/two")}\n${names.map((n) => job(n, "/one")).join("\n")}\n`);
+  assert.equal((await fetch(server.url("prometheus", "/-/reload"), { method: "POST" })).status, 200);
+  await eventually("five scrapes of each", async () => (await server.promValue('count(count_over_time(up{job=~"one.*"}[1h]) >= 5)')) === 20);
+  assert.equal(await server.promValue('sum(sum_over_time(up{job=~"one.*"}[1h])) / sum(count_over_time(up{job=~"one.*"}[1h]))'), 1);
+  listener.close();
 });

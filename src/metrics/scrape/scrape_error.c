@@ -34,8 +34,56 @@ static Str without_port(Str authority) {
     return colon == SIZE_MAX || str_find_char(authority, ']') != SIZE_MAX ? authority : str_slice(authority, 0, colon);
 }
 
+/* host:port as curl names where it could not connect to: the proxy, if there is one. */
+static bool put_dialled(Buf *b, const char *error) {
+    Str rest = str_cstr(error), before = STR("Failed to connect to ");
+    size_t port = str_find(rest, STR(" port ")), n = 0;
+    if (!str_starts_with(rest, before) || port == SIZE_MAX) return false;
+    Str host = str_slice(rest, before.n, port);
+    rest = str_skip(rest, port + 6);
+    while (n < rest.n && isdigit((unsigned char)rest.p[n])) n++;
+    bool v6 = str_find_char(host, ':') != SIZE_MAX;
+    buf_printf(
+        b, v6 ? "[%" STR_FMT "]:%" STR_FMT : "%" STR_FMT ":%" STR_FMT, STR_ARG(host), STR_ARG(str_slice(rest, 0, n)));
+    return true;
+}
+
+static void put_with_port(Buf *b, Str url) {
+    Str authority = authority_of(url);
+    bool tls = str_starts_with(url, STR("https:"));
+    buf_put_str(b, authority);
+    size_t colon = str_rfind_char(authority, ':'), bracket = str_rfind_char(authority, ']');
+    if (colon == SIZE_MAX || (bracket != SIZE_MAX && bracket > colon)) buf_put_str(b, tls ? STR(":443") : STR(":80"));
+}
+
+static Str port_of(Str address) { return str_skip(address, MIN(str_rfind_char(address, ':'), address.n)); }
+
+static void put_dial(Buf *b, const HttpClientResponse *res, Str url) {
+    Buf dialled = {0}, asked = {0};
+    put_with_port(&asked, url);
+    bool known = put_dialled(&dialled, res->error);
+    if (known && !str_eq(buf_str(&dialled), buf_str(&asked))) buf_put_lit(b, "proxyconnect tcp: ");
+    buf_put_lit(b, "dial tcp ");
+    /* The address of a name, unless it is the one of a connection before. */
+    Str remote = str_cstr(res->remote), dialled_at = buf_str(known ? &dialled : &asked);
+    buf_put_str(b, remote.n && str_eq(port_of(remote), port_of(dialled_at)) ? remote : dialled_at);
+    buf_put_lit(b, ": connect: ");
+    put_os_error(b, res->os_error);
+    buf_done(&dialled);
+    buf_done(&asked);
+}
+
+/* What Go's client refuses before it asks anybody. */
+static bool put_refusal(Buf *b, Str url) {
+    size_t scheme = str_find(url, STR("://"));
+    if (scheme == SIZE_MAX || str_starts_with(url, STR("http://")) || str_starts_with(url, STR("https://")))
+        return false;
+    buf_printf(b, "unsupported protocol scheme \"%" STR_FMT "\"", STR_ARG(str_slice(url, 0, scheme)));
+    return true;
+}
+
 /* false: Go's words are not known. */
-static bool put_failure(Buf *b, const HttpClientResponse *res, Str authority) {
+static bool put_failure(Buf *b, const HttpClientResponse *res, Str url) {
     switch (res->failure) {
     case HTTP_FAILED_TIMEOUT: buf_put_lit(b, "context deadline exceeded"); return true;
     case HTTP_FAILED_CUT: buf_put_lit(b, "unexpected EOF"); return true;
@@ -43,15 +91,11 @@ static bool put_failure(Buf *b, const HttpClientResponse *res, Str authority) {
     case HTTP_FAILED_EMPTY: buf_put_lit(b, "EOF"); return true;
     case HTTP_FAILED_REDIRECTS: buf_put_lit(b, "stopped after 10 redirects"); return true;
     case HTTP_FAILED_RESOLVE:
-        buf_printf(b, "dial tcp: lookup %" STR_FMT ": no such host", STR_ARG(without_port(authority)));
+        buf_printf(b, "dial tcp: lookup %" STR_FMT ": no such host", STR_ARG(without_port(authority_of(url))));
         return true;
     case HTTP_FAILED_CONNECT:
         if (!res->os_error) return false;
-        if (res->remote[0])
-            buf_printf(b, "dial tcp %s: connect: ", res->remote);
-        else
-            buf_printf(b, "dial tcp %" STR_FMT ": connect: ", STR_ARG(authority));
-        put_os_error(b, res->os_error);
+        put_dial(b, res, url);
         return true;
     case HTTP_FAILED_RECEIVE: {
         bool reset = !res->os_error && strstr(res->error, "reset by peer");
@@ -91,9 +135,10 @@ void scrape_put_error(const HttpClientResponse *res, const char *url, char *out,
         snprintf(out, size, SCRAPE_BODY_LIMIT);
         return;
     }
-    if (!res->head_came || res->failure == HTTP_FAILED_REDIRECTS)
+    bool unasked = res->failure == HTTP_FAILED_CONNECT || res->failure == HTTP_FAILED_RESOLVE;
+    if (!res->head_came || unasked || res->failure == HTTP_FAILED_REDIRECTS) /* the head may be one that led on */
         buf_printf(&b, "Get \"%" STR_FMT "\": ", STR_ARG(asked));
-    if (!put_failure(&b, res, authority_of(asked))) buf_printf(&b, "%s", res->error);
+    if (!put_refusal(&b, asked) && !put_failure(&b, res, asked)) buf_printf(&b, "%s", res->error);
     snprintf(out, size, "%s", buf_cstr(&b));
     buf_done(&b);
 }

@@ -132,11 +132,16 @@ static void answered(void *ctx, const HttpClientResponse *res) {
     a->code = res->code;
     a->status = res->status;
     a->duration_s = (double)(clock_mono_ns() - f->started_mono_ns) / 1e9;
-    if (res->code != OK) {
+    bool refused =
+        res->code == ERR_TOO_LARGE && res->head_came && res->status != 200; /* says enough without its body */
+    if (refused) {
+        a->code = OK;
+        note_status(res, a);
+    } else if (res->code != OK) {
         scrape_put_error(res, f->target->url, a->error, sizeof a->error);
     } else {
         buf_put_str(&f->body, res->body);
-        buf_put_str(&f->content_type, res->content_type);
+        buf_put_str(&f->content_type, http_client_header(res, STR("Content-Type"))); /* the first one */
         f->gzipped = res->status == 200 && str_eq_lit(http_client_header(res, STR("Content-Encoding")), "gzip");
         note_status(res, a);
     }
@@ -149,8 +154,9 @@ static void send_request(Flight *f) {
     Buf accept = {0}, seconds = {0};
     scrape_put_accept(&accept, &f->job->set, f->manager->opts.created);
     num_put_f64_prom(&seconds, (double)f->target->timeout_ms / 1000);
-    const char *const headers[] = {
-        buf_cstr(&accept), arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p, NULL};
+    const char *const headers[] = {buf_cstr(&accept),
+        arena_printf(arena, "X-Prometheus-Scrape-Timeout-Seconds: %s", buf_cstr(&seconds)).p,
+        f->job->no_compression ? "Accept-Encoding: identity" : NULL, NULL};
     HttpClientRequest req = {.url = f->target->url,
         .unix_socket = f->target->unix_socket,
         .headers = headers,

@@ -3,7 +3,7 @@
 
 #define PROTO_TYPE "application/vnd.google.protobuf"
 
-/* Falling weights from 0.6 on, as Prometheus asks; names with an escaping only where the version knows it. */
+/* Falling weights from 0.7 on, as Prometheus 3.16 asks; names with an escaping only where the version knows it. */
 void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts) {
     static const char *const types[] = {[PROTOCOL_NONE] = "",
         [PROTOCOL_PROTO] = PROTO_TYPE ";proto=io.prometheus.client.MetricFamily;encoding=delimited",
@@ -16,7 +16,7 @@ void scrape_put_accept(Buf *b, const PromScrapeShared *s, bool starts) {
         [ESCAPE_UNDERSCORES] = "underscores",
         [ESCAPE_DOTS] = "dots",
         [ESCAPE_VALUES] = "values"};
-    int weight = 6;
+    int weight = 7;
     bool proto_first = starts && s->default_protocols && s->protocols[0] != PROTOCOL_PROTO;
     buf_put_lit(b, "Accept: ");
     for (size_t i = 0; i < s->n_protocols + (size_t)proto_first; i++) {

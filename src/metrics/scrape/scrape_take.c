@@ -431,7 +431,7 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
     Take x;
     Err err = {0};
     ErrCode code = answer->code;
-    bool empty = answer->body.n == 0;
+    bool empty = answer->body.n == 0, read = code == OK && answer->status == 200;
     begin(&x, t, job, answer->body.n, answer->t_ms, ret);
     x.reads_created = created;
     if (store->ops->takes_wire_labels) {
@@ -456,7 +456,7 @@ void scrape_take(ScrapeTarget *t, const PromScrapeConfig *job, MetricsStore *sto
         end_all(&x);
     else
         end_unseen(&x);
-    add_reports(&x, ret, answer->duration_s, answer->body.n, job->set.extra_metrics, false);
+    add_reports(&x, ret, answer->duration_s, read ? answer->body.n : 0, job->set.extra_metrics, false);
     append(&x, store, ret);
     arena_free(x.arena);
 }

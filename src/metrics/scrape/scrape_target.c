@@ -7,6 +7,7 @@
 #include "sys/process.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void scrape_target_ref(ScrapeTarget *t) { atomic_fetch_add(&t->refs, 1); }
 
@@ -123,14 +124,26 @@ static void put_params(Buf *b, const PromScrapeConfig *job, RelabelSet *s) {
     }
 }
 
+/* Bytes other than letters, digits and those in `plain` as %XX: as Go writes the parts of a URL. */
+static void put_escaped(Buf *b, Str s, const char *plain) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (alnum || (c && strchr(plain, c)))
+            buf_put_char(b, c);
+        else
+            buf_printf(b, "%%%02X", (unsigned char)c);
+    }
+}
+
 static char *build_url(const PromScrapeConfig *job, RelabelSet *s) {
     Buf b = {0};
     Str path = relabel_get(s, STR("__metrics_path__"));
     buf_put_str(&b, relabel_get(s, STR("__scheme__")));
     buf_put_lit(&b, "://");
-    buf_put_str(&b, relabel_get(s, STR("__address__")));
+    put_escaped(&b, relabel_get(s, STR("__address__")), "-_.~!$&'()*+,;=:[]<>\"");
     if (path.n == 0 || path.p[0] != '/') buf_put_char(&b, '/');
-    buf_put_str(&b, path);
+    put_escaped(&b, path, "-_.~$&+,/:;=@"); /* a "?" in it begins no query */
     put_params(&b, job, s);
     buf_put_char(&b, 0);
     size_t n;
