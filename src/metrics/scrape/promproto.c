@@ -16,7 +16,7 @@ ErrCode promproto_exhausted(ProtoParser *x) {
 }
 
 /* --- labels --- */
-static bool read_label(Str bytes, Str *ret_name, Str *ret_value) {
+static bool read_label(Str bytes, Str *ret_name, Str *ret_value, bool *ret_text) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     *ret_name = *ret_value = STR("");
@@ -24,12 +24,14 @@ static bool read_label(Str bytes, Str *ret_name, Str *ret_value) {
         if (f.number == 1 && f.wire == PROTO_BYTES) *ret_name = f.bytes;
         if (f.number == 2 && f.wire == PROTO_BYTES) *ret_value = f.bytes;
     }
-    return !r.error && str_is_utf8(*ret_name) && str_is_utf8(*ret_value);
+    *ret_text = str_is_utf8(*ret_name) && str_is_utf8(*ret_value);
+    return !r.error;
 }
 
 static ErrCode add_label(ProtoParser *x, Str bytes) {
     PromTextLabel l = {0};
-    if (!read_label(bytes, &l.name, &l.value)) return promproto_fail(x, "a label is not valid");
+    bool text;
+    if (!read_label(bytes, &l.name, &l.value, &text) || !text) return promproto_fail(x, "a label is not valid");
     if (x->labels.n >= PROMTEXT_LABELS_MAX) return promproto_fail(x, "too many labels");
     vec_push(&x->labels, l);
     return OK;
@@ -62,13 +64,16 @@ ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_h
     ProtoField f;
     AVEC(Label) labels = {0};
     ErrCode code = OK;
+    bool usable = true;
     *ret = (Exemplar){0};
     *ret_has_t = false;
     while (code == OK && proto_next(&r, &f)) {
         Label l;
         if (f.number == 1 && f.wire == PROTO_BYTES) {
-            if (!read_label(f.bytes, &l.name, &l.value))
+            bool text;
+            if (!read_label(f.bytes, &l.name, &l.value, &text))
                 return promproto_fail(x, "a label of an exemplar is not valid");
+            usable = usable && text;
             if (!avec_push(x->arena, &labels, l)) return promproto_exhausted(x);
         } else if (f.number == 2 && f.wire == PROTO_FIXED64) {
             ret->value = proto_f64(&f);
@@ -78,7 +83,7 @@ ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_h
         }
     }
     if (r.error) return promproto_fail(x, r.error);
-    *ret_usable = labels_normalize(labels.v, &labels.n, NULL) == OK;
+    *ret_usable = usable && labels_normalize(labels.v, &labels.n, NULL) == OK;
     ret->labels = (Labels){labels.v, labels.n};
     return code;
 }

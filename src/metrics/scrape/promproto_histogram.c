@@ -123,6 +123,7 @@ static ErrCode exemplars_of_buckets(ProtoParser *x, Str bytes, Wire *w) {
         ProtoField g;
         while (code == OK && proto_next(&in, &g))
             if (g.number == 3 && g.wire == PROTO_BYTES) code = add_exemplar(x, w, g.bytes);
+        if (code == OK && in.error) return promproto_fail(x, in.error);
     }
     return code;
 }

@@ -19,7 +19,7 @@ typedef struct ProtoParser {
 
 ErrCode promproto_fail(ProtoParser *x, const char *what);
 ErrCode promproto_exhausted(ProtoParser *x);
-/* *ret_usable: no label stands there twice. */
+/* *ret_usable: its labels are text, none stands there twice. */
 ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t, bool *ret_usable);
 /* start_timestamp; 0 when it is none. */
 int64_t promproto_start(Str bytes);

@@ -113,13 +113,16 @@ static ErrCode parse_labels(Parser *x, PromTextSample *s) {
     vec_clear(&x->labels);
     if (!x->om) skip_blanks(x);
     while (!at(x, '}')) {
+        size_t before = x->labels.n;
         ErrCode code = parse_label(x, s);
         if (code != OK) return code;
+        bool bare = x->labels.n == before; /* it was the metric's name */
         if (!x->om) skip_blanks(x);
         if (at(x, '}')) break;
         if (at(x, ','))
             x->p++;
-        else if (x->om || !(at(x, '"') || label_name_starts(x))) /* Prometheus does without commas in the old format */
+        else if (x->om || bare ||
+                 !(at(x, '"') || label_name_starts(x))) /* Prometheus does without commas in the old format */
             return fail(x, "\",\" or \"}\"");
         if (!x->om) skip_blanks(x);
         if (at(x, '}') && x->strict) return fail(x, "label name");
@@ -414,6 +417,7 @@ static ErrCode parse_comment(Parser *x) {
         if (!scan_meta_name(x, &m.metric)) return fail(x, "metric name");
         bool text = gap(x);
         if (!text && x->om) return fail(x, "space and text");
+        if (!text && x->p < x->end && *x->p != '\n') x->p++; /* Prometheus takes any character for the gap */
         m.text = rest_of_line(x);
         if (!x->om)
             m.text = m.kind == PROMTEXT_HELP && m.text.n && m.text.p[m.text.n - 1] == '\r'

@@ -65,6 +65,8 @@ static void test_plain(void **state) {
         {"  a\t 1  2000 \n", "a 1 @2000"},
         {"a 1 5\r\nb 2\r\n", "a 1 @5; b 2"},
         {"a{b=\"1\" c=\"2\"d=\"3\"\"e\"=\"4\"} 1\n", "a{b=\"1\", c=\"2\", d=\"3\", e=\"4\"} 1"},
+        {"{\"a\"b=\"1\"} 1\n", "error: 1:5 expected \",\" or \"}\", got \"b=\"1\"} 1\""},
+        {"# TYPE \"a.b\"(counter\n# HELP a\xffxy\n", "a.b is counter \"\" \"\"; a is unknown \"xy\" \"\""},
         {"# TYPE\n# HELP\n# HELP \na 1\n", "error: 3:8 expected metric name, got end of line"},
         {"# TYPE\n# HELP\n# TYPES\na 1\n", "a 1"},
         {"a 1e-400\n", "a 0"},
