@@ -8,6 +8,7 @@
 typedef struct PromProtoOptions {
     bool native;         /* native histograms are taken; else only their classic buckets */
     bool always_classic; /* classic buckets of a native histogram, too */
+    bool to_nhcb; /* classic histograms will become native ones: their _count has the exemplars of the histogram */
 } PromProtoOptions;
 
 /* Visits as promtext_parse does: samples with a synthetic `raw` that is unique to the series, families as HELP, TYPE

@@ -173,6 +173,10 @@ static ErrCode emit_bucket(ProtoParser *x, Str bytes, bool *inf) {
 static ErrCode emit_classic(ProtoParser *x, Str bytes, const Wire *w) {
     PromTextSample count = {.value = w->count_float != 0 ? w->count_float : (double)w->count}, sum = {.value = w->sum};
     bool inf = false;
+    if (x->opts.to_nhcb && !x->native) { /* of the histogram as a whole */
+        count.more_exemplars = w->exemplars.v;
+        count.n_more_exemplars = w->exemplars.n;
+    }
     ErrCode code = promproto_emit(x, &count, "_count");
     if (code == OK) code = promproto_emit(x, &sum, "_sum");
     ProtoReader r = proto_reader(bytes);

@@ -24,7 +24,7 @@ struct Nhcb {
     Buf key;               /* base name and labels but le, as written */
     PromTextSample sample; /* of the histogram: name and labels are in the arena */
     VEC(Bound) bounds;
-    bool has_count;
+    bool has_count, own_exemplars;
     double count, sum;
     char wrong[128]; /* what was first */
     AVEC(Exemplar) exemplars;
@@ -203,7 +203,7 @@ static ErrCode begin(Nhcb *n, const PromTextSample *s, Str base, Err *reterr) {
     vec_clear(&n->bounds);
     n->exemplars.v = NULL;
     n->exemplars.n = n->exemplars.cap = 0;
-    n->has_count = false;
+    n->has_count = n->own_exemplars = false;
     n->wrong[0] = 0;
     n->count = n->sum = 0;
     n->open = true;
@@ -211,6 +211,10 @@ static ErrCode begin(Nhcb *n, const PromTextSample *s, Str base, Err *reterr) {
 }
 
 static ErrCode add_exemplars(Nhcb *n, const PromTextSample *s, Err *reterr) {
+    for (size_t i = 0; i < s->n_more_exemplars; i++) /* its own; those of the buckets are older ones then */
+        if (!avec_push(n->arena, &n->exemplars, s->more_exemplars[i])) return exhausted(reterr);
+    n->own_exemplars |= s->n_more_exemplars > 0;
+    if (n->own_exemplars) return OK;
     bool placed = s->has_exemplar && s->has_exemplar_t; /* without a time it has no place in a histogram */
     return !placed || avec_push(n->arena, &n->exemplars, s->exemplar) ? OK : exhausted(reterr);
 }
@@ -287,7 +291,10 @@ static ErrCode on_sample(void *ctx, const PromTextSample *s, Err *reterr) {
     }
     buf_done(&key);
     if (code == OK) code = add(n, s, part, le, reterr);
-    return code == OK && n->o.keep_classic ? n->next.sample(n->next.ctx, s, reterr) : code;
+    if (code != OK || !n->o.keep_classic) return code;
+    PromTextSample classic = *s;
+    classic.n_more_exemplars = 0;
+    return n->next.sample(n->next.ctx, &classic, reterr);
 }
 
 static ErrCode on_meta(void *ctx, const PromTextMeta *m, Err *reterr) {

@@ -259,7 +259,7 @@ static ErrCode take_meta(void *ctx, const PromTextMeta *m, Err *reterr) {
 static ErrCode parse(Take *x, ScrapeFormat format, Str body, const PromTextVisitor *visitor, Err *reterr) {
     const ScrapeTarget *t = x->target;
     if (format == FORMAT_PROTO)
-        return promproto_parse(body, &(PromProtoOptions){t->native, t->classic}, visitor, x->arena, reterr);
+        return promproto_parse(body, &(PromProtoOptions){t->native, t->classic, t->to_nhcb}, visitor, x->arena, reterr);
     PromTextOptions o = {.format = format == FORMAT_OPENMETRICS ? PROMTEXT_OPENMETRICS : PROMTEXT_PLAIN};
     return promtext_parse(body, &o, visitor, x->arena, reterr);
 }

@@ -126,6 +126,16 @@ static const Case cases[] = {
         "1 1 1 1", "a 1"},
     {"", PROTO, {"2f0a0163180022281a2609000000000000f03f121b0a060a01741201ff11000000000000f03f1a080880e2cfaa061000"},
         "1 1 1 1", "c 1"},
+    /* A histogram of custom buckets has its own, too, if there are any. */
+    {NHCB, PROTO,
+        {"690a0168180422623a60080111000000000000f03f1a28080111000000000000f03f1a1b0a060a017412016211000000000000e03f1a0"
+         "80881e2cfaa061000280231000000000000e03f380182011b0a060a017412016f11333333333333e33f1a080882e2cfaa061000"},
+        "1 1 1 1", "h 1/-53/1", "h{t=\"o\"}"},
+    {NHCB "  always_scrape_classic_histograms: true\n", PROTO,
+        {"690a0168180422623a60080111000000000000f03f1a28080111000000000000f03f1a1b0a060a017412016211000000000000e03f1a0"
+         "80881e2cfaa061000280231000000000000e03f380182011b0a060a017412016f11333333333333e33f1a080882e2cfaa061000"},
+        "1 5 5 5", "h 1/-53/1; h_bucket{le=\"+Inf\"} 1; h_bucket{le=\"1.0\"} 1; h_count 1; h_sum 1",
+        "h{t=\"o\"} h_bucket{t=\"b\"}"},
     /* A failed scrape's are not known. */
     {"", OPENMETRICS, {"a 1 # {t=\"x\"} 1 7\nb\n# EOF\n", "a 2 # {t=\"x\"} 1 7\n# EOF\n"},
         "0 1 1 1 line 2, column 2: expected space and value, got end of line; 1 1 1 0", "a - 2", "a{t=\"x\"}"},
