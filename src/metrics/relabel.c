@@ -85,6 +85,7 @@ static RelabelResult replace(const RelabelRule *r, RelabelSet *s, Str value) {
     bool matched;
     if (!expand(r, r->target_label, value, s->arena, &target, &matched)) return RELABEL_EXHAUSTED;
     if (!matched || target.n == 0 || !str_is_utf8(target)) return RELABEL_KEPT;
+    if (s->legacy_names && !label_name_is_legacy(target)) return RELABEL_KEPT;
     if (!expand(r, r->replacement, value, s->arena, &text, &matched)) return RELABEL_EXHAUSTED;
     return relabel_set(s, target, text) ? RELABEL_KEPT : RELABEL_EXHAUSTED;
 }

@@ -43,6 +43,7 @@ Str relabel_action_name(RelabelAction a); /* "replace" */
 typedef struct RelabelSet {
     Arena *arena;
     AVEC(Label) labels;
+    bool legacy_names; /* replace makes no label whose name is beyond [a-zA-Z_][a-zA-Z0-9_]* */
 } RelabelSet;
 Str relabel_get(const RelabelSet *s, Str name); /* STR_NULL when absent */
 /* An empty value removes. false: arena exhausted. */

@@ -15,10 +15,12 @@ typedef struct CachedSeries {
     uint64_t hash;             /* of the raw text */
     uint32_t before, seen;     /* numbers of the last scrapes that had it; 0: none */
     uint32_t label_bytes;
-    bool dropped;   /* by metric_relabel_configs */
-    bool tracked;   /* gets a stale marker when it vanishes */
-    bool histogram; /* a native one */
-    char labels[];  /* as cached_labels reads them */
+    bool dropped : 1;   /* by metric_relabel_configs */
+    bool tracked : 1;   /* gets a stale marker when it vanishes */
+    bool histogram : 1; /* a native one */
+    uint8_t
+        rewrites : 2; /* whether its type had a part in its labels, which one: the same text may be another series */
+    char labels[];    /* as cached_labels reads them */
 } CachedSeries;
 
 typedef struct ScrapeTarget {

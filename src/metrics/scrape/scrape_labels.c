@@ -128,7 +128,7 @@ static ErrCode check_labels(const PromScrapeConfig *job, Labels l, Str twice, Er
 
 ErrCode scrape_labels(const ScrapeTarget *t, const PromScrapeConfig *job, const PromTextSample *sample, Arena *arena,
     Labels *ret, bool *ret_dropped, Err *reterr) {
-    RelabelSet s = {.arena = arena};
+    RelabelSet s = {.arena = arena, .legacy_names = job->set.legacy_names};
     size_t n;
     if (!avec_reserve(arena, &s.labels, sample->n_labels + 1 + t->labels.n)) return exhausted(reterr);
     if (!promtext_labels(sample, arena, s.labels.v, &n)) return exhausted(reterr);

@@ -68,6 +68,12 @@ static CachedSeries *remember(ScrapeTarget *t, uint64_t hash, Labels labels, boo
     return c;
 }
 
+/* Bounds and quantiles are rewritten for histograms and summaries only (promtext_labels). */
+static uint8_t rewrites_of(MetricType type) { return type == METRIC_HISTOGRAM ? 1 : type == METRIC_SUMMARY ? 2 : 0; }
+
+/* What the store may know the series by. */
+static uint64_t store_hash(const CachedSeries *c) { return c->hash + c->rewrites * UINT64_C(0x9e3779b97f4a7c15); }
+
 /* Strings point into the bytes and the target. */
 static bool cached_labels(const ScrapeTarget *t, Str bytes, Arena *arena, Labels *ret) {
     Cursor c = cursor_of(bytes);
@@ -173,7 +179,7 @@ static ErrCode add_sample(Take *x, const PromTextSample *s, const Histogram *h, 
     bool told = h ? metrics_batch_set_histogram_start(b, s->start_ms) : metrics_batch_set_start(b, s->start_ms);
     if (!told) return exhausted(reterr);
     BatchSeries *bs = &b->series.v[b->series.n - 1];
-    bs->raw_hash = k->hash;
+    bs->raw_hash = store_hash(k->series);
     bs->wire = k->labels.v ? STR_NULL : cached_bytes(k->series);
     bs->first_exemplar = (uint32_t)k->first_exemplar;
     bs->n_exemplars = (uint32_t)(b->exemplars.n - k->first_exemplar);
@@ -236,6 +242,7 @@ static ErrCode take_sample(void *ctx, const PromTextSample *s, Err *reterr) {
         ErrCode code = scrape_labels(x->target, x->job, s, x->arena, &k.labels, &dropped, reterr);
         if (code != OK) return code;
         c = remember(x->target, k.hash, k.labels, dropped);
+        c->rewrites = rewrites_of(s->type);
     } else if (!c->dropped && c->seen == x->number && !own_time) { /* once more in one scrape, for the same time */
         x->outcome->kept++;
         x->outcome->duplicates++;
@@ -293,7 +300,7 @@ static ErrCode take_body(Take *x, const ScrapeAnswer *a, Err *reterr) {
 }
 
 /* --- staleness --- */
-static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
+static void add_marker(Take *x, const CachedSeries *c) {
     Labels labels;
     if (!cached_labels(x->target, cached_bytes(c), x->arena, &labels)) return;
     labels = labels_copy(x->arena, labels); /* c goes before the batch does */
@@ -304,7 +311,7 @@ static void add_marker(Take *x, const CachedSeries *c, uint64_t key) {
     } else if (!metrics_batch_add(&x->batch, labels, x->t_ms, stale_nan())) {
         return;
     }
-    x->batch.series.v[x->batch.series.n - 1].raw_hash = key;
+    x->batch.series.v[x->batch.series.n - 1].raw_hash = store_hash(c);
 }
 
 /* Did the last scrape keep it, so that its end is to be told? Without room for a marker the series ends by the lookback
@@ -333,7 +340,7 @@ static void end_unseen(Take *x) {
         c->next = NULL; /* it may be one of those that go */
         if (c->seen == x->number) continue;
         vec_push(&gone, key);
-        if (lived(x, c)) add_marker(x, c, key);
+        if (lived(x, c)) add_marker(x, c);
     }
     if (vanished) t->first = NULL;
     vec_foreach(uint64_t, k, &gone) forget(t, *k);
@@ -352,7 +359,7 @@ static void end_all(Take *x) {
     uint64_t key, *value;
     while (u64map_next(t->cache, &it, &key, &value)) {
         const CachedSeries *c = (const CachedSeries *)(uintptr_t)*value;
-        if (lived(x, c)) add_marker(x, c, key);
+        if (lived(x, c)) add_marker(x, c);
         if (much) vec_push(&gone, key);
     }
     if (much) t->first = NULL;

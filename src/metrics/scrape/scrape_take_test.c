@@ -44,6 +44,10 @@ static const Case cases[] = {
         "0 1 0 0 invalid metric name or label names: {__name__=\"\\xff\", instance=\"i\", job=\"j\"}", ""},
     {"  metric_name_validation_scheme: legacy\n", PLAIN, {"{\"a.b\"} 1\n"},
         "0 1 0 0 invalid metric name or label names: {__name__=\"a.b\", instance=\"i\", job=\"j\"}", ""},
+    {"  metric_name_validation_scheme: legacy\n  metric_relabel_configs: [{source_labels: [x], target_label: "
+     "\"l_${1}\", "
+     "replacement: v}]\n",
+        PLAIN, {"a{x=\"y\"} 1\nb{x=\"/\"} 2\n"}, "1 2 2 2", "a{l_y=\"v\", x=\"y\"} 1; b{x=\"/\"} 2"},
     /* A name that stands there twice fails what is kept. */
     {"", PLAIN, {"b 1\na{x=\"1\",x=\"2\"} 1\n"}, "0 2 1 1 label name \"x\" is not unique: invalid sample", ""},
     {"  metric_relabel_configs: [{source_labels: [__name__], regex: a, action: drop}]\n", PLAIN,
@@ -69,6 +73,11 @@ static const Case cases[] = {
         "a 1 end - 3 4; b 1 end - - -; c - - - 1 2"},
     {"", PLAIN, {"a 1\n", "", "", "a 2\n", "b 1\n"}, "1 1 1 1; 1 0 0 0; 1 0 0 0; 1 1 1 0; 1 1 1 1",
         "a 1 end - 2 end; b - - - - 1"},
+    /* The same text without its type is another series, once it has not been there in between. */
+    {"", PLAIN,
+        {H1 "h_bucket{le=\"1\"} 1\n", H1 "h_bucket{le=\"1.0\"} 2\n", "h_bucket{le=\"1\"} 3\n",
+            H1 "h_bucket{le=\"1\"} 4\n"},
+        "1 1 1 1; 1 1 1 1; 1 1 1 1; 1 1 1 0", "h_bucket{le=\"1\"} - - 3 4; h_bucket{le=\"1.0\"} 1 2 end -"},
     /* Nothing needs no format. */
     {"", OPENMETRICS, {"", "# EOF\n", "a 1\n"},
         "1 0 0 0; 1 0 0 0; 0 1 1 1 line 2, column 1: data does not end with # EOF", ""},

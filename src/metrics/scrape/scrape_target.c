@@ -236,7 +236,7 @@ static const char *check(const RelabelSet *s, int64_t *ret_interval_ms, int64_t 
 ScrapeTarget *scrape_target_create(
     const PromScrapeConfig *job, Labels found, Arena *scratch, Str *ret_discovered, const char **ret_why) {
     arena_reset(scratch);
-    RelabelSet s = {.arena = scratch};
+    RelabelSet s = {.arena = scratch, .legacy_names = job->set.legacy_names};
     int64_t interval_ms, timeout_ms;
     *ret_why = NULL;
     bool ok = discovered_labels(&s, job, found);
@@ -278,7 +278,7 @@ static Labels sorted_copy(RelabelSet *s, Str without) {
 
 const char *scrape_target_labels(
     const PromScrapeConfig *job, Labels found, Arena *arena, Labels *ret_discovered, Labels *ret_labels) {
-    RelabelSet s = {.arena = arena};
+    RelabelSet s = {.arena = arena, .legacy_names = job->set.legacy_names};
     int64_t interval_ms, timeout_ms;
     *ret_labels = (Labels){0};
     bool ok = discovered_labels(&s, job, found);
