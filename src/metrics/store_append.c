@@ -180,8 +180,10 @@ static void encode(AppendJob *job, Buf *out) {
             if (append_in_time(job, b->histogram_t_ms.v[at]))
                 record_put_histogram(out, id, b->histogram_t_ms.v[at], start ? start[k] : 0, &b->histograms.v[at]);
         }
-        for (uint32_t k = 0; k < bs->n_exemplars; k++)
-            record_put_exemplar(out, id, &b->exemplars.v[bs->first_exemplar + k]);
+        for (uint32_t k = 0; k < bs->n_exemplars; k++) {
+            const Exemplar *e = &b->exemplars.v[bs->first_exemplar + k];
+            if (append_takes_exemplar(job, e)) record_put_exemplar(out, id, e);
+        }
     }
 }
 

@@ -30,6 +30,10 @@ typedef struct AppendJob {
 } AppendJob;
 
 static inline bool append_in_time(const AppendJob *job, int64_t t) { return t >= job->min_t && t <= job->max_t; }
+/* An exemplar that may not be is no error, as in Prometheus: the samples are what counts. */
+static inline bool append_takes_exemplar(const AppendJob *job, const Exemplar *e) {
+    return e->t_ms <= job->max_t && exemplar_length(e) <= EXEMPLAR_LENGTH_MAX;
+}
 static inline bool append_has_data(const BatchSeries *bs) {
     return bs->n_samples || bs->n_histograms || bs->n_exemplars;
 }

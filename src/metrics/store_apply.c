@@ -144,7 +144,9 @@ static void apply_series(EmbeddedStore *s, AppendJob *job, size_t series, uint32
     }
     apply_histograms(job, series, id, late);
     for (uint32_t k = 0; k < bs->n_exemplars; k++) {
-        side_add_exemplar(&s->side, bs->labels, &b->exemplars.v[bs->first_exemplar + k]);
+        const Exemplar *e = &b->exemplars.v[bs->first_exemplar + k];
+        if (!append_takes_exemplar(job, e)) continue;
+        side_add_exemplar(&s->side, bs->labels, e);
         job->result->exemplars++;
     }
 }

@@ -672,7 +672,15 @@ static void test_histograms_and_side(void **state) {
         assert_true(avec_push(arena, &b.histogram_t_ms, w->base + t * w->step) && avec_push(arena, &b.histograms, h));
     }
     assert_true(avec_push(arena, &b.exemplars, e) && avec_push(arena, &b.metadata, md));
-    BatchSeries bs = {.labels = {w->labels[0], 3}, .n_histograms = 3, .n_exemplars = 1};
+    /* Left out: one whose labels are longer than OpenMetrics allows, one far ahead of the clock. */
+    char text[EXEMPLAR_LENGTH_MAX];
+    memset(text, 'x', sizeof text);
+    Label long_label[1] = {{STR("l"), str_of(text, sizeof text)}};
+    Exemplar too_long = {{long_label, 1}, 0.75, w->base}, ahead = e;
+    ahead.t_ms = b.not_after_ms = clock_now_ms() + INT64_C(3600000);
+    ahead.t_ms++;
+    assert_true(avec_push(arena, &b.exemplars, too_long) && avec_push(arena, &b.exemplars, ahead));
+    BatchSeries bs = {.labels = {w->labels[0], 3}, .n_histograms = 3, .n_exemplars = 3};
     assert_true(avec_push(arena, &b.series, bs));
     MetricsAppendResult res;
     assert_int_equal(w->store->ops->append(w->store, &b, &res, NULL), OK);

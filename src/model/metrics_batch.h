@@ -41,6 +41,10 @@ typedef struct Exemplar {
     int64_t t_ms;
 } Exemplar;
 
+/* Longest label set of an exemplar: names and values, in characters (OpenMetrics 1.0, "Exemplars"). */
+#define EXEMPLAR_LENGTH_MAX 128
+size_t exemplar_length(const Exemplar *e);
+
 typedef struct BatchSeries {
     Labels labels;                          /* sorted, unique, includes __name__; .v == NULL: see read_labels */
     uint64_t raw_hash;                      /* hash of the label bytes as they came, 0: not computed */

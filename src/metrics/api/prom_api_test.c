@@ -96,8 +96,14 @@ static void test_targets_metadata(void **state) {
         int status;
         const char *body;
     } cases[] = {
+#define ALSO_ "\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"},"
 #define SEEN_ "\"type\":\"gauge\",\"help\":\"a gauge\",\"unit\":\"\"}]"
-        {"", 200, OK_("[{\"target\":{\"job\":\"api\"},\"metric\":\"seen\"," SEEN_)},
+        {"", 200,
+            OK_("[{\"target\":{\"job\":\"api\"},\"metric\":\"also\"," ALSO_
+                "{\"target\":{\"job\":\"api\"},\"metric\":\"seen\"," SEEN_)},
+        {"?limit=1", 200,
+            OK_("[{\"target\":{\"job\":\"api\"},\"metric\":\"also\"," ALSO_
+                "{\"target\":{\"job\":\"api\"},\"metric\":\"seen\"," SEEN_)},
         {"?metric=seen", 200, OK_("[{\"target\":{\"job\":\"api\"}," SEEN_)},
         {"?metric=other", 200, OK_("[]")},
         {"?match_target=%7Bjob%3D%22x%22%7D", 200, OK_("[]")},
@@ -115,12 +121,15 @@ static void test_targets_metadata(void **state) {
     Fixture g = {f.store, api, r};
     Arena *a = arena_create(1 << 24);
     MetricsBatch batch = {.arena = a};
-    MetricMetadata seen = {STR("seen"), METRIC_GAUGE, STR("a gauge"), STR("")}, other = seen;
+    MetricMetadata seen = {STR("seen"), METRIC_GAUGE, STR("a gauge"), STR("")}, other = seen, also = seen;
     other.metric = STR("other");
+    also.metric = STR("also");
     MetricsAppendResult done = {0};
-    assert_true(avec_push(a, &batch.metadata, other) && avec_push(a, &batch.metadata, seen));
+    assert_true(avec_push(a, &batch.metadata, other) && avec_push(a, &batch.metadata, seen) &&
+                avec_push(a, &batch.metadata, also));
     assert_int_equal(f.store->ops->append(f.store, &batch, &done, NULL), OK);
     test_store_add(f.store, labels_of(a, "{__name__=\"seen\", job=\"api\"}"), 600000, 1, 0);
+    test_store_add(f.store, labels_of(a, "{__name__=\"also\", job=\"api\"}"), 600000, 1, 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Str target = arena_printf(a, "/api/v1/targets/metadata%s", cases[i].query);
         HttpResponse res;

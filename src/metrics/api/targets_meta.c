@@ -14,7 +14,7 @@ typedef struct Listing {
     const MetricMetadata *families;
     size_t n_families;
     bool named;   /* one metric was asked for: its name is not repeated */
-    int64_t left; /* negative: no limit */
+    int64_t left; /* at 0 no further target; negative: no limit */
 } Listing;
 
 static int cmp_str(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
@@ -105,7 +105,7 @@ static bool put_target(Listing *l, const JsonValue *target) {
     if (!labels.v) return api_fail(l->c, API_EXECUTION, "query needs more memory than it may use");
     if (!matchers_match(l->match_target, labels)) return true;
     if (names_of(l, labels, &names, &n, &err) != OK) return api_fail_err(l->c, &err);
-    for (size_t i = 0; i < l->n_families && l->left != 0; i++) {
+    for (size_t i = 0; i < l->n_families; i++) {
         Str family = l->families[i].metric;
         if (i > 0 && str_eq(family, l->families[i - 1].metric)) continue;
         if (is_synthetic(family) || !has_family(names, n, family)) continue;

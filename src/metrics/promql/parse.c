@@ -125,6 +125,21 @@ static bool parse_grouping(PqlParser *p, StrVec *out) {
 
 /* --- calls and aggregations --- */
 
+/* An error of the lexer is told by itself. */
+static bool begins_expression(PqlTok t) {
+    switch (t) {
+    case TOK_ERROR:
+    case TOK_STRING:
+    case TOK_NUMBER:
+    case TOK_DURATION:
+    case TOK_LPAREN:
+    case TOK_LBRACE:
+    case TOK_ADD:
+    case TOK_SUB: return true;
+    default: return pql_is_metric_name(t);
+    }
+}
+
 /* Up to the closing parenthesis, which is cur then: what is wrong with a call is told before what lies behind it. */
 static bool parse_args(PqlParser *p, PqlNodeVec *out) {
     pql_advance(p);
@@ -135,7 +150,7 @@ static bool parse_args(PqlParser *p, PqlNodeVec *out) {
         if (!avec_push(p->arena, out, arg)) return pql_no_memory(p);
         PqlToken comma = p->cur;
         if (!pql_accept(p, TOK_COMMA)) break;
-        if (p->cur.tok == TOK_RPAREN)
+        if (!begins_expression(p->cur.tok))
             return lang_fail(&p->err, comma.span, "trailing commas not allowed in function call args");
     }
     return p->cur.tok == TOK_RPAREN || pql_unexpected(p, "", "");

@@ -123,6 +123,10 @@ static const struct {
         "1:19: parse error: unexpected <on> in offset, expected number, duration, step(), or range()"},
     {"foo[2m * ]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
                    "step(), or range()"},
+    {"clamp(foo,, 1)", "1:10: parse error: trailing commas not allowed in function call args"},
+    {"topk(1, on, foo)", "1:7: parse error: trailing commas not allowed in function call args"},
+    {"topk(1, [foo)", "1:7: parse error: trailing commas not allowed in function call args"},
+    {"topk(1, $", "1:9: parse error: unexpected character: '$'"},
     {"foo[step(:]", "1:10: parse error: unexpected \":\" in subquery or range selector, expected number, duration, "
                     "step(), or range()"},
     {"foo offset -1e30", "1:12: parse error: duration out of range"},

@@ -166,12 +166,9 @@ static FHist *histogram_between(const Where *at, FHist *const *h, const int64_t 
         fh_scale(out, fraction);
         return out;
     }
-    uint8_t reset = out->reset;
     if (!combine(at, out, h[0], -1)) return NULL;
     fh_scale(out, fraction);
-    if (!combine(at, out, h[0], 1)) return NULL;
-    out->reset = reset;
-    return out;
+    return combine(at, out, h[0], 1) ? out : NULL;
 }
 
 /* One layout; a gauge among a counter's samples is worth a warning. */
