@@ -462,8 +462,11 @@ describe("memory", () => {
   it("a label explosion costs what it costs and no more", async () => {
     for (let i = 0; i < 5; i++) {
       const request = gaugeRequest("explosion", "boom", Array.from({ length: 10_000 }, (_, k) => ({ value: k, labels: { a: `${i}-${k}`, b: "x".repeat(k % 50) } })));
-      const answer = await post(server.url("http", "/v1/metrics"), request);
-      assert.ok([200, 413, 429, 503].includes(answer.status), String(answer.status));
+      await eventually("it is taken", async () => { // others need these series
+        const answer = await post(server.url("http", "/v1/metrics"), request);
+        assert.ok([200, 429, 503].includes(answer.status), String(answer.status));
+        return answer.status === 200;
+      });
     }
     const labels: any = gaugeRequest("explosion", "wide", [{ value: 1, labels: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`l${i}`, "v"])) }]);
     assert.ok((await post(server.url("http", "/v1/metrics"), labels)).status < 500);
