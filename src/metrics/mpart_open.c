@@ -3,14 +3,23 @@
 #include "metrics/mpart_pack.h"
 #include "metrics/mpart_read_int.h"
 
+/* The footer's checksum is right: this is no damage, and the part is not to be set aside. */
+static ErrCode unknown_version(const Part *part, unsigned version, Err *reterr) {
+    ErrCode code = err_set(reterr, ERR_UNSUPPORTED, "%s: metrics part of version %u, this program knows only %d and %d",
+        part_path(part), version, MPART_PACKED, MPART_PLAIN);
+    err_hint(reterr, "another version of the program wrote it: use that one, or move the file away");
+    return code;
+}
+
 ErrCode mpart_open(Part *part, MPart **ret, Err *reterr) {
-    MPart *p = NEW(MPart);
-    p->part = part;
-    mutex_init(&p->lock);
     Cursor c = cursor_of(part_footer(part));
     uint8_t version = cursor_u8(&c);
     uint64_t n = cursor_uvarint(&c);
-    bool ok = (version == MPART_PLAIN || version == MPART_PACKED) && n < UINT32_MAX;
+    if (version != MPART_PLAIN && version != MPART_PACKED) return unknown_version(part, version, reterr);
+    MPart *p = NEW(MPart);
+    p->part = part;
+    mutex_init(&p->lock);
+    bool ok = n < UINT32_MAX;
     p->packed = version == MPART_PACKED;
     p->n_series = (uint32_t)n;
     for (int i = 0; i < MPART_SECTIONS && ok; i++) ok = block_ref_decode(&c, &p->refs[i]);

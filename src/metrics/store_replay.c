@@ -8,6 +8,8 @@
 #include "metrics/record.h"
 #include "metrics/store_int.h"
 
+#include <stdio.h>
+
 #define REPLAY_ARENA_BYTES ((size_t)512 << 20)
 #define UNKNOWN UINT32_MAX
 #define WILD_MAX (UINT32_C(1) << 24) /* ids are dense; one that is so far ahead cannot be ours */
@@ -23,6 +25,7 @@ typedef struct Told {
 /* A record on its way. */
 typedef struct Replayed {
     Arena *arena;
+    WalPos pos;
     Str payload;
     RecordReader rest; /* behind symbols and series */
     VEC(Told) told;
@@ -53,8 +56,10 @@ typedef struct Replay {
     uint64_t put_epoch;
     U32Vec put_ids; /* as ids */
     int64_t min_t;
+    bool no_room; /* for parts */
+    char dir[FS_PATH_MAX];
     _Atomic int failed; /* ErrCode of the first stage that failed; the others drain */
-    Err err;            /* of the last stage */
+    Err err;            /* its own */
 } Replay;
 
 /* --- lanes --- */
@@ -103,6 +108,16 @@ static void lane_close(Lane *l) {
 static void replayed_free(Replayed *x) {
     vec_done(&x->told);
     arena_free(x->arena); /* x and its bytes are in it */
+}
+
+/* err NULL: the record is none of ours. */
+static void fail(Replay *r, const Replayed *x, ErrCode code, const Err *err) {
+    int none = OK;
+    if (!atomic_compare_exchange_strong(&r->failed, &none, (int)code)) return;
+    if (err)
+        r->err = *err;
+    else
+        (void)wal_refused(r->dir, x->pos, code, &r->err);
 }
 
 /* --- series --- */
@@ -162,7 +177,7 @@ static void index_main(void *ctx) {
     Replay *r = ctx;
     for (Replayed *x; (x = lane_take(&r->to_index));) {
         ErrCode code = r->failed ? OK : index_record(r, x);
-        if (code != OK) r->failed = (int)code;
+        if (code != OK) fail(r, x, code, NULL);
         if (r->failed)
             replayed_free(x);
         else
@@ -174,14 +189,16 @@ static void index_main(void *ctx) {
 /* --- the stage of the samples --- */
 /* A log larger than what memory usually held before the end, a head being written and the active one at its fullest:
  * what was read so far goes into parts, the floor stays, so that a crash now only means reading it again (duplicates
- * have equal bits). What is not that large is left to the flusher, and nobody waits for it. */
-static ErrCode spill(Replay *r) {
+ * have equal bits). What is not that large is left to the flusher, and nobody waits for it. A full disk must not keep
+ * a store from being read: the log of one that had no room for parts is as large as FROZEN_MAX heads allow. */
+static ErrCode spill(Replay *r, Err *reterr) {
     EmbeddedStore *s = r->store;
     HeadStats stats;
     head_stats(s->active, &stats);
-    if (!store_head_is_large(s, &stats, SPILL_HEADS)) return OK;
-    ErrCode code = store_write_head(s, s->active, 0, &r->err);
-    if (code != OK) return code;
+    if (r->no_room || !store_head_is_large(s, &stats, SPILL_HEADS)) return OK;
+    ErrCode code = store_write_head(s, s->active, 0, reterr);
+    r->no_room = code == ERR_NO_SPACE;
+    if (code != OK) return r->no_room ? OK : code;
     Head *next = head_create_after(s->active, true);
     head_unref(s->active);
     s->active = next;
@@ -226,34 +243,34 @@ static void put_item(Replay *r, const Replayed *x, const RecordItem *it) {
     }
 }
 
-static ErrCode put_record(Replay *r, Replayed *x) {
+static void put_record(Replay *r, Replayed *x) {
     RecordItem item;
+    Err err = {0};
     int more;
     learn_told(r, x);
     head_write_begin(r->store->active);
     while ((more = record_next(&x->rest, &item)) > 0) put_item(r, x, &item);
     head_write_end(r->store->active);
-    return more < 0 ? ERR_CORRUPT : spill(r);
+    ErrCode code = more < 0 ? ERR_CORRUPT : spill(r, &err);
+    if (code != OK) fail(r, x, code, more < 0 ? NULL : &err);
 }
 
 static void samples_main(void *ctx) {
     Replay *r = ctx;
-    for (Replayed *x; (x = lane_take(&r->to_samples)); replayed_free(x)) {
-        ErrCode code = r->failed ? OK : put_record(r, x);
-        if (code != OK) r->failed = (int)code;
-    }
+    for (Replayed *x; (x = lane_take(&r->to_samples)); replayed_free(x))
+        if (!r->failed) put_record(r, x);
 }
 
 /* --- the stage of the log --- */
 static ErrCode scan_record(void *ctx, WalPos pos, uint8_t type, Str payload) {
     Replay *r = ctx;
-    (void)pos;
     if (r->failed) return (ErrCode)r->failed;
     if (type != RECORD_METRICS) return ERR_CORRUPT; /* the frame's checksum held: written by a newer version */
     Arena *arena = arena_create(REPLAY_ARENA_BYTES);
     Replayed *x = ARENA_NEW(arena, Replayed);
     ASSERT(x);
     x->arena = arena;
+    x->pos = pos;
     x->payload = arena_copy(arena, payload);
     if (!x->payload.p) {
         arena_free(arena);
@@ -277,7 +294,7 @@ static ErrCode run_stages(Replay *r, const char *path, Err *reterr) {
     thread_join(index);
     if (!index) lane_close(&r->to_samples);
     thread_join(samples);
-    if (r->failed && r->err.code == (ErrCode)r->failed && reterr) *reterr = r->err;
+    if (r->failed && reterr) *reterr = r->err;
     return r->failed ? (ErrCode)r->failed : code;
 }
 
@@ -287,6 +304,7 @@ ErrCode store_replay_wal(EmbeddedStore *s, Err *reterr) {
     ErrCode code = s->fs->ops->make_dir(s->fs, path, reterr);
     if (code != OK) return code;
     Replay r = {.store = s, .head = head_ref(s->active), .min_t = store_retention_floor(s)};
+    snprintf(r.dir, sizeof r.dir, "%s", path);
     lane_init(&r.to_index);
     lane_init(&r.to_samples);
     code = run_stages(&r, path, reterr);

@@ -445,6 +445,9 @@ static void test_delete(void **state) {
     check_all(w);
     merge_all(w);
     check_all(w);
+    assert_int_equal(w->store->ops->clean_tombstones(w->store, NULL), OK);
+    assert_false(w->fs->ops->exists(w->fs, "/data/TOMBSTONES")); /* nothing is left that could be damaged */
+    check_all(w);
     world_free(w);
 }
 

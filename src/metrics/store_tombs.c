@@ -70,6 +70,10 @@ static bool decode_one(Cursor *c, Arena *arena, Tombstone *ret) {
 static ErrCode save(EmbeddedStore *s, const Tombstones *t, Err *reterr) {
     char path[FS_PATH_MAX];
     fs_path_join(path, s->dir, "TOMBSTONES");
+    if (t->n == 0) { /* a file of nothing could only be damaged */
+        ErrCode gone = s->fs->ops->remove(s->fs, path, reterr);
+        return gone == OK || gone == ERR_NOT_FOUND ? s->fs->ops->sync_dir(s->fs, s->dir, reterr) : gone;
+    }
     Buf out = {0};
     encode(t, &out);
     encode(t, &out);

@@ -346,12 +346,26 @@ typedef struct Replay {
     uint64_t number;
     WalReplayFn fn;
     void *ctx;
+    WalPos refused; /* by fn */
 } Replay;
+
+ErrCode wal_refused(const char *dir, WalPos pos, ErrCode code, Err *reterr) {
+    char name[WAL_NAME_MAX];
+    wal_segment_name(name, pos >> 32);
+    code = err_set(reterr, code, "%s/%s: the record at offset %" PRIu64 " is none that this program can read", dir,
+        name, pos & UINT32_MAX);
+    err_hint(
+        reterr, "another version of the program wrote it: use that one, or move the file away and lose what is in it");
+    return code;
+}
 
 static ErrCode replay_frame(void *ctx, const WalFrame *f) {
     Replay *r = ctx;
     if (f->problem || !r->fn) return OK;
-    return r->fn(r->ctx, r->number << 32 | f->offset, f->type, f->payload);
+    WalPos pos = r->number << 32 | f->offset;
+    ErrCode rc = r->fn(r->ctx, pos, f->type, f->payload);
+    if (rc != OK) r->refused = pos;
+    return rc;
 }
 
 static void note_problem(WalReport *rep, uint64_t number, const WalScanResult *res) {
@@ -368,6 +382,7 @@ static ErrCode replay_segment(
     replay->number = seg->number;
     WalScanResult res;
     ErrCode rc = wal_scan_segment(wal->fs, wal->dir, seg, from_offset, replay_frame, replay, &res, reterr);
+    if (replay->refused) return wal_refused(wal->dir, replay->refused, rc, reterr);
     if (rc != OK) return rc;
     rep->segments++;
     rep->records += res.frames;

@@ -38,7 +38,7 @@ typedef struct WalReport { /* what opening found */
     char detail[256];        /* first problem: file and offset */
 } WalReport;
 
-/* pos: of the record. Return other than OK stops the replay with that code. */
+/* pos: of the record. Return other than OK stops the replay with that code, and wal_refused's message. */
 typedef ErrCode (*WalReplayFn)(void *ctx, WalPos pos, uint8_t type, Str payload);
 
 /* Replays every record at or after `from` (whole segments before it are not read), then is ready to append.
@@ -58,6 +58,8 @@ ErrCode wal_write(Wal *wal, Err *reterr);
 ErrCode wal_cut(Wal *wal, WalPos *ret_pos, Err *reterr);
 /* Removes segments that lie wholly before pos. */
 ErrCode wal_truncate_before(Wal *wal, WalPos pos, Err *reterr);
+/* The error of a replay that cannot do anything with a record. Its checksum is right, so it is no damage. */
+ErrCode wal_refused(const char *dir, WalPos pos, ErrCode code, Err *reterr);
 uint64_t wal_size_bytes(const Wal *wal);
 /* What is buffered and was never written is dropped: nobody was told that it is safe. NULL is fine; returns NULL. */
 Wal *wal_close(Wal *wal);
