@@ -304,6 +304,28 @@ static void test_exemplars_go_with_their_buckets(void **state) {
     arena_free(arena);
 }
 
+/* Attributes of an exemplar that cannot be labels are left out, and the others stay. */
+static void test_exemplar_attributes(void **state) {
+    (void)state;
+    Arena *arena = arena_create(ARENA_UNLIMITED);
+    Buf proto = {0};
+    assert_int_equal(
+        otlp_json_to_proto(OTLP_REQUEST_METRICS,
+            STR(RESOURCE "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{" T ",\"asDouble\":1,\"exemplars\":[{" T
+                         ",\"asDouble\":9,\"filteredAttributes\":[{\"key\":\"\",\"value\":{\"stringValue\":\"x\"}},"
+                         "{\"key\":\"user\",\"value\":{\"stringValue\":\"u\"}}]}]}]}}" END),
+            arena, &proto, NULL),
+        OK);
+    MetricsBatch b = {.arena = arena};
+    OtlpRejects rejects = {0};
+    assert_int_equal(otlp_decode_metrics(buf_str(&proto), 1, NULL, NULL, &b, &rejects, NULL), OK);
+    assert_int_equal(b.exemplars.n, 1);
+    assert_int_equal(b.exemplars.v[0].labels.n, 1);
+    assert_true(str_eq_lit(labels_get(b.exemplars.v[0].labels, STR("user")), "u"));
+    buf_done(&proto);
+    arena_free(arena);
+}
+
 /* Expectations were printed by Prometheus' own translator (otlptranslator v1.0.0). */
 static const struct NameCase {
     const char *name, *unit;
@@ -505,6 +527,7 @@ int main(void) {
         cmocka_unit_test(test_exponential_deltas_meet_at_the_coarser_scale),
         cmocka_unit_test(test_delta_memory_is_bounded),
         cmocka_unit_test(test_exemplars_go_with_their_buckets),
+        cmocka_unit_test(test_exemplar_attributes),
         cmocka_unit_test(test_hostile_points),
         cmocka_unit_test(test_names),
     };

@@ -283,7 +283,7 @@ static bool put_exemplar_attrs(MetricDecoder *d, Label *v, size_t *n, size_t fir
     for (size_t i = first; i < d->wire.n; i++) {
         const Attr *a = &d->wire.v[i];
         Label l = {.name = a->key};
-        if (find_label(v, n_ids, a->key) < n_ids) continue;
+        if (a->key.n == 0 || find_label(v, n_ids, a->key) < n_ids) continue; /* no label goes without a name */
         if (!attr_text(&d->r, &a->value, &l.value)) return false;
         runes += runes_of(l.name) + runes_of(l.value);
         v[n_all++] = l;
