@@ -11,7 +11,7 @@
 #define SAMPLES_MAX 12000000 /* in a head: what a start reads of a million series in under two seconds */
 #define DEAD_SERIES_MIN 200000
 #define RETRY_MS_MIN 2000
-#define RETRY_MS_MAX 60000
+#define RETRY_MS_MAX 15000 /* so long a full head may go on refusing when the disk has room again */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define BOUNDARY_SLACK_MS (INT64_C(3) * 60 * 1000) /* late scrapes still meet their partition's head */
 
