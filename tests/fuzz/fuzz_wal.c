@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint64_t first[2] = {0}, second[2] = {0}, frames = 0;
     WalReport rep;
     Wal *wal;
+    ASSERT(wal_copy_bytes(fs, "wal", STR("wal-0000000000000001.log")) <= split);
     ASSERT(wal_dump(fs, "wal", ignore, &frames, NULL) == OK);
     ASSERT(wal_open(fs, "wal", NULL, 0, count, first, &rep, &wal, NULL) == OK);
     wal_close(wal);
