@@ -1,6 +1,9 @@
 /* client_test.c - what the client refuses, follows, sends and reports. */
 #include "net/server_fixture.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+
 static void show(void *ctx, HttpRequest *req, HttpResponse *res) {
     (void)ctx;
     buf_printf(&res->body, "%s|%" STR_FMT "|%" STR_FMT "|%" STR_FMT "|%" STR_FMT, http_method_name(req->method),
@@ -131,7 +134,50 @@ static void test_cancel(void **state) {
     fixture_stop(&f);
 }
 
+/* Servers of names that do not answer: this is called in place of the C library's. */
+static atomic_bool names_answer;
+static atomic_int lookups;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret) {
+    typedef int (*Lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (name && strcmp(name, "nowhere.test") == 0) {
+        atomic_fetch_add(&lookups, 1);
+        while (!atomic_load(&names_answer)) clock_sleep_ms(2);
+        atomic_fetch_sub(&lookups, 1);
+        return EAI_NONAME;
+    }
+    Lookup real;
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &symbol, sizeof real);
+    return real(name, service, hints, ret);
+}
+
+/* A lookup that takes for ever ends with its request's time, and keeps nobody else waiting meanwhile. */
+static void test_name_that_hangs(void **state) {
+    (void)state;
+    Fixture f = start();
+    HttpClient *c = http_client_create("test");
+    char url[128];
+    int status = 0;
+    Buf body = {0};
+    snprintf(url, sizeof url, "%s/show", f.base_url);
+    for (int i = 0; i < 3; i++) {
+        HttpClientRequest hangs = {.url = "http://nowhere.test/", .timeout_ms = 50};
+        assert_int_equal(http_client_fetch(c, &hangs, &status, &body, NULL), ERR_TIMEOUT);
+        HttpClientRequest other = {.url = url, .timeout_ms = WAIT_MS};
+        assert_int_equal(http_client_fetch(c, &other, &status, &body, NULL), OK);
+        assert_int_equal(status, 200);
+    }
+    assert_int_equal(atomic_load(&lookups), 3);
+    http_client_free(c);
+    atomic_store(&names_answer, true);
+    while (atomic_load(&lookups)) clock_sleep_ms(1);
+    buf_done(&body);
+    fixture_stop(&f);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_requests), cmocka_unit_test(test_cancel)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests), cmocka_unit_test(test_cancel), cmocka_unit_test(test_name_that_hangs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
