@@ -198,6 +198,12 @@ bool regex_match_from(const Regex *re, Str s, size_t pos, Str *groups, size_t n)
     return run_groups(re, s, pos, groups, MIN(n, re->names->size()));
 }
 
+size_t regex_word_length(Str s) {
+    static const RE2 word("[\\pL\\p{Nd}_]*");
+    StringPiece input(s.p, s.n), found;
+    return word.Match(input, 0, s.n, RE2::ANCHOR_START, &found, 1) ? found.size() : 0;
+}
+
 size_t regex_group_count(const Regex *re) { return re->names->size() - 1; }
 
 Str regex_group_name(const Regex *re, size_t i) {

@@ -1,13 +1,8 @@
 #include "codec/regex_int.h"
 
-static bool is_name_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 /* Takes "name" or "{name}" off *rest, the text behind a dollar sign; false when there is none. */
 static bool take_name(Str *rest, Str *ret_name) {
-    size_t from = rest->n > 0 && rest->p[0] == '{', to = from;
-    while (to < rest->n && is_name_char(rest->p[to])) to++;
+    size_t from = rest->n > 0 && rest->p[0] == '{', to = from + regex_word_length(str_skip(*rest, from));
     if (to == from) return false;
     if (from == 1 && (to == rest->n || rest->p[to] != '}')) return false;
     *ret_name = str_slice(*rest, from, to);

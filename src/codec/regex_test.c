@@ -161,6 +161,10 @@ static void test_expand(void **state) {
         {"${a b}", "${a b}"},
         {"$-$1", "$-host"},
         {"$123456789", ""},
+        {"$1\u00e9", ""}, /* a name as long as possible, as in Go: letters of any script */
+        {"${1}\u00e9", "host\u00e9"},
+        {"$1\u00b0", "host\u00b0"},
+        {"$1\xff", "host\xff"},
         {"$dup", "host"},
     };
     Regex *re = must_compile("(?P<dup>.*):(?P<port>\\d+)", REGEX_ANCHORED);

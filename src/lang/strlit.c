@@ -132,11 +132,11 @@ bool lang_unquote(Str literal, Arena *arena, Str *ret) {
 static bool rune_is_printable(uint32_t r) {
     if (r < 0x20 || r == 0x7F) return false;
     if (r < 0x7F) return true;
-    if (r <= 0xA0 || r == 0xAD || r == 0xFEFF || r == 0xFFFE || r == 0xFFFF) return false;
+    if (r <= 0xA0 || r == 0xAD || r == 0xFEFF || (r & 0xFFFE) == 0xFFFE) return false;
     if (r >= 0x2000 && r <= 0x200F) return false;
     if (r >= 0x2028 && r <= 0x202F) return false;
     if (r >= 0x205F && r <= 0x206F) return false;
-    return !(r >= 0xD800 && r < 0xF900) && r != 0x3000;
+    return !(r >= 0xD800 && r < 0xF900) && r != 0x3000 && r < 0xF0000; /* no private use */
 }
 
 static void put_rune_escaped(Buf *out, uint32_t r, char quote) {

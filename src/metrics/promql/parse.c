@@ -97,7 +97,7 @@ static bool parse_grouping_label(PqlParser *p, StrVec *out) {
     PqlToken t = p->cur;
     if (t.tok == TOK_STRING) {
         if (!pql_unquote(p, &t, &name)) return false;
-    } else if (t.tok == TOK_IDENT || t.tok == TOK_METRIC_IDENT || t.tok >= TOK_LAND) {
+    } else if (t.tok == TOK_IDENT || t.tok == TOK_METRIC_IDENT || (t.tok >= TOK_LAND && t.tok != TOK_WITHOUT)) {
         name = t.text;
     } else {
         return pql_unexpected(p, "grouping opts", "label");

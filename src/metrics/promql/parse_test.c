@@ -51,6 +51,7 @@ static const struct {
     {"sum_over_time(foo[(range()):1m])", NULL},
     {"sum_over_time(foo[max_of(step(), 1m):step()])", NULL},
     {"sum by (a, b) (foo)", NULL},
+    {"'\\U0010ffff'", "\"\\U0010ffff\""},
     {"sum(foo) by (a,b,)", "sum by (a, b) (foo)"},
     {"sum without () (foo)", NULL},
     {"topk(5, foo)", NULL},
@@ -123,6 +124,7 @@ static const struct {
         "1:19: parse error: unexpected <on> in offset, expected number, duration, step(), or range()"},
     {"foo[2m * ]", "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, "
                    "step(), or range()"},
+    {"sum by (without) (foo)", "1:9: parse error: unexpected <without> in grouping opts, expected label"},
     {"clamp(foo,, 1)", "1:10: parse error: trailing commas not allowed in function call args"},
     {"topk(1, on, foo)", "1:7: parse error: trailing commas not allowed in function call args"},
     {"topk(1, [foo)", "1:7: parse error: trailing commas not allowed in function call args"},
