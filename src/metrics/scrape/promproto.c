@@ -15,14 +15,25 @@ ErrCode promproto_exhausted(ProtoParser *x) {
     return err_set(x->reterr, ERR_TOO_LARGE, "the memory budget for parsing is used up");
 }
 
+bool promproto_next(ProtoReader *r, const char *wires, ProtoField *f) {
+    if (!proto_next(r, f)) return false;
+    char want = f->number > 0 && f->number <= strlen(wires) ? wires[f->number - 1] : '?';
+    bool ok = want == '?' || (want == 'v' && f->wire == PROTO_VARINT) || (want == 'd' && f->wire == PROTO_FIXED64) ||
+              (want == 'b' && f->wire == PROTO_BYTES) ||
+              (want == 'V' && (f->wire == PROTO_VARINT || f->wire == PROTO_BYTES)) ||
+              (want == 'D' && (f->wire == PROTO_FIXED64 || f->wire == PROTO_BYTES));
+    if (!ok) r->error = "a field has the wrong wire type";
+    return ok;
+}
+
 /* --- labels --- */
 static bool read_label(Str bytes, Str *ret_name, Str *ret_value, bool *ret_text) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     *ret_name = *ret_value = STR("");
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES) *ret_name = f.bytes;
-        if (f.number == 2 && f.wire == PROTO_BYTES) *ret_value = f.bytes;
+    while (promproto_next(&r, "bb", &f)) {
+        if (f.number == 1) *ret_name = f.bytes;
+        if (f.number == 2) *ret_value = f.bytes;
     }
     *ret_text = str_is_utf8(*ret_name) && str_is_utf8(*ret_value);
     return !r.error;
@@ -41,22 +52,17 @@ static bool timestamp_of(Str bytes, int64_t *ret_ms) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     int64_t seconds = 0, nanos = 0;
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_VARINT) seconds = proto_i64(&f);
-        if (f.number == 2 && f.wire == PROTO_VARINT) nanos = proto_i64(&f);
+    while (promproto_next(&r, "vv", &f)) {
+        if (f.number == 1) seconds = proto_i64(&f);
+        if (f.number == 2) nanos = proto_i64(&f);
     }
     if (r.error || seconds > INT64_MAX / 2000 || seconds < INT64_MIN / 2000) return false;
     *ret_ms = seconds * 1000 + nanos / 1000000;
     return true;
 }
 
-static ErrCode read_timestamp(Str bytes, int64_t *ret_ms, ProtoParser *x) {
+ErrCode promproto_time(ProtoParser *x, Str bytes, int64_t *ret_ms) {
     return timestamp_of(bytes, ret_ms) ? OK : promproto_fail(x, "a time is not valid");
-}
-
-int64_t promproto_start(Str bytes) {
-    int64_t ms;
-    return timestamp_of(bytes, &ms) ? ms : 0;
 }
 
 ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_has_t, bool *ret_usable) {
@@ -67,18 +73,18 @@ ErrCode promproto_exemplar(ProtoParser *x, Str bytes, Exemplar *ret, bool *ret_h
     bool usable = true;
     *ret = (Exemplar){0};
     *ret_has_t = false;
-    while (code == OK && proto_next(&r, &f)) {
+    while (code == OK && promproto_next(&r, "bdb", &f)) {
         Label l;
-        if (f.number == 1 && f.wire == PROTO_BYTES) {
+        if (f.number == 1) {
             bool text;
             if (!read_label(f.bytes, &l.name, &l.value, &text))
                 return promproto_fail(x, "a label of an exemplar is not valid");
             usable = usable && text;
             if (!avec_push(x->arena, &labels, l)) return promproto_exhausted(x);
-        } else if (f.number == 2 && f.wire == PROTO_FIXED64) {
+        } else if (f.number == 2) {
             ret->value = proto_f64(&f);
-        } else if (f.number == 3 && f.wire == PROTO_BYTES) {
-            code = read_timestamp(f.bytes, &ret->t_ms, x);
+        } else if (f.number == 3) {
+            code = promproto_time(x, f.bytes, &ret->t_ms);
             *ret_has_t = true;
         }
     }
@@ -137,16 +143,16 @@ ErrCode promproto_emit_with(ProtoParser *x, PromTextSample *s, const char *suffi
 
 /* Counter, gauge, untyped. */
 static ErrCode emit_simple(ProtoParser *x, Str bytes) {
+    bool counter = x->type == METRIC_COUNTER;
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     PromTextSample s = {0};
     ErrCode code = OK;
-    while (code == OK && proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_FIXED64) s.value = proto_f64(&f);
-        if (f.number == 2 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) {
+    while (code == OK && promproto_next(&r, counter ? "dbb" : "d", &f)) {
+        if (f.number == 1) s.value = proto_f64(&f);
+        if (f.number == 2 && counter)
             code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t, &s.has_exemplar);
-        }
-        if (f.number == 3 && f.wire == PROTO_BYTES && x->type == METRIC_COUNTER) x->start_ms = promproto_start(f.bytes);
+        if (f.number == 3 && counter) code = promproto_time(x, f.bytes, &x->start_ms);
     }
     if (r.error) return promproto_fail(x, r.error);
     return code == OK ? promproto_emit(x, &s, "") : code;
@@ -157,9 +163,9 @@ static ErrCode emit_quantile(ProtoParser *x, Str bytes) {
     ProtoField f;
     double quantile = 0;
     PromTextSample s = {0};
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_FIXED64) quantile = proto_f64(&f);
-        if (f.number == 2 && f.wire == PROTO_FIXED64) s.value = proto_f64(&f);
+    while (promproto_next(&r, "dd", &f)) {
+        if (f.number == 1) quantile = proto_f64(&f);
+        if (f.number == 2) s.value = proto_f64(&f);
     }
     if (r.error) return promproto_fail(x, r.error);
     return promproto_emit_with(x, &s, "", "quantile", quantile);
@@ -169,17 +175,18 @@ static ErrCode emit_summary(ProtoParser *x, Str bytes) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     PromTextSample count = {0}, sum = {0};
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_VARINT) count.value = (double)f.u64;
-        if (f.number == 2 && f.wire == PROTO_FIXED64) sum.value = proto_f64(&f);
-        if (f.number == 4 && f.wire == PROTO_BYTES) x->start_ms = promproto_start(f.bytes);
+    ErrCode code = OK;
+    while (code == OK && promproto_next(&r, "vdbb", &f)) {
+        if (f.number == 1) count.value = (double)f.u64;
+        if (f.number == 2) sum.value = proto_f64(&f);
+        if (f.number == 4) code = promproto_time(x, f.bytes, &x->start_ms);
     }
     if (r.error) return promproto_fail(x, r.error);
-    ErrCode code = promproto_emit(x, &count, "_count");
+    if (code == OK) code = promproto_emit(x, &count, "_count");
     if (code == OK) code = promproto_emit(x, &sum, "_sum");
     r = proto_reader(bytes);
     while (code == OK && proto_next(&r, &f))
-        if (f.number == 3 && f.wire == PROTO_BYTES) code = emit_quantile(x, f.bytes);
+        if (f.number == 3) code = emit_quantile(x, f.bytes);
     return code;
 }
 
@@ -204,13 +211,13 @@ static ErrCode take_metric(ProtoParser *x, Str bytes) {
     vec_clear(&x->labels);
     x->has_t = x->native = false;
     x->start_ms = 0;
-    while (code == OK && proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES) {
+    while (code == OK && promproto_next(&r, "bbbbbvb", &f)) {
+        if (f.number == 1) {
             code = add_label(x, f.bytes);
-        } else if (f.number == 6 && f.wire == PROTO_VARINT) {
+        } else if (f.number == 6) {
             x->t_ms = proto_i64(&f);
             x->has_t = x->t_ms != 0;
-        } else if (f.number == field_of(x->type) && f.wire == PROTO_BYTES) {
+        } else if (f.number == field_of(x->type)) {
             value = f.bytes;
         }
     }
@@ -238,12 +245,12 @@ static ErrCode take_family(ProtoParser *x, Str bytes) {
     uint64_t type = 0;
     bool any = false;
     x->name = STR_NULL;
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_BYTES) x->name = f.bytes;
-        if (f.number == 2 && f.wire == PROTO_BYTES) help = f.bytes;
-        if (f.number == 3 && f.wire == PROTO_VARINT) type = f.u64;
-        if (f.number == 4 && f.wire == PROTO_BYTES) any = true;
-        if (f.number == 5 && f.wire == PROTO_BYTES) unit = f.bytes;
+    while (promproto_next(&r, "bbvbb", &f)) {
+        if (f.number == 1) x->name = f.bytes;
+        if (f.number == 2) help = f.bytes;
+        if (f.number == 3) type = f.u64;
+        if (f.number == 4) any = true;
+        if (f.number == 5) unit = f.bytes;
     }
     if (r.error) return promproto_fail(x, r.error);
     if (!any) return OK; /* what it says of itself is said of nothing */
@@ -256,7 +263,7 @@ static ErrCode take_family(ProtoParser *x, Str bytes) {
     if (code == OK && unit.n && str_is_utf8(unit)) code = visit_meta(x, PROMTEXT_UNIT, unit);
     r = proto_reader(bytes);
     while (code == OK && proto_next(&r, &f))
-        if (f.number == 4 && f.wire == PROTO_BYTES) code = take_metric(x, f.bytes);
+        if (f.number == 4) code = take_metric(x, f.bytes);
     return code;
 }
 

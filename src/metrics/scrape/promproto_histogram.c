@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define BUCKETS_MAX 100000
+#define BUCKET_WIRES "vdbd"
 
 typedef struct Side {
     AVEC(HistogramSpan) spans;
@@ -26,9 +27,9 @@ static ErrCode add_span(ProtoParser *x, Side *side, Str bytes) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     HistogramSpan s = {0};
-    while (proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_VARINT) s.offset = (int32_t)proto_s64(&f);
-        if (f.number == 2 && f.wire == PROTO_VARINT) s.length = (uint32_t)f.u64;
+    while (promproto_next(&r, "vv", &f)) {
+        if (f.number == 1) s.offset = (int32_t)proto_s64(&f);
+        if (f.number == 2) s.length = (uint32_t)f.u64;
     }
     if (r.error) return promproto_fail(x, r.error);
     return avec_push(x->arena, &side->spans, s) ? OK : promproto_exhausted(x);
@@ -82,7 +83,7 @@ static ErrCode take_field(ProtoParser *x, Wire *w, const ProtoField *f) {
     case 12: return add_span(x, &w->pos, f->bytes);
     case 13: return add_deltas(x, &w->pos, f);
     case 14: return add_counts(x, &w->pos, f);
-    case 15: x->start_ms = promproto_start(f->bytes); return OK;
+    case 15: return promproto_time(x, f->bytes, &x->start_ms);
     case 16: w->has_exemplars = true; return add_exemplar(x, w, f->bytes);
     default: return OK;
     }
@@ -112,17 +113,19 @@ static ErrCode finish_side(
     return OK;
 }
 
-/* A library that knows no exemplars of native histograms puts them at the classic buckets. */
-static ErrCode exemplars_of_buckets(ProtoParser *x, Str bytes, Wire *w) {
+/* Classic buckets beside a native histogram are looked at for what is wrong with them, and for their exemplars where
+ * the histogram has none: those of a library that knows none of native ones. */
+static ErrCode look_at_buckets(ProtoParser *x, Str bytes, Wire *w) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     ErrCode code = OK;
     while (code == OK && proto_next(&r, &f)) {
-        if (f.number != 3 || f.wire != PROTO_BYTES) continue;
+        if (f.number != 3) continue;
         ProtoReader in = proto_reader(f.bytes);
         ProtoField g;
-        while (code == OK && proto_next(&in, &g))
-            if (g.number == 3 && g.wire == PROTO_BYTES) code = add_exemplar(x, w, g.bytes);
+        Wire unused = {0};
+        while (code == OK && promproto_next(&in, BUCKET_WIRES, &g))
+            if (g.number == 3) code = add_exemplar(x, w->has_exemplars ? &unused : w, g.bytes);
         if (code == OK && in.error) return promproto_fail(x, in.error);
     }
     return code;
@@ -157,11 +160,11 @@ static ErrCode emit_bucket(ProtoParser *x, Str bytes, bool *inf) {
     PromTextSample s = {0};
     double bound = 0;
     ErrCode code = OK;
-    while (code == OK && proto_next(&r, &f)) {
-        if (f.number == 1 && f.wire == PROTO_VARINT && s.value == 0) s.value = (double)f.u64;
-        if (f.number == 2 && f.wire == PROTO_FIXED64) bound = proto_f64(&f);
-        if (f.number == 4 && f.wire == PROTO_FIXED64 && proto_f64(&f) != 0) s.value = proto_f64(&f);
-        if (f.number == 3 && f.wire == PROTO_BYTES) {
+    while (code == OK && promproto_next(&r, BUCKET_WIRES, &f)) {
+        if (f.number == 1 && s.value == 0) s.value = (double)f.u64;
+        if (f.number == 2) bound = proto_f64(&f);
+        if (f.number == 4 && proto_f64(&f) != 0) s.value = proto_f64(&f);
+        if (f.number == 3) {
             code = promproto_exemplar(x, f.bytes, &s.exemplar, &s.has_exemplar_t, &s.has_exemplar);
         }
     }
@@ -182,7 +185,7 @@ static ErrCode emit_classic(ProtoParser *x, Str bytes, const Wire *w) {
     ProtoReader r = proto_reader(bytes);
     ProtoField f;
     while (code == OK && !inf && proto_next(&r, &f)) /* what comes after the last bucket is none */
-        if (f.number == 3 && f.wire == PROTO_BYTES) code = emit_bucket(x, f.bytes, &inf);
+        if (f.number == 3) code = emit_bucket(x, f.bytes, &inf);
     PromTextSample all = {.value = count.value};
     return code == OK && !inf ? promproto_emit_with(x, &all, "_bucket", "le", INFINITY) : code;
 }
@@ -192,12 +195,12 @@ ErrCode promproto_histogram(ProtoParser *x, Str bytes) {
     ProtoField f;
     Wire w = {0};
     ErrCode code = OK;
-    while (code == OK && proto_next(&r, &f)) code = take_field(x, &w, &f);
+    while (code == OK && promproto_next(&r, "vdbdvdvdbVDbVDbb", &f)) code = take_field(x, &w, &f);
     if (r.error) return promproto_fail(x, r.error);
     if (code != OK) return code;
     bool native = w.pos.spans.n || w.neg.spans.n || w.zero_threshold > 0 || w.zero_count > 0;
     x->native = native && x->opts.native;
-    if (x->native && !w.has_exemplars) code = exemplars_of_buckets(x, bytes, &w);
+    if (x->native) code = look_at_buckets(x, bytes, &w);
     if (code == OK && x->native) code = emit_native(x, &w);
     if (code == OK && (!x->native || (x->opts.always_classic && w.n_buckets))) code = emit_classic(x, bytes, &w);
     return code;

@@ -84,6 +84,13 @@ static const Case cases[] = {
     /* Protobuf: the family's type says which value is one, families without metrics are nothing. */
     {"", PROTO, {"120a01631800220b1209090000000000001440060a0265ff1800120a01671801220b120909000000000000f03f"},
         "1 2 2 2", "c 0; g 1"},
+    /* What is damaged fails as a whole: a value that is no double, a bucket beside a native histogram, a start time. */
+    {"", PROTO, {"0b0a0163180022041a020805"}, "0 0 0 0 malformed protobuf exposition: a field has the wrong wire type",
+        ""},
+    {NATIVE, PROTO, {"240a01681804221d3a1b080111000000000000f03f1a0108280231000000000000e03f3801"},
+        "0 0 0 0 malformed protobuf exposition: truncated varint", ""},
+    {"", PROTO, {"150a01631800220e1a0c09000000000000f03f1a0109"},
+        "0 0 0 0 malformed protobuf exposition: a time is not valid", ""},
     /* Buckets behind the last are none. */
     {"", PROTO, {"2e0a0168180422273a25080311000000000000f83f1a0b080311000000000000f07f1a0b0809110000000000c05840"},
         "1 3 3 3", "h_bucket{le=\"+Inf\"} 3; h_count 3; h_sum 1.5"},
