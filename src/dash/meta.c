@@ -4,9 +4,7 @@
 #include "sys/fs.h"
 #include "sys/thread.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 struct MetaDb {
     sqlite3 *conn;
@@ -32,7 +30,6 @@ static const char *const migrations[] = {
 
 ErrCode meta_error(sqlite3 *conn, int rc, const char *step, Err *reterr) {
     ErrCode code = ERR_IO;
-    char why[128];
     switch (rc & 0xff) {
     case SQLITE_FULL: code = ERR_NO_SPACE; break;
     case SQLITE_CORRUPT:
@@ -43,10 +40,9 @@ ErrCode meta_error(sqlite3 *conn, int rc, const char *step, Err *reterr) {
     case SQLITE_TOOBIG: code = ERR_TOO_LARGE; break;
     default: break;
     }
-    int e = conn && (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(conn) : 0; /* SQLite's words do not say why */
-    if (e == ENOSPC || e == EDQUOT) code = ERR_NO_SPACE;
-    code = err_set(reterr, code, "meta.db: %s: %s%s%s", step, conn ? sqlite3_errmsg(conn) : sqlite3_errstr(rc),
-        e ? ": " : "", e ? strerror_r(e, why, sizeof why) : "");
+    code = err_set(reterr, code, "meta.db: %s: %s", step, conn ? sqlite3_errmsg(conn) : sqlite3_errstr(rc));
+    if ((rc & 0xff) == SQLITE_CANTOPEN)
+        err_hint(reterr, "files must be made beside it: look for rights, room and inodes (df -i)");
     if (code == ERR_CORRUPT)
         err_hint(
             reterr, "restore the file from a backup, or move it away: users and dashboards begin anew, data stays");
