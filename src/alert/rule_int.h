@@ -109,7 +109,7 @@ struct RuleManager {
     unsigned paused, n_running;
     Pool *pool;
     Thread *scheduler;
-    Mutex api_mutex; /* one change over the ruler API at a time */
+    Mutex api_mutex; /* one change of the groups at a time, by files or over the ruler API */
 };
 
 /* --- rule_labels.c --- */

@@ -333,12 +333,14 @@ static void apply(Load *l, const RuleManagerConfig *config) {
     size_t n = 0, max = 0;
     for (size_t i = 0; i < l->sources.n; i++) max += l->sources.v[i].file.n_groups;
     RuleGroup **groups = mem_alloc_array(max + 1, sizeof *groups);
+    mutex_lock(&m->api_mutex);
     pause_all(m);
     set_config(m, config);
     for (size_t i = 0; i < l->sources.n; i++) make_groups(m, &l->sources.v[i], groups, &n);
     replace(m, groups, n, false);
     m->loaded = true;
     resume_all(m);
+    mutex_unlock(&m->api_mutex);
     mem_free(groups);
 }
 

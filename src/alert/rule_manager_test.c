@@ -528,6 +528,36 @@ static void test_rewrite(void **state) {
     world_close(w);
 }
 
+enum { CHANGES = 200 };
+
+static void change_over_api(void *ctx) {
+    RuleManager *m = ctx;
+    for (int i = 0; i < CHANGES; i++) {
+        mutex_lock(&m->api_mutex);
+        ASSERT(rule_api_load(m, NULL) == OK);
+        mutex_unlock(&m->api_mutex);
+    }
+}
+
+/* Files are loaded while others change groups over the ruler API. */
+static void test_changes_at_once(void **state) {
+    (void)state;
+    World *w = world_open();
+    Thread *t = thread_start("api", change_over_api, w->m);
+    for (int i = 0; i < CHANGES; i++) {
+        char text[64];
+        Buf out = {0};
+        snprintf(text, sizeof text, "groups: [{name: g%d, rules: [{record: r, expr: '1'}]}]", i % 3);
+        RuleText file = {STR("r.yml"), str_cstr(text)};
+        RuleManagerConfig config = {.texts = &file, .n_texts = 1, .evaluation_interval_ms = 15000};
+        assert_int_equal(rule_manager_load(w->m, &config, &out), OK);
+        buf_done(&out);
+    }
+    thread_join(t);
+    assert_int_equal(w->m->groups.n, 1);
+    world_close(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
@@ -542,6 +572,7 @@ int main(void) {
         cmocka_unit_test(test_api),
         cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_changes_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
