@@ -385,5 +385,5 @@ void exchange_free(Exchange *x) {
 
 bool http_client_gone(const HttpRequest *req) {
     Exchange *x = req->impl;
-    return x && atomic_load(&x->gone);
+    return x && (atomic_load(&x->gone) || atomic_load(&x->server->hurried));
 }

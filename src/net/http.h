@@ -105,7 +105,8 @@ Str http_form_error(HttpRequest *req);
  * ERR_UNSUPPORTED for an unknown encoding, ERR_TOO_LARGE, ERR_INVALID; ERR_UNAVAILABLE when a large one does not fit
  * into what the server has for all of them. */
 ErrCode http_body_decoded(HttpRequest *req, size_t max_bytes, Str *ret, Err *reterr);
-/* Whether the client has left meanwhile: whoever works for long may ask now and then. Thread-safe. */
+/* Whether the client has left meanwhile, or the server ends and has waited long enough: whoever works for long asks now
+ * and then, and gives up. Thread-safe. */
 bool http_client_gone(const HttpRequest *req);
 /* The response of a request that Route.start has taken is complete. Once, from any thread; the request may be gone when
  * it returns. */

@@ -50,7 +50,8 @@ struct NetServer {
     Http1 *http1;
     Pool *instant, *ingest, *query, *turns;
     bool started;
-    atomic_bool draining, closing; /* closing: connections of the loops end at their next tick */
+    atomic_bool draining, hurried; /* hurried: what still runs when the drain's time is over shall end */
+    atomic_bool closing;           /* connections of the loops end at their next tick */
     atomic_uint next_loop;
     atomic_size_t connections, body_bytes, exchanges;
     atomic_size_t begun;        /* exchanges that Route.start has taken and that are not finished */

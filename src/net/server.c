@@ -187,7 +187,10 @@ void net_server_drain(NetServer *s, int64_t timeout_ms) {
     int64_t deadline_ns = clock_mono_ns() + timeout_ms * 1000000;
     while (atomic_load(&s->exchanges) > 0 || atomic_load(&s->connections) > 0) {
         http1_drain(s->http1);
-        if (clock_mono_ns() >= deadline_ns) return;
+        if (clock_mono_ns() >= deadline_ns) {
+            atomic_store(&s->hurried, true);
+            return;
+        }
         clock_sleep_ms(POLL_MS);
     }
 }

@@ -51,7 +51,8 @@ uint16_t net_server_port(const NetServer *s, const char *name); /* actual port o
 ErrCode net_server_start(NetServer *s, Err *reterr);
 void net_server_stats(const NetServer *s, NetStats *ret);
 ErrCode net_server_reload_tls(NetServer *s, Err *reterr);
-/* Stops accepting, sends GOAWAY / Connection: close, waits for running requests up to timeout_ms. */
+/* Stops accepting, sends GOAWAY / Connection: close, waits for running requests up to timeout_ms. Those that are not
+ * done by then are told that their client is gone. */
 void net_server_drain(NetServer *s, int64_t timeout_ms);
 NetServer *net_server_free(NetServer *s);
 

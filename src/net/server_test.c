@@ -109,6 +109,15 @@ static void forever(void *ctx, HttpRequest *req, HttpResponse *res) {
     http_reply_stream(res, 200, STR("text/plain"), never, NULL, NULL);
 }
 
+static atomic_bool endless_running;
+
+static void endless(void *ctx, HttpRequest *req, HttpResponse *res) {
+    (void)ctx;
+    atomic_store(&endless_running, true);
+    while (!http_client_gone(req)) clock_sleep_ms(1);
+    http_reply(res, 503, STR("text/plain"), STR("given up\n"));
+}
+
 static const Route routes[] = {
     {.methods = HTTP_GET, .pattern = "/hello/{name}", .handler = hello, .cls = ROUTE_INSTANT},
     {.methods = HTTP_POST, .pattern = "/echo", .handler = echo, .cls = ROUTE_INGEST, .max_body_bytes = 4 << 20},
@@ -119,6 +128,7 @@ static const Route routes[] = {
     {.methods = HTTP_POST, .pattern = "/slow", .handler = slow, .cls = ROUTE_INGEST},
     {.methods = HTTP_GET, .pattern = "/heavy", .handler = heavy, .cls = ROUTE_QUERY},
     {.methods = HTTP_GET, .pattern = "/stream", .handler = stream, .cls = ROUTE_QUERY},
+    {.methods = HTTP_GET, .pattern = "/endless", .handler = endless, .cls = ROUTE_QUERY},
     {.methods = HTTP_GET, .pattern = "/forever", .handler = forever, .cls = ROUTE_QUERY},
 };
 
@@ -473,6 +483,22 @@ static void test_drain(void **state) {
     fixture_stop(&f);
 }
 
+/* A query that would take for ever keeps no server from ending. */
+static void test_drain_in_vain(void **state) {
+    (void)state;
+    Fixture f = start(NULL);
+    int busy = raw_connect(&f);
+    Buf out = {0};
+    raw_send(busy, STR("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n"));
+    while (!atomic_load(&endless_running)) clock_sleep_ms(1);
+    net_server_drain(f.server, 1);
+    raw_read_all(busy, &out);
+    expect_contains(&out, "given up");
+    close(busy);
+    buf_done(&out);
+    fixture_stop(&f);
+}
+
 static void test_busy_port(void **state) {
     (void)state;
     Fixture f = start(NULL);
@@ -504,6 +530,7 @@ int main(void) {
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_connection_cap),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_in_vain),
         cmocka_unit_test(test_busy_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
