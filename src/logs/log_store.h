@@ -34,7 +34,9 @@ typedef struct LogSelect {
     const LogLineHint *hints;
     size_t n_hints; /* all must hold */
     Arena *arena;   /* results of streams, label_names, label_values, stream_stats; tables of select */
-    const _Atomic bool *cancel;
+    /* May be NULL: asked now and then by select; what is not OK ends it. */
+    ErrCode (*check)(const void *ctx, Err *reterr);
+    const void *check_ctx;
     bool any_order;      /* rows may come in any order: cheaper, for aggregations */
     bool skip_metadata;  /* views come without metadata: cheaper */
     bool skip_line;      /* views come with an empty line, nothing is counted in stats.bytes: cheapest */

@@ -34,6 +34,8 @@ typedef struct LogqlRequest {
     bool categorize;   /* streams are told apart by their index labels only */
     size_t series_max; /* 0: 100000 */
     const _Atomic bool *cancel;
+    bool (*gone)(void *ctx); /* may be NULL: asked now and then whether the client has gone */
+    void *gone_ctx;
     int64_t deadline_mono_ns; /* 0: none */
 } LogqlRequest;
 

@@ -20,8 +20,8 @@ static inline int64_t lq_step_time(const LqEval *ev, size_t k) {
 
 ErrCode lq_fail_eval_memory(LqEval *ev);
 ErrCode lq_fail_series(LqEval *ev);
-/* ERR_CANCELLED, ERR_TIMEOUT or OK; cheap enough for every row. */
-ErrCode lq_check_time(const LogqlRequest *req, uint64_t *ticks, Err *reterr);
+/* LogSelect.check of a LogqlRequest: ERR_CANCELLED, ERR_TIMEOUT or OK. */
+ErrCode lq_check(const void *req, Err *reterr);
 /* Arrays of n_steps, absent everywhere; labels are kept as they are. false: memory. */
 ATTR_MUST bool lq_series_new(LqEval *ev, Labels labels, LogqlSeries *ret);
 

@@ -22,7 +22,6 @@ typedef struct RangeRun {
     AVEC(RangeSeries) series;
     bool one_series; /* everything falls into one */
     bool samples;
-    uint64_t ticks;
     ErrCode rc;
 } RangeRun;
 
@@ -127,8 +126,6 @@ static bool fail_pipeline(RangeRun *r, Labels l) {
 
 static bool range_visit(void *ctx, const LogView *row) {
     RangeRun *r = ctx;
-    r->rc = lq_check_time(r->ev->req, &r->ticks, r->ev->err);
-    if (r->rc) return false;
     if (r->one_series && !r->pipeline.rest && !r->samples) {
         r->ev->stats->lines_kept++;
         return add_value(r, (Labels){0}, row->t_ns, is_bytes(r->e->range_op) ? (double)row->line.n : 1);
@@ -237,7 +234,8 @@ static ErrCode scan(RangeRun *r) {
         .hints = r->pipeline.hints,
         .n_hints = r->pipeline.n_hints,
         .arena = req->arena,
-        .cancel = req->cancel,
+        .check = lq_check,
+        .check_ctx = req,
         .keep_line = e->stages != r->pipeline.rest ? pipeline_keep_line : NULL,
         .keep_ctx = &r->pipeline,
         .any_order = !r->samples,

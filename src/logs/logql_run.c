@@ -9,9 +9,10 @@
 
 #define SERIES_MAX_DEFAULT 100000
 
-ErrCode lq_check_time(const LogqlRequest *req, uint64_t *ticks, Err *reterr) {
-    if ((++*ticks & 255) != 0) return OK;
-    if (req->cancel && atomic_load_explicit(req->cancel, memory_order_relaxed))
+ErrCode lq_check(const void *ctx, Err *reterr) {
+    const LogqlRequest *req = ctx;
+    if ((req->cancel && atomic_load_explicit(req->cancel, memory_order_relaxed)) ||
+        (req->gone && req->gone(req->gone_ctx)))
         return err_set(reterr, ERR_CANCELLED, "the query was cancelled");
     if (req->deadline_mono_ns > 0 && clock_mono_ns() > req->deadline_mono_ns)
         return err_set(reterr, ERR_TIMEOUT,
@@ -27,7 +28,7 @@ typedef struct LogRun {
     LqPipeline pipeline;
     LqSeriesIndex index;
     AVEC(LogqlStream) streams;
-    uint64_t n_entries, ticks;
+    uint64_t n_entries;
     ErrCode rc;
     Err *err;
 } LogRun;
@@ -58,8 +59,6 @@ static LogqlStream *log_stream(LogRun *r, Labels l) {
 
 static bool log_visit(void *ctx, const LogView *row) {
     LogRun *r = ctx;
-    r->rc = lq_check_time(r->req, &r->ticks, r->err);
-    if (r->rc) return false;
     if (!pipeline_run(&r->pipeline, row)) return true;
     LqLine *l = &r->pipeline.line;
     Labels labels, metadata = {0}, parsed = {0};
@@ -96,7 +95,8 @@ ErrCode logql_run_log(const LogqlRequest *req, const LqExpr *e, LogqlStreams *re
         .hints = r.pipeline.hints,
         .n_hints = r.pipeline.n_hints,
         .arena = req->arena,
-        .cancel = req->cancel,
+        .check = lq_check,
+        .check_ctx = req,
         .keep_line = e->stages != r.pipeline.rest ? pipeline_keep_line : NULL,
         .keep_ctx = &r.pipeline,
     };

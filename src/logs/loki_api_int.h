@@ -23,6 +23,7 @@ ATTR_MUST bool loki_param_select(HttpRequest *req, HttpResponse *res, Str query,
 
 /* Err as the original answers it: text/plain, its status. */
 void loki_reply_error(HttpResponse *res, const Err *err);
+bool loki_client_gone(void *req); /* LogqlRequest.gone of an HttpRequest */
 /* Marks res as 200 application/json; the caller has written res->body. */
 void loki_reply_json(HttpResponse *res);
 

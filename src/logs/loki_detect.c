@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "base/timefmt.h"
 #include "logs/pipeline.h"
+#include "sys/clock.h"
 
 #define HOUR_NS (INT64_C(3600) * NS_PER_S)
 #define VALUES_MAX 1000 /* per field; beyond it the cardinality stands still */
@@ -171,6 +172,9 @@ void loki_detected_fields(void *ctx, HttpRequest *req, HttpResponse *res) {
         .store = api->opts.store, .arena = req->arena, .start_ns = range.start_ns, .end_ns = range.end_ns};
     run.limit = MIN(MAX(line_limit, 1u), api->opts.entries_max);
     run.backward = run.categorize = true;
+    run.deadline_mono_ns = clock_mono_ns() + api->opts.query_timeout_ms * NS_PER_MS;
+    run.gone = loki_client_gone;
+    run.gone_ctx = req;
     LogqlStreams streams;
     LogqlStats stats = {0};
     if (logql_run_log(&run, e, &streams, &stats, &err) != OK) {

@@ -63,6 +63,8 @@ bool loki_param_select(HttpRequest *req, HttpResponse *res, Str query, LokiRange
     return false;
 }
 
+bool loki_client_gone(void *req) { return http_client_gone(req); }
+
 void loki_reply_error(HttpResponse *res, const Err *err) {
     int status = err->code == ERR_TOO_LARGE || err->code == ERR_NOT_IMPLEMENTED ? 400 : err_http_status(err->code);
     if (err->code == ERR_CANCELLED) status = 499;

@@ -280,6 +280,8 @@ static LokiQuery query_of(void *ctx, HttpRequest *req, HttpResponse *res) {
     q.run.store = api->opts.store;
     q.run.arena = req->arena;
     q.run.series_max = api->opts.series_max;
+    q.run.gone = loki_client_gone;
+    q.run.gone_ctx = req;
     q.run.deadline_mono_ns = q.began_ns + api->opts.query_timeout_ms * NS_PER_MS;
     if (req->deadline_mono_ns > 0) q.run.deadline_mono_ns = MIN(q.run.deadline_mono_ns, req->deadline_mono_ns);
     return q;

@@ -154,16 +154,17 @@ static ErrCode source_step(Scan *sc, Source *src, Err *reterr) {
     UNREACHABLE();
 }
 
-static bool is_cancelled(Scan *sc) {
-    return (++sc->ticks & 255) == 0 && sc->req->cancel && atomic_load_explicit(sc->req->cancel, memory_order_relaxed);
+static ErrCode check(Scan *sc, Err *reterr) {
+    if (LIKELY((++sc->ticks & 255) != 0) || !sc->req->check) return OK;
+    return sc->req->check(sc->req->check_ctx, reterr);
 }
 
 static ErrCode run_unordered(Scan *sc, Err *reterr) {
     for (size_t i = 0; i < sc->sources.n; i++) {
         Source *src = sc->sources.v[i];
         for (src->more = true; src->more && !sc->stopped;) {
-            if (UNLIKELY(is_cancelled(sc))) return err_set(reterr, ERR_CANCELLED, "the query was cancelled");
-            ErrCode rc = source_step(sc, src, reterr);
+            ErrCode rc = check(sc, reterr);
+            if (rc == OK) rc = source_step(sc, src, reterr);
             if (rc) return rc;
         }
         source_done(sc, src);
@@ -178,12 +179,9 @@ ErrCode scan_run(Scan *sc, Err *reterr) {
     for (size_t i = 0; i < sc->sources.n; i++) heap_push(&heap, sc->sources.v[i]);
     ErrCode rc = OK;
     for (Source *src; rc == OK && !sc->stopped && (src = heap_peek(&heap));) {
-        if (UNLIKELY(is_cancelled(sc))) {
-            rc = err_set(reterr, ERR_CANCELLED, "the query was cancelled");
-            break;
-        }
         src->more = true;
-        rc = source_step(sc, src, reterr);
+        rc = check(sc, reterr);
+        if (rc == OK) rc = source_step(sc, src, reterr);
         if (src->more) {
             heap_fix_top(&heap);
         } else {

@@ -543,6 +543,39 @@ static void test_open_faults(void **state) {
     check_all(m);
 }
 
+static ErrCode give_up(const void *ctx, Err *reterr) {
+    (void)ctx;
+    return err_set(reterr, ERR_CANCELLED, "nobody waits any more");
+}
+
+static bool no_line(void *ctx, Str line) {
+    (void)ctx, (void)line;
+    return false;
+}
+
+/* Whoever asked may give up while rows come, and while none does. */
+static void test_check(void **state) {
+    Model *m = *state;
+    model_append(m, 3000);
+    for (int i = 0; i < 8; i++) {
+        Arena *arena = arena_create(ARENA_UNLIMITED);
+        LogSelect req = {.start_ns = INT64_MIN,
+            .end_ns = INT64_MAX,
+            .arena = arena,
+            .any_order = i & 1,
+            .keep_line = i & 2 ? no_line : NULL,
+            .check = give_up};
+        if (i & 4) m->store->ops->flush(m->store, NULL);
+        LogScanStats stats = {0};
+        Err err = {0};
+        size_t rows = 0;
+        assert_int_equal(m->store->ops->select(m->store, &req, count_row, &rows, &stats, &err), ERR_CANCELLED);
+        assert_string_equal(err.msg, "nobody waits any more");
+        assert_true(rows < m->rows.n / 2);
+        arena_free(arena);
+    }
+}
+
 static void test_crash(void **state) {
     (void)state;
     clock_fake_set(T0 + 7200 * SEC);
@@ -563,6 +596,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_check, setup, teardown),
         cmocka_unit_test(test_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
