@@ -349,7 +349,7 @@ static void apply(Load *l, const RuleManagerConfig *config) {
 static const char watchdog_text[] =
     "groups:\n"
     "  - name: watchdog\n"
-    "    interval: 30s\n"
+    "    interval: 10s\n"
     "    rules:\n"
     "      - alert: Watchdog\n"
     "        expr: vector(1)\n"
