@@ -78,14 +78,7 @@ void am_api_error(HttpResponse *res, int status, int code, const char *fmt, ...)
 /* --- requests --- */
 
 /* A sender's broken characters must not cost its alerts: they become U+FFFD, as in the original. */
-static Str repair_utf8(Str s, Arena *arena) {
-    if (str_is_utf8(s)) return s;
-    Buf b = {0};
-    buf_put_utf8(&b, s);
-    Str copy = arena_copy(arena, buf_str(&b));
-    buf_done(&b);
-    return copy;
-}
+static Str repair_utf8(Str s, Arena *arena) { return str_is_utf8(s) ? s : arena_copy_utf8(arena, s); }
 
 bool am_api_body(HttpRequest *req, HttpResponse *res, const char *what, Str *ret) {
     Err err = {0};

@@ -229,11 +229,9 @@ static ErrCode parse_paging(HttpRequest *req, Filter *f, Err *reterr) {
 
 static ErrCode parse_matchers(HttpRequest *req, Filter *f, Err *reterr) {
     Err err = {0};
-    f->n_matchers = http_count_params(req, STR("match[]"));
+    const Str *texts = http_all_params(req, STR("match[]"), &f->n_matchers);
     f->matchers = ARENA_ARRAY(req->arena, Matchers, f->n_matchers);
-    Str *texts = ARENA_ARRAY(req->arena, Str, f->n_matchers);
     if (!f->matchers || !texts) return err_set(reterr, ERR_TOO_LARGE, "too many parameters match[]");
-    http_params(req, STR("match[]"), texts, f->n_matchers);
     for (size_t i = 0; i < f->n_matchers; i++)
         if (promql_parse_selector(texts[i], req->arena, &f->matchers[i], &err) != OK)
             return err_set(reterr, ERR_INVALID, "%s", err.msg); /* without the parameter's name, as Prometheus has it */

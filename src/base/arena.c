@@ -1,4 +1,5 @@
 #include "base/arena.h"
+#include "base/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -179,6 +180,15 @@ Str arena_copy(Arena *arena, Str s) {
     if (s.n) memcpy(p, s.p, s.n);
     p[s.n] = '\0';
     return str_of(p, s.n);
+}
+
+Str arena_copy_utf8(Arena *arena, Str s) {
+    if (str_is_utf8(s)) return arena_copy(arena, s);
+    Buf b = {0};
+    buf_put_utf8(&b, s);
+    Str copy = arena_copy(arena, buf_str(&b));
+    buf_done(&b);
+    return copy;
 }
 
 Str arena_printf(Arena *arena, const char *fmt, ...) {

@@ -24,6 +24,7 @@ ATTR_MUST void *arena_alloc_array(Arena *arena, size_t count, size_t size_bytes)
 ATTR_MUST void *arena_grow(Arena *arena, void *old, size_t old_bytes, size_t new_bytes);
 /* Copies of bytes; the copy is followed by a NUL that does not count. p == NULL on exhaustion. */
 ATTR_MUST Str arena_copy(Arena *arena, Str s);
+ATTR_MUST Str arena_copy_utf8(Arena *arena, Str s); /* with U+FFFD for bytes that are no UTF-8 */
 ATTR_MUST Str arena_printf(Arena *arena, const char *fmt, ...) ATTR_PRINTF(2, 3);
 bool arena_exhausted(const Arena *arena);
 size_t arena_used_bytes(const Arena *arena); /* as counted against the budget */

@@ -42,13 +42,6 @@ void buf_printf(Buf *b, const char *fmt, ...) {
     b->n += (size_t)n;
 }
 
-static void put_le(Buf *b, uint64_t v, size_t bytes) {
-    buf_reserve(b, bytes);
-    for (size_t i = 0; i < bytes; i++) b->p[b->n++] = (char)(uint8_t)(v >> (8 * i));
-}
-
-void buf_put_u16le(Buf *b, uint16_t v) { put_le(b, v, 2); }
-void buf_put_u32le(Buf *b, uint32_t v) { put_le(b, v, 4); }
 void buf_put_utf8(Buf *b, Str s) {
     while (s.n) {
         size_t step = str_utf8_step(s);
@@ -60,6 +53,13 @@ void buf_put_utf8(Buf *b, Str s) {
     }
 }
 
+static void put_le(Buf *b, uint64_t v, size_t bytes) {
+    buf_reserve(b, bytes);
+    for (size_t i = 0; i < bytes; i++) b->p[b->n++] = (char)(uint8_t)(v >> (8 * i));
+}
+
+void buf_put_u16le(Buf *b, uint16_t v) { put_le(b, v, 2); }
+void buf_put_u32le(Buf *b, uint32_t v) { put_le(b, v, 4); }
 void buf_put_u64le(Buf *b, uint64_t v) { put_le(b, v, 8); }
 
 void buf_put_uvarint(Buf *b, uint64_t v) {

@@ -109,6 +109,12 @@ bool str_is_utf8(Str s) {
     return true;
 }
 
+size_t str_rune_count(Str s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
 size_t str_utf8_step(Str s) {
     ASSERT(s.n > 0);
     return utf8_sequence((const unsigned char *)s.p, s.n);

@@ -46,6 +46,7 @@ bool str_split_next(Str *rest, char sep, Str *ret_part);
 bool str_is_utf8(Str s); /* strict: no overlongs, no surrogates, <= U+10FFFF */
 /* Length in bytes of the well-formed UTF-8 sequence s starts with (s is not empty), or 0. */
 size_t str_utf8_step(Str s);
+size_t str_rune_count(Str s); /* characters of UTF-8: bytes that begin one */
 /* Edit distance (insert, delete, replace, swap neighbours) for "did you mean"; gives limit + 1 as soon as it is
  * exceeded. Inputs are cut at 64 bytes. */
 unsigned str_distance(Str a, Str b, unsigned limit);

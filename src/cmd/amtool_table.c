@@ -17,18 +17,12 @@ typedef struct Writer {
     Buf out;
 } Writer;
 
-static size_t width_of(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
 static void put_lines(Writer *w, size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
         const Line *l = &w->lines.v[i];
         for (size_t k = 0; k < l->n; k++) {
             buf_put_str(&w->out, l->cells[k]);
-            for (size_t n = width_of(l->cells[k]); k < w->widths.n && n < w->widths.v[k]; n++)
+            for (size_t n = str_rune_count(l->cells[k]); k < w->widths.n && n < w->widths.v[k]; n++)
                 buf_put_char(&w->out, ' ');
         }
         buf_put_char(&w->out, '\n');
@@ -43,7 +37,7 @@ static void put_block(Writer *w, size_t from, size_t to) {
         put_lines(w, done, i);
         size_t begin = i, width = 0;
         for (; i < to && column + 1 < w->lines.v[i].n; i++)
-            width = MAX(width, width_of(w->lines.v[i].cells[column]) + PADDING);
+            width = MAX(width, str_rune_count(w->lines.v[i].cells[column]) + PADDING);
         vec_push(&w->widths, width);
         put_block(w, begin, i);
         w->widths.n--;

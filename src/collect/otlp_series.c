@@ -251,14 +251,6 @@ bool otlp_emit_histogram(MetricDecoder *d, OtlpPoint *p, const Histogram *h) {
     return ok ? true : otlp_full(&d->r);
 }
 
-#define EXEMPLAR_RUNES_MAX 128 /* names and values together; beyond it attributes are left out */
-
-static size_t runes_of(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool is_zero(Str id) {
     for (size_t i = 0; i < id.n; i++)
         if (id.p[i]) return false;
@@ -285,10 +277,10 @@ static bool put_exemplar_attrs(MetricDecoder *d, Label *v, size_t *n, size_t fir
         Label l = {.name = a->key};
         if (a->key.n == 0 || find_label(v, n_ids, a->key) < n_ids) continue; /* no label goes without a name */
         if (!attr_text(&d->r, &a->value, &l.value)) return false;
-        runes += runes_of(l.name) + runes_of(l.value);
+        runes += str_rune_count(l.name) + str_rune_count(l.value);
         v[n_all++] = l;
     }
-    if (runes <= EXEMPLAR_RUNES_MAX) *n = n_all;
+    if (runes <= EXEMPLAR_LENGTH_MAX) *n = n_all; /* else the attributes are left out */
     return true;
 }
 

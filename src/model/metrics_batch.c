@@ -10,16 +10,10 @@ const char *metric_type_name(MetricType t) {
     return names[t];
 }
 
-static size_t n_characters(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
 size_t exemplar_length(const Exemplar *e) {
     size_t n = 0;
     for (size_t i = 0; i < e->labels.n; i++)
-        n += n_characters(e->labels.v[i].name) + n_characters(e->labels.v[i].value);
+        n += str_rune_count(e->labels.v[i].name) + str_rune_count(e->labels.v[i].value);
     return n;
 }
 

@@ -215,7 +215,9 @@ ErrCode transfer_setup(Transfer *t, const char *user_agent) {
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     /* A request that ends while its name is looked up leaves the lookup's thread to itself. Else curl waits for it, and
      * so would all other requests, for as long as no server of names answers. */
+#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87 */
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(e, CURLOPT_USERAGENT, user_agent);
     /* Names are looked up when a connection is made, as Go's client does. curl's own cache is walked from end to end
      * after every request: with thousands of hosts that is most of the time spent. */

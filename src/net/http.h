@@ -96,7 +96,8 @@ Str http_path_param(const HttpRequest *req, Str name);
  * proxies disagree about their meaning. */
 Str http_param(HttpRequest *req, Str name);                           /* first; STR_NULL when absent */
 size_t http_params(HttpRequest *req, Str name, Str *out, size_t max); /* all values of a repeated one */
-size_t http_count_params(HttpRequest *req, Str name);
+/* The same, however many: in req->arena; NULL when that is used up. */
+Str *http_all_params(HttpRequest *req, Str name, size_t *ret_n);
 bool http_has_param(HttpRequest *req, Str name);
 /* What is wrong with the form or the query string, in Go's words ("invalid URL escape \"%zz\""); empty when nothing is.
  * Most handlers go on with what is left, as Prometheus' do; some refuse. */

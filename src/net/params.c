@@ -159,11 +159,18 @@ size_t http_params(HttpRequest *req, Str name, Str *out, size_t max) {
     return n;
 }
 
-size_t http_count_params(HttpRequest *req, Str name) {
+static size_t count_params(HttpRequest *req, Str name) {
     parse_params(req);
     size_t n = 0;
     for (size_t i = 0; i < req->n_params; i++) n += str_eq(req->params[i].name, name);
     return n;
 }
 
-bool http_has_param(HttpRequest *req, Str name) { return http_count_params(req, name) > 0; }
+bool http_has_param(HttpRequest *req, Str name) { return count_params(req, name) > 0; }
+
+Str *http_all_params(HttpRequest *req, Str name, size_t *ret_n) {
+    *ret_n = count_params(req, name);
+    Str *v = ARENA_ARRAY(req->arena, Str, *ret_n);
+    if (v) (void)http_params(req, name, v, *ret_n);
+    return v;
+}

@@ -82,8 +82,6 @@ typedef struct MatcherSets {
     Matchers *v;
     size_t n;
 } MatcherSets;
-/* All values of a repeated parameter, in the request's arena; NULL when that is used up. */
-Str *api_texts(HttpRequest *req, Str name, size_t *ret_n);
 bool api_match_param(ApiCall *c, bool required, MatcherSets *ret);
 #define API_MIN_TIME_MS (-INT64_C(4000000000000000000))
 #define API_MAX_TIME_MS INT64_C(4000000000000000000)

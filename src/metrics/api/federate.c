@@ -66,7 +66,7 @@ static Labels labels_to_add(PromApi *api, Arena *arena) {
 static ErrCode find(PromApi *api, HttpRequest *req, Federation *f, Err *err) {
     MetricsStore *store = api->opts.store;
     size_t n;
-    const Str *texts = api_texts(req, STR("match[]"), &n);
+    const Str *texts = http_all_params(req, STR("match[]"), &n);
     int64_t lookback = api->opts.engine.lookback_ms ? api->opts.engine.lookback_ms : 300000, now = clock_now_ms();
     Matchers *sets = ARENA_ARRAY(req->arena, Matchers, n + 1);
     ErrCode rc = sets && texts ? OK : err_set(err, ERR_TOO_LARGE, "query needs more memory than it may use");

@@ -114,16 +114,9 @@ bool api_check_form(ApiCall *c) {
     return api_fail(c, API_BAD_DATA, "error parsing form values: %" STR_FMT, STR_ARG(wrong));
 }
 
-Str *api_texts(HttpRequest *req, Str name, size_t *ret_n) {
-    *ret_n = http_count_params(req, name);
-    Str *v = ARENA_ARRAY(req->arena, Str, *ret_n);
-    if (v) http_params(req, name, v, *ret_n);
-    return v;
-}
-
 bool api_match_param(ApiCall *c, bool required, MatcherSets *ret) {
     size_t n;
-    const Str *texts = api_texts(c->req, STR("match[]"), &n);
+    const Str *texts = http_all_params(c->req, STR("match[]"), &n);
     Arena *arena = c->req->arena;
     *ret = (MatcherSets){ARENA_ARRAY(arena, Matchers, n), n};
     if (required && n == 0) return api_fail(c, API_BAD_DATA, "no match[] parameter provided");

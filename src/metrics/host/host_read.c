@@ -93,9 +93,6 @@ bool host_is_listed(const char *list, Str s) {
 }
 
 const char *host_cstr(HostRound *r, Str s) {
-    Buf valid = {0};
-    buf_put_utf8(&valid, s);
-    Str copy = arena_copy(r->b->arena, buf_str(&valid));
-    buf_done(&valid);
+    Str copy = arena_copy_utf8(r->b->arena, s);
     return copy.p ? copy.p : "";
 }

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#define EXEMPLAR_RUNES_MAX 128
-
 typedef struct Parser {
     const char *begin, *p, *end, *line_begin;
     int line;
@@ -204,12 +202,6 @@ static ErrCode parse_time(Parser *x, int64_t *ret_ms, double *ret_s) {
 }
 
 /* --- exemplar: # {labels} value [timestamp] --- */
-static size_t rune_count(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* *ret_usable: whether they are labels. Else the exemplar is left out, as the sample is good without it. */
 static ErrCode exemplar_labels(Parser *x, Exemplar *e, bool *ret_usable) {
     Label *v = ARENA_ARRAY(x->arena, Label, x->labels.n);
@@ -220,9 +212,9 @@ static ErrCode exemplar_labels(Parser *x, Exemplar *e, bool *ret_usable) {
         v[i].name = l->name_escaped ? promtext_unescape(l->name, x->arena) : l->name;
         v[i].value = l->value_escaped ? promtext_unescape(l->value, x->arena) : l->value;
         if (!v[i].name.p || !v[i].value.p) return exhausted(x);
-        if (x->strict) runes += rune_count(v[i].name) + rune_count(v[i].value);
+        if (x->strict) runes += str_rune_count(v[i].name) + str_rune_count(v[i].value);
     }
-    if (runes > EXEMPLAR_RUNES_MAX) return fail(x, "at most 128 characters of exemplar labels before this");
+    if (runes > EXEMPLAR_LENGTH_MAX) return fail(x, "at most 128 characters of exemplar labels before this");
     ErrCode code = labels_normalize(v, &n, x->strict ? x->reterr : NULL);
     if (x->strict && code != OK) {
         if (x->reterr) x->reterr->line = x->line;

@@ -1,11 +1,10 @@
 /* scrape_exemplar.c - which exemplars of a target are news. Targets repeat them at every scrape, a native histogram
  * several of them. Source: Prometheus' exemplar storage, validateExemplar; OpenMetrics 1.0 for their length. */
 #include "base/hash.h"
+#include "base/num.h"
 #include "metrics/scrape/scrape_int.h"
 
 #include <stdlib.h>
-
-#define RUNES_MAX 128 /* of names and values together */
 
 /* The newest one of a series. */
 typedef struct Mark {
@@ -15,23 +14,13 @@ typedef struct Mark {
     bool has_t;
 } Mark;
 
-static size_t rune_count(Str s) {
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool is_valid(const Exemplar *e) {
-    size_t runes = 0;
-    for (size_t i = 0; i < e->labels.n; i++) {
-        const Label *l = &e->labels.v[i];
-        if (l->name.n == 0) return false;
-        runes += rune_count(l->name) + rune_count(l->value);
-    }
-    return runes <= RUNES_MAX;
+    for (size_t i = 0; i < e->labels.n; i++)
+        if (e->labels.v[i].name.n == 0) return false;
+    return exemplar_length(e) <= EXEMPLAR_LENGTH_MAX;
 }
 
-static bool same_value(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
+static bool same_value(double a, double b) { return f64_bits(a) == f64_bits(b); }
 
 /* Of one time, those of several buckets are told apart by their values, then by their labels. */
 static bool is_newer(const Mark *m, const Mark *than) {
